@@ -80,7 +80,7 @@ def plugins(group: str) -> Mapping[str, Any]:
             loaded = point.load()
             missing = [name for name in _NEEDED[group] if not hasattr(loaded, name)]
             if missing or not (_NEEDED[group] or callable(loaded)):
-                raise TypeError(f"{point.value} has no {', '.join(missing)}" if missing else "it is no function")
+                raise TypeError(f"{point.value} has no {', '.join(missing)}" if missing else "it is not a function")
             if point.name in found:
                 raise TypeError("another plugin has this name")
         found[point.name] = loaded

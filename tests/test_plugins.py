@@ -129,7 +129,7 @@ WRONG = {
     "syntax": (STEPS, "def (", ["validate"], "SyntaxError"),
     "exit": (RULES, "raise RuntimeError('not today')", ["validate"], "RuntimeError: not today"),
     "missing": (STEPS, "SCHEMA = {}", ["validate"], "odd has no compile, recognize"),
-    "no function": (RULES, "check = 3", ["validate"], "it is no function"),
+    "no function": (RULES, "check = 3", ["validate"], "it is not a function"),
     "no attribute": (RULES, "", ["validate"], "AttributeError"),
     "finding": (RULES + "[flowspec.importers]\n", "def check(spec): yield 1", ["validate"], "TypeError"),
     "own": ("[flowspec.steps]\nspark = odd\n", KIND + "compile = recognize", ["validate"], "flowspec's own"),

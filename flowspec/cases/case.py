@@ -102,7 +102,7 @@ def _moment(document: Document, day: str) -> datetime:
     try:
         return datetime.strptime(day, "%Y-%m-%d").replace(tzinfo=timezone.utc)
     except ValueError:
-        message = f"'{day}' is no day of the calendar"
+        message = f"'{day}' is not a date of the calendar"
         raise SpecError([document.diagnostic("FS105", ("date",), message)]) from None
 
 

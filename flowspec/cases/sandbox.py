@@ -98,7 +98,7 @@ def _located(case: Case, flow: JobFlow, home: Path, uri: str, at: NodePath) -> P
         path = Path(files.data_path(uri, ()))
         if not files.found:
             return path
-    message = f"'{uri}' is no place in the home of a case"
+    message = f"'{uri}' is not in the home of a case"
     raise SpecError([case.document.diagnostic("FS803", at, message, key=True, notes=(_NO_PLACE,))])
 
 

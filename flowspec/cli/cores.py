@@ -46,7 +46,9 @@ def _spread(work: Callable[[Item], Result], items: Sequence[Item], workers: int)
             results = pool.map(work, items, chunksize=_CHUNK)  # forks all processes
         yield from results
     except BrokenProcessPool as error:
-        raise FlowspecError("a process was killed while it checked files", remedy="is memory short?") from error
+        raise FlowspecError(
+            "a process was killed while it checked files", remedy="check fewer files at a time, if memory is short"
+        ) from error
     finally:
         pool.shutdown(cancel_futures=True)
 

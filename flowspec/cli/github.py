@@ -126,7 +126,7 @@ def from_environment(environ: Mapping[str, str] = os.environ) -> GitHub:
         )
     url = (environ.get("GITHUB_API_URL") or "https://api.github.com").rstrip("/")
     if urlsplit(url).scheme not in {"http", "https"}:
-        raise FlowspecError(f"GITHUB_API_URL is no http or https address: {url}")
+        raise FlowspecError(f"GITHUB_API_URL is not an http or https address: {url}")
     return GitHub(environ["GITHUB_REPOSITORY"], environ["GITHUB_TOKEN"], url)
 
 

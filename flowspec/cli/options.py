@@ -84,11 +84,17 @@ STAGING = click.option(
 
 CONNECTION = compose_options(
     click.option(
-        "--region", metavar="REGION", help="AWS region; default: the target's, else that of the AWS configuration."
+        "--region",
+        metavar="REGION",
+        help="AWS region; default: that of the spec's target, else that of the AWS configuration.",
     ),
-    click.option("--profile", metavar="PROFILE", help="AWS profile; default: the target's."),
     click.option(
-        "--endpoint-url", metavar="URL", help="Send EMR and S3 calls to URL; default: the target's, else AWS."
+        "--profile", metavar="PROFILE", help="AWS profile; default: that of the spec's target, else as boto3 chooses."
+    ),
+    click.option(
+        "--endpoint-url",
+        metavar="URL",
+        help="Send EMR and S3 calls to URL; default: that of the spec's target, else AWS.",
     ),
 )
 
@@ -121,7 +127,7 @@ CONVERGING = compose_options(
         multiple=True,
         metavar="failed|NAME",
         shell_complete=completed("reruns"),
-        help="Run again the step NAME, or those that failed; on a cluster that ends with its steps: all not completed.",
+        help="Run again the step NAME, or the failed steps; if the cluster ends with its steps: all not completed.",
     ),
     click.option(
         "--cancel-removed",
@@ -143,7 +149,7 @@ SELECTING = compose_options(
     click.option("--only", multiple=True, metavar="STEP", help="Run only the steps of this name; may be repeated."),
 )
 DETACH = click.option(
-    "--detach", is_flag=True, help="Return as soon as EMR has accepted it; default: watch the run to its end."
+    "--detach", is_flag=True, help="Return as soon as EMR has accepted the request; default: wait for the end."
 )
 
 
@@ -152,7 +158,7 @@ LOCK_TIMEOUT = click.option(
     type=click.FloatRange(min=0),
     default=0.0,
     metavar="SECONDS",
-    help="Wait up to SECONDS for another apply that changes the same cluster; default: fail at once.",
+    help="Wait up to SECONDS while another command changes the same cluster; default: fail at once.",
 )
 YES = click.option("--yes", is_flag=True, help="Don't ask for confirmation.")
 

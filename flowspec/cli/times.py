@@ -15,7 +15,7 @@ def span(_: click.Context, __: click.Parameter, value: str) -> timedelta:
     """Returns a span of time: 90s, 30m, 12h, 7d; a bare 0 is none. Raises BadParameter for any other text."""
     found = _span(value)
     if found is None:
-        raise click.BadParameter(f"{value!r} is no time span: write 90s, 30m, 12h or 7d")
+        raise click.BadParameter(f"{value!r} is not a time span: write 90s, 30m, 12h or 7d")
     return found
 
 
@@ -34,7 +34,7 @@ def moment(_: click.Context, __: click.Parameter, value: str | None) -> datetime
         found = datetime.fromisoformat(re.sub("Z$", "+00:00", value))
     except (ValueError, OverflowError) as error:
         wanted = "2026-11-28, 2026-11-28T10:00:00Z, or 12h for twelve hours ago"
-        raise click.BadParameter(f"{value!r} is no time: write {wanted}") from error
+        raise click.BadParameter(f"{value!r} is not a time: write {wanted}") from error
     return found if found.tzinfo else found.replace(tzinfo=timezone.utc)
 
 

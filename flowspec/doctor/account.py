@@ -37,18 +37,20 @@ def account_checks(endpoint: Endpoint, account: Account | None, needs: Needs) ->
     """Yields the checks that ask AWS; without an account, and at another endpoint, they are not made."""
     yield "region", partial(_region, endpoint, account, needed=needs.backend == "emr")
     if account is None or endpoint.endpoint_url:
-        reason = "only AWS is asked for it" if account else "it takes credentials"
+        reason = "checked only on AWS itself" if account else "needs credentials"
         for name in _names(needs):
             yield name, partial(Check, name, State.UNCHECKED, reason)
         return
     yield "account", partial(_caller, account, needed=needs.backend == "emr")
-    remedy = "make it in IAM (`aws emr create-default-roles` makes EMR's default roles), or name another in the spec"
+    remedy = (
+        "create it in IAM (`aws emr create-default-roles` creates EMR's default roles), or name another in the spec"
+    )
     for name in needs.roles:
         yield f"role {name}", partial(_thing, f"role {name}", account.has_role, name, remedy)
     for name in needs.profiles:
         yield f"profile {name}", partial(_thing, f"profile {name}", account.has_instance_profile, name, remedy)
     for name in needs.buckets:
-        make = f"`aws s3 mb s3://{name}` makes it, or name another in the spec"
+        make = f"`aws s3 mb s3://{name}` creates it, or name another in the spec"
         yield f"bucket {name}", partial(_thing, f"bucket {name}", account.has_bucket, name, make)
 
 

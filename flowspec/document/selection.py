@@ -43,7 +43,7 @@ def read_selects(selects: Sequence[str]) -> list[list[Condition]]:
 def _condition(text: str) -> Condition:
     found = re.fullmatch(r"(name)\s*([~=])(.+)|tag=([^:]+)(?::(.*))?", text.strip(), re.DOTALL)
     if not found:
-        raise FlowspecError(f"{text!r} is no condition: {_FORMS}")
+        raise FlowspecError(f"{text!r} is not a condition: {_FORMS}")
     _, operator, wanted, key, value = found.groups()
     if key is not None:
         return Condition(key=_unescaped(key), value=None if value is None else _unescaped(value))
@@ -51,7 +51,7 @@ def _condition(text: str) -> Condition:
         text = _unescaped(wanted)
         return Condition(re.compile(text if operator == "~" else rf"\A{re.escape(text)}\Z"))
     except re.error as error:
-        raise FlowspecError(f"{wanted!r} is no regular expression: {error}; {_COMMA}") from error
+        raise FlowspecError(f"{wanted!r} is not a regular expression: {error}; {_COMMA}") from error
 
 
 def _unescaped(text: str) -> str:

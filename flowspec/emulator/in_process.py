@@ -46,7 +46,7 @@ def respond(service: Service, target: str, body: bytes) -> Response | None:
     prefix, _, operation = target.rpartition(".")
     try:
         if prefix != TARGET_PREFIX:
-            raise EmrError("UnknownOperationException", f"'{target}' is no operation of Amazon EMR", 404)
+            raise EmrError("UnknownOperationException", f"'{target}' is not an operation of Amazon EMR", 404)
         # An unsupported operation is refused before its parameters are validated.
         answer = service.call(operation, wire.request(operation, body) if operation in OPERATIONS else {})
     except AnswerLost:

@@ -114,7 +114,7 @@ def _size(text: str | None) -> int | None:
     if text is None:
         return None
     if not re.fullmatch(r"[1-9]\d{0,9}", text):
-        raise FlowspecError(f"s3-dist-cp: --targetSize={text} is no number", remedy="give a number of mebibytes")
+        raise FlowspecError(f"s3-dist-cp: --targetSize={text} is not a number", remedy="give a number of mebibytes")
     return int(text) << 20
 
 

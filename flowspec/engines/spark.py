@@ -302,7 +302,7 @@ def _memory(given: Submission, defaults: Mapping[str, str]) -> str:
 def _bytes(text: str) -> int:
     found = re.fullmatch(r"(\d+)\s*([bkmgt]?)b?", text.strip().lower())
     if not found:
-        raise FlowspecError(f"'{text}' is no size of memory", remedy="write it like 4g or 512m")
+        raise FlowspecError(f"'{text}' is not a size of memory", remedy="write it like 4g or 512m")
     return int(found[1]) << _UNITS[found[2]]
 
 

@@ -138,19 +138,19 @@ def _origin(raw: Mapping[str, Any], at: str, *, own: bool) -> Origin:
 
 def _mapping(value: Any, at: str) -> Mapping[str, Any]:
     if not isinstance(value, dict):
-        raise ValueError(f"{at} is no mapping")
+        raise ValueError(f"{at} is not a mapping")
     return value
 
 
 def _list(value: Any, at: str) -> list[Any]:
     if not isinstance(value, list):
-        raise ValueError(f"{at} is no list")
+        raise ValueError(f"{at} is not a list")
     return value
 
 
 def _amount(value: Any, at: str) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < float("inf"):
-        raise ValueError(f"{at} is no price: {value!r}")
+        raise ValueError(f"{at} is not a price: {value!r}")
     return float(value)
 
 

@@ -121,7 +121,9 @@ class Files:
     def source(self, text: str, at: NodePath) -> Path | None:
         """Returns the path of a local file that is read here, not shipped; None, with a finding, if that fails."""
         if not is_relative(text):
-            self.report("FS401", at, f"'{text}' is no path relative to the spec", hint="copy the file beside the spec")
+            self.report(
+                "FS401", at, f"'{text}' is not a path relative to the spec", hint="copy the file beside the spec"
+            )
             return None
         path = self.absolute(text, at)
         if not is_inside(path, self.tree):

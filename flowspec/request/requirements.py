@@ -253,7 +253,7 @@ class _Reader:
         hashes = tuple(sorted(_HASH.findall(line)))
         text = _HASH.sub("", line).strip()
         if len(text) > _LONGEST:
-            raise _Refused(f"more than {_LONGEST:,} characters are no requirement", "write it as NAME==VERSION")
+            raise _Refused(f"more than {_LONGEST:,} characters are not a requirement", "write it as NAME==VERSION")
         entry = self._wheel(text, hashes, path, place) if _is_path(text) else _required(text, hashes, place)
         (self.constraints if constraints else self.entries).append(entry)
 
@@ -268,12 +268,12 @@ class _Reader:
 
 def _required(text: str, hashes: tuple[str, ...], place: str) -> Entry:
     if _URL.match(text) or re.match(r"\S+\s+--", text):
-        raise _Refused(f"'{text}' is no requirement by name", f"write it as NAME==VERSION; {_RUNS_CODE}")
+        raise _Refused(f"'{text}' does not name a package", f"write it as NAME==VERSION; {_RUNS_CODE}")
     try:
         found = Requirement(text)
     except InvalidRequirement as error:
         told = str(error).splitlines()[0]
-        raise _Refused(f"'{text}' is no requirement: {told}", "write it as NAME==VERSION") from None
+        raise _Refused(f"'{text}' is not a requirement: {told}", "write it as NAME==VERSION") from None
     if found.url and found.url.lower().startswith("file:"):
         raise _Refused("a file: URL may be outside of the spec's folder tree", "name the wheel by its relative path")
     if found.url and not found.url.partition("#")[0].endswith(".whl"):

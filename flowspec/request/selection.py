@@ -77,7 +77,7 @@ def _refuse_unknown(name: str, names: Sequence[str]) -> None:
 
 def _only_index(name: str, names: Sequence[str]) -> int:
     if names.count(name) > 1:
-        remedy = "give them different names: the place to begin at has to be one"
+        remedy = "give the steps different names, so that only one is meant"
         raise NothingFound(f"{names.count(name)} steps are called {name!r}", remedy=remedy)
     return names.index(name)
 

@@ -200,7 +200,7 @@ def test_secrets_are_masked(flow):
         ("exit_code: 3\n", "FS104", "3 is not"),
         ("expect: {'s3://acme/out/': {path: out, compare: fuzzy}}\n", "FS104", "'fuzzy' is not"),
         ("exit_code: 0\nexit_code: 0\n", "FS006", "'exit_code'"),
-        ("exit_code: 0\ndate: 2026-02-30\n", "FS105", "'2026-02-30' is no day of the calendar"),
+        ("exit_code: 0\ndate: 2026-02-30\n", "FS105", "'2026-02-30' is not a date of the calendar"),
         ("exit_code: 0\n", "FS801", "step 'copy' reads s3://acme/in/, and the case provides nothing there"),
         ("inputs: {'s3://acme/in/': none}\nexit_code: 0\n", "FS802", "there is no file or folder 'none'"),
         (
@@ -209,11 +209,11 @@ def test_secrets_are_masked(flow):
             "'../../../..' is outside of the spec's folder tree",
         ),
         ("expect: {'s3://acme/out/': none}\n", "FS802", "there is no file or folder 'none'"),
-        ("inputs: {'hdfs:///x': in}\nexit_code: 0\n", "FS803", "'hdfs:///x' is no place in the home of a case"),
-        ("inputs: {'/x': in}\nexit_code: 0\n", "FS803", "'/x' is no place in the home of a case"),
-        ("inputs: {'../../x': in}\nexit_code: 0\n", "FS803", "'../../x' is no place in the home of a case"),
+        ("inputs: {'hdfs:///x': in}\nexit_code: 0\n", "FS803", "'hdfs:///x' is not in the home of a case"),
+        ("inputs: {'/x': in}\nexit_code: 0\n", "FS803", "'/x' is not in the home of a case"),
+        ("inputs: {'../../x': in}\nexit_code: 0\n", "FS803", "'../../x' is not in the home of a case"),
         ("inputs: {'s3://acme/../../x': in}\nexit_code: 0\n", "FS803", "leads out of its root"),
-        ("inputs: {'s3://acme/*/': in}\nexit_code: 0\n", "FS803", "is no place in the home of a case"),
+        ("inputs: {'s3://acme/*/': in}\nexit_code: 0\n", "FS803", "is not in the home of a case"),
         ("target: nowhere\nexit_code: 0\n", "FS301", "nowhere"),
         ("spec: none.yaml\nexit_code: 0\n", "FS804", "there is no spec 'none.yaml'"),
     ],
@@ -329,7 +329,7 @@ def test_select_by_flow(flow, tmp_path):
     assert names(run_tests(folders, select=["name=copy", "name~sort$"])) == ["tagged", "one", "two"]
     with pytest.raises(NothingFound, match="no case is of a flow that is selected by name=none"):
         run_tests([flow.folder], select=["name=none"])
-    with pytest.raises(FlowspecError, match="is no condition"):
+    with pytest.raises(FlowspecError, match="is not a condition"):
         run_tests([flow.folder], select=["copy"])
 
 

@@ -45,7 +45,7 @@ def test_by_spec_by_name_and_by_id(flowspec, spec):
     assert cause in by_spec.out
     assert log.rpartition("/")[2] in by_spec.out
     assert "    | ModuleNotFoundError: No module named 'pandaz'\n" in by_spec.out
-    assert "  try: ship it (`py_files:`" in by_spec.out
+    assert "  try: list it in the requirements file of `python:`" in by_spec.out
     for what in ("nightly", cluster["id"]):
         assert flowspec("diagnose", what).out == by_spec.out
 

@@ -224,13 +224,13 @@ class TestSelect:
     def test_what_is_no_condition(self, flowspec, select):
         done = flowspec("plan", "jobs", "--select", select)
         assert done.code == 2
-        assert "is no condition: write name~REGEX, name=NAME, tag=KEY:VALUE or tag=KEY" in done.err
+        assert "is not a condition: write name~REGEX, name=NAME, tag=KEY:VALUE or tag=KEY" in done.err
 
     @pytest.mark.parametrize("pattern", ["(", "a{2,1}", "x{1,3}", "[a"])
     def test_what_is_no_regular_expression(self, flowspec, pattern):
         done = flowspec("plan", "jobs", "--select", f"name~{pattern}")
         assert done.code == 2
-        assert "is no regular expression" in done.err or "is no condition" in done.err
+        assert "is not a regular expression" in done.err or "is not a condition" in done.err
 
     def test_none_of_them(self, flowspec):
         done = flowspec("apply", "jobs", "--select", "name=nothing")

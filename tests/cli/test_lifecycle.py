@@ -87,9 +87,9 @@ def test_resize_by_spec_by_name_and_by_id(flowspec, living):
 @pytest.mark.parametrize(
     ("sizes", "code", "message"),
     [
-        (["CORE"], 2, "'CORE' is no size"),
-        (["CORE=many"], 2, "no size"),
-        (["CORE=-1"], 2, "no size"),
+        (["CORE"], 2, "'CORE' is not a size"),
+        (["CORE=many"], 2, "not a size"),
+        (["CORE=-1"], 2, "not a size"),
         (["CORE=1", "CORE=2"], 2, "given twice"),
         ([], 2, "ROLE"),
         (["TASK=1"], 2, "TASK means no instance groups"),

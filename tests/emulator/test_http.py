@@ -79,7 +79,12 @@ def test_an_empty_body_is_a_call_without_parameters(port):
     ("request_", "status", "code", "message"),
     [
         ({"X_Amz_Target": None}, 404, "UnknownOperationException", "X-Amz-Target is missing"),
-        ({"X_Amz_Target": "DynamoDB_20120810.ListTables"}, 404, "UnknownOperationException", "no operation of Amazon"),
+        (
+            {"X_Amz_Target": "DynamoDB_20120810.ListTables"},
+            404,
+            "UnknownOperationException",
+            "not an operation of Amazon",
+        ),
         ({"X_Amz_Target": "ElasticMapReduce.Nonsense"}, 400, "UnknownOperationException", "Nonsense"),
         ({"X_Amz_Target": "ElasticMapReduce.DescribeStudio"}, 400, "UnknownOperationException", "DescribeStudio"),
         ({"X_Amz_Target": "ElasticMapReduce."}, 400, "UnknownOperationException", ""),
@@ -96,7 +101,7 @@ def test_an_empty_body_is_a_call_without_parameters(port):
         ({"body": b"[]"}, 400, "SerializationException", "not a JSON object"),
         ({"body": b"[" * 100_000}, 400, "SerializationException", "not JSON"),
         ({"body": b'{"Marker": "\\ud800"}'}, 400, "SerializationException", "not JSON"),
-        ({"body": b'{"CreatedAfter": NaN}'}, 400, "SerializationException", "NaN is no number"),
+        ({"body": b'{"CreatedAfter": NaN}'}, 400, "SerializationException", "NaN is not a number"),
         ({"Content_Length": "-1"}, 400, "BadRequest", "Content-Length"),
         ({"Content_Length": "two"}, 400, "BadRequest", "Content-Length"),
         ({"Content_Length": "9" * 30}, 400, "BadRequest", "Content-Length"),

@@ -108,7 +108,7 @@ def test_two_at_once_and_a_worker_beside_them(emr):
 @pytest.mark.parametrize("span", ["7", "d", "-1d", "1w", "", "1e3s"])
 def test_a_span_that_is_none_is_refused(span):
     done = CliRunner().invoke(root, ["emulator", "prune", "--older-than", span])
-    assert (done.exit_code, "is no time span" in done.output) == (2, True)
+    assert (done.exit_code, "is not a time span" in done.output) == (2, True)
 
 
 @pytest.mark.parametrize(("span", "seconds"), [("7d", 604800), ("1.5h", 5400), ("30m", 1800), ("90s", 90), ("0", 0)])

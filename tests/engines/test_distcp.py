@@ -169,7 +169,7 @@ REFUSED = {
     "--outputCodec=lzo is not supported here": ["--src=a", "--dest=b", "--outputCodec=lzo"],
     "--srcPattern=(: missing ), unterminated subpattern at position 0": ["--src=a", "--dest=b", "--srcPattern=("],
     "--groupBy has no group": ["--src=a", "--dest=b", "--groupBy=.*"],
-    "--targetSize=1g is no number": ["--src=a", "--dest=b", "--targetSize", "1g"],
+    "--targetSize=1g is not a number": ["--src=a", "--dest=b", "--targetSize", "1g"],
 }
 
 

@@ -163,7 +163,7 @@ def test_the_spec_compiles_to_what_the_aws_cli_sends(name, sent, tmp_path):
         ("--release-label emr-6.9.0 --instance-type x --steps Jar", "neither JSON nor shorthand: '=' is wanted"),
         ("--release-label emr-6.9.0 --instance-type x --enable-debugging", "--enable-debugging needs --log-uri"),
         ("--release-label emr-6.9.0 --instance-type x --auto-terminate --no-auto-terminate", "exclude each other"),
-        ("--release-label emr-6.9.0 --instance-typo x", "--instance-typo is no option of create-cluster"),
+        ("--release-label emr-6.9.0 --instance-typo x", "--instance-typo is not an option of create-cluster"),
         (
             "--release-label emr-6.9.0 --instance-type x --monitoring-configuration "
             """'{"S3LoggingConfiguration":{"LogTypeUploadPolicy":{"system-logs":"disabled"}}}'""",
@@ -239,7 +239,7 @@ def test_a_script_with_variables(tmp_path):
     assert source.notes == (
         'output is the output of a command, which import does not run: --var output="$(date +%F)"',
         "$MORE stands among the options in line 8: what it adds is not imported",
-        "the steps that `aws emr add-steps` adds in the script are among the steps",
+        "the steps that `aws emr add-steps` adds in the script are imported, too",
     )
     assert "PW: {type: string, sensitive: true}" in (tmp_path / "job.yaml").read_text()
 
@@ -253,7 +253,7 @@ def test_files_are_read_only_from_below_the_script(tmp_path, sent):
     found = refusal(command.format("../x.json"), folder=tmp_path / "conf")
     assert found.message == "../x.json is not below the folder of the script"
     os.mkfifo(tmp_path / "pipe")
-    assert refusal(command.format("pipe"), folder=tmp_path).message == "pipe is no file"
+    assert refusal(command.format("pipe"), folder=tmp_path).message == "pipe is not a file"
     found = refusal(command.format("/etc/passwd"), folder=tmp_path)
     assert found.message == "/etc/passwd is not below the folder of the script"
     found = refusal(

@@ -96,19 +96,24 @@ WRONG = """{
 def test_everything_wrong_is_told_at_once_with_its_place():
     told = [(one.location.line, one.location.column, one.message, one.hint) for one in findings(WRONG.encode())]
     assert told == [
-        (2, 16, "'name' is no member of a request", "did you mean Name?"),
-        (3, 3, "'Ec2KeyName' is no member of a request", "it is a member of Instances"),
-        (4, 17, "'KeepJobFlowAliveWhenNoStep' is no member of Instances", "did you mean KeepJobFlowAliveWhenNoSteps?"),
-        (4, 53, "'InstanceProfile' is no member of Instances", "it is JobFlowRole, beside Instances"),
+        (2, 16, "'name' is not a member of a request", "did you mean Name?"),
+        (3, 3, "'Ec2KeyName' is not a member of a request", "it is a member of Instances"),
+        (
+            4,
+            17,
+            "'KeepJobFlowAliveWhenNoStep' is not a member of Instances",
+            "did you mean KeepJobFlowAliveWhenNoSteps?",
+        ),
+        (4, 53, "'InstanceProfile' is not a member of Instances", "it is JobFlowRole, beside Instances"),
         (5, 24, "Instances.InstanceGroups[0]: InstanceType is missing", ""),
         (5, 41, "Instances.InstanceGroups[0].InstanceRole is none that EMR knows: 'MASTR'", "did you mean MASTER?"),
         (5, 67, "Instances.InstanceGroups[0].InstanceCount wants an integer, this is a string", "drop the quotes"),
         (6, 24, "Instances.InstanceFleets[0]: InstanceFleetType is missing", ""),
-        (6, 25, "'InstanceRole' is no member of Instances.InstanceFleets[0]", "a fleet says InstanceFleetType"),
+        (6, 25, "'InstanceRole' is not a member of Instances.InstanceFleets[0]", "a fleet says InstanceFleetType"),
         (7, 13, "Steps[0]: HadoopJarStep is missing", ""),
-        (7, 27, "'Jar' is no member of Steps[0]", "it is a member of HadoopJarStep"),
+        (7, 27, "'Jar' is not a member of Steps[0]", "it is a member of HadoopJarStep"),
         (8, 24, "BootstrapActions[0]: ScriptBootstrapAction is missing", ""),
-        (8, 38, "'Path' is no member of BootstrapActions[0]", "it is a member of ScriptBootstrapAction"),
+        (8, 38, "'Path' is not a member of BootstrapActions[0]", "it is a member of ScriptBootstrapAction"),
         (
             9,
             24,

@@ -217,17 +217,17 @@ def _policy(statements: Iterable[Statement]) -> Policy:
 
 def _notes(jobflow: JobFlow, params: Mapping[str, Any], uses: list[DataUse], account: str) -> Iterator[str]:
     if jobflow.backend == "local":
-        yield "this target runs on this machine, which asks for no permission: name one that runs on EMR with --target"
+        yield "this target runs on this machine, which needs no permissions: choose a target on EMR with --target"
     if not account:
-        yield "the account is not known, so that ARNs have * for it: give --account"
+        yield "the account id is not known, so ARNs contain * in its place: give --account"
     if params.get("JobFlowRole") and ":role/" not in params["JobFlowRole"]:
-        yield "the role of the instance profile is taken to have the profile's name"
+        yield "the role of the instance profile is assumed to have the same name as the profile"
     if any(one.use is Use.ARGUMENT for one in uses):
         yield "programs get URIs as arguments, and may read or write them: see NamedInArguments"
     if list(chain(params.get("Steps", ()), params.get("BootstrapActions", ()))):
-        yield "what programs use without naming it in their arguments is not in the policy of the instances"
+        yield "the policy of the instances lacks what programs use without naming it in their arguments"
     if jobflow.stages_files and jobflow.staging:
         yield f"`flowspec staging prune` also needs s3:DeleteObject below {jobflow.staging}, which apply does not"
     if params.get("LogEncryptionKmsKeyId"):
         yield f"the instances also need kms:Encrypt and kms:GenerateDataKey for {params['LogEncryptionKmsKeyId']}"
-    yield "statements named Preflight… may be left out: what the checks before a submission may not read is not checked"
+    yield "statements named Preflight… are optional: without them, `apply` reports its checks as not checked"

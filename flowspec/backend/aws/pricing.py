@@ -160,7 +160,7 @@ def _number(text: str) -> float:
     try:
         return float(text)
     except ValueError as error:
-        raise FlowspecError(f"GetProducts: the answer has a price that is no number: {text[:80]}") from error
+        raise FlowspecError(f"GetProducts: the answer has a price that is not a number: {text[:80]}") from error
 
 
 def _volumes(ask: Ask, region: str, origin: Origin, notes: list[str]) -> dict[str, VolumeRates]:

@@ -35,17 +35,17 @@ from flowspec.facts.ids import CLUSTER_ID
 @YES
 @output_format("text", "json")
 def command(cluster_id: str, spec: Path, lock_timeout: float, yes: bool, format_: str, **options: Any) -> int:
-    """Make a cluster that someone else made this spec's own: the next plan and apply manage it.
+    """Let a spec manage a cluster that was started without it, from the next plan and apply on.
 
-    CLUSTER is its id. What differs is shown first; only tags are changed. Differences that EMR can't change in place
-    are refused: `flowspec import CLUSTER` writes a spec without any.
+    CLUSTER is its id. The differences are shown first; only tags are changed. If EMR can't change a difference in
+    place, the command refuses: `flowspec import CLUSTER` writes a spec without differences.
     """
     from flowspec.backend.aws.client import Endpoint, connect
     from flowspec.backend.aws.manage.adoption import adopt, plan_adoption
     from flowspec.report import plans
 
     if not CLUSTER_ID.fullmatch(cluster_id):
-        raise click.BadParameter(f"{cluster_id!r} is no cluster's id: write j-…", param_hint="CLUSTER")
+        raise click.BadParameter(f"{cluster_id!r} is not a cluster id: write j-…", param_hint="CLUSTER")
     flow, request = compiled(spec, **options)
     emr = connect(Endpoint.of(flow))
     found = plan_adoption(emr, cluster_id, flow, request)

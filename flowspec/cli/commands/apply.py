@@ -55,7 +55,7 @@ if TYPE_CHECKING:
 @click.option(
     "--skip-preflight",
     is_flag=True,
-    help="Submit without checking that what the spec names exists; default: check, and refuse.",
+    help="Submit without checking that what the spec names exists; default: check, and refuse if something is missing.",
 )
 @click.option(
     "--run-bootstrap", is_flag=True, help="Run bootstrap actions, too, with `backend: local`; default: skip them."
@@ -78,14 +78,14 @@ def command(  # noqa: PLR0917 - click passes options by name
     yes: bool,
     **options: Any,
 ) -> int:
-    """Start the cluster of a spec, or change the one that runs into what the spec says; watch the run to its end.
+    """Start the cluster of a spec, or change its running cluster to match the spec; watch the run to its end.
 
-    A run of the same request is joined. A cluster that lives on is changed in place; what EMR can't change is refused
-    without --replace. When the run fails, the probable cause is shown.
+    If a run of the same request is active, it is joined. A long-running cluster is changed in place; a change that EMR
+    can't make is refused without --replace. When the run fails, the probable cause is shown.
 
-    SPEC is a file, a folder (the specs in it and below it) or a glob. Of several flows, one that fails stops no other,
-    and the exit code is the worst. SPEC may be a plan that `flowspec plan -o FILE` has saved: exactly that is done, or
-    refused when something has changed since.
+    SPEC is a file, a folder (the specs in it and below it) or a glob. If one of several flows fails, the others go on,
+    and the exit code is the worst one. SPEC may be a plan saved by `flowspec plan -o FILE`: exactly that is done, or
+    refused if something has changed since.
     """
     if prune or names_many(paths, selects):
         from flowspec.cli.fleet_apply import Following, apply_specs

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 @LOOKING
 @FLEET
 @DETACH
-@click.option("--unprotect", is_flag=True, help="Lift termination protection first.")
+@click.option("--unprotect", is_flag=True, help="Remove the termination protection first.")
 @YES
 @output_format("text", "json")
 def command(  # noqa: PLR0917 - click passes options by name

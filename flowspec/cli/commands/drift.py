@@ -24,8 +24,7 @@ def command(paths: tuple[Path, ...], format_: str, selects: tuple[str, ...], job
     """Show which running clusters differ from their specs, and what apply would change. Nothing is changed.
 
     PATH is a spec, a folder (the specs in it and below it) or a glob; default: the current folder. The exit code is 3
-    when a cluster differs, and that of the error when a flow can't be compared. A flow that does not run does not
-    differ.
+    if a cluster differs, or that of the error if a flow can't be compared. A flow that is not running does not count.
     """
     from flowspec.cli.fleet import drift_rows, plan_specs, print_rows
 

@@ -76,9 +76,15 @@ def _usage() -> Iterator[None]:
     invoke_without_command=True,
     epilog="Example: flowspec emulator --port 8998",
 )
-@click.option("--port", type=click.IntRange(0, 65535), default=0, help="Port on 127.0.0.1; default: a free one.")
 @click.option(
-    "--region", default="us-east-1", show_default=True, metavar="REGION", help="The region of requests that name none."
+    "--port", type=click.IntRange(0, 65535), default=0, metavar="PORT", help="Port on 127.0.0.1; default: a free one."
+)
+@click.option(
+    "--region",
+    default="us-east-1",
+    show_default=True,
+    metavar="REGION",
+    help="The region of requests that don't name one.",
 )
 @_HOME
 @click.option(
@@ -199,7 +205,12 @@ def _listen(service_for: Callable[[str], Service], port: int, region: str, other
 
 @command.command("prune", epilog="Example: flowspec emulator prune --older-than 12h")
 @click.option(
-    "--older-than", callback=_seconds, default="7d", show_default=True, metavar="SPAN", help="Since they ended."
+    "--older-than",
+    callback=_seconds,
+    default="7d",
+    show_default=True,
+    metavar="SPAN",
+    help="Remove what ended at least this long ago.",
 )
 @_HOME
 @output_format("text", "json")

@@ -24,7 +24,7 @@ _FORMATS = ("aws-cli", "cloudformation", "terraform", "stepfunctions", "airflow"
 @draft_option("FILE", "Write it here; default, and for -: stdout.")
 @click.option("--force", is_flag=True, help="Replace FILE where it exists.")
 def command(spec: Path, to: str, output: Path | None, force: bool, **options: Any) -> int:
-    """Write a spec as an AWS CLI script, CloudFormation, Terraform, a state machine or an Airflow DAG.
+    """Write a spec as an AWS CLI script, CloudFormation, Terraform, a Step Functions state machine or an Airflow DAG.
 
     The compiled request of one target is written, read back and compared; what the format can't express, or adds,
     is a note. Sensitive variables are never written: they become variables, parameters or inputs there.

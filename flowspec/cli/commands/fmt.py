@@ -22,10 +22,10 @@ from flowspec.errors import FlowspecError
 @click.option("--check", is_flag=True, help="Change nothing; exit with 3 when a file would change.")
 @click.option("--diff", is_flag=True, help="Print what would change, and change nothing.")
 def command(paths: tuple[Path, ...], check: bool, diff: bool) -> int:
-    """Give specs one form: order of keys, quotes, indentation and blank lines. Comments are kept.
+    """Format specs in one style: order of keys, quotes, indentation and blank lines. Comments are kept.
 
-    PATH is a file, a folder (the specs in it and below it) or a glob. What a spec says is never changed: a file that
-    can't be formatted without that is left as it is, which is an error.
+    PATH is a file, a folder (the specs in it and below it) or a glob. The meaning of a spec is never changed: a file
+    that can't be formatted without a change of meaning is left as it is, and is an error.
     """
     changed, code = 0, Exit.OK
     for path in find_specs(paths):

@@ -21,7 +21,7 @@ from flowspec.cli.specs import job_flow
 def command(spec: Path, format_: str, **options: Any) -> int:
     """Show the steps of a spec and the data that each reads and writes, as its request says. Nothing is run.
 
-    What a program reads and writes without naming it in its arguments can't be seen. Scripts, jars and other files that
+    Data that a program uses without naming it in its arguments is not known. Scripts, jars and other files that
     a step uses are in text and JSON; Mermaid and SVG draw only data.
     """
     from flowspec.report import graphs

@@ -1,4 +1,4 @@
-"""`flowspec iam`: the least IAM policies that a spec needs."""
+"""`flowspec iam`: the least-privilege IAM policies that a spec needs."""
 
 from __future__ import annotations
 
@@ -32,11 +32,13 @@ _DIGITS = 12
     type=click.Choice(("both", "apply", "instances")),
     default="both",
     show_default=True,
-    help="For who applies it, or for the role of its instance profile.",
+    help="Whose policy: of the identity that runs `apply`, or of the role of the instance profile.",
 )
-@click.option("--account", default="", callback=_account, metavar="ID", help="The AWS account, for ARNs.")
+@click.option(
+    "--account", default="", callback=_account, metavar="ID", help="The AWS account id to write into ARNs; default: *."
+)
 def command(spec: Path, whom: str, account: str, **options: Any) -> int:
-    """Print the least IAM policies that a spec needs, as JSON, without credentials or calls."""
+    """Print the least-privilege IAM policies that a spec needs, as JSON. Offline, without credentials."""
     from flowspec.backend.aws.permissions import permissions_of
     from flowspec.report.json_text import as_json
 

@@ -74,7 +74,7 @@ def _end(emr: Emr, idle: IdleCluster, *, unprotect: bool) -> str:
     except FlowspecError as error:
         eprint(f"cluster {idle.cluster.id}: {error.sentence}", level=Level.ERROR)
         return "refused"
-    eprint(f"cluster {idle.cluster.id}: " + ("termination requested" if ended else "not idle any more, left alone"))
+    eprint(f"cluster {idle.cluster.id}: " + ("termination requested" if ended else "no longer idle, left running"))
     return "terminated" if ended else "left alone"
 
 

@@ -25,12 +25,18 @@ _KINDS = "request, aws-cli, cloudformation, terraform, airflow, dataflow-runner,
 @click.command("import", epilog="Example: flowspec import create-cluster.sh -o job.yaml")
 @click.argument("file", required=False)
 @click.option("--request", metavar="FILE", help="FILE is a request: the same as --from request FILE.")
-@click.option("--from", "kind", metavar="KIND", help=f"What FILE is: {_KINDS}; default: what it looks like.")
 @click.option(
-    "--cluster", default="", metavar="NAME", help="Name or number of the cluster to import, where FILE has several."
+    "--from", "kind", metavar="KIND", help=f"The kind of FILE: {_KINDS}; default: found out from its content."
 )
 @click.option(
-    "--var", "settings", multiple=True, metavar="NAME=VALUE", help="Set a variable of Terraform's, or a parameter."
+    "--cluster", default="", metavar="NAME", help="Name or number of the cluster to import, if FILE has several."
+)
+@click.option(
+    "--var",
+    "settings",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="Set a variable of Terraform or a parameter of CloudFormation; may be repeated.",
 )
 @click.option(
     "--var-file",
@@ -38,11 +44,11 @@ _KINDS = "request, aws-cli, cloudformation, terraform, airflow, dataflow-runner,
     multiple=True,
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
     metavar="FILE",
-    help="Read variables or parameters as Terraform and CloudFormation do.",
+    help="Read variables or parameters from FILE, as Terraform and CloudFormation do.",
 )
 @draft_option("SPEC", "Write the spec here; default, and for -: stdout.")
-@click.option("--force", is_flag=True, help="Replace SPEC where it exists.")
-@click.option("--keep-secrets", is_flag=True, help="Leave passwords and keys in the spec, instead of variables.")
+@click.option("--force", is_flag=True, help="Replace SPEC if it exists.")
+@click.option("--keep-secrets", is_flag=True, help="Write passwords and keys into the spec, instead of variables.")
 @CONNECTION
 @BACKEND
 def command(  # noqa: PLR0917 - click passes them by name

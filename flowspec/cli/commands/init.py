@@ -29,9 +29,9 @@ from flowspec.scaffold.starters import (
 
 @click.command("init", epilog="Example: flowspec init wordcount --template streaming")
 @click.argument("folder", default=".", type=click.Path(path_type=Path, file_okay=False))
-@click.option("--template", type=click.Choice(tuple(STARTERS)), help="What to write.")
+@click.option("--template", type=click.Choice(tuple(STARTERS)), help="The kind of flow.")
 @click.option("--name", metavar="NAME", help="Name of the flow; default: the folder's.")
-@click.option("--region", metavar="REGION", help="AWS region of the target prod; default: the environment's.")
+@click.option("--region", metavar="REGION", help="AWS region of the target prod; default: AWS_REGION, else us-east-1.")
 @click.option("--bucket", metavar="BUCKET", help="S3 bucket of the target prod, for its files, data and logs.")
 @output_format("text", "json")
 def command(  # noqa: PLR0917 - click passes them by name
@@ -39,7 +39,7 @@ def command(  # noqa: PLR0917 - click passes them by name
 ) -> int:
     """Write a first spec that runs on this machine and on EMR, with sample data and a test.
 
-    On a terminal, what no option says is asked for. No file is ever overwritten.
+    On a terminal, missing options are asked for; elsewhere --template is required. No file is ever overwritten.
     """
     from flowspec.facts import releases
 

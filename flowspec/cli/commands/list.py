@@ -34,12 +34,21 @@ _LIMIT = 100
     "--created-after",
     callback=moment,
     metavar="TIME",
-    help="Created at or after TIME: a date, a time, or 12h ago.",
+    help="Created at or after TIME: 2026-11-28, 2026-11-28T10:00:00Z, or 12h for twelve hours ago.",
 )
 @click.option("--until", "--created-before", callback=moment, metavar="TIME", help="Created at or before TIME.")
-@click.option("--name", default="*", metavar="PATTERN", help="With a name like this: * and ? stand for any text.")
+@click.option(
+    "--name", default="*", metavar="PATTERN", help="With a name like this: * stands for any text, ? for one character."
+)
 @click.option("--tag", "tags", multiple=True, metavar="KEY[=VALUE]", help="With this tag; may be repeated.")
-@click.option("--limit", type=click.IntRange(min=1), default=_LIMIT, show_default=True, help="Show only the newest.")
+@click.option(
+    "--limit",
+    type=click.IntRange(min=1),
+    default=_LIMIT,
+    show_default=True,
+    metavar="N",
+    help="Show only the newest N clusters.",
+)
 @output_format("text", "json")
 def command(  # noqa: PLR0917 - click passes options by name
     ended: bool,

@@ -28,7 +28,7 @@ _IN_JSON = 16 << 20
     "wanted",
     metavar="STEP",
     shell_complete=completed("steps"),
-    help="A step's id or name; default: the failed one, else the last begun.",
+    help="A step's id or name; default: the failed step, else the one that started last.",
 )
 @click.option(
     "--log",
@@ -37,9 +37,7 @@ _IN_JSON = 16 << 20
     type=click.Choice(["controller", "syslog", "stdout", "stderr"]),
     help="Which log; may be repeated; default: all four.",
 )
-@click.option(
-    "-f", "--follow", is_flag=True, help="Go on as the logs (default: stdout and stderr) grow, until the step ends."
-)
+@click.option("-f", "--follow", is_flag=True, help="Follow the logs (default: stdout and stderr) until the step ends.")
 @output_format("text", "json")
 def command(what: str, wanted: str | None, names: tuple[str, ...], follow: bool, format_: str, **options: Any) -> int:
     """Print a step's logs. WHAT is a spec, a cluster's id, or its name."""

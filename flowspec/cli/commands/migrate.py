@@ -66,8 +66,8 @@ def command(
 ) -> int:
     """Run a boto 2 or boto3 script with AWS faked, and write a spec for each job flow it would launch.
 
-    The script is executed, with the arguments after `--`. What it asks AWS for in its own process is answered here.
-    Where Linux allows it, it runs without a network; else only connections of its own process are refused. All else
+    The script is executed, with the arguments after `--`. Calls to AWS from its own process are answered here.
+    If Linux allows it, the script has no network; else only connections of its own process are refused. All else
     that it does (files, other programs) really happens. Its environment has no AWS credentials, tokens or passwords.
     """
     from flowspec.importers.migrate.folding import job_flows

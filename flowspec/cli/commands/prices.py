@@ -19,7 +19,9 @@ def command() -> None:
 
 @command.command("show", epilog="Example: flowspec prices show m5.xlarge r6g.2xlarge --region us-east-1")
 @click.argument("types", nargs=-1, metavar="[TYPE]...")
-@click.option("--region", metavar="REGION", help="Those of this region; default: of all that there are.")
+@click.option(
+    "--region", metavar="REGION", help="Show the prices of this region; default: of all regions in the tables."
+)
 @output_format("text", "json")
 def show(types: tuple[str, ...], region: str | None, format_: str) -> int:
     """Show prices, each with its date and source: from your own table, else from the one that comes with flowspec.
@@ -51,7 +53,10 @@ def show(types: tuple[str, ...], region: str | None, format_: str) -> int:
 @command.command("update", epilog="Example: flowspec prices update --region eu-west-1 --types m7g.xlarge,r7g.xlarge")
 @CONNECTION
 @click.option(
-    "--types", metavar="TYPE,...", default="", help="Of these instance types only; default: of all that EMR offers."
+    "--types",
+    metavar="TYPE,...",
+    default="",
+    help="Read the prices of these instance types; default: of all that EMR offers.",
 )
 @output_format("text", "json")
 def update(types: str, format_: str, **options: Any) -> int:

@@ -20,9 +20,13 @@ if TYPE_CHECKING:
 @click.command("render", epilog="Example: flowspec render job.yaml --target laptop --vs prod")
 @SPEC
 @VARIABLES
-@click.option("--explain", is_flag=True, help="Show with each value where it comes from.")
+@click.option("--explain", is_flag=True, help="Show where each value comes from.")
 @click.option(
-    "--vs", "other", metavar="NAME", help="Show what differs at this target.", shell_complete=completed("targets")
+    "--vs",
+    "other",
+    metavar="NAME",
+    help="Show the differences from the target NAME.",
+    shell_complete=completed("targets"),
 )
 @output_format("yaml", "json")
 def command(spec: Path, format_: str, explain: bool, other: str | None, **options: Any) -> int:

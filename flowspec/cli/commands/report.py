@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 def command(what: str, output: Path | None, format_: str, **options: Any) -> int:
     """Show a run as one page: timeline, counters, logs, and why it failed. WHAT is a spec, a cluster's id, or its name.
 
-    The page needs no network and no other file. It also tells what differs from the last run of the flow that
-    succeeded. Of a cluster that runs it shows what is there by now.
+    The page needs no network and no other file. It also shows what differs from the last run of the flow that
+    succeeded. For a running cluster it shows what there is so far.
     """
     from flowspec.pipeline import make_report
 

@@ -65,7 +65,7 @@ def command(  # noqa: PLR0917 - click passes options by name
 def _size(text: str) -> tuple[str, int]:
     address, separator, count = text.rpartition("=")
     if not separator or not address or not (count.isascii() and count.isdigit()):
-        raise click.BadParameter(f"{text!r} is no size: write CORE=10 or TASK:NAME=4", param_hint="ROLE=N")
+        raise click.BadParameter(f"{text!r} is not a size: write CORE=10 or TASK:NAME=4", param_hint="ROLE=N")
     return address, int(count)
 
 

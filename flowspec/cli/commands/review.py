@@ -59,9 +59,9 @@ if TYPE_CHECKING:
 )
 @output_format("text", "markdown", "json", "github", "sarif")
 def command(paths: tuple[str, ...], live: bool, exit_code: bool, comment: bool, format_: str, **options: Any) -> int:
-    """Show what a change of the repository does to each flow: its request, its hooks and policies, its cost. Offline.
+    """Show what a change of the repository does to each flow: its request, hooks, policies and cost. Offline.
 
-    Two commits are compared, at each target of each spec; nothing in either is run. PATH is a spec or a folder of
+    Two commits are compared, at each target of each spec; no program of either is run. PATH is a spec or a folder of
     specs, relative to the top of the repository; default: all specs.
     """
     from flowspec.report import diagnostics, reviews

@@ -43,10 +43,10 @@ class _Folder(NamedTuple):
 
 @click.group("staging", epilog="Example: flowspec staging prune jobs/ --older-than 30d --dry-run")
 def command() -> None:
-    """List the local files that applies have uploaded to S3, and delete those that nothing uses.
+    """List the local files that `apply` has uploaded to S3, and delete those that nothing uses.
 
-    On this machine (backend: local) files are used in place and nothing is staged: `flowspec emulator prune` removes
-    what ended clusters left there.
+    With `backend: local`, files are used in place and nothing is staged; `flowspec emulator prune` removes what ended
+    clusters left on this machine.
     """
 
 
@@ -56,7 +56,7 @@ def command() -> None:
 def list_command(specs: tuple[Path, ...], format_: str, **options: Any) -> int:
     """List the staged files, and what uses each: an active cluster of the region, or a SPEC.
 
-    The folder is that of the SPECs' target, or the one of --staging.
+    The folder is that of --staging, else the `staging` of the SPECs' target.
     """
     from flowspec.backend.aws.manage.staged import staged_files
     from flowspec.report import staging
@@ -93,7 +93,7 @@ def _limit(context: click.Context, option: click.Parameter, value: str) -> datet
     default="30d",
     show_default=True,
     metavar="SPAN",
-    help="Since the upload: 30d; at least 8d.",
+    help="Delete files uploaded at least this long ago; 8d or more.",
 )
 @click.option("--dry-run", is_flag=True, help="List what would be deleted, and delete nothing.")
 @YES
@@ -103,10 +103,10 @@ def prune_command(
 ) -> int:
     """Delete staged files that are old and that nothing uses.
 
-    These are kept: files that active clusters of the region use, whoever made them (files that only completed steps
-    use are not kept); files that the SPECs use; and objects whose names are not FOLDER/SHA256/NAME. An apply uploads a
-    file again if it was staged more than 7 days ago, so a file that a new run uses is not old. Clusters in other
-    regions or accounts that use the folder are not seen.
+    These are kept: files that active clusters of the region use, whoever started them (files that only completed steps
+    use are not kept); files that the SPECs use; and objects whose names are not FOLDER/SHA256/NAME. `apply` uploads a
+    file again if it was staged more than 7 days ago, so a file that a new run uses is never old enough. Clusters in
+    other regions or accounts that use the folder are not seen.
     """
     from flowspec.backend.aws.manage.staged import staged_files
     from flowspec.report import staging
@@ -197,7 +197,9 @@ def _folder(specs: Sequence[Path], *, staging: str | None, **options: Any) -> _F
         raise click.UsageError("name specs, or the folder with --staging s3://bucket/folder/")
     if len(found) > 1:
         folders = ", ".join(sorted({uri for _, uri in found}))
-        raise FlowspecError(f"the specs stage in {len(found)} places: {folders}", remedy="name specs of one at a time")
+        raise FlowspecError(
+            f"the specs stage in {len(found)} places: {folders}", remedy="name only specs of one folder"
+        )
     (((endpoint, uri), named),) = found.items()
     return _Folder(connect(endpoint), uri, named)
 

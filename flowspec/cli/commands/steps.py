@@ -1,4 +1,4 @@
-"""`flowspec steps add`: adds steps to a cluster that is there already."""
+"""`flowspec steps add`: adds steps to an existing cluster."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _FILE = click.argument("file", type=SPEC_PATH, metavar="FILE")
 
 @click.group("steps", epilog="Example: flowspec steps add j-2AXXXXXXGAPLF more.yaml")
 def command() -> None:
-    """Add steps to a cluster that is there already."""
+    """Add steps to an existing cluster."""
 
 
 @command.command("add", epilog="Example: flowspec steps add job.yaml more.yaml --var day=2026-11-28")
@@ -51,9 +51,9 @@ def add(  # noqa: PLR0917 - click passes options by name
 ) -> int:
     """Add the steps of FILE that the cluster does not have yet, and watch them.
 
-    WHAT is a spec, a cluster's id, or its name; FILE a spec, or a list of steps as a spec has it. A step is there
-    already if one of that name runs the same. Variables, the target and --staging are those of FILE; a list of steps
-    has them from the spec WHAT, and beside an id or a name --var declares them.
+    WHAT is a spec, a cluster's id, or its name; FILE is a spec, or a list of steps as in a spec. The cluster has a step
+    already if one of the same name runs the same command. Variables, target and --staging belong to FILE. For a list of
+    steps they are those of the spec WHAT; if WHAT is an id or a name, each --var declares a variable.
     """
     from flowspec.backend.aws.manage.steps import add_steps
     from flowspec.cli.follow import follow

@@ -53,7 +53,7 @@ def command(paths: tuple[Path, ...], selects: tuple[str, ...], junit: Path | Non
 
     A case is a folder tests/NAME/ beside a spec, with a case.yaml, sample data and the expected output. PATH is such a
     folder, a spec, a folder with all below it, or a glob; default: the working directory. Each case runs in a home of
-    its own, and one that fails stops no other.
+    its own; if one fails, the others go on.
     The steps are executed, so test only specs that you trust to run here.
     """
     from flowspec.cases.running import run_tests

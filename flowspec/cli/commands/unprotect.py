@@ -15,5 +15,5 @@ from flowspec.cli.options import output_format
 @CHOOSING
 @output_format("text", "json")
 def command(what: str, format_: str, **options: Any) -> int:
-    """Lift the termination protection of a cluster. WHAT is a spec, a cluster's id, or its name."""
+    """Remove the termination protection of a cluster. WHAT is a spec, a cluster's id, or its name."""
     return set_protection(what, format_, on=False, **options)

@@ -35,7 +35,7 @@ def command(
     format_: str,
     **options: Any,
 ) -> int:
-    """Watch a run to its end, and look after its steps. WHAT is a spec, a cluster's id, or its name.
+    """Watch a run to its end, with the timeouts and retries of its steps. WHAT is a spec, a cluster's id, or its name.
 
     Hooks are run, and the budget is watched, only when WHAT is a spec, since both are only in the spec.
     """

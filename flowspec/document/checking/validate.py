@@ -75,7 +75,7 @@ def validate(document: Document, *, emr_rules: bool = True) -> JobFlow:
 
 def _too_many(document: Document, listed: int) -> Diagnostic:
     message = f"there are more than {listed} findings; the rest of the spec was not checked"
-    return document.source.diagnostic("FS100", message, hint="mend these first")
+    return document.source.diagnostic("FS100", message, hint="correct these first")
 
 
 def _job_flow(

@@ -62,7 +62,7 @@ def _json(body: bytes) -> dict[str, Any]:
 
 
 def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no number")
+    raise ValueError(f"{name} is not a number")
 
 
 def _unreadable(message: str, path: str = "") -> EmrError:

@@ -27,6 +27,6 @@ def checked_scale(scale: float) -> float:
     if not (math.isfinite(scale) and scale > 0):
         raise FlowspecError(
             f"the time scale {scale} is not a number above 0",
-            remedy="60 makes an hour of EMR's a minute here, 1 leaves it an hour",
+            remedy="give a number such as 60, which turns an hour of EMR into a minute; 1 keeps EMR's own times",
         )
     return scale

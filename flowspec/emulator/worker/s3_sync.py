@@ -198,7 +198,10 @@ class TreeSync:
                 with _s3_errors(f"s3://{bucket}", missing_ok=True):
                     for error in self._s3.delete_objects(Bucket=bucket, Delete=some).get("Errors", ()):
                         where = f"s3://{bucket}/{error['Key']}"
-                        raise FlowspecError(f"{where} can't be deleted: {error['Code']}", remedy="check your rights")
+                        raise FlowspecError(
+                            f"{where} can't be deleted: {error['Code']}",
+                            remedy="check that your credentials permit s3:DeleteObject",
+                        )
 
     @contextmanager
     def _locked_index(self) -> Iterator[_Index]:
@@ -317,7 +320,7 @@ def _s3_errors(where: str, *, missing_ok: bool = False) -> Iterator[None]:
         details = error.response.get("Error", {})
         if not (missing_ok and details.get("Code") in _ABSENT):
             message = f"{where}: {details.get('Code')}: {details.get('Message')}"
-            raise FlowspecError(message, remedy="check the bucket and your rights") from error
+            raise FlowspecError(message, remedy="check the bucket and the permissions of your credentials") from error
     except (Boto3Error, BotoCoreError) as error:
         # Botocore refuses an invalid bucket name before it sends: there is no such bucket.
         if not (missing_ok and isinstance(error, ParamValidationError)):

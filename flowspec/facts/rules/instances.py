@@ -112,10 +112,10 @@ def master_group_count(params: Params) -> Iterator[Breach]:
 @refused("FS205", "EMR Management Guide, node types; mrjob")
 def one_core(params: Params) -> Iterator[Breach]:
     """A cluster has at most one CORE group or fleet."""
-    for name, role, _ in COLLECTIONS:
+    for name, role, noun in COLLECTIONS:
         cores = [index for index, item in mappings(params.instances, name) if item.get(role) == "CORE"]
         for index in cores[1:]:
-            yield Breach(("Instances", name, index, role), _several("core"))
+            yield Breach(("Instances", name, index, role), _several("core"), values={"noun": noun})
 
 
 @refused("FS245", "mrjob; azavea/terraform-aws-emr-cluster#6")
@@ -144,7 +144,8 @@ def task_needs_core(params: Params) -> Iterator[Breach]:
                 if noun == "group"
                 else "Clusters with task instance fleets must also define core instance fleets."
             )
-            yield Breach(("Instances", name, listed[roles.index("TASK")][0], role), words)
+            path = ("Instances", name, listed[roles.index("TASK")][0], role)
+            yield Breach(path, words, values={"noun": noun})
 
 
 @refused("FS230", "botocore, InstanceFleetConfig; mrjob")

@@ -192,7 +192,7 @@ def _from_names(module: _Module) -> Json:
             line = assigned[name].lineno
             steps = rendered(one, module.names, module.params)
             fold(params, "AddJobFlowSteps", _fitted(module, {"Steps": steps}, line))
-            module.notes.append(f"line {line}: the steps of {name} are among the steps")
+            module.notes.append(f"line {line}: the steps of {name} are imported, too")
     return params
 
 

@@ -242,7 +242,7 @@ class Call:
         if folder not in file.parents:
             self.refuse(f"{path} is not below the folder of the script", "put it beside the script", word)
         if file.exists() and not file.is_file():
-            self.refuse(f"{path} is no file", "paths are taken from the script's folder", word)
+            self.refuse(f"{path} is not a file", "paths are taken from the script's folder", word)
         try:
             return file.read_bytes()[:_MOST_BYTES].decode("utf-8")
         except (OSError, UnicodeDecodeError) as error:
@@ -425,7 +425,7 @@ def _option_meant(call: Call, given: str, word: Word) -> str:
             f"--{given} could be {', '.join(f'--{name}' for name in meant)}", "write the option's whole name", word
         )
     if not meant:
-        call.refuse(f"--{given} is no option of {call.command}", did_you_mean(given, known), word)
+        call.refuse(f"--{given} is not an option of {call.command}", did_you_mean(given, known), word)
     return meant[0]
 
 

@@ -69,7 +69,7 @@ def _take(later: Call, params: Json, call: Call, line: int) -> None:
         if note:
             call.notes.append(f"line {line}: {note}")
     if later.command == "add-steps" and operations:
-        told = "the steps that `aws emr add-steps` adds in the script are among the steps"
+        told = "the steps that `aws emr add-steps` adds in the script are imported, too"
         call.notes += [] if told in call.notes else [told]
     call.notes += later.notes
 

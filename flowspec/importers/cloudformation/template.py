@@ -130,7 +130,7 @@ def _hint(template: Json) -> str:
     """Returns a hint for a template that has no cluster."""
     if "elasticmapreduce:createCluster" in json.dumps(template):
         return "a state machine in it makes clusters: import takes the Parameters of its createCluster state, as JSON"
-    return "other resources are no job flows"
+    return "other resources are not job flows"
 
 
 def _note_unread(stack: _Stack) -> None:
@@ -153,7 +153,7 @@ def _given(template: Json, source: Source, files: Sequence[Path], settings: Sequ
         try:
             values |= _file_values(json.loads(path.read_text("utf-8-sig")))
         except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
-            refuse(source, f"{path} is no file of parameters: {error}", '[{"ParameterKey": …, "ParameterValue": …}]')
+            refuse(source, f"{path} is not a file of parameters: {error}", '[{"ParameterKey": …, "ParameterValue": …}]')
     for setting in settings:
         name, mark, text = setting.partition("=")
         if not mark:

@@ -109,7 +109,7 @@ def _parsed(source: Source) -> Any:
     if _is_deep(value):
         _refuse(source, f"nested deeper than {_DEEPEST} levels")
     if re.search("[\ud800-\udfff]", json.dumps(value, ensure_ascii=False)):
-        _refuse(source, "half of a surrogate pair (\\ud800 … \\udfff) is no text", "")
+        _refuse(source, "half of a surrogate pair (\\ud800 … \\udfff) is not text", "")
     return value
 
 
@@ -193,7 +193,7 @@ def _problem(one: Mismatch) -> _Problem:
         where = f"of {owner}" if one.path[:-1] else "of a request"
         name = str(one.path[-1])
         hint = _meant(name, one.shape, one.path[:-1])
-        return _Problem(one.path, f"'{name}' is no member {where}", hint, key=True)
+        return _Problem(one.path, f"'{name}' is not a member {where}", hint, key=True)
     if one.kind == "type":
         wanted = _WANTED[one.shape.type_name]
         message = f"{_called(one.path)} wants {wanted}, this is {_described(one.value)}"

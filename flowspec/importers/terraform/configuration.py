@@ -189,7 +189,7 @@ def _file_values(path: Path, shown: str, context: Context) -> Iterator[tuple[str
         try:
             yield name, scope.known(expr)
         except Unknown:
-            context.note(f"{body.place(expr.line)}: the value of {name} is not imported: it is no constant")
+            context.note(f"{body.place(expr.line)}: the value of {name} is not imported: it is not a constant")
 
 
 def _setting(declared: Body | None, text: str, context: Context, folder: Path) -> Any:

@@ -131,7 +131,7 @@ def _wanted(
     clusters = [one for one in resources if one.kind == _CLUSTER]
     if not clusters:
         refuse(
-            source, f"there is no {_CLUSTER} in it", "; ".join(context.notes[:3]) or "other resources are no job flows"
+            source, f"there is no {_CLUSTER} in it", "; ".join(context.notes[:3]) or "other resources are not job flows"
         )
     found = clusters[choose(source, _names(clusters), wanted)]
     params = request_of(found, context)

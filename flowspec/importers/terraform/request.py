@@ -411,7 +411,7 @@ class _Writer:
         try:
             return json.loads(self.context.read(text))
         except (Unknown, ValueError):
-            self.context.note(f"{place} is not imported: {text[:80]!r} is no file of JSON of the configuration")
+            self.context.note(f"{place} is not imported: {text[:80]!r} is not a JSON file of the configuration")
             return None
 
     def _json(self, block: Values, key: str) -> Any:

@@ -382,6 +382,6 @@ def _directive(tokens: Sequence[tuple[str, str]], at: int, word: str) -> tuple[P
         return If(text[2:], yes, no), at + 1
     found = _FOR.fullmatch(text)
     if not found:
-        raise SyntaxFault(f"'{word}' is no template directive")
+        raise SyntaxFault(f"'{word}' is not a template directive")
     body, at = _nested(tokens, at + 1, ("endfor",))
     return Loop(tuple(one for one in found.group(1, 2) if one), found[3], body), at + 1

@@ -83,7 +83,9 @@ def _instances(wanted: Json, live: Json, notes: list[str]) -> Iterator[Differenc
         if name in _MACHINES or row.handling not in _COMPARED:
             continue
         if name in _FORCED_ON and value is False and live.get(name) and _is_highly_available(wanted):
-            notes.append(f"{snake(name)} is true: EMR sets it for a cluster with three masters, whatever was asked for")
+            notes.append(
+                f"{snake(name)} is true: EMR sets it for a cluster with three masters, whatever the request says"
+            )
             continue
         read, now = _read_back(name, live)
         if not same(read, _as_list(name, value), now):

@@ -143,10 +143,10 @@ _CHANGES: dict[str, Callable[[dict[str, Any], Any], None]] = {
 def launch_notes(retries: int, fallback: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     """Yields the notes of a plan about further launches."""
     for number, one in enumerate(fallback, 1):
-        yield f"without capacity, alternative {number} is launched: {alternative_text(one)}"
+        yield f"if capacity is missing, alternative {number} is launched: {alternative_text(one)}"
     if retries:
         times = "once" if retries == 1 else f"up to {retries} times"
-        yield f"a cluster that fails before a step ran is launched again {times}"
+        yield f"a cluster that fails before one of its steps ran is launched again {times}"
     if retries or fallback:
         yield "launched again by the `apply` that watches the run: not after --detach"
 

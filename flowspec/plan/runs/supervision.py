@@ -135,7 +135,7 @@ def policy_tags(policies: Mapping[str, StepPolicy]) -> dict[str, str]:
             values.append(word)
     if len(values) > _MOST_TAGS:
         message = f"the steps' timeout, retry and skip_on_exit take {len(values)} tags of the cluster"
-        raise FlowspecError(f"{message}; there is room for {_MOST_TAGS}", remedy="let steps have the same ones")
+        raise FlowspecError(f"{message}; there is room for {_MOST_TAGS}", remedy="give several steps the same values")
     return {_tag(index): value for index, value in enumerate(values)}
 
 
@@ -218,4 +218,4 @@ def supervision_notes(policies: Mapping[str, StepPolicy], steps: Sequence[Mappin
     for name, policy in found:
         yield f"step {name}: {policy}"
     if found:
-        yield "these hold while the run is watched: by `apply`, or, after --detach, by `flowspec wait`"
+        yield "these apply only while the run is watched: by `apply`, or, after --detach, by `flowspec wait`"

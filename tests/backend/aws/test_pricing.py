@@ -104,7 +104,7 @@ def test_who_may_not_ask_is_told_the_permission(price_list):
         ("{", "a product that can't be read"),
         ('{"product": {}}', "a product that can't be read"),
         ("[]", "a product that can't be read"),
-        (json.dumps(ec2("m5.xlarge", 1)).replace("1.0000000000", "cheap"), "a price that is no number: cheap"),
+        (json.dumps(ec2("m5.xlarge", 1)).replace("1.0000000000", "cheap"), "a price that is not a number: cheap"),
     ],
     ids=["no JSON", "no attributes", "no mapping", "no number"],
 )

@@ -374,8 +374,8 @@ def test_a_feature_that_came_later(release, feature, too_new):
         ("emr-7.5.0", "Sqoop", None),
         ("emr-7.14.0", "Ganglia", None),
         ("emr-spark-8.0.0", "Hive", None),
-        ("emr-7.5.0", "Sparkk", "'Sparkk' is not among the applications known; did you mean Spark?"),
-        ("emr-7.5.0", {"name": "MyOwn"}, "'MyOwn' is not among the applications known; "),
+        ("emr-7.5.0", "Sparkk", "the application 'Sparkk' is not known; did you mean Spark?"),
+        ("emr-7.5.0", {"name": "MyOwn"}, "the application 'MyOwn' is not known; "),
     ],
 )
 def test_applications_of_a_release(release, application, told):
@@ -385,7 +385,7 @@ def test_applications_of_a_release(release, application, told):
         )
     )
     assert [f"{one.message}; {one.hint}" for one in findings] == ([told] if told else [])
-    assert all(one.notes == ("flowspec's table of releases is of 2026-08",) for one in findings)
+    assert all(one.notes == ("date of flowspec's table of releases: 2026-08",) for one in findings)
 
 
 @pytest.mark.parametrize(

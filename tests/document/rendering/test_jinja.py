@@ -87,7 +87,7 @@ def judged(text, names):
             and len(body[0].nodes) == 1
             and type(body[0].nodes[0]) is not TemplateData
         ):
-            inner = re.fullmatch(r"(?:\{#.*?#\})*\{\{[-+]?(.*?)-?\}\}(?:\{#.*?#\})*", text, re.DOTALL)
+            inner = re.fullmatch(r"(?:\s|\{#.*?#\})*\{\{[-+]?(.*?)-?\}\}(?:\s|\{#.*?#\})*", text, re.DOTALL)
         else:
             inner = None
         if inner:
@@ -156,6 +156,7 @@ def shown(value):
 
 @settings(max_examples=500)
 @given(TEMPLATES, st.fixed_dictionaries({"a": DATA, "b": DATA, "cc": DATA}, optional={"items": DATA}))
+@example(" {{- a}}", {"a": None, "b": 2, "cc": 3})
 @example("{{{ a }}", {"a": 1, "b": 2, "cc": 3})
 @example("{{ a.items }}", {"a": {"items": 1}, "b": 2, "cc": 3})
 @example("a\r{{ a }}\r\n", {"a": "\r", "b": 2, "cc": 3})

@@ -40,7 +40,7 @@ def module(tmp_path, inside="", more="", **files):
         ("tags = var.t", 'variable "t" { type = map(string) }', "main.tf:11: tags are not imported: only Terraform knows var.t"),
         ("configurations_json = var.c", 'variable "c" {}', "main.tf:11: configurations_json is not imported: only Terraform knows var.c"),
         ("configurations = \"https://x/y.json\"", "", "main.tf:11: configurations is not imported: the provider reads it from https://x/y.json"),
-        ("configurations = \"nope.json\"", "", "main.tf:11: configurations is not imported: 'nope.json' is no file of JSON of the configuration"),
+        ("configurations = \"nope.json\"", "", "main.tf:11: configurations is not imported: 'nope.json' is not a JSON file of the configuration"),
         ("master_instance_type = \"m5.xlarge\"\n core_instance_count = \"few\"", "", "main.tf:12: core_instance_count is not imported: it is not known here"),
         ("step = var.s", 'variable "s" { type = list(any) }', "main.tf:11: step is not imported: only Terraform knows var.s"),
         ("core_instance_group = [data.x.y.z]", "", "main.tf:11: core_instance_group is not imported: only Terraform knows data.x.y.z"),

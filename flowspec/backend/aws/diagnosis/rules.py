@@ -50,14 +50,14 @@ RULES: tuple[Rule, ...] = (
         "python-memory",
         r"^(numpy[\w.]*\.)?_?(Array)?MemoryError\b",
         cause="A Python program ran out of memory.",
-        advice="read and write piece by piece instead of holding all, or give the task more memory",
+        advice="read and write piece by piece instead of holding everything in memory, or give the task more memory",
         source="Python, MemoryError",
     ),
     known(
         "java-stack-overflow",
         r"java\.lang\.StackOverflowError",
-        cause="A Java thread used up its stack: a recursion without end, or a very deep plan or expression.",
-        advice="end the recursion; for a deep Spark plan checkpoint in between, or raise -Xss in the Java options",
+        cause="A Java thread used up its stack: an endless recursion, or a very deep plan or expression.",
+        advice="end the recursion; shorten a deep Spark plan with checkpoint(), or raise -Xss in the Java options",
         source="HotSpot, java.lang.StackOverflowError",
     ),
     known(
@@ -88,7 +88,7 @@ RULES: tuple[Rule, ...] = (
     known(
         "cluster-invalid",
         r"VALIDATION_ERROR",
-        cause="EMR refused to make the cluster as asked for.",
+        cause="EMR refused to create the cluster as requested.",
         advice="read EMR's message: it names the subnet, role, security group or type that does not fit",
         source="EMR StateChangeReason",
     ),
@@ -113,10 +113,10 @@ RULES: tuple[Rule, ...] = (
         r"InsufficientInstanceCapacity",
         r"INSTANCE_FLEET_TIMEOUT",
         r"insufficient (instance )?capacity",
-        cause="EC2 had not enough instances of the wanted types.",
+        cause="EC2 did not have enough instances of the requested types.",
         advice=(
-            "give instance fleets with more types, more subnets (ec2_subnet_ids), or a longer timeout with on-demand "
-            "instances"
+            "name alternatives in `fallback` (other subnets, instance types, on-demand instances), or use instance "
+            "fleets with more types and subnets"
         ),
         source="EMR ErrorDetail codes; EC2",
     ),
@@ -137,7 +137,7 @@ RULES: tuple[Rule, ...] = (
         r"Container from a bad node",
         r"NodeManager .* (lost|unhealthy)",
         r"UNHEALTHY",
-        cause="A node was lost, or YARN took it for unhealthy: most often its disk was full.",
+        cause="A node was lost, or YARN marked it unhealthy: most often its disk was full.",
         advice="give the nodes larger EBS volumes, and look at the instance states of the cluster",
         source="YARN, NodeHealthCheckerService; Spark, YarnAllocator",
     ),
@@ -176,7 +176,7 @@ RULES: tuple[Rule, ...] = (
             "Tasks could not fetch the output of earlier ones: the nodes or executors that held it are gone or "
             "overloaded."
         ),
-        advice="look why they were lost (memory, spot instances, full disks); give executors more memoryOverhead",
+        advice="find out why they were lost (memory, spot instances, full disks); give executors more memoryOverhead",
         source="Spark, FetchFailedException; Hadoop, ShuffleSchedulerImpl",
     ),
     known(
@@ -200,10 +200,10 @@ RULES: tuple[Rule, ...] = (
         r"(S3Exception|ClientError|HeadObject).*(\b403\b|Forbidden)",
         r"not authorized to access",
         r"INSUFFICIENT_PERMISSIONS",
-        cause="AWS refused access: the role may not do this.",
+        cause="AWS denied access: the role does not have the permission.",
         advice=(
-            "allow the action to the job flow role (or the step's runtime role) in IAM; look at the bucket's policy "
-            "and the KMS key, too"
+            "allow the action for the role of the instance profile (job_flow_role), or the step's runtime role: "
+            "`flowspec iam` prints a policy for the spec; check the bucket's policy and the KMS key, too"
         ),
         source="S3, AccessDenied; IAM",
     ),
@@ -216,8 +216,8 @@ RULES: tuple[Rule, ...] = (
         r"No AWS Credentials provided",
         cause="The program found no AWS credentials.",
         advice=(
-            "let it use the instance profile (job_flow_role), and let nothing hide it, such as "
-            "AWS_EC2_METADATA_DISABLED"
+            "let it use the instance profile (job_flow_role); check that nothing hides the profile, such as the "
+            "variable AWS_EC2_METADATA_DISABLED"
         ),
         source="botocore, NoCredentialsError; AWS SDK for Java",
     ),
@@ -239,7 +239,7 @@ RULES: tuple[Rule, ...] = (
         r"UnknownStoreException",
         r"Bucket \S+ does not exist",
         cause="There is no such S3 bucket.",
-        advice="check the bucket's name, and that it is in this account's reach",
+        advice="check the name of the bucket, and that it has not been deleted",
         source="S3, NoSuchBucket; Hadoop S3A",
     ),
     known(
@@ -261,7 +261,7 @@ RULES: tuple[Rule, ...] = (
         r"ProvisionedThroughputExceeded",
         r"TooManyRequestsException",
         cause="AWS throttled the requests.",
-        advice="send fewer at a time (fewer partitions, larger files), spread keys over prefixes, raise the retries",
+        advice="send fewer at a time (fewer partitions, larger files), spread keys over prefixes, allow more retries",
         source="S3, 503 Slow Down; AWS common errors",
     ),
     # -- the data
@@ -275,8 +275,8 @@ RULES: tuple[Rule, ...] = (
         r"TABLE_ALREADY_EXISTS",
         r"LOCATION_ALREADY_EXISTS",
         r"\bmkdir: .*File exists",
-        cause="The output is there already, and Hadoop and Spark never overwrite on their own.",
-        advice="remove it, write to another place (one per day, with `{{ ds }}`), or say in Spark `.mode('overwrite')`",
+        cause="The output exists already, and by default Hadoop and Spark do not overwrite it.",
+        advice="delete it, write to another place (one per day, with `{{ ds }}`), or use `.mode('overwrite')` in Spark",
         source="Hadoop, FileOutputFormat.checkOutputSpecs; " + _SPARK,
     ),
     known(
@@ -287,17 +287,17 @@ RULES: tuple[Rule, ...] = (
         r"Path does not exist",
         r"There is no such (file or )?(folder|directory) .*src",
         r"(--src|source)\b.*(does not exist|not found|no such)",
-        cause="The input is not there.",
-        advice="check the step's input, the day in it, and that its data has arrived",
+        cause="The input does not exist.",
+        advice="check the step's input, the date in it, and that its data has arrived",
         source="Hadoop, FileInputFormat; " + _SPARK,
     ),
     known(
         "input-not-a-file",
         r"\b[Nn]ot a file: ",
         r"is a directory, which is not supported by the record reader",
-        cause="The input has a folder, or another thing that is no file, where Hadoop reads only files.",
+        cause="The input has a folder, or something else that is not a file, where Hadoop reads only files.",
         advice=(
-            "name the folder that the files are in (a glob does for several: in/*/), or read all below with the "
+            "name the folder that the files are in (or several, by a glob: in/*/), or read subfolders, too, with the "
             "property mapreduce.input.fileinputformat.input.dir.recursive: true"
         ),
         source="Hadoop, FileInputFormat.getSplits; HDFS, INodeFile.valueOf",
@@ -325,7 +325,7 @@ RULES: tuple[Rule, ...] = (
         r"invalid compressed data",
         r"EOFException: Unexpected end of input",
         cause="An input file is damaged, cut short, or of another format.",
-        advice="look at the file that the log names; write it again, or leave it out of the input",
+        advice="check the file that the log names; write it again, or leave it out of the input",
         source="zlib, Hadoop's codecs; " + _SPARK,
     ),
     known(
@@ -336,7 +336,7 @@ RULES: tuple[Rule, ...] = (
         r"UnmappableCharacterException",
         cause="Text was not in the encoding that the program expects.",
         advice=(
-            "name the data's encoding when it is read (latin-1 …), or say what to do with other bytes "
+            "give the encoding of the data when the program reads it (latin-1 …), or how to treat invalid bytes "
             "(errors='replace')"
         ),
         source="Python, UnicodeError; java.nio.charset",
@@ -411,8 +411,8 @@ RULES: tuple[Rule, ...] = (
         r"SchemaColumnConvertNotSupportedException",
         cause="A value or a type in the data is not what the query expects.",
         advice=(
-            "look at the value that the log names; try_cast and try_divide give null instead, "
-            "spark.sql.ansi.enabled=false the old behaviour"
+            "check the value that the log names; try_cast and try_divide return null instead of an error, and "
+            "spark.sql.ansi.enabled=false restores the behaviour of Spark 3"
         ),
         source=_SPARK,
     ),
@@ -420,7 +420,7 @@ RULES: tuple[Rule, ...] = (
         "spark-analysis",
         r"pyspark\.errors\.exceptions\.\w+\.AnalysisException",
         r"org\.apache\.spark\.sql\.(catalyst\.ExtendedA|A)nalysisException",
-        cause="Spark can't make sense of a query.",
+        cause="Spark can't analyse a query.",
         advice="read its message: it names the part of the query that is wrong",
         source=_SPARK,
     ),
@@ -430,7 +430,7 @@ RULES: tuple[Rule, ...] = (
         r"SparkContext (can|should) only be (used|created)",
         r"It appears that you are attempting to reference SparkContext",
         cause="Code that runs in the tasks uses the SparkContext, which only the driver has.",
-        advice="take what the tasks need out of the context before, as plain values or a broadcast variable",
+        advice="compute in the driver what the tasks need, and pass it as plain values or a broadcast variable",
         source=_SPARK,
     ),
     known(
@@ -438,8 +438,8 @@ RULES: tuple[Rule, ...] = (
         r"Task not serializable",
         r"PicklingError",
         r"Could not serialize object",
-        cause="A function for the tasks holds something that can't be sent to them.",
-        advice="make connections, clients and locks inside of the function (or per partition), not outside",
+        cause="A function for the tasks refers to something that can't be serialized and sent to them.",
+        advice="create connections, clients and locks inside the function (or per partition), not outside",
         source="Spark, ClosureCleaner; cloudpickle",
     ),
     # -- programs, classes and modules that are not there
@@ -457,8 +457,8 @@ RULES: tuple[Rule, ...] = (
         r"leading zeros in decimal integer literals",
         cause="The program was written for another version of Python than the one that runs it.",
         advice=(
-            "bring the program up to date, or choose the Python: a shebang line, or spark.pyspark.python; the "
-            "release of EMR decides which are there"
+            "update the program, or choose another Python: by the script's first line, or spark.pyspark.python; the "
+            "EMR release decides which versions are installed"
         ),
         source="Python 3, What's New in 3.0; " + _SPARK,
     ),
@@ -478,7 +478,10 @@ RULES: tuple[Rule, ...] = (
         r"ImportError: No module named (?P<old>\S+)",
         r"ImportError: cannot import name",
         cause="A Python module is not installed where the program runs.",
-        advice="ship it (`py_files:`, `files:`, `archives:`), or install it on every node by a bootstrap action",
+        advice=(
+            "list it in the requirements file of `python:`, ship it (`py_files:`, `files:`, `archives:`), or install "
+            "it on every node by a bootstrap action"
+        ),
         source="Python, ModuleNotFoundError",
     ),
     known(
@@ -489,10 +492,10 @@ RULES: tuple[Rule, ...] = (
         r"Failed building wheel",
         r"pip's dependency resolver",
         r"Could not build wheels",
-        cause="pip found no version of a package that fits.",
+        cause="pip could not find or build a suitable version of a package.",
         advice=(
-            "check the name and the version, that it is made for the Python of the release, and that the network "
-            "lets pip reach its index"
+            "check its name and version, that it supports the Python of the release, and that pip can reach its index "
+            "from the cluster's network"
         ),
         source="pip",
     ),
@@ -517,10 +520,9 @@ RULES: tuple[Rule, ...] = (
         r"exec: .*: not found",
         r"FileNotFoundError: \[Errno 2\] No such file or directory: '(?P<bare>[\w+-]+)'$",
         r"Unable to find (executable|program)",
-        cause="A program could not be started, for it is not there.",
+        cause="A program could not be started, because it does not exist there.",
         advice=(
-            "ship the program (`mapper: script.py`, `files:`), name it by its whole path, or install it by a "
-            "bootstrap action"
+            "ship the program (`mapper: script.py`, `files:`), give its full path, or install it by a bootstrap action"
         ),
         source="java.lang.ProcessBuilder; Python, subprocess",
     ),
@@ -544,7 +546,7 @@ RULES: tuple[Rule, ...] = (
         r"UnsupportedClassVersionError",
         r"has been compiled by a more recent version of the Java Runtime",
         cause="The jar was compiled for a newer Java than the one that runs it.",
-        advice="compile for the Java of the release (javac --release 8 or 17), or choose a newer Java by JAVA_HOME",
+        advice="compile for the Java of the release (javac --release 8 or 17), or set JAVA_HOME to a newer Java",
         source="HotSpot, UnsupportedClassVersionError",
     ),
     known(
@@ -556,7 +558,7 @@ RULES: tuple[Rule, ...] = (
         r"ClassCastException: .*loader",
         r"VerifyError",
         r"IllegalAccessError",
-        cause="Two versions of a library meet: the jar was compiled with another one than it finds.",
+        cause="Two versions of a library conflict: the jar was compiled with another version than it finds.",
         advice="build against the versions of the release (Hadoop, Spark and Scala as provided), or shade the library",
         source="HotSpot, LinkageError",
     ),
@@ -570,8 +572,8 @@ RULES: tuple[Rule, ...] = (
         r"Class \S+ not found",
         cause="A Java class is in none of the jars.",
         advice=(
-            "check the class's whole name and the jar; ship its jar (`libjars:`, `jars:`) or build one with all that "
-            "it needs"
+            "check the full name of the class and the jar; ship its jar (`libjars:`, `jars:`), or build one jar with "
+            "all dependencies"
         ),
         source="java.lang.ClassNotFoundException; Hadoop Streaming; spark-submit",
     ),
@@ -591,7 +593,7 @@ RULES: tuple[Rule, ...] = (
         r"unexpected argument",
         r"Did you mean -\w+",
         cause="The command line has an option or argument that the program does not take.",
-        advice="correct the step's args; `flowspec render` shows them as they are given",
+        advice="correct the step's args; `flowspec compile` shows the arguments that EMR gets",
         source="Hadoop Streaming, GenericOptionsParser; spark-submit; argparse, click; getopt",
     ),
     known(
@@ -629,7 +631,7 @@ RULES: tuple[Rule, ...] = (
         r"AccessControlException",
         r"Operation not permitted",
         cause="The user that runs the step may not read, write or run a file.",
-        advice="change its owner or mode (chmod +x for a script), or write somewhere else",
+        advice="change its owner or mode (chmod +x for a script), or write to another place",
         source="Linux, EACCES; HDFS, FSPermissionChecker",
     ),
     known(
@@ -654,8 +656,8 @@ RULES: tuple[Rule, ...] = (
         r"does not exist$",
         r"JAR does not exist",
         r"File file:\S+ does not exist",
-        cause="A file is not there.",
-        advice="check its path; ship a local file with the step (`files:`), and name S3 objects by their whole URI",
+        cause="A file does not exist.",
+        advice="check its path; ship a local file with the step (`files:`), and give full URIs of S3 objects",
         source="java.io, Python, S3, Linux (ENOENT)",
     ),
     known(
@@ -670,8 +672,8 @@ RULES: tuple[Rule, ...] = (
         "io-error",
         r"Input/output error",
         r"Read-only file system",
-        cause="The system could not read or write a file: a read-only place, or a device that fails.",
-        advice="write somewhere else; if it is a disk of the node, replace the node",
+        cause="The system could not read or write a file: the file system is read-only, or the device fails.",
+        advice="write to another place; if a disk of the node fails, replace the node",
         source="Linux, EIO and EROFS",
     ),
     # -- the network
@@ -693,8 +695,8 @@ RULES: tuple[Rule, ...] = (
         r"getaddrinfo failed",
         r"Could not resolve host",
         r"nodename nor servname",
-        cause="A host name has no address.",
-        advice="check the name, and that the VPC's DNS knows it",
+        cause="A host name could not be resolved.",
+        advice="check the name, and that the DNS of the VPC resolves it",
         source="java.net, glibc's getaddrinfo",
     ),
     known(
@@ -705,7 +707,7 @@ RULES: tuple[Rule, ...] = (
         r"certificate verify failed",
         r"SSLError",
         cause="A TLS connection failed: the server's certificate is not trusted.",
-        advice="install the certificate authority's certificate by a bootstrap action; don't switch the check off",
+        advice="install the certificate of its certificate authority by a bootstrap action; don't disable the check",
         source="OpenSSL; Java, sun.security.validator",
     ),
     known(
@@ -743,7 +745,7 @@ RULES: tuple[Rule, ...] = (
         "step-timeout",
         r"it ran longer than its timeout( of \d+ s)?$",
         cause="The step ran longer than the `timeout` that its spec gives it, and its watcher cancelled it.",
-        advice="look at the end of its logs for what it waited for; raise its `timeout` when it only needs longer",
+        advice="look at the end of its logs for what it waited for; raise its `timeout` if it only needs more time",
         source="flowspec.backend.aws.runs.settle",
     ),
     known(
@@ -769,10 +771,10 @@ RULES: tuple[Rule, ...] = (
         r"ret '(137|143)'",
         r"died with <Signals\.SIG(KILL|TERM)",
         cause=(
-            "The process was killed: 137 is SIGKILL, most often for want of memory; 143 is SIGTERM, by YARN or by "
-            "someone who ended it."
+            "The process was killed: 137 is SIGKILL, most often because memory ran out; 143 is SIGTERM, from YARN or "
+            "because someone ended it."
         ),
-        advice="give it more memory, or let it hold less; look whether the step or the application was cancelled",
+        advice="give it more memory, or let it hold less; check whether the step or the application was cancelled",
         source="POSIX sh (128 + signal); YARN, ContainerExecutor.ExitCode",
         weight=Weight.SYMPTOM,
     ),
@@ -786,8 +788,8 @@ RULES: tuple[Rule, ...] = (
         r"core dumped",
         cause="The process crashed in native code (a signal such as SIGSEGV).",
         advice=(
-            "look at its native libraries: compiled for another machine (arm64 or x86_64) or another version of "
-            "Python or glibc"
+            "check its native libraries: they may be compiled for another architecture (arm64 or x86_64) or another "
+            "version of Python or glibc"
         ),
         source="POSIX sh (128 + signal)",
         weight=Weight.SYMPTOM,
@@ -798,7 +800,7 @@ RULES: tuple[Rule, ...] = (
         r"BOOTSTRAP_FAILURE.*NON_ZERO_CODE",
         r"application provisioning failed",
         cause="A bootstrap action ended with an error.",
-        advice="run its script on a machine of the same release; `set -x` in it shows where it ends",
+        advice="run its script on an instance of the same release; `set -x` in the script shows where it fails",
         source="EMR StateChangeReason",
         weight=Weight.SYMPTOM,
     ),
@@ -807,7 +809,7 @@ RULES: tuple[Rule, ...] = (
         r"The master (node|instance).* (was terminated|failed)",
         r"MASTER_FAILURE",
         cause="The master instance failed.",
-        advice="look at its instance state; keep the master on demand",
+        advice="look at the state of its instance; let the master be on demand",
         source="EMR Management Guide, Troubleshoot a cluster",
         weight=Weight.SYMPTOM,
     ),
@@ -816,7 +818,7 @@ RULES: tuple[Rule, ...] = (
         "java-exception",
         r"(?P<name>\b(?:java|javax|jdk|scala|kotlin|org|com|net|io|sun|software)\.(?:[\w$]+\.)*[A-Z][\w$]*)",
         cause="The Java program ended with an exception that it did not catch: {name}.",
-        advice="look at the first line of its own code in the stack trace",
+        advice="look at the first line of your own code in the stack trace",
         source="java.lang.Throwable.printStackTrace",
         weight=Weight.EXCEPTION,
     ),
@@ -825,7 +827,7 @@ RULES: tuple[Rule, ...] = (
         r"^(?P<name>(?:\w+\.)*[A-Z]\w*(?:Error|Exception|Warning|Interrupt|Exit|Iteration))\b",
         cause="The Python program ended with an exception that it did not catch: {name}.",
         advice=(
-            "look at the line of the program that the traceback names, and run it on a part of the data (`backend: "
+            "look at the line of the program that the traceback names, and run it on part of the data (`backend: "
             "local`)"
         ),
         source="Python, traceback",

@@ -40,7 +40,7 @@ def destroy(emr: Emr, cluster: Cluster, *, unprotect: bool = False) -> None:
     if cluster.termination_protected and not unprotect:
         raise FlowspecError(
             f"cluster {cluster.id} is protected against termination",
-            remedy="destroy it with --unprotect, which lifts the protection first",
+            remedy="destroy it with --unprotect, which removes the protection first",
         )
     if cluster.termination_protected:
         emr.call("SetTerminationProtection", JobFlowIds=[cluster.id], TerminationProtected=False)

@@ -124,7 +124,7 @@ def _unknown(cluster: Cluster) -> Iterator[str]:
     if words := unread_policies(cluster.tags):
         yield f"its tags have policies of steps that this version of flowspec can't read: {', '.join(words)}"
     for setting in unknown_settings(cluster.tags):
-        yield f"its spec had {setting}, of which the tags keep no more: add it, or an apply takes it off"
+        yield f"its spec had {setting}, which the tags do not contain in full: add it, or the next apply removes it"
     if HIDDEN_TAG in cluster.tags:
         yield "its spec had AdditionalInfo or another member that EMR never shows: add it to this one"
     elif FLOW_TAG not in cluster.tags:

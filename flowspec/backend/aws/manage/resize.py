@@ -96,7 +96,7 @@ def _refuse_impossible(address: str, count: int) -> None:
 
 def _refuse_master(role: str) -> None:
     if role == "MASTER":
-        raise FlowspecError("EMR never changes the number of masters", remedy="it is fixed when the cluster is made")
+        raise FlowspecError("EMR never changes the number of masters", remedy="start a new cluster with 1 or 3 masters")
 
 
 def _resize(cluster_id: str, live: Live, address: str, count: int) -> Resize:
@@ -239,7 +239,7 @@ def _refuse_stuck(emr: Emr, cluster_id: str, looks: Sequence[tuple[Resize, str]]
             raise FlowspecError(
                 f"{one.address} is {group_state} with {one.running} of {number_of(one.after, 'instance')}: "
                 "EMR could not start the others",
-                remedy="resize it again: EMR tries again, or takes what is there for enough",
+                remedy="resize it again: to the same size to let EMR try again, or to the size that it has",
             )
 
 

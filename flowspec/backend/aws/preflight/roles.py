@@ -77,7 +77,7 @@ def _role_findings(  # noqa: PLR0917 - one role, and what is known of it
     try:
         found = ask("GetRole", RoleName=role_name(role))["Role"]
     except FlowspecError as error:
-        remedy = "aws emr create-default-roles makes EMR's default roles"
+        remedy = "aws emr create-default-roles creates EMR's default roles"
         return [_unanswered(error, subject, path, role, remedy)], []
     return [_trust_finding(found, subject, path, role, service)], [found["Arn"]]
 

@@ -68,7 +68,7 @@ class S3Store:
             patterns = [_Pattern(one) for one in expand_braces(key.strip("/"))]
             return any(one.matches(name) for one in patterns for name in self._names(bucket, one.fixed, one.deep))
         except BadPattern as error:
-            raise NotChecked(f"is no glob that Hadoop can read: {error}") from error
+            raise NotChecked(f"is not a glob that Hadoop can read: {error}") from error
 
     def _names(self, bucket: str, prefix: str, deep: bool = False) -> Iterator[str]:
         """Yields the keys, and unless `deep` the folders, that begin with a prefix."""

@@ -149,7 +149,9 @@ def _refuse_invalid(params: Mapping[str, Any]) -> None:
     found = problems(params)
     if found:
         lines = [f"{'.'.join(map(str, one.path))}: {one.message}" for one in found]
-        raise FlowspecError("; ".join(["RunJobFlow would be refused", *lines]), remedy="nothing was sent")
+        raise FlowspecError(
+            "; ".join(["RunJobFlow would be refused", *lines]), remedy="correct these parameters; nothing was sent"
+        )
 
 
 def _earlier(plan: Plan, emr: Emr, began: datetime) -> str | None:

@@ -94,7 +94,9 @@ _UPDATED_FROM = {5: (5, 36, 0), 6: (6, 6, 0)}
 def gets_updates(spec: Spec) -> Iterator[Violation]:
     """Older releases start with the Amazon Linux of the day on which they came out, without later security updates."""
     if isinstance(spec.get("ami_version"), str):
-        yield Violation("FS615", ("ami_version",), "AMIs before release 4.0.0 get no security updates", "a release")
+        yield Violation(
+            "FS615", ("ami_version",), "AMIs before release 4.0.0 get no security updates", "use a release_label"
+        )
     label = spec.get("release_label")
     version = releases.parse(label) if isinstance(label, str) else None
     if version and version < _UPDATED_FROM.get(version[0], (0, 0, 0) if version[0] > 6 else (5, 0, 0)):

@@ -40,7 +40,7 @@ def own_tags(spec: Spec) -> Iterator[Violation]:
     for key in spec.get("tags") or {}:
         if key.lower().startswith("flowspec:"):
             message = "tags that begin with flowspec: are written by flowspec"
-            yield Violation("FS211", ("tags", key), message, "another name", key=True)
+            yield Violation("FS211", ("tags", key), message, "use another key", key=True)
 
 
 def unknown_region(spec: Spec) -> Iterator[Violation]:
@@ -50,7 +50,7 @@ def unknown_region(spec: Spec) -> Iterator[Violation]:
     if region is None or region in REGIONS or spec.get("endpoint_url") or spec.get("backend", "emr") != "emr":
         return
     hint = did_you_mean(region, sorted(REGIONS), most=2) or "such as us-east-1"
-    yield Violation("FS200", ("region",), f"'{region}' is no region with EMR that is known (as of {AS_OF})", hint)
+    yield Violation("FS200", ("region",), f"the region '{region}' is not known (as of {AS_OF})", hint)
 
 
 def debugging_needs_logs(spec: Spec) -> Iterator[Violation]:
@@ -158,8 +158,10 @@ def retries(spec: Spec) -> Iterator[Violation]:
             message = "the cluster ends when the step fails, so that it can't be run again"
             yield Violation("FS291", at, message, "keep_alive: true and on_failure: CANCEL_AND_WAIT", key=True)
         if step.get("type") == "streaming" and "output_format" not in step:
-            message = "a second attempt fails: Hadoop does not write into the output that the first one has made"
-            yield Violation("FS292", at, message, "leave retry out, or write to HDFS and copy", key=True)
+            message = "a second attempt fails: Hadoop does not write into the output folder that the first one has made"
+            yield Violation(
+                "FS292", at, message, "leave retry out; later, `apply --rerun` runs the step again", key=True
+            )
 
 
 _SURVIVED = frozenset({"CANCEL_AND_WAIT", "CONTINUE"})
@@ -227,7 +229,13 @@ def timeouts(spec: Spec) -> Iterator[Violation]:
             continue
         at = ("steps", index, "timeout")
         if old:
-            yield Violation("FS293", at, "EMR cancels running steps from emr-5.28.0 on", "leave it out", key=True)
+            yield Violation(
+                "FS293",
+                at,
+                "EMR cancels running steps from emr-5.28.0 on",
+                "leave it out, or use a later release",
+                key=True,
+            )
         elif timeout < _LOOKED_AT_EVERY and spec.get("backend", "emr") == "emr":
             message = f"a watcher looks at the steps on EMR every {_LOOKED_AT_EVERY} s, so the step may run longer"
             yield Violation("FS294", at, message, f"{2 * _LOOKED_AT_EVERY} or more")

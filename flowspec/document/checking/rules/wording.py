@@ -30,22 +30,28 @@ _NOTHING_ELSE = "leave it out"
 WORDINGS: dict[str, Wording] = {
     "FS201": Wording("a cluster has instance groups or instance fleets, not both", _KEEP_ONE, True),
     "FS202": Wording("'{key}' is the short form of instances; it excludes {other}", "keep one of the two", True),
-    "FS203": Wording("a second MASTER {noun}; there is exactly one", _CORE_OR_TASK),
-    "FS203.none": Wording("no {noun} is MASTER; exactly one is", "add one", True),
+    "FS203": Wording("a second MASTER {noun}; a cluster has exactly one", _CORE_OR_TASK),
+    "FS203.none": Wording("no MASTER {noun}; a cluster has exactly one", "add one", True),
     "FS204": Wording("EMR refuses a bid price for ON_DEMAND instances", "market: SPOT, or no bid_price", True),
-    "FS205": Wording("a second CORE; there is at most one", "further workers are TASK"),
+    "FS205": Wording("a second CORE {noun}; a cluster has at most one", "use TASK for further workers"),
     "FS206": Wording("release_label (4.0.0 and later) and ami_version (before) exclude each other", _KEEP_ONE, True),
     "FS207": Wording("'{key}' and '{other}' exclude each other", _KEEP_ONE, True),
-    "FS208": Wording("{count} steps; EMR takes up to {most}", "", True),
-    "FS209": Wording("{count} bootstrap actions; EMR takes up to {most}", "", True),
-    "FS210": Wording("{count} tags; AWS takes up to {most}", "", True),
-    "FS210.key": Wording("a tag's key is {length} characters long; AWS takes 1 to 128", "", True),
-    "FS210.value": Wording("a tag's value is {length} characters long; AWS takes up to 256"),
-    "FS210.aws": Wording("tags that begin with aws: belong to AWS", "another name", True),
+    "FS208": Wording(
+        "{count} steps; EMR takes up to {most}", "let one step do the work of several, or make several flows", True
+    ),
+    "FS209": Wording(
+        "{count} bootstrap actions; EMR takes up to {most}", "let one script do the work of several", True
+    ),
+    "FS210": Wording("{count} tags; AWS takes up to {most}", "remove some", True),
+    "FS210.key": Wording("a tag's key is {length} characters long; AWS takes 1 to 128", "use another key", True),
+    "FS210.value": Wording("a tag's value is {length} characters long; AWS takes up to 256", "shorten it"),
+    "FS210.aws": Wording("tags that begin with aws: belong to AWS", "use another key", True),
     "FS212": Wording("EMR refuses the character {character} in a name", _NOTHING_ELSE),
     "FS214": Wording("EMR takes hadoop_version only before release 4.0.0", _NOTHING_ELSE, True),
     "FS215": Wording("a bid price and a percentage exclude each other", _KEEP_ONE, True),
-    "FS216": Wording("the cluster has a custom AMI already", "give it in one of the places", True),
+    "FS216": Wording(
+        "a custom AMI here and for the cluster exclude each other", "keep custom_ami_id in one of the two places", True
+    ),
     "FS217": Wording(
         "repo_upgrade_on_boot is only for clusters with a custom_ami_id", "give one, or leave it out", True
     ),
@@ -73,27 +79,27 @@ WORDINGS: dict[str, Wording] = {
     "FS225": Wording("no release: EMR refuses a cluster without one", "such as release_label: emr-7.5.0"),
     "FS226": Wording("EMR has no release '{label}'"),
     "FS226.form": Wording("'{label}' is not a release label"),
-    "FS228": Wording("TASK instances need CORE instances beside them", "add a CORE one"),
+    "FS228": Wording("TASK instances need CORE instances in the cluster", "add a CORE {noun}"),
     "FS229": Wording("the MASTER group has {count} instances", "1, or 3 for high availability"),
-    "FS230": Wording("a second TASK fleet; there is at most one", "put its instance types into one"),
-    "FS231": Wording("EMR takes up to {most} TASK groups"),
+    "FS230": Wording("a second TASK fleet; a cluster has at most one", "put all instance types into one fleet"),
+    "FS231": Wording("EMR takes up to {most} TASK groups", "make fewer, larger groups"),
     "FS232": Wording(
         "'{key}' is for releases, this is an AMI version",
         "release_label instead of ami_version, or bootstrap actions",
         True,
     ),
     "FS233": Wording("'{key}' is for AMI versions before release 4.0.0", "list applications", True),
-    "FS234": Wording("EMR ignores the '{key}' of an application of a release", "give the name alone", True),
+    "FS234": Wording("with a release label EMR ignores '{key}' of an application", "give only the name", True),
     "FS235": Wording(
-        "when this MASTER is reclaimed, the cluster and all its steps end", "market: ON_DEMAND for the MASTER"
+        "when EC2 reclaims this MASTER, the cluster and all its steps end", "market: ON_DEMAND for the MASTER"
     ),
     "FS235.fleet": Wording(
-        "when this MASTER is reclaimed, the cluster and all its steps end",
+        "when EC2 reclaims this MASTER, the cluster and all its steps end",
         "target_on_demand_capacity: 1 for the MASTER",
     ),
     "FS236": Wording("a cluster with three masters needs a subnet, and none is given", "give ec2_subnet_id", True),
     "FS237": Wording(
-        "the MASTER fleet is to have {on_demand} on-demand and {spot} spot units",
+        "the MASTER fleet has targets of {on_demand} on-demand and {spot} spot units",
         "1 in one of the two, or 3 on-demand for high availability",
         True,
     ),
@@ -129,7 +135,7 @@ WORDINGS: dict[str, Wording] = {
         "with {level} steps at once, EMR takes only CONTINUE as action on failure",
         "CONTINUE, or step_concurrency_level: 1",
     ),
-    "FS250": Wording("{key} is {low}, the maximum only {high}", "up to {high}"),
+    "FS250": Wording("{key} is {low}, but the maximum is {high}", "{high} or less"),
     "FS251": Wording("{unit} is for instance fleets", "Instances or VCPU"),
     "FS251.fleets": Wording("{unit} is for instance groups", "InstanceFleetUnits"),
     "FS252": Wording(
@@ -143,25 +149,26 @@ WORDINGS: dict[str, Wording] = {
         "leave auto_termination_policy out",
     ),
     "FS256.key": Wording("an encryption key for logs, but no log_uri", "give a log_uri", True),
-    "FS256.ui": Wording(
-        "the logs behind EMR's own web pages can't be kept in your bucket alone", "emr-managed or disabled"
-    ),
-    "FS256.bucket": Wording("logs for your bucket, but no log_uri", "give a log_uri"),
+    "FS256.ui": Wording("EMR can't keep the logs of its own web pages only in your bucket", "emr-managed or disabled"),
+    "FS256.bucket": Wording("logs are sent to your bucket, but there is no log_uri", "give a log_uri"),
     "FS257": Wording("EMR supports only SPREAD", "SPREAD"),
     "FS257.role": Wording("EMR supports placement groups only for MASTER", "MASTER"),
     "FS258": Wording(
-        "S3 makes no bucket called '{bucket}'", "3 to 63 lowercase letters, digits, dots and hyphens; no IP address"
+        "'{bucket}' is not a valid name of an S3 bucket",
+        "3 to 63 lowercase letters, digits, dots and hyphens; not an IP address",
     ),
     "FS260": Wording(
         "the step is {length:,} characters long; EMR takes up to {most:,}",
-        "put what is long into a file in S3 and name that",
+        "put long arguments into a file in S3, and give its URI",
     ),
     "FS261": Wording("{feature} came with release {since}{without}; this is {label}", "a later release"),
-    "FS262": Wording("'{label}' is not among the releases known"),
-    "FS263": Wording("'{name}' is not among the applications known"),
+    "FS262": Wording("the release '{label}' is not known"),
+    "FS263": Wording("the application '{name}' is not known"),
     "FS264": Wording("{label} does not have {name}", "{remedy}"),
     "FS265": Wording("{first} and {second} can't run on one cluster", _KEEP_ONE),
-    "FS266": Wording("{count} instances, and no type for those beside the master", "give slave_instance_type", True),
+    "FS266": Wording(
+        "{count} instances, but no type for those other than the master", "give slave_instance_type", True
+    ),
     "FS267": Wording(
         "'{price}' is not an amount of money",
         "US dollars for an hour, such as 0.20; without one the on-demand price is the limit",
@@ -173,8 +180,8 @@ WORDINGS: dict[str, Wording] = {
     "FS271": Wording("{feature} came with release {since}{without}; EMR refuses it for {label}", "a later release"),
     "FS272": Wording("'{uri}' is not an S3 URI", "such as s3://bucket/logs/"),
     "FS274": Wording("no {absent}: EMR refuses a cluster without it", "such as {absent}: {default}"),
-    "FS275": Wording("'{type}' is not among the instance types known"),
-    "FS277": Wording("{count} instances in one group; EMR takes up to {most}"),
+    "FS275": Wording("EMR is not known to offer the instance type '{type}'"),
+    "FS277": Wording("{count} instances in one group; EMR takes up to {most}", "{most} or less, or larger instances"),
     "FS278": Wording("the instance type {type} is in the fleet twice", "give each type once"),
     "FS279": Wording("{name} is {value}; EMR takes {least} to {most}"),
     "FS280": Wording("EMR archives logs to S3 only; '{uri}' is a path", "such as s3://bucket/logs/"),
@@ -208,4 +215,4 @@ _FROM_TABLE = ("FS226", "FS261", "FS262", "FS263", "FS264", "FS271")
 
 def notes(rule_id: str) -> tuple[str, ...]:
     """Returns the background of a rule's findings: the age of the table that it looks into."""
-    return (f"flowspec's table of releases is of {releases.date()}",) if rule_id in _FROM_TABLE else ()
+    return (f"date of flowspec's table of releases: {releases.date()}",) if rule_id in _FROM_TABLE else ()

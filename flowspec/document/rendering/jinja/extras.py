@@ -122,7 +122,7 @@ def _moment(value: Any) -> tuple[datetime, str]:
             continue
         if moment.strftime(form) == value:
             return moment, form
-    raise TemplateError("FS323", f"'{value[:40]}' is no date such as 2026-11-22", hint="the form is YYYY-MM-DD")
+    raise TemplateError("FS323", f"'{value[:40]}' is not a date such as 2026-11-22", hint="the form is YYYY-MM-DD")
 
 
 def _whole(value: Any) -> int:

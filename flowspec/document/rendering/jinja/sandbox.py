@@ -163,7 +163,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
         if isinstance(result, int):
             self.sizes.bits(result.bit_length())
         elif isinstance(result, complex):
-            raise TemplateError("FS323", "the root of a negative number is no number")
+            raise TemplateError("FS323", "the root of a negative number is not a number")
         return result
 
     def _operands(self, sign: str, left: Any, right: Any) -> tuple[Any, Any]:

@@ -126,7 +126,10 @@ def test_of_what_the_tags_do_not_say_whole(paused, flow_of, tmp_path):
     paused.call("AddTags", ResourceId=cluster_id, Tags=[{"Key": "flowspec:watch-3", "Value": "3f2a1b:z9"}])
     text = import_cluster(paused, cluster_id, folder=tmp_path).text
     for told in ("hooks.on_end (command, sns)", "fallback (1 alternative)"):
-        assert f"Note: its spec had {told}, of which the tags keep no more: add it, or an apply takes it off" in text
+        assert (
+            f"Note: its spec had {told}, which the tags do not contain in full: add it, or the next apply removes it"
+            in text
+        )
     assert "its tags have policies of steps that this version of flowspec can't read: 3f2a1b:z9" in text
 
 

@@ -185,8 +185,8 @@ def test_it_is_no_part_of_the_request_and_the_plan_tells_it(path):
     plain, flow = Flow(path, SPEC), Flow(path, SPEC + more)
     assert (flow.request.digest, flow.request.params) == (plain.request.digest, plain.request.params)
     assert flow.plan.notes == (
-        "without capacity, alternative 1 is launched: ec2_subnet_id subnet-b, market ON_DEMAND",
-        "a cluster that fails before a step ran is launched again once",
+        "if capacity is missing, alternative 1 is launched: ec2_subnet_id subnet-b, market ON_DEMAND",
+        "a cluster that fails before one of its steps ran is launched again once",
         "launched again by the `apply` that watches the run: not after --detach",
     )
 

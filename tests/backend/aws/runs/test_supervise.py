@@ -414,7 +414,7 @@ def test_nothing_of_it_is_in_the_request_and_the_plan_says_who_does_it(run):
     assert sent["HadoopJarStep"]["Args"] == ["bash", "-c", "true"]
     assert flow.plan.notes == (
         "step one: timeout 60 s, 2 attempts (after network, spot_loss, throttled; delay 5 s), exit 3 is no failure",
-        "these hold while the run is watched: by `apply`, or, after --detach, by `flowspec wait`",
+        "these apply only while the run is watched: by `apply`, or, after --detach, by `flowspec wait`",
     )
 
 
