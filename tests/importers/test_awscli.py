@@ -456,7 +456,7 @@ def test_steps_that_are_added_to_a_cluster_of_an_ami_are_those_of_amis():
     assert jars == {f"{libraries}/script-runner/script-runner.jar"}
     assert source.params["Steps"][-1]["HadoopJarStep"]["Args"][0] == f"{libraries}/hive/hive-script"
     assert source.region == "eu-west-1"
-    assert source.notes == ("the steps that `aws emr add-steps` adds in the script are among the steps",)
+    assert source.notes == ("the steps that `aws emr add-steps` adds in the script are imported, too",)
 
 
 @pytest.mark.parametrize(
@@ -474,7 +474,7 @@ def test_steps_that_are_added_to_a_cluster_of_an_ami_are_those_of_amis():
 def test_what_a_later_command_says_and_no_request_can_is_noted(command, note):
     notes = wanted(f"ID=$(aws emr create-cluster {REST})\naws emr {command}\n").notes
     assert any(note in one for one in notes)
-    assert ("the steps that `aws emr add-steps` adds in the script are among the steps" in notes) == ("Jar=" in command)
+    assert ("the steps that `aws emr add-steps` adds in the script are imported, too" in notes) == ("Jar=" in command)
 
 
 def test_a_later_command_without_what_it_needs_changes_nothing():
