@@ -144,7 +144,7 @@ class Repository:
 
         Not by `git diff`, which runs the filters that the repository configures.
         """
-        return [one.path for one in entries if one.mode != SUBMODULE and _object_id(self.root, one) != one.oid]
+        return [one.path for one in entries if one.mode != SUBMODULE and one.oid not in _object_ids(self.root, one)]
 
     def changed_paths(self, since: str) -> tuple[str, ...]:
         """Returns the files that differ between a commit and the working tree, by name.
@@ -165,15 +165,21 @@ class Repository:
         return self._run(*arguments).decode("utf-8", "replace").strip()
 
 
-def _object_id(root: Path, entry: Entry) -> str:
-    """Returns the id that git gives a file's content here: SHA-1, or SHA-256 in repositories that have chosen it."""
+def _object_ids(root: Path, entry: Entry) -> set[str]:
+    """Returns the ids that git may give a file's content here: SHA-1, or SHA-256 in repositories that have chosen it.
+
+    Where `core.autocrlf` or .gitattributes give text the line ends of Windows, git stores it without them.
+    """
     path = root / entry.path
     try:
         content = os.fsencode(path.readlink()) if entry.mode == LINK else path.read_bytes()
     except OSError:
-        return ""
+        return set()
     algorithm = "sha1" if len(entry.oid) == _SHA1_LENGTH else "sha256"
-    return hashlib.new(algorithm, b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest()
+    return {
+        hashlib.new(algorithm, b"blob %d\0" % len(text) + text, usedforsecurity=False).hexdigest()
+        for text in {content, content.replace(b"\r\n", b"\n")}
+    }
 
 
 _SHA1_LENGTH = 40
