@@ -338,3 +338,11 @@ def test_values_without_an_operator_are_those_of_one_cluster():
     assert refusal("JOB_FLOW_OVERRIDES = make()\n", name="m.py").message.startswith("neither an EmrCreateJobFlow")
     several = "JOB_FLOW_OVERRIDES = {'Instances': {}}\nOTHER = {'Instances': {}}\n"
     assert refusal(several, name="m.py").message.endswith("tells which: JOB_FLOW_OVERRIDES, OTHER")
+
+
+def test_airflow_renders_no_keys_and_a_template_without_the_newline_at_its_end():
+    configuration = {"Classification": "c", "Properties": {"{{ ds }}": "a\r\nb\n", "b": "x{{ '\\r\\n' }}\n\n"}}
+    overrides = {"Name": "n", "Instances": {}, "Configurations": [configuration]}
+    source = wanted(f"EmrCreateJobFlowOperator(task_id='c', job_flow_overrides={overrides!r})\n", name="m.py")
+    (found,) = source.params["Configurations"]
+    assert found["Properties"] == {"{{ ds }}": "a\nb", "b": "x\r\n\n"}
