@@ -1,7 +1,6 @@
 """Expected and actual output: what counts, and what is shown of a difference."""
 
 import bz2
-import bz2
 import gzip
 
 import pytest
