@@ -143,7 +143,8 @@ def test_review_comments_on_what_a_change_of_the_base_file_does(act, repo, api):
 
 
 def test_a_saved_plan_is_applied(act, repo):  # noqa: F811
-    assert act("plan", paths="jobs/weekly.yaml", policy="policy.yaml").returncode == 0
+    # A block of YAML, as the other commands take several paths, ends with a newline.
+    assert act("plan", paths="jobs/weekly.yaml\n", policy="policy.yaml").returncode == 0
     done = act("apply")
     assert done.returncode == 0, done.stderr
     counts = (repo.root / "jobs/weekly-counts/part-00000").read_text()

@@ -7,7 +7,7 @@ import gzip
 import os
 import shutil
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from difflib import unified_diff
 from itertools import zip_longest
 from pathlib import Path
@@ -20,6 +20,7 @@ _SHOWN, _LISTED = 12, 5
 _WINDOW, _BEFORE = 60, 2
 _WIDEST = 160
 _OPENERS = {".gz": gzip.decompress, ".bz2": bz2.decompress}
+_PACKERS: dict[str, Callable[[bytes], bytes]] = {".gz": lambda text: gzip.compress(text, mtime=0), ".bz2": bz2.compress}
 
 
 def difference(expected: Path, actual: Path, *, in_any_order: bool) -> str:
@@ -31,7 +32,7 @@ def difference(expected: Path, actual: Path, *, in_any_order: bool) -> str:
     if not actual.exists():
         return "there is no such output"
     if in_any_order:
-        return _difference_of_lines(_whole(expected), _whole(actual))
+        return _difference_of_lines(_all_lines(expected), _all_lines(actual))
     if expected.is_dir():
         return _difference_of_folders(expected, actual)
     return _difference_of_texts(_whole(expected), _whole(actual))
@@ -44,11 +45,9 @@ def write_expected(expected: Path, actual: Path, *, in_any_order: bool) -> None:
     """
     is_file = expected.is_file() or (not expected.exists() and (bool(expected.suffix) or actual.is_file()))
     if is_file:
-        text = _whole(actual)
-        if in_any_order:
-            text = b"".join(sorted(line + b"\n" for line in _lines(text)))
+        text = b"".join(sorted(line + b"\n" for line in _all_lines(actual))) if in_any_order else _whole(actual)
         expected.parent.mkdir(parents=True, exist_ok=True)
-        expected.write_bytes(gzip.compress(text, mtime=0) if expected.suffix == ".gz" else text)
+        expected.write_bytes(_PACKERS.get(expected.suffix, bytes)(text))
         return
     old, new = _files(expected), _files(actual)
     for name in old.keys() - new.keys():
@@ -83,6 +82,11 @@ def _is_data(name: str) -> bool:
 
 def _whole(path: Path) -> bytes:
     return b"".join(_content(file) for file in _files(path).values())
+
+
+def _all_lines(path: Path) -> list[bytes]:
+    """Returns the lines of all files: the last one of a file may have no newline at its end."""
+    return [line for file in _files(path).values() for line in _lines(_content(file))]
 
 
 def _content(file: Path) -> bytes:
@@ -138,8 +142,8 @@ def _diff(ours: Sequence[bytes], theirs: Sequence[bytes]) -> list[str]:
     ]
 
 
-def _difference_of_lines(wanted: bytes, found: bytes) -> str:
-    ours, theirs = Counter(_lines(wanted)), Counter(_lines(found))
+def _difference_of_lines(wanted: Iterable[bytes], found: Iterable[bytes]) -> str:
+    ours, theirs = Counter(wanted), Counter(found)
     if ours == theirs:
         return ""
     missing, added = sorted((ours - theirs).elements()), sorted((theirs - ours).elements())

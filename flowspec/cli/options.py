@@ -144,9 +144,19 @@ ALLOW_COMMANDS = click.option(
 )
 SELECTING = compose_options(
     click.option(
-        "--from", "first", metavar="STEP", help="Run the steps from this one on; earlier outputs must be there."
+        "--from",
+        "first",
+        metavar="STEP",
+        shell_complete=completed("steps"),
+        help="Run the steps from this one on; earlier outputs must be there.",
     ),
-    click.option("--only", multiple=True, metavar="STEP", help="Run only the steps of this name; may be repeated."),
+    click.option(
+        "--only",
+        multiple=True,
+        metavar="STEP",
+        shell_complete=completed("steps"),
+        help="Run only the steps of this name; may be repeated.",
+    ),
 )
 DETACH = click.option(
     "--detach", is_flag=True, help="Return as soon as EMR has accepted the request; default: wait for the end."

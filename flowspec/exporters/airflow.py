@@ -65,13 +65,22 @@ def _items(value: Any, indent: str) -> Iterator[str]:
 
 
 def _templates(value: Any) -> Any:
-    """Quotes what looks like a template: Airflow renders each text with Jinja."""
+    """Returns a value whose texts are templates that Airflow renders to those given: it renders all, and no keys."""
     if isinstance(value, dict):
-        return {_quoted(key): _templates(item) for key, item in value.items()}
+        return {key: _templates(item) for key, item in value.items()}
     if isinstance(value, list):
         return [_templates(item) for item in value]
-    return written(value, _quoted, lambda name: f"{{{{ var.value.{name} }}}}") if isinstance(value, str) else value
+    if not isinstance(value, str):
+        return value
+    text = written(value, _quoted, lambda name: f"{{{{ var.value.{name} }}}}")
+    # A text that ends with .json is a file to Airflow (template_ext); Jinja drops a newline at the end.
+    return re.sub(r"(\.json|\n)\Z", _expression, text)
 
 
 def _quoted(text: str) -> str:
-    return re.sub(r"\{[{%#]", lambda found: f"{{{{ '{found[0]}' }}}}", text)
+    # A brace at the end may be followed by a reference. Jinja makes \n of all line ends.
+    return re.sub(r"\{([{%#]|\Z)|\r", _expression, text)
+
+
+def _expression(found: re.Match[str]) -> str:
+    return f"{{{{ {found[0]!r} }}}}"

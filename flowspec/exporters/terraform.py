@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from flowspec.exporters.job import Job, Json, written
+from flowspec.importers.decompile.placeholders import PLACEHOLDER
 from flowspec.importers.terraform import request as tables
 
 
@@ -130,6 +131,8 @@ def _fleet(one: Json) -> _Block:
     out = _named(one, tables.FLEET)
     out["instance_type_configs"] = [
         _Block({
+            # For none, the provider sends 100, which EMR refuses beside a price; it takes 0 for none.
+            **({"bid_price_as_percentage_of_on_demand_price": 0} if "BidPrice" in each else {}),
             **_named(each, tables.FLEET_TYPE),
             **_volumes(each.get("EbsConfiguration", {})),
             "configurations": [_named(given, tables.CONFIGURATION) for given in each.get("Configurations", [])],
@@ -180,7 +183,8 @@ def _expression(value: Any, indent: str) -> str:
     if isinstance(value, _Encoded):
         return f"jsonencode({_expression(value.value, indent)})"
     if isinstance(value, str):
-        return f'"{written(value, _quoted, lambda name: f"${{var.{name}}}")}"'
+        literal = _before_reference if PLACEHOLDER.search(value) else _quoted
+        return f'"{written(value, literal, lambda name: f"${{var.{name}}}")}"'
     if isinstance(value, dict):
         inner = f"{indent}  "
         items = [f"{inner}{_expression(key, '')} = {_expression(item, inner)}\n" for key, item in value.items()]
@@ -193,4 +197,11 @@ def _expression(value: Any, indent: str) -> str:
 def _quoted(text: str) -> str:
     """Returns a text within quotes of HCL, where `${` and `%{` begin templates."""
     shown = json.dumps(text, ensure_ascii=False)[1:-1]
+    # JSON's two escapes that HCL does not know.
+    shown = re.sub(r"\\(.)", lambda found: {"b": r"\u0008", "f": r"\u000c"}.get(found[1], found[0]), shown)
     return shown.replace("${", "$${").replace("%{", "%%{")
+
+
+def _before_reference(text: str) -> str:
+    """Returns a text within quotes that a reference may follow: `$${` would be no reference."""
+    return re.sub(r"\$+\Z", lambda found: f'${{"{found[0]}"}}', _quoted(text))

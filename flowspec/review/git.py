@@ -72,11 +72,21 @@ class Repository:
 
     def commit(self, revision: str) -> str:
         """Returns the id of the commit that a revision names. Raises NothingFound when it names none."""
+        found = self._found(revision)
+        if not found:
+            what = self._what_to_fetch(revision)
+            # A shallow clone is one of a single branch, too: another one is fetched only by its name.
+            fetching = self._fetching(_fetch(*what), *(what if ":" in what[-1] else ()))
+            remedy = f"use origin/{revision}" if self._found(f"origin/{revision}") else fetching
+            raise NothingFound(f"there is no commit '{revision}' in {self.root}", remedy=remedy)
+        return found
+
+    def _found(self, revision: str) -> str:
+        """Returns the id of the commit that a revision names; "" if it names none."""
         try:
             return self._text("rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}")
         except FlowspecError:
-            message = f"there is no commit '{revision}' in {self.root}"
-            raise NothingFound(message, remedy=self._fetching(self._fetch_command(revision))) from None
+            return ""
 
     def merge_base(self, base: str, head: str) -> str:
         """Returns the commit at which two commits parted."""
@@ -87,15 +97,21 @@ class Repository:
             remedy = self._fetching("compare with a branch of the same history")
             raise FlowspecError(message, remedy=remedy) from None
 
-    def _fetch_command(self, revision: str) -> str:
-        """Returns the command that fetches a revision: `origin/main` is the branch `main` of the remote `origin`."""
-        remote, _, branch = revision.partition("/")
-        is_remote = branch and remote in {"origin", *self._text("remote").split("\n")}
-        return shlex.join(["git", "fetch", *([remote, branch] if is_remote else ["origin", revision])])
+    def _what_to_fetch(self, revision: str) -> tuple[str, str]:
+        """Returns the remote of a revision, and what of it: `origin/main` is the branch `main` of the remote `origin`.
 
-    def _fetching(self, otherwise: str) -> str:
+        The branch is fetched to its place: a clone of one branch puts others nowhere that `origin/main` would name.
+        """
+        remote, _, branch = revision.partition("/")
+        if branch and remote in {"origin", *self._text("remote").split("\n")}:
+            return remote, f"+refs/heads/{branch}:refs/remotes/{revision}"
+        return "origin", revision
+
+    def _fetching(self, otherwise: str, *what: str) -> str:
         shallow = self._text("rev-parse", "--is-shallow-repository") == "true"
-        return "the clone is shallow: git fetch --unshallow, or fetch-depth: 0 in CI" if shallow else otherwise
+        return (
+            f"the clone is shallow: {_fetch('--unshallow', *what)}, or fetch-depth: 0 in CI" if shallow else otherwise
+        )
 
     def changed(self, base: str, head: str) -> dict[str, str]:
         """Returns the paths that differ between two commits, each with its path in the other: a file may be moved."""
@@ -144,7 +160,7 @@ class Repository:
 
         Not by `git diff`, which runs the filters that the repository configures.
         """
-        return [one.path for one in entries if one.mode != SUBMODULE and _object_id(self.root, one) != one.oid]
+        return [one.path for one in entries if one.mode != SUBMODULE and one.oid not in _object_ids(self.root, one)]
 
     def changed_paths(self, since: str) -> tuple[str, ...]:
         """Returns the files that differ between a commit and the working tree, by name.
@@ -165,18 +181,28 @@ class Repository:
         return self._run(*arguments).decode("utf-8", "replace").strip()
 
 
-def _object_id(root: Path, entry: Entry) -> str:
-    """Returns the id that git gives a file's content here: SHA-1, or SHA-256 in repositories that have chosen it."""
+def _object_ids(root: Path, entry: Entry) -> set[str]:
+    """Returns the ids that git may give a file's content here: SHA-1, or SHA-256 in repositories that have chosen it.
+
+    Where `core.autocrlf` or .gitattributes give text the line ends of Windows, git stores it without them.
+    """
     path = root / entry.path
     try:
         content = os.fsencode(path.readlink()) if entry.mode == LINK else path.read_bytes()
     except OSError:
-        return ""
+        return set()
     algorithm = "sha1" if len(entry.oid) == _SHA1_LENGTH else "sha256"
-    return hashlib.new(algorithm, b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest()
+    return {
+        hashlib.new(algorithm, b"blob %d\0" % len(text) + text, usedforsecurity=False).hexdigest()
+        for text in {content, content.replace(b"\r\n", b"\n")}
+    }
 
 
 _SHA1_LENGTH = 40
+
+
+def _fetch(*what: str) -> str:
+    return shlex.join(["git", "fetch", *what])
 
 
 def _git(folder: Path, *arguments: str) -> bytes:

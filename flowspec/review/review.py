@@ -141,7 +141,12 @@ def _uncommitted(repository: Repository, head: str, pairs: Sequence[_Pair]) -> I
 
 def _pairs(roots: tuple[Path, Path], changed: Mapping[str, str], paths: Sequence[str]) -> list[_Pair]:
     """Returns the specs of both revisions; one that was moved is paired with its earlier path."""
-    before, after = (_specs(root, paths) for root in roots)
+    found = [_specs(root, paths) for root in roots]
+    # Of a spec that moved into the paths, or out of them, the other name is elsewhere.
+    before, after = (
+        sorted({*ours, *_moved(root, {*theirs} - {*ours}, changed)})
+        for root, ours, theirs in zip(roots, found, reversed(found), strict=True)
+    )
     extended = {*bases(roots[0], before), *bases(roots[1], after)} - {*paths}
     known = {*before}
     pairs = []
@@ -150,6 +155,12 @@ def _pairs(roots: tuple[Path, Path], changed: Mapping[str, str], paths: Sequence
         pairs.append(_Pair(earlier if earlier in known else None, path, path in extended))
     paired = {one.before for one in pairs}
     return pairs + [_Pair(path, None, path in extended) for path in before if path not in paired]
+
+
+def _moved(root: Path, paths: set[str], changed: Mapping[str, str]) -> set[str]:
+    """Returns the paths that specs of the other revision have in this one, where they have moved."""
+    others = {changed[path] for path in paths & changed.keys()} - paths
+    return others & {*_specs(root, ())} if others else others
 
 
 def _touched(root: Path, changed: Mapping[str, str], links: set[str], given: Given, repository: Path) -> Touched:

@@ -77,6 +77,9 @@ def test_lines_in_any_order_count_as_often_as_they_are_there(tmp_path):
     assert difference(made(tmp_path / "once", b"a\nb\nc\n"), tmp_path / "actual", **both) == (
         "1 line missing, 1 not expected\n  -c\n  +b"
     )
+    # The last line of a part is a line of its own, though no newline ends it.
+    output = made(tmp_path / "open", {"part-0": b"a\nb", "part-1": b"c"})
+    assert difference(made(tmp_path / "whole", b"a\nb\nc\n"), output, **both) == ""
 
 
 def test_an_output_that_is_missing(tmp_path):
@@ -92,7 +95,9 @@ def test_an_output_that_is_missing(tmp_path):
         ("out", None, {"day=1": {"part-0": b"a\n"}}, False),
         ("out.tsv", None, {"part-0": b"b\n", "part-1": b"a\n"}, False),
         ("out.tsv", None, {"part-0": b"b\n", "part-1": b"a\n"}, True),
+        ("out.tsv", None, {"part-0": b"b", "part-1": b"a"}, True),
         ("out.gz", b"x", {"part-0": b"b\n"}, False),
+        ("out.bz2", None, {"part-0": b"b\n"}, False),
         ("out", b"x", {"part-0": b"b\n"}, False),
         ("out", None, b"b\n", False),
     ],
@@ -107,3 +112,5 @@ def test_what_is_written_is_the_same_afterwards(tmp_path, name, old, actual, in_
     assert not (expected / "part-1").exists()
     if in_any_order:
         assert expected.read_bytes() == b"a\nb\n"
+    if name.endswith(".bz2"):
+        assert bz2.decompress(expected.read_bytes()) == b"b\n"

@@ -78,6 +78,8 @@ def test_what_a_spec_has(candidates):
 def test_steps_as_they_are_rendered_without_secrets_and_control_characters(candidates):
     assert candidates("cancel", "job.yaml", "--var", "day=1", "") == ["count words", "publish us", "publish eu"]
     assert candidates("logs", "job.yaml", "--var", "day=1", "--step", "c") == ["count words"]
+    for command, option in (("apply", "--from"), ("apply", "--only"), ("diagnose", "--step")):
+        assert candidates(command, "job.yaml", option, "p") == ["publish us", "publish eu"]
     assert candidates("apply", "job.yaml", "--rerun", "") == ["failed", "count words", "publish us", "publish eu"]
 
 

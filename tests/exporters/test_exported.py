@@ -56,6 +56,26 @@ steps:
 """
 
 
+# Texts that each format has to write so that they are not its own syntax, also beside a secret.
+ODD = (
+    SPEC[: SPEC.index("configurations:")]
+    + r"""
+configurations:
+  core-site:
+    "{% raw %}k{{x}}{% endraw %}": s3://acme/conf.json
+    end: "line\n"
+    two: "line\n\n"
+    windows: "a\r\nb"
+    odd: "\b\f\x7f$$$${a}%%%{b}\\n"
+    brace: "{% raw %}{{% endraw %}{{ pw }}.json"
+    dollar: "$${{ pw }}$"
+    others: "\\{{ pw }}%{{ pw }}!{{ pw }}\n"
+steps:
+  - {name: a.json, type: command, args: ["x${{ pw }}", "\n", "\r", "{", .json, "a.json\n", '\n\r', "#{{ pw }}"]}
+"""
+)
+
+
 WATCHED = SPEC.replace("keep_alive: false", "keep_alive: true").replace(
     "on_failure: TERMINATE_CLUSTER}",
     "on_failure: CONTINUE, timeout: 600, retry: {attempts: 2}, skip_on_exit: [3], needs: [a]}\n"
@@ -99,6 +119,19 @@ def test_no_secret_is_written_and_every_difference_is_a_note(to, tmp_path):
     assert SECRET not in made.text
     assert not [one for one in made.notes if SECRET in one or "password" in one.lower()]
     assert "left out" not in " ".join(made.notes)
+
+
+@pytest.mark.parametrize("to", FORMATS)
+def test_odd_texts_come_back_as_they_were(to, tmp_path):
+    made, _ = exported(to, tmp_path, ODD)
+    assert not [one for one in made.notes if "Configurations" in one or "Args" in one]
+
+
+def test_odd_texts_of_an_import_are_a_spec(tmp_path):
+    made, params = exported("airflow", tmp_path, ODD)
+    back = write_spec(wanted(made.text, name="dag.py", folder=tmp_path))
+    flow = flow_of(back.text, tmp_path, dict.fromkeys(re.findall(r"var\.value\.(\w+)", made.text), SECRET))
+    assert compile(flow).params == params
 
 
 def test_the_aws_cli_sends_the_request_with_what_the_notes_say(tmp_path):
@@ -220,19 +253,41 @@ def test_every_job_flow_comes_back_as_it_was_but_for_what_the_format_has_no_word
     assert count > len(IMPORTS) + 10
 
 
-def test_terraform_takes_the_module_and_sends_the_request(tmp_path):
+def sent_by_terraform(made, folder):
+    """The request that Terraform sends for an exported module, and that which import reads of it."""
     if terraform.provider() is None:
         pytest.skip("Terraform and its AWS provider are not installed here")
-    made, _ = exported("terraform", tmp_path)
-    folder = tmp_path / "m"
-    folder.mkdir()
-    text = re.sub(r'provider "aws" \{[^}]*\}\n', "", made.text)
-    (folder / "main.tf").write_text(text)
-    calls = terraform.sent(folder, f"-var=javax_jdo_option_connection_password={SECRET}")
-    back = wanted(
-        made.text, name="main.tf", folder=tmp_path, settings=[f"javax_jdo_option_connection_password={SECRET}"]
+    path = folder / "m"
+    path.mkdir()
+    (path / "main.tf").write_text(re.sub(r'provider "aws" \{[^}]*\}\n', "", made.text))
+    settings = [f"{name}={SECRET}" for name in re.findall(r'^variable "(\w+)"', made.text, re.MULTILINE)]
+    calls = terraform.sent(path, *(f"-var={one}" for one in settings))
+    back = wanted(made.text, name="main.tf", folder=folder, settings=settings)
+    return folded(calls)[0], substitute(back.params, dict.fromkeys(back.variables, SECRET))
+
+
+def test_terraform_takes_the_module_and_sends_the_request(tmp_path):
+    sent, back = sent_by_terraform(exported("terraform", tmp_path)[0], tmp_path)
+    assert canonical(sent) == canonical(back)
+
+
+def test_terraform_sends_odd_texts_as_they_are_and_no_percentage_beside_a_bid_price(tmp_path):
+    text = re.sub(r"instance_groups:\n(  - .*\n)+", "", ODD).replace(
+        "bootstrap_actions",
+        "instance_fleets:\n"
+        "  - {type: MASTER, target_on_demand_capacity: 1, instance_type_configs: [{type: m5.xlarge}]}\n"
+        "  - type: CORE\n    target_spot_capacity: 1\n"
+        '    instance_type_configs: [{type: m5.xlarge, bid_price: "0.20"}]\n'
+        "bootstrap_actions",
     )
-    assert canonical(folded(calls)[0]) == canonical(substitute(back.params, dict.fromkeys(back.variables, SECRET)))
+    made, params = exported("terraform", tmp_path, text)
+    assert not [one for one in made.notes if "Fleets[CORE]" in one and "Percentage" in one]
+    sent, back = sent_by_terraform(made, tmp_path)
+    assert canonical(sent) == canonical(back)
+    assert sent["Configurations"] == params["Configurations"]
+    assert sent["Steps"][0]["HadoopJarStep"]["Args"] == params["Steps"][0]["HadoopJarStep"]["Args"]
+    (core,) = [one for one in sent["Instances"]["InstanceFleets"] if one["InstanceFleetType"] == "CORE"]
+    assert core["InstanceTypeConfigs"] == [{"InstanceType": "m5.xlarge", "BidPrice": "0.20", "WeightedCapacity": 1}]
 
 
 def test_cfn_lint_finds_nothing(tmp_path):
@@ -265,20 +320,24 @@ def test_what_cfn_lint_finds_in_other_requests_is_a_note(tmp_path):
         assert (required and f"CloudFormation requires {required[1]}" in told) or (twice and "differ" in told), one
 
 
-def test_the_dag_is_python_whose_templates_are_the_request(tmp_path):
-    made, params = exported("airflow", tmp_path)
+@pytest.mark.parametrize("text", [SPEC, ODD], ids=["plain", "odd"])
+def test_the_dag_is_python_whose_templates_are_the_request(text, tmp_path):
+    made, params = exported("airflow", tmp_path, text)
     tree = ast.parse(made.text)
     (value,) = [one.value for one in tree.body if isinstance(one, ast.Assign)]
-    values = {"javax_jdo_option_connection_password": SECRET}
+    values = dict.fromkeys(re.findall(r"var\.value\.(\w+)", made.text), SECRET)
     environment = SandboxedEnvironment()
 
     def rendered(one):
+        # As Airflow 2.11 does (Templater.render_template, EmrCreateJobFlowOperator.template_ext).
         if isinstance(one, dict):
-            return {rendered(key): rendered(item) for key, item in one.items()}
+            return {key: rendered(item) for key, item in one.items()}
         if isinstance(one, list):
             return [rendered(item) for item in one]
+        assert not (isinstance(one, str) and one.endswith(".json")), "a file to Airflow"
         return environment.from_string(one).render(var={"value": values}) if isinstance(one, str) else one
 
+    assert values
     assert rendered(ast.literal_eval(value)) == params
     assert made.notes == ()
 

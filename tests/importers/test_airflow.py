@@ -361,3 +361,11 @@ def test_other_members_of_a_json_file_are_noted():
 def test_a_number_that_python_can_not_convert_is_not_known():
     source = wanted('JOB_FLOW_OVERRIDES = {"Name": f"{int(1e999)}", "Instances": {}}', "airflow")
     assert source.params["Name"] == placeholder("value")
+
+
+def test_airflow_renders_no_keys_and_a_template_without_the_newline_at_its_end():
+    configuration = {"Classification": "c", "Properties": {"{{ ds }}": "a\r\nb\n", "b": "x{{ '\\r\\n' }}\n\n"}}
+    overrides = {"Name": "n", "Instances": {}, "Configurations": [configuration]}
+    source = wanted(f"EmrCreateJobFlowOperator(task_id='c', job_flow_overrides={overrides!r})\n", name="m.py")
+    (found,) = source.params["Configurations"]
+    assert found["Properties"] == {"{{ ds }}": "a\nb", "b": "x\r\n\n"}

@@ -1,6 +1,7 @@
 """Changed paths, read from git: any file name, no hook, no network, and shallow clones are told."""
 
 import os
+import shlex
 import subprocess
 
 import pytest
@@ -118,12 +119,31 @@ def test_a_base_that_does_not_exist(repository):
 
 def test_a_branch_of_a_remote_is_fetched_from_it(repository):
     repository.git("remote", "add", "upstream", "https://example.com/x")
+    for revision, fetched in (
+        ("upstream/release/1", "upstream +refs/heads/release/1:refs/remotes/upstream/release/1"),
+        ("origin/main", "origin +refs/heads/main:refs/remotes/origin/main"),
+    ):
+        with pytest.raises(NothingFound) as raised:
+            repository.changed(revision)
+        assert raised.value.remedy == f"git fetch {fetched}"
+
+
+@pytest.mark.parametrize("options", [["--single-branch"], ["--depth", "1"]], ids=" ".join)
+def test_the_command_that_fetches_a_base_makes_it_known(repository, tmp_path, options):
+    repository.git("checkout", "-q", "-b", "mine")
+    repository.write("mine", "x")
+    repository.commit()
+    url = f"file://{repository.folder}"
+    subprocess.run(["git", "clone", "-q", *options, "-b", "mine", url, tmp_path / "clone"], check=True)
+    clone = Repository.containing(tmp_path / "clone")
     with pytest.raises(NothingFound) as raised:
-        repository.changed("upstream/release/1")
-    assert raised.value.remedy == "git fetch upstream release/1"
+        clone.commit("origin/main")
+    command = raised.value.remedy.removeprefix("the clone is shallow: ").partition(", or")[0]
+    subprocess.run(shlex.split(command), cwd=clone.root, check=True)
+    assert clone.changed_paths(clone.merge_base(clone.commit("origin/main"), clone.commit("HEAD"))) == ("mine",)
     with pytest.raises(NothingFound) as raised:
-        repository.changed("origin/main")
-    assert raised.value.remedy == "git fetch origin main"
+        clone.commit("main")
+    assert raised.value.remedy == "use origin/main"
 
 
 def test_a_base_that_is_an_option_is_none(repository, tmp_path):

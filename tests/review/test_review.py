@@ -364,6 +364,17 @@ def test_changes_that_are_not_committed_are_said(repo):
     assert any("not committed" in note for note in compare_revisions(repo.root, base).notes)
 
 
+def test_line_ends_that_git_gives_a_checkout_are_no_changes(repo):
+    base = repo.commit({".gitattributes": "*.yaml text eol=crlf\n", "a.yaml": spec()})
+    repo.commit({"a.yaml": spec(count=3)})
+    (repo.root / "a.yaml").unlink()
+    repo.git("checkout", "-q", "a.yaml")
+    assert b"\r\n" in (repo.root / "a.yaml").read_bytes()
+    assert compare_revisions(repo.root, base).notes == ()
+    (repo.root / "a.yaml").write_bytes(spec(count=4).replace("\n", "\r\n").encode())
+    assert any("not committed" in note for note in compare_revisions(repo.root, base).notes)
+
+
 def test_the_base_is_where_the_branches_parted(repo):
     repo.commit({"a.yaml": spec(), "b.yaml": spec("b")})
     repo.git("checkout", "-q", "-b", "work")
@@ -379,6 +390,19 @@ def test_paths_limit_the_review(repo):
     made = changed(repo, files, {path: text.replace("count: 2", "count: 3") for path, text in files.items()})
     assert len(made.flows) == 2
     assert [one.path for one in compare_revisions(repo.root, made.base, paths=["y"]).flows] == ["y/b.yaml"]
+
+
+def test_a_spec_that_moved_into_a_path_or_out_of_it_is_compared_with_where_it_was(repo):
+    before = {"x/a.yaml": spec("a"), "x/b.yaml": spec("b"), "x/c.yaml": spec("c")}
+    after = {"x/a.yaml": None, "y/a.yaml": spec("a", count=3)}
+    # Neither is a spec any more for those who look for specs.
+    after |= {"x/b.yaml": None, "x/b.yaml.off": spec("b"), "x/c.yaml": None, ".old/c.yaml": spec("c")}
+    made = changed(repo, before, after)
+    gone = {("x/b.yaml", "gone", ""), ("x/c.yaml", "gone", "")}
+    for paths, others in (([], gone), (["y"], set()), (["x"], gone), (["y/a.yaml"], set()), (["x/a.yaml"], set())):
+        flows = compare_revisions(repo.root, made.base, paths=paths).flows
+        found = {(one.path, one.status, one.moved_from) for one in flows}
+        assert found == {("y/a.yaml", "changed", "x/a.yaml"), *others}
 
 
 def test_a_path_may_be_written_otherwise_and_has_to_be_there(repo):

@@ -8,7 +8,7 @@ import click
 
 from flowspec.cli.exits import Exit
 from flowspec.cli.locate import CHOOSING, Chosen, choose, settled, steps_called
-from flowspec.cli.options import output_format
+from flowspec.cli.options import completed, output_format
 from flowspec.cli.output import print_result
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ _PATIENCE = 330.0
     "--step",
     "wanted",
     metavar="STEP",
+    shell_complete=completed("steps"),
     help="A step's id or name; default: the failed one, the latest of a live cluster.",
 )
 @click.option(

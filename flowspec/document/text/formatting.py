@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -92,6 +92,11 @@ class _Piece:
         return self.event.start_mark
 
     @property
+    def column(self) -> int:
+        """The column of a block's entries: of its dashes, or of its keys."""
+        return int((self if self.kind == "Sequence" else self.children[0]).start.column)
+
+    @property
     def is_block(self) -> bool:
         """True for a collection in block style, which takes lines of its own."""
         return self.kind in {"Mapping", "Sequence"} and not self.event.flow_style and bool(self.children)
@@ -133,13 +138,12 @@ class _Writer:
     def text(self) -> str:
         schema = schemas.meant(schemas.strict(), "object") if self.reorders else {}
         header, lead = self._header()
-        body = (
-            list(self._block(self.root, 0, schema, lead)) if self.root.is_block else [self._inline(self.root, "") or ""]
-        )
-        # A comment that is indented belongs to the last entry, wherever that is written now.
-        inside = " " * _indent(body[-1])
         tail = self._between(self._last_line(self.root) + 1, len(self.lines))
-        comments = [line and (inside if _indent(line) else "") + line.strip() for line in tail]
+        if self.root.is_block:
+            below, comments = _divided(tail, 0)
+            body = list(self._block(self.root, 0, schema, lead, below))
+        else:
+            body, comments = [self._inline(self.root, "") or ""], [line.strip() for line in tail]
         return "\n".join([*header, *_squeezed([*body, *comments])]) + "\n"
 
     def _header(self) -> tuple[list[str], list[str]]:
@@ -192,8 +196,13 @@ class _Writer:
 
     # -- what is written
 
-    def _block(self, piece: _Piece, indent: int, schema: Any, lead: list[str]) -> Iterator[str]:
-        """Yields the lines of a block collection; `lead` are the comments before its first entry."""
+    def _block(
+        self, piece: _Piece, indent: int, schema: Any, lead: list[str], below: Sequence[str] = ()
+    ) -> Iterator[str]:
+        """Yields the lines of a block collection.
+
+        `lead` are the comments before its first entry, `below` those at the end that are inside of its last.
+        """
         groups: list[tuple[str, list[str]]] = []
         is_map = piece.kind == "Mapping"
         pad = " " * indent
@@ -203,9 +212,10 @@ class _Writer:
                 previous = groups[-1][1]
                 gap = self._gap(self._last_line(entries[at - 1][1]) + 1, key.start.line)
                 inner, lead = _divided(gap, key.start.column - (0 if is_map else 2))
-                previous += [line and " " * (indent + 2) + line for line in inner]
+                previous += _inside(entries[at - 1][1], indent, inner)
             lines = list(self._entry(key, value, indent, schema) if is_map else self._item(value, indent, schema))
             groups.append((_name(key) if is_map else "", [*(line and pad + line for line in lead), *lines]))
+        groups[-1][1].extend(_inside(entries[-1][1], indent, below))
         if is_map:
             order = _order(schema, [key for key, _ in groups])
             first = groups[0][0]
@@ -336,12 +346,21 @@ def _outside(line: str, indent: int) -> bool:
 
 
 def _divided(gap: list[str], column: int) -> tuple[list[str], list[str]]:
-    """Divides the lines between two entries into those inside of the first and those of the second.
+    """Divides the lines between two entries into those inside of the first, as they are, and those of the second.
 
     The former are deeper than `column`.
     """
     own = max((at for at, line in enumerate(gap, 1) if line.strip() and _indent(line) > column), default=0)
-    return [line.strip() for line in gap[:own]], [line.strip() for line in gap[own:]]
+    return gap[:own], [line.strip() for line in gap[own:]]
+
+
+def _inside(value: _Piece, indent: int, comments: Iterable[str]) -> Iterator[str]:
+    """Yields the comments below an entry's value, each in the innermost block that is no deeper than the comment."""
+    for line in comments:
+        piece, depth = value, indent + 2
+        while piece.is_block and piece.children[-1].is_block and piece.children[-1].column <= _indent(line):
+            piece, depth = piece.children[-1], depth + 2
+        yield line.strip() and " " * depth + line.strip()
 
 
 def _keep_blank_lines(groups: list[tuple[str, list[str]]], was_first: str) -> None:

@@ -10,7 +10,7 @@ from flowspec.importers.decompile.placeholders import Variable
 from flowspec.importers.names import Names
 
 _EXPRESSION = re.compile(r"\{\{(.*?)\}\}", re.DOTALL)
-_LITERAL = re.compile(r"""\s*(['"])([^'"\\]*)\1\s*""")
+_LITERAL = re.compile(r"""\s*(['"])((?:[^'"\\]|\\[nr])*)\1\s*""")
 _NAMED = re.compile(
     r"""\s*(?:var\.value\.(?:get\(\s*['"](?P<got>[^'"]+)['"].*\)|(?P<value>\w+))|params\.(?P<param>\w+)"""
     r"""|params\[['"](?P<item>[^'"]+)['"]\])\s*"""
@@ -29,16 +29,18 @@ _DATES = {
 
 
 def rendered(value: Any, names: Names, params: Mapping[str, Any]) -> Any:
-    """Returns a value with a placeholder for each template in its texts.
+    """Returns a value with a placeholder for each template in its texts; Airflow renders no keys.
 
     `params` are those of the DAG, with their defaults.
     """
     if isinstance(value, dict):
-        return {rendered(key, names, params): rendered(item, names, params) for key, item in value.items()}
+        return {key: rendered(item, names, params) for key, item in value.items()}
     if isinstance(value, list):
         return [rendered(item, names, params) for item in value]
     if not isinstance(value, str):
         return value
+    # As Jinja reads a template.
+    value = re.sub(r"\r\n?", "\n", value).removesuffix("\n")
     if re.search(r"\{[%#]", _EXPRESSION.sub("", value)):
         return names.stand_in(f"in Airflow: {value}", "text")
     return _EXPRESSION.sub(lambda found: _expression(found[1], names, params), value)
@@ -50,7 +52,7 @@ def _expression(text: str, names: Names, params: Mapping[str, Any]) -> str:
     if added:
         date = (f"date_{added[1].replace('-', 'less_')}", f"{{{{ ds | days({added[1]}) }}}}")
     if literal:
-        return literal[2]
+        return literal[2].replace(r"\n", "\n").replace(r"\r", "\r")
     if date:
         name, template = date
         return names.open(name, name, Variable(template=template, rules={"description": f"{text.strip()} of Airflow"}))

@@ -47,8 +47,9 @@ _FORMS = (
     ("token", re.compile(r"\b(?P<value>eyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*)")),
     ("private_key", re.compile(r"(?P<value>-----BEGIN [A-Z ]*PRIVATE KEY-----.*)", re.DOTALL)),
 )
-# The start of a template; a carriage return, which Jinja reads as the end of a line; and a placeholder.
-_SPECIAL = re.compile(rf"\{{[{{%#]|\r|{PLACEHOLDER.pattern}")
+# The start of a template, or a brace before one; a carriage return, which Jinja reads as the end of a line; and a
+# placeholder.
+_SPECIAL = re.compile(rf"\{{(?:[{{%#]|(?={PLACEHOLDER.pattern[0]})|\Z)|\r|{PLACEHOLDER.pattern}")
 
 
 class _Spot(NamedTuple):

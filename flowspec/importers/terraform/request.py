@@ -347,7 +347,10 @@ class _Writer:
         return out | _some("LaunchSpecifications", specifications)
 
     def _fleet_type(self, block: Values) -> Json:
-        out = {**_FLEET_TYPE_DEFAULTS, **self._members(block, FLEET_TYPE, "instance_type_configs")}
+        # A percentage of 0 is sent as none; the default is sent where there is no argument.
+        given = {FLEET_TYPE[key] for key, value in block.items() if key in FLEET_TYPE and value is not None}
+        defaults = {member: value for member, value in _FLEET_TYPE_DEFAULTS.items() if member not in given}
+        out = {**defaults, **self._members(block, FLEET_TYPE, "instance_type_configs")}
         if len(self._blocks(block, "ebs_config")) > 1:
             # Seen with provider 5.100: it sends the volumes of an instance type only where there is one ebs_config.
             place = self._place(block, "ebs_config")

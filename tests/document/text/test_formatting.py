@@ -67,6 +67,13 @@ steps:
         "flowspec: v1\nname: a\nec2_subnet_ids: [a, b]\napplications: [\n  Hadoop,  # why\n  Spark]\n",
     ),
     "other files keep their order": ("b: 1\na: '2'\n", 'b: 1\na: "2"\n'),
+    "comments below an entry stay in the block that they are in, also where it is written last": (
+        "flowspec: v1\nsteps:\n- type: command\n  args:\n  - a\n  # of the list\n  # of the step\n # of the steps\n"
+        "tags:\n    x:\n        y: z\n        # of y\n    # of x\nname: a\n  # of the name\n# the end\n",
+        "flowspec: v1\nname: a\n  # of the name\ntags:\n  x:\n    y: z\n    # of y\n  # of x\n"
+        "steps:\n  - type: command\n    args:\n      - a\n      # of the list\n      # of the step\n"
+        "  # of the steps\n# the end\n",
+    ),
     "ends of lines and a byte order mark": ("flowspec: v1   \nname: a\n\n\n\n", "flowspec: v1\nname: a\n"),
 }
 
@@ -115,8 +122,11 @@ def _commented(text: str, chance: random.Random) -> str:
     for line in text.splitlines():
         is_entry = line.lstrip().startswith(("- ", "a", "b", "c", "d")) and "'" not in line and '"' not in line
         if is_entry and chance.random() < 0.2:
-            out.append(" " * (len(line) - len(line.lstrip())) + f"# {chance.randrange(100)}")
+            indent = chance.choice([len(line) - len(line.lstrip()), chance.randrange(10)])
+            out.append(" " * indent + f"# {chance.randrange(100)}")
         out.append(line)
+    if chance.random() < 0.5:
+        out.append(" " * chance.randrange(10) + "# end")
     return "\n".join(out) + "\n"
 
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import Any, TypeAlias
+from urllib.parse import urlsplit
 
 from flowspec.document.checking.messages import Violation
 from flowspec.document.checking.rules.view import log_uri, texts_in
@@ -142,9 +143,24 @@ def hooks(spec: Spec) -> Iterator[Violation]:
                 yield Violation("FS299", ("hooks", when, index), message, "make them items of the list")
             elif "secret" in one and kinds != ["webhook"]:
                 yield Violation("FS299", ("hooks", when, index, "secret"), "only a webhook is signed", "leave it out")
-            elif kinds == ["webhook"] and not host_of(str(one["webhook"])):
-                at = ("hooks", when, index, "webhook")
-                yield Violation("FS299", at, "the URL has no host", "https://HOST/PATH")
+            elif kinds == ["webhook"] and (problem := _problem_of_webhook(str(one["webhook"]))):
+                yield Violation("FS299", ("hooks", when, index, "webhook"), *problem)
+
+
+def _problem_of_webhook(url: str) -> tuple[str, str] | None:
+    """Returns why nothing can be posted to a URL as it is, and a remedy."""
+    if not host_of(url):
+        return "the URL has no host", "https://HOST/PATH"
+    parts = urlsplit(url)
+    if not re.fullmatch(r"[!-~]*", parts.path + parts.query) or re.search(r"[\s\x00-\x1f\x7f]", url):
+        return "the URL has characters that can't be sent", "write them in percent-encoding: %20 for a blank"
+    if "@" in parts.netloc:
+        return "the user and password of a URL are not sent", "leave them out; `secret` signs the message"
+    try:
+        _ = parts.port
+    except ValueError:
+        return "the URL's port is not one from 0 to 65535", "https://HOST:PORT/PATH"
+    return None
 
 
 def retries(spec: Spec) -> Iterator[Violation]:
