@@ -142,7 +142,11 @@ def matches(pattern: Path) -> Iterator[Path]:
     fixed = list(takewhile(lambda part: not has_magic(part), parts))
     rest = parts[len(fixed) :]
     dots = any(part.startswith(".") for part in rest)
+    # From Python 3.13 on, a pattern that ends with `**` gives files and links, too.
+    only_folders = rest[-1:] == ["**"]
     for path in sorted(Path(*fixed).glob(str(Path(*rest)))) if rest else ():
+        if only_folders and (path.is_symlink() or not path.is_dir()):
+            continue
         if dots or not any(part.startswith(".") for part in path.parts[len(fixed) :]):
             yield path
 
