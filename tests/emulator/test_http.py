@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import resource
 import signal
 import socket
 import subprocess
@@ -326,6 +327,30 @@ def test_there_is_a_most_to_connections(serving):
     while serving.connections:
         time.sleep(0.01)
     assert ask(serving.server_port)[0] == 200
+
+
+@pytest.mark.parametrize(("files", "connections"), [(16, 1), (256, 56), (1024, 248), (1 << 16, 256), (-1, 256)])
+def test_the_limit_of_open_files_bounds_connections(home, monkeypatch, files, connections):
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (files, files))
+    with Endpoint(lambda region: Service(home, region=region), region="us-east-1") as server:
+        assert server.max_connections == connections
+
+
+def test_more_clients_than_files_keep_no_call_from_its_answer(home):
+    """With 256 connections of the 256 files of macOS, calls told that the home is not writable."""
+    with (
+        emulator(home, prepare=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))) as url,
+        contextlib.ExitStack() as opened,
+    ):
+        port = int(url.rpartition(":")[2])
+        others = [
+            opened.enter_context(socket.create_connection(("127.0.0.1", port), timeout=PATIENCE)) for _ in range(100)
+        ]
+        assert b"too many connections are open: 8 may be (more with a higher ulimit -n" in others[8].recv(1 << 16)
+        for one in others[:8]:
+            one.sendall(head("Content-Length: 2") + b"{}")
+        for one in others[:8]:
+            assert one.recv(1 << 16).startswith(b"HTTP/1.1 200 OK")
 
 
 @pytest.mark.parametrize(
