@@ -26,6 +26,7 @@ import click
 if TYPE_CHECKING:
     from flowspec.errors import Diagnostic
 
+
 class _Patient(io.FileIO):
     """A file that waits for its reader where it was set to non-blocking."""
 

@@ -139,30 +139,40 @@ class Endpoint(ThreadingHTTPServer):
     def process_request(self, request: Any, client_address: Any) -> None:
         """Serves a new connection in a thread, or refuses it."""
         # Checked here, so that other users can't use up the connections either.
-        foreign = self._same_user_only and uid_of_peer(client_address, (HOST, self.server_port)) != os.geteuid()
+        if self._same_user_only and uid_of_peer(client_address, (HOST, self.server_port)) != os.geteuid():
+            self._reject(request, 403, "the embedded EMR serves only the user who runs it (see --allow-other-users)")
+        elif why := self._begin(request, client_address):
+            self._reject(request, 503, why)
+
+    def _begin(self, request: Any, client_address: Any) -> str:
+        """Starts the thread that serves a connection; returns why it can't, else ""."""
         with self._guard:
-            full = len(self._open) >= self.max_connections
-            work = self._reject_foreign if foreign else self._reject_excess if full else self._serve
-            thread = threading.Thread(target=work, args=(request, client_address), daemon=True)
-            # Raises RuntimeError when there are too many threads: socketserver then closes the connection.
-            thread.start()
-            if work == self._serve:
-                self._open[request] = thread
-
-    def _reject_foreign(self, request: Any, _: Any) -> None:
-        text = "the embedded EMR serves only the user who runs it (see --allow-other-users)"
-        self._reject(request, 403, text)
-
-    def _reject_excess(self, request: Any, _: Any) -> None:
-        text = f"too many connections are open: {self.max_connections} may be (more with a higher ulimit -n, up to "
-        self._reject(request, 503, f"{text}{_MAX_CONNECTIONS})")
+            if len(self._open) >= self.max_connections:
+                most = f"{self.max_connections} may be (more with a higher ulimit -n, up to {_MAX_CONNECTIONS})"
+                return f"too many connections are open: {most}"
+            thread = threading.Thread(target=self._serve, args=(request, client_address), daemon=True)
+            try:
+                thread.start()
+            except RuntimeError as error:
+                return f"{error}: raise the limit of processes (ulimit -u), which counts threads, too"
+            self._open[request] = thread
+        return ""
 
     def _reject(self, request: Any, status: int, text: str) -> None:
+        """Says why a connection is refused, for which a new one always has room, and closes it."""
         with contextlib.suppress(OSError):
             request.sendall(_as_bytes(_refused(status, text), close=True))
         if self._patience.acquire(blocking=False):
-            _drain(request)
-            self._patience.release()
+            try:
+                threading.Thread(target=self._close_slowly, args=(request,), daemon=True).start()
+                return
+            except RuntimeError:
+                self._patience.release()
+        self.shutdown_request(request)
+
+    def _close_slowly(self, request: Any) -> None:
+        _drain(request)
+        self._patience.release()
         self.shutdown_request(request)
 
     def _serve(self, request: Any, client_address: Any) -> None:

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -199,7 +200,7 @@ def test_a_pipe_that_does_not_block_loses_nothing(tmp_path):
     whole = subprocess.run(command, capture_output=True, check=True, cwd=tmp_path).stdout
     ours, theirs = os.pipe()
     os.set_blocking(theirs, False)
-    with open(ours, "rb") as pipe:
+    with os.fdopen(ours, "rb") as pipe:
         writing = subprocess.Popen(command, stdout=theirs, cwd=tmp_path)
         os.close(theirs)
         with pytest.raises(subprocess.TimeoutExpired):
@@ -208,9 +209,9 @@ def test_a_pipe_that_does_not_block_loses_nothing(tmp_path):
     assert writing.wait(30) == 0
 
 
-@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")  # noqa: PTH110
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="Linux has it")
 def test_a_full_disk_under_stdout(tmp_path):
-    with open("/dev/full", "wb") as full:
+    with Path("/dev/full").open("wb") as full:
         command = [sys.executable, "-m", "flowspec", "schema"]
         done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, cwd=tmp_path, check=False)
     assert done.returncode == 1

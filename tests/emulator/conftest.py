@@ -129,7 +129,7 @@ def emulator(home: Path, *options: str, prepare: Callable[[], object] | None = N
     """`flowspec emulator`, as a process, in which `prepare` is called first; gives its URL, and sees it stop cleanly."""
     command = [sys.executable, "-m", "flowspec", "emulator", "--home", str(home), *options]
     pipe = subprocess.PIPE
-    with subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True, preexec_fn=prepare) as process:
+    with subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True, preexec_fn=prepare) as process:  # noqa: PLW1509
         try:
             assert process.stdout is not None
             yield process.stdout.readline().removeprefix("listening on ").strip()

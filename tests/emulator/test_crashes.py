@@ -65,7 +65,7 @@ def test_a_worker_killed_at_once_ends_its_cluster(emr):
 def test_a_worker_that_could_not_begin_ends_its_cluster_with_its_error(emr, monkeypatch):
     """A worker that can't open the store can't store the cluster's end either."""
     interpreter = emr.home.parent / "python"
-    interpreter.write_text(f"#!/bin/sh\nulimit -n 8\nexec {sys.executable} \"$@\"\n")
+    interpreter.write_text(f'#!/bin/sh\nulimit -n 8\nexec {sys.executable} "$@"\n')
     interpreter.chmod(0o755)
     with monkeypatch.context() as patched:
         patched.setattr(sys, "executable", str(interpreter))

@@ -1,6 +1,7 @@
 """The HTTP of `flowspec emulator`: whatever comes, an answer in AWS's form, and nobody kept waiting."""
 
 import contextlib
+import ctypes
 import json
 import os
 import resource
@@ -11,6 +12,7 @@ import sys
 import threading
 import time
 from http.client import HTTPConnection
+from pathlib import Path
 
 import pytest
 
@@ -432,6 +434,23 @@ def test_stopping_answers_what_was_asked_and_closes_what_is_idle(home):
 def test_it_says_first_where_it_listens_and_stops_by_sigterm(home):
     with emulator(home) as url:
         assert ask(int(url.rpartition(":")[2]))[0] == 200
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="sends a signal to one thread as Linux does")
+def test_a_signal_that_another_thread_takes_stops_it_as_well(home):
+    """So is one that comes just before the first thread begins to wait: nothing wakes it."""
+    command = [sys.executable, "-m", "flowspec", "emulator", "--home", str(home)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        process.stdout.readline()
+        tasks = {int(task.name) for task in Path(f"/proc/{process.pid}/task").iterdir()}
+        (other,) = tasks - {process.pid}
+        while "S" not in Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()[0]:
+            time.sleep(0.01)
+        ctypes.CDLL(None).tgkill(process.pid, other, signal.SIGTERM)
+        try:
+            assert process.wait(PATIENCE) == 0
+        finally:
+            process.kill()
 
 
 def test_ctrl_c_stops_it_as_well(home):
