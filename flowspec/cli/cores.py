@@ -51,17 +51,17 @@ class _Fork(NamedTuple):
 def _spread(work: Callable[[Item], Result], items: Sequence[Item], workers: int) -> Iterator[Result]:
     """Forks processes, each for every nth chunk of the items."""
     chunks = [items[at : at + _CHUNK] for at in range(0, len(items), _CHUNK)]
-    forks: list[_Fork] = []
+    forks: list[_Fork | None] = []
     try:
         with interrupts_held_back():
-            # Not `forks = [...]`: when one can't be started, those before it are ended.
+            # Not `forks = [...]`: whatever is raised, those before it are ended.
             forks.extend(_fork(work, chunks[number::workers]) for number in range(workers))
         for chunk, fork in zip(chunks, cycle(forks), strict=False):
-            results = _received(fork)
+            results = _received(fork) if fork else None
             # What was raised there is raised here, with its traceback, when it is done again.
             yield from map(work, chunk) if results is None else results
     finally:
-        for fork in forks:
+        for fork in filter(None, forks):
             fork.results.close()
             # Nothing is left of it where SIGCHLD is ignored, as a parent process may have set it.
             with suppress(ProcessLookupError, ChildProcessError):
@@ -69,9 +69,18 @@ def _spread(work: Callable[[Item], Result], items: Sequence[Item], workers: int)
                 os.waitpid(fork.pid, 0)
 
 
-def _fork(work: Callable[[Item], Result], chunks: Sequence[Sequence[Item]]) -> _Fork:
-    ours, theirs = os.pipe()
-    pid = os.fork()
+def _fork(work: Callable[[Item], Result], chunks: Sequence[Sequence[Item]]) -> _Fork | None:
+    """Forks a process for these chunks; None if the limit of processes is reached (ulimit -u), or that of files."""
+    try:
+        ours, theirs = os.pipe()
+    except OSError:
+        return None
+    try:
+        pid = os.fork()
+    except OSError:
+        os.close(ours)
+        os.close(theirs)
+        return None
     if not pid:
         try:
             _begin()

@@ -139,3 +139,22 @@ def test_ctrl_c_while_they_are_forked_is_not_lost(tmp_path):
     command = [sys.executable, "-c", code, "validate", *names]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert (done.returncode, "Traceback" in done.stderr) == (130, False), done.stderr
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere nothing is forked")
+@pytest.mark.parametrize("started", [0, 1])
+def test_what_no_process_can_be_forked_for_is_done_here(two_cores, monkeypatch, started):
+    """As under `ulimit -u`, by which root is not bound."""
+    fork, left = os.fork, [None] * started
+
+    def fork_some():
+        if left:
+            left.pop()
+            return fork()
+        raise BlockingIOError
+
+    monkeypatch.setattr(os, "fork", fork_some)
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    assert len(set(cores.each(pid, range(200)))) == 1 + started
+    assert list(cores.each(str, range(200))) == [str(number) for number in range(200)]
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
