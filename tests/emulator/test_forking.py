@@ -429,6 +429,29 @@ def test_more_orders_than_the_system_takes_wait_for_the_fork_server(emr, prepare
 
 
 @on_linux
+def test_a_fork_server_that_no_thread_can_watch_works_and_is_watched_later(emr):
+    """No thread can be started, as under `ulimit -u`, by which root is not bound."""
+    code = """
+        def refuse(_):
+            raise RuntimeError("can't start new thread")
+        def run_unwatched():
+            start, threading.Thread.start = threading.Thread.start, refuse
+            made = run(service=service, keep_alive=True)
+            threading.Thread.start = start
+            return made
+        unwatched = run_unwatched()
+        assert len(os.listdir("/proc/self/task")) == 1
+        ids = [unwatched, run(service=service, keep_alive=True)]
+        kill(*children())
+        while server._pid:  # its thread has not noticed
+            pass
+        print(*ids, run_unwatched(), run(service=service, keep_alive=True))
+    """
+    for cluster_id in python(emr.home, KILL + textwrap.dedent(code)).split():
+        emr.until(cluster_id, "WAITING")
+
+
+@on_linux
 def test_a_fork_server_that_can_not_be_replaced_fails_the_cluster_with_a_reason(emr):
     code = """
         kill(*children())

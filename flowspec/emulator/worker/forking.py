@@ -287,14 +287,16 @@ class ForkServer:
         self._watch()
 
     def _watch(self) -> None:
-        self._is_watched = True
-        threading.Thread(target=self._await_end, args=(self._pid,), daemon=True).start()
+        # The server works without it, too: where no thread can be started (ulimit -u), the next order tries again.
+        with suppress(RuntimeError):
+            threading.Thread(target=self._await_end, args=(self._pid,), daemon=True).start()
+            self._is_watched = True
 
     def _await_end(self, pid: int) -> None:
         """Waits until a server was killed; if orders wait, starts another one, or else fails their clusters."""
         os.waitpid(pid, 0)
         with self._guard:
-            self._pid = 0
+            self._pid, self._is_watched = 0, False
             first = self._orders.recv(_LONGEST_MESSAGE, socket.MSG_PEEK) if _is_readable(self._orders) else b""
             if not first:
                 return
