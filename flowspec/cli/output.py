@@ -39,7 +39,7 @@ class _Patient(io.FileIO):
 
 
 def wait_for_readers() -> None:
-    """Has stdout and stderr wait for a reader that is slow, also where they do not block.
+    """Makes stdout and stderr wait for a reader that is slow, also where they do not block.
 
     That is a flag of the pipe or terminal, which any process that shares it may set; Node.js does. With more than a
     pipe takes, Python wrote 4 KiB of 219, and ended with 0.

@@ -442,6 +442,8 @@ def test_a_fork_server_that_no_thread_can_watch_works_and_is_watched_later(emr):
         unwatched = run_unwatched()
         assert len(os.listdir("/proc/self/task")) == 1
         ids = [unwatched, run(service=service, keep_alive=True)]
+        while {one["Status"]["State"] for one in service.call("ListClusters", {})["Clusters"]} != {"WAITING"}:
+            pass
         kill(*children())
         while server._pid:  # its thread has not noticed
             pass

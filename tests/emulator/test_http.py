@@ -194,13 +194,15 @@ def test_a_client_that_trickles_after_a_refusal_is_cut_off(port):
     assert time.monotonic() - began < 10
 
 
-def test_a_connection_for_which_there_is_no_thread_is_closed_and_not_counted(serving, monkeypatch):
+def test_a_connection_for_which_there_is_no_thread_is_refused_and_not_counted(serving, monkeypatch):
     def start(_):
         raise RuntimeError("can't start new thread")
 
     with monkeypatch.context() as full:
         full.setattr(threading.Thread, "start", start)
-        assert raw(serving.server_port, b"") == b""
+        answer = raw(serving.server_port, b"")
+    assert answer.startswith(b"HTTP/1.1 503 ")
+    assert b"can't start new thread: raise the limit of processes (ulimit -u)" in answer
     assert serving.connections == 0
     assert ask(serving.server_port)[0] == 200
 
