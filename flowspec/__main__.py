@@ -10,6 +10,10 @@ def main() -> None:
 
         command()
     except KeyboardInterrupt:
+        import signal
+
+        # Some press Ctrl-C more than once.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
         # As `Exit.INTERRUPTED`, which may not be imported yet.
         sys.exit(130)
 

@@ -26,7 +26,7 @@ class Threads(Executor):
         self._calls: deque[Callable[[], None]] = deque()
 
     def submit(self, fn: Callable[..., Answer], /, *args: Any, **kwargs: Any) -> Future[Answer]:
-        """Begins a call as soon as fewer than `at_once` are under way."""
+        """Begins a call as soon as fewer than `at_once` are under way; makes it here if no thread can be started."""
         future: Future[Answer] = Future()
 
         def call() -> None:
@@ -44,7 +44,10 @@ class Threads(Executor):
             begin = self._free > 0
             self._free -= begin
         if begin:
-            Thread(target=self._work, name="flowspec", daemon=True).start()
+            try:
+                Thread(target=self._work, name="flowspec", daemon=True).start()
+            except RuntimeError:  # the limit of processes (ulimit -u, pids.max of a container) counts threads, too
+                self._work()
         return future
 
     def _work(self) -> None:

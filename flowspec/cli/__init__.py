@@ -18,6 +18,7 @@ Results go to stdout, progress and errors to stderr. Every command returns one o
 
 from __future__ import annotations
 
+import errno
 import gc
 import io
 import os
@@ -30,7 +31,15 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from flowspec.cli.exits import Exit
-from flowspec.cli.output import Level, eprint_report, mask_from_now_on, print_result, set_least_level, wants_color
+from flowspec.cli.output import (
+    Level,
+    eprint_report,
+    mask_from_now_on,
+    print_result,
+    set_least_level,
+    wait_for_readers,
+    wants_color,
+)
 from flowspec.errors import FlowspecError, Locked, NothingFound, SpecError, StalePlan
 
 if TYPE_CHECKING:
@@ -230,7 +239,19 @@ def _sentence(error: FlowspecError | OSError) -> str:
     if isinstance(error, FlowspecError):
         message = visible(error.message)
         return f"{message}\n  {visible(error.remedy)}" if error.remedy else message
-    return visible(f"{error.filename}: {error.strerror}" if error.filename else str(error.strerror or error))
+    message = visible(f"{error.filename}: {error.strerror}" if error.filename else str(error.strerror or error))
+    return f"{message}\n  {_REMEDIES[error.errno]}" if error.errno in _REMEDIES else message
+
+
+# For what is no matter of the file or program that is named.
+_REMEDIES = {
+    errno.EAGAIN: "no process can be started: raise their limit (ulimit -u, pids.max of a container), or end others",
+    errno.EMFILE: "raise the limit of open files of a process: ulimit -n",
+    errno.ENFILE: "end other processes: this machine has no more open files",
+    errno.ENOMEM: "end other processes, or give this one more memory (ulimit -v, the limit of a container)",
+    errno.ENOSPC: "free space on that disk",
+    errno.EDQUOT: "free space in your quota of that disk",
+}
 
 
 def _complete(instruction: str) -> int:
@@ -250,11 +271,16 @@ def main() -> None:
     # nothing: with its usual threshold of 700 it takes 6 % of the CPU time of `apply`, and as much with 50,000, which
     # is reached twice. A run that is watched for hours frees its cycles after some 30 MB of them.
     gc.set_threshold(200_000, 10, 10)
+    wait_for_readers()
     if instruction := os.environ.get("_FLOWSPEC_COMPLETE"):
         sys.exit(_complete(instruction))
     # CI runners and service managers stop us by SIGTERM: it is an interrupt like Ctrl-C, with the same choices.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     status = run(sys.argv[1:])
+    # The verdict is the exit code: while the interpreter ends, an interrupt was a traceback of an exit handler, or the
+    # end by that signal.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
     # The interpreter's own collection at exit would go through all modules: 110 ms after `apply`, and 20 ms like this.
     gc.freeze()
     sys.exit(status)

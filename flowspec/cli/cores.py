@@ -44,6 +44,12 @@ def _spread(work: Callable[[Item], Result], items: Sequence[Item], workers: int)
     try:
         with interrupts_held_back():
             results = pool.map(work, items, chunksize=_CHUNK)  # forks all processes
+    except (OSError, RuntimeError):  # the limit of processes is reached, which counts threads, too (ulimit -u)
+        for process in multiprocessing.active_children():
+            process.kill()
+        yield from map(work, items)
+        return
+    try:
         yield from results
     except BrokenProcessPool as error:
         raise FlowspecError(

@@ -21,6 +21,7 @@ import io
 import logging
 import os
 import re
+import resource
 import socket
 import socketserver
 import sys
@@ -43,6 +44,10 @@ MAX_BODY = 8 << 20
 """Bytes: three times what 256 steps of the 10,240 characters that EMR allows need."""
 
 _MAX_CONNECTIONS = 256
+# Open files: a connection and the store's three of its call; those of the process itself, and of starting workers.
+_FILES_PER_CONNECTION, _OTHER_FILES = 4, 32
+_REJECTED_AT_ONCE = 8
+"""Connections that are kept open so that their clients can read why they are refused; others are closed at once."""
 # An idle connection is kept as long as urllib3's pools usually keep one; AWS closes after some 20 s to 60 s.
 _SILENCE_SECONDS = 60.0
 # From the first byte of a request to its last (for a new connection: from accept), however it trickles. 8 MB on the
@@ -82,9 +87,9 @@ class Endpoint(ThreadingHTTPServer):
     while `serve_forever` runs. `stop` must be called once. Requests of other users are refused unless
     `other_users`; with an `access_key`, requests of any user are served that are signed with that access key id, or
     that give it as the user name of HTTP Basic (browsers). `pages` answers a GET by its path, or returns None where
-    there is nothing; it never changes anything. Connections beyond `max_connections` are answered with 503. A
-    connection is closed after `silence` seconds without a request, and when a request takes longer than
-    `request_seconds`.
+    there is nothing; it never changes anything. Connections beyond `max_connections` are answered with 503; by default
+    these are as many as the limit of open files leaves room for (56 with macOS's 256 files). A connection is closed
+    after `silence` seconds without a request, and when a request takes longer than `request_seconds`.
     """
 
     daemon_threads = True
@@ -99,7 +104,7 @@ class Endpoint(ThreadingHTTPServer):
         other_users: bool = False,
         access_key: str = "",
         pages: Pages | None = None,
-        max_connections: int = _MAX_CONNECTIONS,
+        max_connections: int | None = None,
         silence: float = _SILENCE_SECONDS,
         request_seconds: float = _REQUEST_SECONDS,
     ) -> None:
@@ -110,9 +115,10 @@ class Endpoint(ThreadingHTTPServer):
         self._same_user_only = not (other_users or access_key)
         self.silence = silence
         self.request_seconds = request_seconds
-        self._max_connections = max_connections
+        self.max_connections = _most_connections() if max_connections is None else max_connections
         self._open: dict[Any, threading.Thread] = {}
         self._guard = threading.Lock()
+        self._patience = threading.Semaphore(_REJECTED_AT_ONCE)
         super().__init__((HOST, port), _Handler)
 
     @property
@@ -133,27 +139,40 @@ class Endpoint(ThreadingHTTPServer):
     def process_request(self, request: Any, client_address: Any) -> None:
         """Serves a new connection in a thread, or refuses it."""
         # Checked here, so that other users can't use up the connections either.
-        foreign = self._same_user_only and uid_of_peer(client_address, (HOST, self.server_port)) != os.geteuid()
+        if self._same_user_only and uid_of_peer(client_address, (HOST, self.server_port)) != os.geteuid():
+            self._reject(request, 403, "the embedded EMR serves only the user who runs it (see --allow-other-users)")
+        elif why := self._begin(request, client_address):
+            self._reject(request, 503, why)
+
+    def _begin(self, request: Any, client_address: Any) -> str:
+        """Starts the thread that serves a connection; returns why it can't, else ""."""
         with self._guard:
-            full = len(self._open) >= self._max_connections
-            work = self._reject_foreign if foreign else self._reject_excess if full else self._serve
-            thread = threading.Thread(target=work, args=(request, client_address), daemon=True)
-            # Raises RuntimeError when there are too many threads: socketserver then closes the connection.
-            thread.start()
-            if work == self._serve:
-                self._open[request] = thread
-
-    def _reject_foreign(self, request: Any, _: Any) -> None:
-        text = "the embedded EMR serves only the user who runs it (see --allow-other-users)"
-        self._reject(request, 403, text)
-
-    def _reject_excess(self, request: Any, _: Any) -> None:
-        self._reject(request, 503, "too many connections are open")
+            if len(self._open) >= self.max_connections:
+                most = f"{self.max_connections} may be (more with a higher ulimit -n, up to {_MAX_CONNECTIONS})"
+                return f"too many connections are open: {most}"
+            thread = threading.Thread(target=self._serve, args=(request, client_address), daemon=True)
+            try:
+                thread.start()
+            except RuntimeError as error:
+                return f"{error}: raise the limit of processes (ulimit -u), which counts threads, too"
+            self._open[request] = thread
+        return ""
 
     def _reject(self, request: Any, status: int, text: str) -> None:
+        """Says why a connection is refused, for which a new one always has room, and closes it."""
         with contextlib.suppress(OSError):
             request.sendall(_as_bytes(_refused(status, text), close=True))
+        if self._patience.acquire(blocking=False):
+            try:
+                threading.Thread(target=self._close_slowly, args=(request,), daemon=True).start()
+                return
+            except RuntimeError:
+                self._patience.release()
+        self.shutdown_request(request)
+
+    def _close_slowly(self, request: Any) -> None:
         _drain(request)
+        self._patience.release()
         self.shutdown_request(request)
 
     def _serve(self, request: Any, client_address: Any) -> None:
@@ -181,6 +200,13 @@ class Endpoint(ThreadingHTTPServer):
         """Ignores disconnects; logs any other exception."""
         if not isinstance(sys.exc_info()[1], OSError):
             _log.exception("internal error on the connection from %s", client_address)
+
+
+def _most_connections() -> int:
+    files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if files == resource.RLIM_INFINITY:
+        return _MAX_CONNECTIONS
+    return min(max(1, (files - _OTHER_FILES) // _FILES_PER_CONNECTION), _MAX_CONNECTIONS)
 
 
 class _TimedInput(io.RawIOBase):

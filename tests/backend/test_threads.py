@@ -1,6 +1,6 @@
 """Calls in threads: some at a time, in their order, and none that an interrupt waits for."""
 
-from threading import Barrier, Event
+from threading import Barrier, Event, Thread
 
 import pytest
 
@@ -45,3 +45,14 @@ def test_threads_make_some_calls_at_a_time_and_keep_their_order():
 def test_a_thread_ends_when_nothing_is_left_and_another_is_begun_later():
     with Threads(1) as threads:
         assert [threads.submit(str, number).result() for number in range(3)] == ["0", "1", "2"]
+
+
+def test_a_call_is_made_at_once_where_no_thread_can_be_started(monkeypatch):
+    """As under `ulimit -u`, by which root is not bound."""
+
+    def start(_):
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(Thread, "start", start)
+    with Threads(2) as threads:
+        assert list(threads.map(abs, range(-5, 0))) == [5, 4, 3, 2, 1]

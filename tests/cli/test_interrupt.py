@@ -57,3 +57,42 @@ def test_nothing_is_imported_before_an_interrupt_has_its_exit_code():
     code = "import sys, flowspec.__main__; print(*[name for name in sys.modules if name.startswith('flowspec')])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["flowspec", "flowspec.__main__"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(("command", "code"), [("explain FS104", 0), ("validate gone.yaml", 2)])
+def test_an_interrupt_while_the_interpreter_ends_does_not_change_the_exit_code(number, command, code):
+    """One during an exit handler, and one after Python has given up its handlers of signals."""
+    script = f"""
+import atexit, os, sys
+from flowspec.__main__ import main
+
+class Last:
+    def __del__(self, kill=os.kill, pid=os.getpid()):
+        kill(pid, {int(number)})
+
+sys.last_of_all = Last()
+atexit.register(os.kill, os.getpid(), {int(number)})
+sys.argv[1:] = {command.split()!r}
+main()
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert done.returncode == code
+    assert "Traceback" not in done.stderr
+
+
+def test_ctrl_c_pressed_twice_while_modules_are_imported():
+    code = """
+import atexit, os, runpy, signal, sys
+
+class Interrupting:
+    def find_spec(self, name, *_):
+        if name == "flowspec.cli":
+            raise KeyboardInterrupt
+
+sys.meta_path.insert(0, Interrupting())
+atexit.register(os.kill, os.getpid(), signal.SIGINT)
+runpy.run_module("flowspec", run_name="__main__", alter_sys=True)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (130, "")

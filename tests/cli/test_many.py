@@ -1,6 +1,7 @@
 """`flowspec validate` of many files: the same answers in the same order, from several processes."""
 
 import json
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -111,3 +112,22 @@ def test_ctrl_c_while_they_are_forked_is_not_lost(tmp_path):
     command = [sys.executable, "-c", code, "validate", *names]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert (done.returncode, "Traceback" in done.stderr) == (130, False), done.stderr
+
+
+@pytest.mark.parametrize("started", [0, 1])
+def test_what_no_process_can_be_forked_for_is_done_here(two_cores, monkeypatch, started):
+    """As under `ulimit -u`, by which root is not bound."""
+    fork, left = os.fork, [None] * started
+
+    def fork_some():
+        if left:
+            left.pop()
+            return fork()
+        raise BlockingIOError
+
+    monkeypatch.setattr(os, "fork", fork_some)
+    assert set(cores.each(pid, range(200))) == {os.getpid()}
+    assert list(cores.each(str, range(200))) == [str(number) for number in range(200)]
+    for process in multiprocessing.active_children():
+        process.join(10)
+    assert multiprocessing.active_children() == []

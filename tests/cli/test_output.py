@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -191,3 +192,27 @@ def test_a_preflight_that_refuses_shows_no_secret(flowspec, job, monkeypatch):
     assert refused.code == 1
     assert "nothing was submitted, it would fail" in refused.err
     assert "hunter2" not in refused.out + refused.err
+
+
+def test_a_pipe_that_does_not_block_loses_nothing(tmp_path):
+    """Node.js makes those of the commands that it starts so."""
+    command = [sys.executable, "-m", "flowspec", "schema"]
+    whole = subprocess.run(command, capture_output=True, check=True, cwd=tmp_path).stdout
+    ours, theirs = os.pipe()
+    os.set_blocking(theirs, False)
+    with os.fdopen(ours, "rb") as pipe:
+        writing = subprocess.Popen(command, stdout=theirs, cwd=tmp_path)
+        os.close(theirs)
+        with pytest.raises(subprocess.TimeoutExpired):
+            writing.wait(1)
+        assert pipe.read() == whole
+    assert writing.wait(30) == 0
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="Linux has it")
+def test_a_full_disk_under_stdout(tmp_path):
+    with Path("/dev/full").open("wb") as full:
+        command = [sys.executable, "-m", "flowspec", "schema"]
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, cwd=tmp_path, check=False)
+    assert done.returncode == 1
+    assert done.stderr == "error: No space left on device\n  free space on that disk\n"

@@ -125,10 +125,11 @@ class Emr:
 
 
 @contextlib.contextmanager
-def emulator(home: Path, *options: str) -> Iterator[str]:
-    """`flowspec emulator`, as a process; gives its URL, and sees it stop cleanly."""
+def emulator(home: Path, *options: str, prepare: Callable[[], object] | None = None) -> Iterator[str]:
+    """`flowspec emulator`, as a process, in which `prepare` is called first; gives its URL, and sees it stop cleanly."""
     command = [sys.executable, "-m", "flowspec", "emulator", "--home", str(home), *options]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True, preexec_fn=prepare) as process:  # noqa: PLW1509
         try:
             assert process.stdout is not None
             yield process.stdout.readline().removeprefix("listening on ").strip()

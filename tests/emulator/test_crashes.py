@@ -18,7 +18,7 @@ from flowspec.emulator.state import paths
 from flowspec.emulator.state.changes import Changes
 from flowspec.emulator.state.store import Store
 from flowspec.emulator.worker import processes
-from flowspec.emulator.worker.supervisor import WORKER_DIED
+from flowspec.emulator.worker.supervisor import WORKER_DIED, WORKER_FAILED
 from flowspec.errors import FlowspecError
 from flowspec.facts import states
 from tests.emulator.conftest import Emr, bash
@@ -60,6 +60,22 @@ def test_a_worker_killed_at_once_ends_its_cluster(emr):
     os.kill(worker_pid(emr, cluster_id), signal.SIGKILL)
     emr.until_ended(cluster_id)
     assert emr.reason(cluster_id) == ("INTERNAL_ERROR", WORKER_DIED)
+
+
+def test_a_worker_that_could_not_begin_ends_its_cluster_with_its_error(emr, monkeypatch):
+    """A worker that can't open the store can't store the cluster's end either."""
+    interpreter = emr.home.parent / "python"
+    interpreter.write_text(f'#!/bin/sh\nulimit -n 8\nexec {sys.executable} "$@"\n')
+    interpreter.chmod(0o755)
+    with monkeypatch.context() as patched:
+        patched.setattr(sys, "executable", str(interpreter))
+        with Store(emr.home):  # so that the worker is not a fork
+            cluster_id = emr.run(bash("true"))
+    emr.until_ended(cluster_id)
+    code, message = emr.reason(cluster_id)
+    assert code == "INTERNAL_ERROR"
+    assert message.startswith(f"{WORKER_FAILED}: ")
+    assert message.endswith("unable to open database file")
 
 
 def test_every_call_sees_the_truth_first(emr):

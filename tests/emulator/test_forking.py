@@ -3,6 +3,7 @@
 import ctypes
 import os
 import resource
+import shutil
 import signal
 import socket
 import subprocess
@@ -152,6 +153,40 @@ def test_a_forked_worker_lets_go_of_everything(emr, tmp_path):
     os.kill(worker, signal.SIGTERM)
     emr.until_ended(first)
     assert "SIGTERM" in emr.reason(first)[1]
+
+
+@on_linux
+def test_a_file_whose_number_is_above_the_limit_of_open_files(emr):
+    """A shell gave the file that number before it lowered the limit: nothing can take its place."""
+    code = """
+        import resource
+        ours, theirs = os.pipe()
+        os.dup2(theirs, 100)
+        os.close(theirs)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
+        print(run(keep_alive=True))
+        os.close(100)
+        sys.stdout.write(f"{os.read(ours, 1)}")
+    """
+    cluster_id, read = python(emr.home, code).split()
+    assert read == "b''", "the worker has not kept it"
+    emr.until(cluster_id, "WAITING")
+    assert was_forked(emr, cluster_id)
+
+
+@on_linux
+@pytest.mark.skipif(shutil.which("unshare") is None, reason="needs unshare (util-linux)")
+def test_a_machine_without_proc_starts_interpreters(emr):
+    code = PRELUDE + "print(run(keep_alive=True), forking.start_by_fork())"
+    hide = 'mount -t tmpfs tmpfs /proc && exec "$0" "$@"; exit 99'
+    words = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", hide, sys.executable, "-c", code, emr.home]
+    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
+    if done.returncode == 99 or "unshare:" in done.stderr:
+        pytest.skip(f"no mount namespace of one's own here: {done.stderr.strip()}")
+    cluster_id, start = done.stdout.split()
+    assert start == "None"
+    emr.until(cluster_id, "WAITING")
+    assert not was_forked(emr, cluster_id)
 
 
 @on_linux
@@ -391,6 +426,31 @@ def test_more_orders_than_the_system_takes_wait_for_the_fork_server(emr, prepare
     """
     made = python(emr.home, KILL + STOPPED + textwrap.dedent(code), preexec_fn=prepare)
     emr.until(made.strip(), "WAITING")
+
+
+@on_linux
+def test_a_fork_server_that_no_thread_can_watch_works_and_is_watched_later(emr):
+    """No thread can be started, as under `ulimit -u`, by which root is not bound."""
+    code = """
+        def refuse(_):
+            raise RuntimeError("can't start new thread")
+        def run_unwatched():
+            start, threading.Thread.start = threading.Thread.start, refuse
+            made = run(service=service, keep_alive=True)
+            threading.Thread.start = start
+            return made
+        unwatched = run_unwatched()
+        assert len(os.listdir("/proc/self/task")) == 1
+        ids = [unwatched, run(service=service, keep_alive=True)]
+        while {one["Status"]["State"] for one in service.call("ListClusters", {})["Clusters"]} != {"WAITING"}:
+            pass
+        kill(*children())
+        while server._pid:  # its thread has not noticed
+            pass
+        print(*ids, run_unwatched(), run(service=service, keep_alive=True))
+    """
+    for cluster_id in python(emr.home, KILL + textwrap.dedent(code)).split():
+        emr.until(cluster_id, "WAITING")
 
 
 @on_linux

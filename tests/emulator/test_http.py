@@ -1,8 +1,10 @@
 """The HTTP of `flowspec emulator`: whatever comes, an answer in AWS's form, and nobody kept waiting."""
 
 import contextlib
+import ctypes
 import json
 import os
+import resource
 import signal
 import socket
 import subprocess
@@ -10,6 +12,7 @@ import sys
 import threading
 import time
 from http.client import HTTPConnection
+from pathlib import Path
 
 import pytest
 
@@ -196,13 +199,15 @@ def test_a_client_that_trickles_after_a_refusal_is_cut_off(port):
     assert time.monotonic() - began < 10
 
 
-def test_a_connection_for_which_there_is_no_thread_is_closed_and_not_counted(serving, monkeypatch):
+def test_a_connection_for_which_there_is_no_thread_is_refused_and_not_counted(serving, monkeypatch):
     def start(_):
         raise RuntimeError("can't start new thread")
 
     with monkeypatch.context() as full:
         full.setattr(threading.Thread, "start", start)
-        assert raw(serving.server_port, b"") == b""
+        answer = raw(serving.server_port, b"")
+    assert answer.startswith(b"HTTP/1.1 503 ")
+    assert b"can't start new thread: raise the limit of processes (ulimit -u)" in answer
     assert serving.connections == 0
     assert ask(serving.server_port)[0] == 200
 
@@ -333,6 +338,30 @@ def test_there_is_a_most_to_connections(serving):
     assert ask(serving.server_port)[0] == 200
 
 
+@pytest.mark.parametrize(("files", "connections"), [(16, 1), (256, 56), (1024, 248), (1 << 16, 256), (-1, 256)])
+def test_the_limit_of_open_files_bounds_connections(home, monkeypatch, files, connections):
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (files, files))
+    with Endpoint(lambda region: Service(home, region=region), region="us-east-1") as server:
+        assert server.max_connections == connections
+
+
+def test_more_clients_than_files_keep_no_call_from_its_answer(home):
+    """With 256 connections of the 256 files of macOS, calls told that the home is not writable."""
+    with (
+        emulator(home, prepare=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))) as url,
+        contextlib.ExitStack() as opened,
+    ):
+        port = int(url.rpartition(":")[2])
+        others = [
+            opened.enter_context(socket.create_connection(("127.0.0.1", port), timeout=PATIENCE)) for _ in range(100)
+        ]
+        assert b"too many connections are open: 8 may be (more with a higher ulimit -n" in others[8].recv(1 << 16)
+        for one in others[:8]:
+            one.sendall(head("Content-Length: 2") + b"{}")
+        for one in others[:8]:
+            assert one.recv(1 << 16).startswith(b"HTTP/1.1 200 OK")
+
+
 @pytest.mark.parametrize(
     ("authorization", "region"),
     [
@@ -412,6 +441,23 @@ def test_stopping_answers_what_was_asked_and_closes_what_is_idle(home):
 def test_it_says_first_where_it_listens_and_stops_by_sigterm(home):
     with emulator(home) as url:
         assert ask(int(url.rpartition(":")[2]))[0] == 200
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="sends a signal to one thread as Linux does")
+def test_a_signal_that_another_thread_takes_stops_it_as_well(home):
+    """So is one that comes just before the first thread begins to wait: nothing wakes it."""
+    command = [sys.executable, "-m", "flowspec", "emulator", "--home", str(home)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        process.stdout.readline()
+        tasks = {int(task.name) for task in Path(f"/proc/{process.pid}/task").iterdir()}
+        (other,) = tasks - {process.pid}
+        while "S" not in Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()[0]:
+            time.sleep(0.01)
+        ctypes.CDLL(None).tgkill(process.pid, other, signal.SIGTERM)
+        try:
+            assert process.wait(PATIENCE) == 0
+        finally:
+            process.kill()
 
 
 def test_ctrl_c_stops_it_as_well(home):

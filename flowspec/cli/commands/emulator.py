@@ -34,6 +34,8 @@ _HOME = click.option(
 )
 # Services kept, one per region: AWS has some 35, and a client may name any; beyond that they are made anew.
 _REGIONS_KEPT = 64
+# Between two looks for Ctrl-C and SIGTERM while it serves.
+_LOOK_SECONDS = 0.5
 
 
 def _seconds(context: click.Context, option: click.Parameter, value: str) -> float:
@@ -166,7 +168,10 @@ def _serve(home: Path, port: int, region: str, other_users: bool, options: dict[
             print_result(f"listening on {endpoint.url}")
             if endpoint.access_key:
                 print_result(f"clients need AWS_ACCESS_KEY_ID={endpoint.access_key}")
-            serving.join()
+            # Looked at again and again: a signal that another thread takes, or that comes between Python's last look
+            # for one and the wait, ends no wait.
+            while serving.is_alive():
+                serving.join(_LOOK_SECONDS)
         except KeyboardInterrupt:
             # Ctrl-C or SIGTERM: to be stopped is how this command ends.
             pass

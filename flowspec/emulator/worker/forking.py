@@ -38,6 +38,7 @@ from flowspec.errors import FlowspecError
 # A message to the fork server is a home, a NUL and a cluster's id; a path has 4096 bytes at most (PATH_MAX).
 _LONGEST_MESSAGE = 1 << 13
 _OK = b"+"
+_THREADS = Path("/proc/self/task")
 # Callers are answered first: workers are forked when no order has come for a moment. A new one takes 10 ms of CPU time
 # without its steps; forked at once, those of 20 clusters made in a row kept a call waiting for 7 to 16 ms, now 1 to 3.
 _QUIET_SECONDS, _LATEST_SECONDS = 0.005, 0.5
@@ -59,7 +60,12 @@ def _has_one_thread() -> bool:
     """Returns whether this process may be forked. On macOS system libraries may not be used after a fork."""
     # After a fork only the calling thread exists; locks that others held stay locked. Threads of libraries count as
     # well, which is why the kernel is asked.
-    return sys.platform == "linux" and len(list(Path("/proc/self/task").iterdir())) == 1
+    return _can_see_itself() and len(list(_THREADS.iterdir())) == 1
+
+
+def _can_see_itself() -> bool:
+    """Returns whether the kernel lists the threads and open files of this process: Linux, with a /proc."""
+    return sys.platform == "linux" and _THREADS.is_dir()
 
 
 def _is_open(path: Path) -> bool:
@@ -196,12 +202,21 @@ def detach(*, keep: int, output: tuple[int, ...] = ()) -> None:
     # which must not be that of a file opened later.
     for descriptor in _open_files():
         if descriptor not in {keep, *output, nothing}:
-            os.dup2(nothing, descriptor, inheritable=descriptor <= 2)
+            _replace_file(descriptor, nothing)
     for standard, descriptor in enumerate(output, 1):
         os.dup2(descriptor, standard)
     logging.root.handlers.clear()
     sys.stdin = open(0, closefd=False)  # noqa: SIM115 - stays open
     sys.stdout = sys.stderr = open(2, "w", buffering=1, closefd=False, errors="backslashreplace")  # noqa: SIM115
+
+
+def _replace_file(descriptor: int, other: int) -> None:
+    try:
+        os.dup2(other, descriptor, inheritable=descriptor <= 2)
+    except OSError:
+        # It was opened before the limit of open files was lowered below its number: no file gets that number again.
+        with suppress(OSError):  # that of the listing
+            os.close(descriptor)
 
 
 class _Order(NamedTuple):
@@ -272,14 +287,16 @@ class ForkServer:
         self._watch()
 
     def _watch(self) -> None:
-        self._is_watched = True
-        threading.Thread(target=self._await_end, args=(self._pid,), daemon=True).start()
+        # The server works without it, too: where no thread can be started (ulimit -u), the next order tries again.
+        with suppress(RuntimeError):
+            threading.Thread(target=self._await_end, args=(self._pid,), daemon=True).start()
+            self._is_watched = True
 
     def _await_end(self, pid: int) -> None:
         """Waits until a server was killed; if orders wait, starts another one, or else fails their clusters."""
         os.waitpid(pid, 0)
         with self._guard:
-            self._pid = 0
+            self._pid, self._is_watched = 0, False
             first = self._orders.recv(_LONGEST_MESSAGE, socket.MSG_PEEK) if _is_readable(self._orders) else b""
             if not first:
                 return
@@ -296,7 +313,7 @@ class ForkServer:
 
 def start_by_fork() -> Callable[[Path, str, int], None] | None:
     """Returns the `start` of a new fork server; None where workers can't be forks."""
-    return ForkServer().start if sys.platform == "linux" else None
+    return ForkServer().start if _can_see_itself() else None
 
 
 def _detach_and_serve(orders: socket.socket) -> int:

@@ -425,7 +425,7 @@ def _run(worker: Worker) -> int:
         return _fail_cluster(worker, "the worker process of the embedded EMR was terminated (SIGTERM)")
     except (OSError, FlowspecError) as error:
         _log.exception("the worker can't continue")
-        return _fail_cluster(worker, f"the worker process of the embedded EMR failed: {error}")
+        return _fail_cluster(worker, f"{supervisor.WORKER_FAILED}: {error}")
     except BaseException:
         worker.kill_leftovers()
         raise

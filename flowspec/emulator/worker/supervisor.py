@@ -23,6 +23,7 @@ from flowspec.engines import python_module
 from flowspec.facts import states
 
 WORKER_DIED = "the worker process of the embedded EMR died (kill -9, or the machine restarted)"
+WORKER_FAILED = "the worker process of the embedded EMR failed"
 COPIED = "this FLOWSPEC_HOME is a copy: the cluster belongs to the folder that it was copied from"
 
 # The pids of workers that this process started; reaped when the next one starts. The threads of an endpoint
@@ -142,20 +143,32 @@ def _fail_orphan(store: Store, home: Path, cluster_id: str) -> None:
     paths.reserve(home, cluster_id).unlink(missing_ok=True)
     if cluster.state not in states.ALIVE:
         return
+    why = _why_dead(home, cluster_id)
     # Of all steps: a worker that fails because its folder was removed ends them, and leaves their temporary files.
     for step in store.find("step", cluster_id=cluster_id):
         paths.remove_scratch(home, step.id)
     # The state is written last, so that the next call repeats all this if we are killed on the way.
     for step in store.find("step", cluster_id=cluster_id, states=("RUNNING", "CANCEL_PENDING")):
-        logs.write_controller(paths.step_logs(home, cluster_id, step.id), f"WARN Step ended: {WORKER_DIED}")
+        logs.write_controller(paths.step_logs(home, cluster_id, step.id), f"WARN Step ended: {why}")
         logs.publish_step(home, cluster, step)
-    fail_cluster(store, cluster_id, WORKER_DIED)
+    fail_cluster(store, cluster_id, why)
+
+
+def _why_dead(home: Path, cluster_id: str) -> str:
+    """Returns why a worker ended without ending its cluster: what its log ends with after an exception, or a kill."""
+    try:
+        text = paths.worker_log(home, cluster_id).read_text(errors="replace")
+    except OSError:
+        return WORKER_DIED
+    _, failed, trace = text.rpartition("Traceback (most recent call last):")
+    return f"{WORKER_FAILED}: {trace.strip().splitlines()[-1]}" if failed else WORKER_DIED
 
 
 def _mark_orphan(store: Store, home: Path, cluster_id: str) -> None:
     cluster = store.get("cluster", cluster_id)
     if cluster is not None and _lock_is_free(paths.worker_lock(home, cluster_id)):
-        fail_cluster(store, cluster_id, WORKER_DIED if cluster.doc.get("home") == known_home_id(home) else COPIED)
+        is_own = cluster.doc.get("home") == known_home_id(home)
+        fail_cluster(store, cluster_id, _why_dead(home, cluster_id) if is_own else COPIED)
 
 
 def _lock_is_free(file: Path) -> bool:

@@ -155,6 +155,27 @@ RULES: tuple[Rule, ...] = (
         source="Linux, ENOSPC; HDFS, BlockManager; Hadoop, LocalDirAllocator",
     ),
     known(
+        "process-limit",
+        r"error=11, Resource temporarily unavailable",
+        r"(IOException|fork(: retry)?): Resource temporarily unavailable",
+        r"\[Errno 11\] Resource temporarily unavailable",
+        r"unable to create (new )?native thread",
+        r"can't start new thread",
+        cause="No more processes or threads could be started: the limit of the user or of the container is reached.",
+        advice=(
+            "raise it (`ulimit -u`, pids.max of a container), end what else runs, or have the step start fewer "
+            "processes and threads"
+        ),
+        source="Linux, EAGAIN of fork(2); java.lang.Thread.start; Python, threading",
+    ),
+    known(
+        "open-files-limit",
+        r"Too many open files",
+        cause="The limit of open files of a process is reached.",
+        advice="raise it (`ulimit -n`), or have the step close files that it is done with",
+        source="Linux, EMFILE and ENFILE of open(2)",
+    ),
+    known(
         "executor-failures",
         r"Max number of executor failures \(\d+\) reached",
         cause="Too many of Spark's executors failed.",
