@@ -96,7 +96,7 @@ def test_an_output_folder_that_exists(flowspec, wordcount):
     done = flowspec("apply", wordcount / "job.yaml", "--skip-preflight")
     assert done.code == 4
     assert f"Output directory file:{wordcount}/counts already exists" in done.err
-    assert "try: remove it, write to another place" in done.err
+    assert "try: delete it, write to another place" in done.err
     assert [(path.name, path.read_text()) for path in (wordcount / "counts").iterdir()] == [("mine.txt", "precious")]
 
 
