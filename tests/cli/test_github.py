@@ -179,7 +179,10 @@ def test_only_our_open_issues_of_a_title_are_closed_and_a_new_one_is_opened_then
     ("environ", "message"),
     [
         ({}, "GITHUB_REPOSITORY and GITHUB_TOKEN must be set"),
-        ({"GITHUB_REPOSITORY": "a/b", "GITHUB_TOKEN": "t", "GITHUB_API_URL": "file:///etc"}, "not an http or https address"),
+        (
+            {"GITHUB_REPOSITORY": "a/b", "GITHUB_TOKEN": "t", "GITHUB_API_URL": "file:///etc"},
+            "not an http or https address",
+        ),
     ],
 )
 def test_an_environment_without_what_is_needed(environ, message):

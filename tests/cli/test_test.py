@@ -49,7 +49,10 @@ def test_select(flowspec, flow, tmp_path):
     assert (done.code, done.err.startswith("1 case: 1 passed in ")) == (0, True)
     done = flowspec("test", ".", "--select", "name=copy,tag=team")
     assert (done.code, done.out.split()[:2]) == (2, ["invalid", "broken/tests/one"])
-    for select, told in (("name=none", "no case is of a flow that is selected by name=none"), ("copy", "not a condition")):
+    for select, told in (
+        ("name=none", "no case is of a flow that is selected by name=none"),
+        ("copy", "not a condition"),
+    ):
         done = flowspec("test", "flow", "--select", select)
         assert (done.code, done.out, told in done.err) == (2, "", True)
 

@@ -242,22 +242,24 @@ def test_a_store_of_an_old_schema_gets_the_indexes_of_today(tmp_path, version):
 
 
 def test_a_pool_lends_a_connection_again(tmp_path):
-    pool = StorePool(tmp_path, size=1)
-    with pool.connection() as first, pool.connection() as second:
-        assert first is not second
-        put(first, "s-1")
-    with pool.connection() as again:
-        assert again in (first, second)
-        assert again.get("step", "s-1")
+    with contextlib.closing(StorePool(tmp_path, size=1)) as pool:
+        with pool.connection() as first, pool.connection() as second:
+            assert first is not second
+            put(first, "s-1")
+        with pool.connection() as again:
+            assert again in (first, second)
+            assert again.get("step", "s-1")
+    with pytest.raises(FlowspecError, match="closed"):
+        again.get("step", "s-1")
 
 
 def test_a_pool_opens_the_store_that_is_there_now(tmp_path):
-    pool = StorePool(tmp_path / "home")
-    with pool.connection() as store:
-        put(store, "s-1")
-    shutil.rmtree(tmp_path / "home")
-    with pool.connection() as store:
-        assert store.get("step", "s-1") is None
-        put(store, "s-2")
+    with contextlib.closing(StorePool(tmp_path / "home")) as pool:
+        with pool.connection() as store:
+            put(store, "s-1")
+        shutil.rmtree(tmp_path / "home")
+        with pool.connection() as store:
+            assert store.get("step", "s-1") is None
+            put(store, "s-2")
     with Store(tmp_path / "home") as store:
         assert store.get("step", "s-2")

@@ -177,6 +177,7 @@ def _serve(home: Path, port: int, region: str, other_users: bool, options: dict[
             pass
         finally:
             endpoint.stop()
+    stores.close()
     return Exit.OK
 
 

@@ -339,6 +339,11 @@ class StorePool:
         self._home = home
         self._idle: deque[Store] = deque(maxlen=size)
 
+    def close(self) -> None:
+        """Closes the connections that are not in use."""
+        while self._idle:
+            self._idle.pop().close()
+
     @contextmanager
     def connection(self) -> Iterator[Store]:
         """Lends a connection. Raises FlowspecError."""
