@@ -48,7 +48,9 @@ def wait_for_readers() -> None:
 
 
 def _patient(stream: TextIO) -> TextIO:
-    if not isinstance(stream, io.TextIOWrapper):  # None: it was closed before this process began
+    # None: it was closed before this process began. Where it blocks, C's writing stays: an interrupt between ours and
+    # its return would have the buffer written again.
+    if not isinstance(stream, io.TextIOWrapper) or os.get_blocking(stream.fileno()):
         return stream
     stream.flush()
     return io.TextIOWrapper(
