@@ -50,7 +50,7 @@ def submitted(plan: Plan, uses: Iterable[DataUse]) -> list[DataUse]:
     ]
 
 
-def omitted_data(plan: Plan, region: str) -> tuple[DataUse, ...]:
+def _omitted_data(plan: Plan, region: str) -> tuple[DataUse, ...]:
     """Returns the data of the steps that a plan leaves out.
 
     `step` is the index of the first step that comes after them.
@@ -62,25 +62,20 @@ def omitted_data(plan: Plan, region: str) -> tuple[DataUse, ...]:
 
 
 def data_findings(
-    uses: Sequence[DataUse],
-    wanted: Collection[DataUse],
-    store: Store,
-    omitted: Sequence[DataUse] = (),
-    *,
-    goes_on: bool = False,
+    plan: Plan, uses: Sequence[DataUse], wanted: Collection[DataUse], store: Store, region: str
 ) -> list[Finding]:
-    """Looks up the data in `wanted`, a part of the `uses` of a request; one finding for each lookup.
+    """Looks up the data in `wanted`, a part of the `uses` of a plan's request; one finding for each lookup.
 
-    `omitted` is the data of steps that are left out (`omitted_data`): what they wrote has to be there. `goes_on` says
-    that the steps are added to a running cluster, whose HDFS is there, too.
+    What the steps that the plan leaves out wrote has to be there.
     """
+    omitted = _omitted_data(plan, region)
     before = {one: writer for one in wanted if (writer := _omitted_writer(one, uses, omitted))}
     asked = [one for one in wanted if one in before or (one.use in _CHECKS and store.has(one.uri))]
 
     def look_up(use: DataUse) -> Finding:
         try:
             if use in before:
-                return _check_earlier(use, before[use], store, goes_on)
+                return _check_earlier(use, before[use], store, goes_on=bool(plan.converges))
             return _CHECKS[use.use](use, uses, store)
         except NotChecked as error:
             return finding(Level.UNCHECKED, use, str(error))
@@ -150,8 +145,8 @@ def _omitted_writer(use: DataUse, uses: Iterable[DataUse], omitted: Iterable[Dat
 _READS = frozenset({Use.FILE, Use.INPUT, Use.ARGUMENT})
 
 
-def _check_earlier(use: DataUse, writer: DataUse, store: Store, goes_on: bool) -> Finding:
-    """Checks that what an omitted step wrote is there."""
+def _check_earlier(use: DataUse, writer: DataUse, store: Store, *, goes_on: bool) -> Finding:
+    """Checks that what an omitted step wrote is there; `goes_on`: its cluster runs, with its HDFS."""
     surely = writer.use is not Use.ARGUMENT and (use.use is not Use.ARGUMENT or _holds(use.uri, writer.uri))
     told = f"{writer.part}, which is left out, {'writes' if surely else 'may write'} it"
     if not store.has(use.uri):

@@ -107,7 +107,7 @@ def _run_hooks(hooks: Hooks, end: Ended, diagnosis: Diagnosis | None) -> None:
 
 def wait_until_terminated(chosen: Chosen, sleep: Callable[[float], None] = time.sleep, watch: Watch = watch) -> Cluster:
     """Watches until the cluster itself has terminated, which an idle keep-alive cluster has not."""
-    # No step is waited for: those that are over already are no news.
+    # No step is waited for, so that steps which are already over are not reported.
     chosen = replace(chosen, steps=())
     while True:
         end = _watch(chosen, None, sleep, watch)
@@ -212,20 +212,20 @@ def _cancel_rest(chosen: Chosen) -> None:
 def _report_end(
     chosen: Chosen, end: Ended, format_: str, failed_launches: Sequence[str], diagnosis: Diagnosis | None
 ) -> int:
-    cluster, verdict = end.cluster, end.verdict
+    cluster, verdict, run = end.cluster, end.verdict, end.run
     logs = logs_of(chosen.emr, cluster)
     counters: Mapping[str, runs.Counters] = {}
     if not (diagnosis and diagnosis.unread):
-        counters = _or_note("the steps' counters", lambda: _counters(end.run, logs), {}, chosen)
+        counters = _or_note("the steps' counters", lambda: _counters(run, logs), {}, chosen)
     fidelity = _or_note(
-        "what of this run was simulated", lambda: chosen.emr.backend.fidelity(chosen.emr, end.run), None, chosen
+        "what of this run was simulated", lambda: chosen.emr.backend.fidelity(chosen.emr, run), None, chosen
     )
     if format_ == "json":
         document = {
             "outcome": verdict.outcome.value,
             "exit_code": int(exit_of(verdict.outcome)),
             "cluster": runs.cluster_document(cluster),
-            "outputs": _outputs(end.run),
+            "outputs": _outputs(run),
             "logs": logs.folder(),
             "counters": counters,
             "failed_launches": list(failed_launches),
@@ -234,7 +234,7 @@ def _report_end(
         }
         print_result(as_json(document, chosen.secrets))
         return exit_of(verdict.outcome)
-    outputs = _outputs(end.run) if verdict.outcome is Outcome.SUCCEEDED else []
+    outputs = _outputs(run) if verdict.outcome is Outcome.SUCCEEDED else []
     shown = runs.summary(cluster, verdict, outputs=outputs, logs=logs.folder(), counters=counters)
     print_result(shown, secrets=chosen.secrets)
     if fidelity:

@@ -39,17 +39,17 @@ class _Patient(io.FileIO):
 
 
 def wait_for_readers() -> None:
-    """Makes stdout and stderr wait for a reader that is slow, also where they do not block.
+    """Makes stdout and stderr wait for a slow reader where they do not block.
 
-    That is a flag of the pipe or terminal, which any process that shares it may set; Node.js does. With more than a
-    pipe takes, Python wrote 4 KiB of 219, and ended with 0.
+    Not to block is a flag of the pipe or terminal, which any process that shares it may set; Node.js does. Of 219 KiB,
+    more than a pipe takes, Python wrote 4, and ended with 0.
     """
     sys.stdout, sys.stderr = map(_patient, (sys.stdout, sys.stderr))
 
 
 def _patient(stream: TextIO) -> TextIO:
-    # None: it was closed before this process began. Where it blocks, C's writing stays: an interrupt between ours and
-    # its return would have the buffer written again.
+    # None: it was closed before this process began. A file that blocks is left to Python's own writer: in ours, an
+    # interrupt between the write and its return makes the buffer be written twice.
     if not isinstance(stream, io.TextIOWrapper) or os.get_blocking(stream.fileno()):
         return stream
     stream.flush()

@@ -12,7 +12,6 @@ from flowspec.backend.preflight_data import (
     NotChecked,
     data_findings,
     finding,
-    omitted_data,
     submitted,
     used_data,
 )
@@ -126,8 +125,7 @@ def storage_findings(emr: Emr, plan: Plan) -> list[Finding]:
     with Threads() as pool:
         found = list(pool.map(lambda one: _bucket_finding(ask, one, buckets[one], emr.region), reversed(buckets)))
     absent = {name for (name, _), one in zip(reversed(buckets.items()), found, strict=True) if one.level is Level.WRONG}
-    store, omitted = S3Store(ask, frozenset(absent)), omitted_data(plan, emr.region)
-    return [*found, *data_findings(uses, wanted, store, omitted, goes_on=bool(plan.converges))]
+    return [*found, *data_findings(plan, uses, wanted, S3Store(ask, frozenset(absent)), emr.region)]
 
 
 def _ask_nothing(operation: str, **_: Any) -> dict[str, Any]:

@@ -175,8 +175,9 @@ def split_files(found: list[InputFile], conf: Configuration, maps: int = 1) -> l
 def _even_size(total: int, maps: int) -> int:
     """Returns the size of the fewest splits that `maps` tasks at a time share evenly, none above a block of HDFS.
 
-    A block is exceeded by the tenth that Hadoop leaves uncut, too: a file that ends one line behind two blocks
-    were else twice as many splits. Each starts the mapper: eight Python mappers for 254 MiB took 0.5 s more than two.
+    A split may be larger than a block by the tenth that Hadoop does not cut off either: otherwise a file that is one
+    line longer than two blocks would be four splits. Each split starts the mapper: eight Python mappers for 254 MiB
+    took 0.5 s more than two.
     """
     rounds = max(1, math.ceil(total / (maps * _CLUSTER_BLOCK_SIZE * _SLOP)))
     return max(_SMALLEST_SPLIT, -(-total // (maps * rounds)))

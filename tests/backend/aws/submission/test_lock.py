@@ -23,7 +23,7 @@ def soon(seconds):
 
 
 def as_on_aws(monkeypatch, emr):  # noqa: F811
-    """Lets nothing but tags tell two who write at the same time."""
+    """Replaces the lock of submissions by that of AWS, which holds nothing: only tags are left."""
     monkeypatch.setattr(type(emr.backend), "submission_lock", AwsBackend.submission_lock)
 
 
