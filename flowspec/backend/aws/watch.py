@@ -69,8 +69,8 @@ def watch(
     time by which it does. Steps are in the states that these policies give them (`settle`).
 
     `steps` are the ids of the steps that are waited for and judged (`Applied.steps`), None for all of the cluster's;
-    others that are already over at the first look give no event. The last event is always `Ended`. Failing calls are tolerated
-    for five minutes in a row.
+    others that are already over at the first look give no event. The last event is always `Ended`. Failing calls are
+    tolerated for five minutes in a row.
     Raises FlowspecError when there is no such cluster or it can't be reached.
     """
     start = clock()
