@@ -1,11 +1,13 @@
 """The memory of all processes of a command together: the peak of their proportional shares, by looking often (Linux).
 
 The proportional share (PSS, proc(5)) counts a page that n processes have in common as 1/n in each, so that the sum is
-what is really taken. Each look reads a file of a few hundred bytes for each process.
+what is really taken; files in memory (memfd_create(2)), which no process has mapped, are added. Each look reads a file
+of a few hundred bytes for each process.
 """
 
 from __future__ import annotations
 
+import itertools
 import subprocess
 import time
 from collections.abc import Iterator, Mapping
@@ -20,7 +22,9 @@ def peak(command: list[str], env: Mapping[str, str]) -> tuple[float, float]:
     most, started = 0, time.perf_counter()
     with subprocess.Popen(command, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
         while process.poll() is None:
-            most = max(most, sum(map(_share, _family(process.pid))))
+            family = list(_family(process.pid))
+            files = dict(itertools.chain.from_iterable(map(_memory_files, family)))
+            most = max(most, sum(map(_share, family)) + sum(files.values()))
             time.sleep(_PAUSE)
         took = time.perf_counter() - started
     if process.returncode:
@@ -44,3 +48,13 @@ def _share(pid: int) -> int:
             if line.startswith("Pss:"):
                 return int(line.split()[1]) * 1024
     return 0
+
+
+def _memory_files(pid: int) -> Iterator[tuple[int, int]]:
+    """Yields inode and bytes of the files in memory that a process has open."""
+    with suppress(OSError):
+        for descriptor in Path(f"/proc/{pid}/fd").iterdir():
+            with suppress(OSError):
+                if str(descriptor.readlink()).startswith("/memfd:"):
+                    status = descriptor.stat()
+                    yield status.st_ino, status.st_blocks * 512

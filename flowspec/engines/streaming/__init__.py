@@ -10,8 +10,9 @@ A job goes one way, and every stage hands on an immutable value:
 `runner` forks one map worker per core (`worker`, `worker_pool`). A worker takes one split after the other,
 largest first: `readers` opens it, `commands` runs the mapper between three pipes, and `collect` takes what
 it writes block by block: lines that come again and again are counted, all others put in order chunk by
-chunk (`arrays`), and both divided among the reducers. Reducers (`reducetask`) read one stream in order, which
-`sort -m` makes of the chunks (`merge`), write below `_temporary`, and are committed whole.
+chunk (`arrays`) and kept in memory or in files (`runs`), and both divided among the reducers. Reducers (`reducetask`)
+read one stream in order, which `sort -m` makes of the chunks (`merge`), write below `_temporary`, and are committed
+whole.
 
 Speed comes from never looking at a line in Python where a block will do (`lines`; numpy where there is much);
 correctness from slower ways beside the fast one, taken when a separator, a comparator, a control

@@ -88,15 +88,24 @@ class Shuffle(NamedTuple):
     @property
     def chunk(self) -> int:
         """The number of bytes that are sorted together."""
-        return min(max(self.size // _CHUNKS, _SMALLEST_CHUNK), _LARGEST_CHUNK)
+        return chunk_size(self.size)
+
+
+def chunk_size(size: int) -> int:
+    """Returns how many bytes of so much input are sorted together."""
+    return min(max(size // _CHUNKS, _SMALLEST_CHUNK), _LARGEST_CHUNK)
 
 
 class Collector:
-    """Takes lines, each ended by LF, and gives them back as a `MapOutput`; its files are named after `name`."""
+    """Takes lines, each ended by LF, and gives them back as a `MapOutput`.
 
-    def __init__(self, shuffle: Shuffle, name: str) -> None:
+    Chunks go to the files `in_memory` as long as there are any, and then to files that are named after `name`.
+    """
+
+    def __init__(self, shuffle: Shuffle, name: str, in_memory: Iterable[Path] = ()) -> None:
         self._shuffle = shuffle
         self._name = name
+        self._in_memory = iter(in_memory)
         self._output = MapOutput()
         self._counter = LineCounter()
         self._wait = 0  # bytes to come that are not to be counted
@@ -209,7 +218,7 @@ class Collector:
         output.weight += ordered.weight
         for partition, (begin, end) in enumerate(itertools.pairwise(ordered.borders)):
             if begin < end:
-                with self._new_run(partition).open("wb", buffering=0) as file:
+                with self._chunk_run(partition).open("wb", buffering=0) as file:
                     processes.write_all(file.fileno(), ordered.text[begin:end])
 
     def _sort_chunk_stably(self) -> None:
@@ -222,10 +231,18 @@ class Collector:
         for line in lines:
             parts.setdefault(self._partition(line), []).append(line)
         for partition, part in sorted(parts.items()):
-            self._new_run(partition).write_bytes(b"".join([line + b"\n" for line in part]))
+            self._chunk_run(partition).write_bytes(b"".join([line + b"\n" for line in part]))
 
     def _forget_chunk(self) -> None:
         self._chunk, self._gathered = [], 0
+
+    def _chunk_run(self, partition: int) -> Path:
+        """Returns the file for what of a chunk goes to a partition."""
+        path = next(self._in_memory, None)
+        if path is None:
+            return self._new_run(partition)
+        self._output.runs.setdefault(partition, []).append(path)
+        return path
 
     def _new_run(self, partition: int) -> Path:
         self._files += 1

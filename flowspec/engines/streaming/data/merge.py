@@ -9,7 +9,7 @@ import shutil
 import subprocess
 from collections.abc import Iterator, Sequence
 
-from flowspec.engines.streaming.data import processes
+from flowspec.engines.streaming.data import processes, runs
 from flowspec.engines.streaming.data.collect import MapOutput, Shuffle, counted_blocks, write_counted
 from flowspec.engines.streaming.data.lines import BLOCK, SortedBlock, sorted_block, whole_lines
 from flowspec.engines.streaming.hadoop.failure import TaskFailure
@@ -87,4 +87,4 @@ class Merge:
                 if pipe and not pipe.closed:
                     pipe.close()
         for run in self._runs:
-            run.unlink(missing_ok=True)
+            runs.discard(run)

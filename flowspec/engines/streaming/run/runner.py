@@ -21,6 +21,7 @@ from flowspec.engines.paths import UnknownScheme
 from flowspec.engines.streaming.data import arrays, inputs
 from flowspec.engines.streaming.data.collect import MapOutput
 from flowspec.engines.streaming.data.committer import Committer
+from flowspec.engines.streaming.data.runs import MemoryFiles
 from flowspec.engines.streaming.hadoop.arguments import ClientError, uncaught
 from flowspec.engines.streaming.hadoop.classes import COMBINE_INPUT, NLINE_INPUT, NULL_OUTPUT
 from flowspec.engines.streaming.hadoop.failure import TaskFailure, from_os_error
@@ -41,7 +42,7 @@ from flowspec.engines.streaming.run.worker_pool import PoolProcess, WorkerPool
 _PROGRESS_INTERVAL = 0.3  # seconds between two looks at the progress
 _MOST_AT_ONCE = 32  # tasks that a process is given together
 _SHARE = 8  # it is given at most an eighth of its share of the tasks that are left, so that all end at the same time
-_LOG_DISK_SPACE_FROM = 256 << 20  # bytes
+_LOG_SPACE_FROM = 256 << 20  # bytes
 
 
 def run_job(job: Job, syslog: JobLog) -> bool:
@@ -175,6 +176,7 @@ class _Runner:
         self._failed = False
         self._percent = (-1, -1)
         self._map_outputs: list[MapOutput] = []
+        self._memory = MemoryFiles(self._context.size, job.reduces, workers=min(job.parallel, len(splits)))
 
     def run(self) -> bool:
         """Runs the tasks; returns whether the job succeeded."""
@@ -192,6 +194,7 @@ class _Runner:
             self._log.plain(failure.trace())
         finally:
             self._pool.end()
+            self._memory.close()
             if not done:
                 self._context.committer.abort_job()
         self._conclude(done)
@@ -216,28 +219,30 @@ class _Runner:
 
     def _work(self) -> None:
         self._show(0, 0)
-        self._log_disk_space()
+        self._log_space()
         self._map_phase()
         if not self._failed and self._job.reduces:
             self._reduce_phase()
 
-    def _log_disk_space(self) -> None:
+    def _log_space(self) -> None:
         """Logs how much room a large shuffle takes, and where: about what the mappers write, which is not known yet."""
         size, scratch = self._context.size, self._context.scratch
-        if not self._job.reduces or size < _LOG_DISK_SPACE_FROM:
+        if not self._job.reduces or size < _LOG_SPACE_FROM:
+            return
+        if self._memory:
+            self._log.info("LocalJobRunner", f"{size} bytes of input are sorted in memory")
             return
         free = shutil.disk_usage(scratch).free
         tell = self._log.info if size < free else self._log.warn
         tell("LocalJobRunner", f"{size} bytes of input are sorted by way of {scratch}, where {free} bytes are free")
 
     def _map_phase(self) -> None:
-        splits = self._context.splits
-        workers = min(self._job.parallel, len(splits))
+        workers = self._memory.workers
         arrays.load_numpy_before_fork(self._context.size)
         shared = SharedCounters(workers)
-        works = [partial(self._map_worker, number, workers, shared) for number in range(workers)]
+        works = [partial(self._map_worker, number, shared) for number in range(workers)]
         idle = partial(self._show_share, shared, self._context.size, (0, 0), (100, 0))
-        self._run_tasks(works, len(splits), idle)
+        self._run_tasks(works, len(self._context.splits), idle)
 
     def _run_tasks(self, works: Sequence[Callable[[Connection], None]], tasks: int, idle: Callable[[], None]) -> None:
         """Forks a process for each of `works`, and gives them task numbers until each has answered to none.
@@ -256,8 +261,8 @@ class _Runner:
             else:
                 member.awaited = False
 
-    def _map_worker(self, number: int, workers: int, shared: SharedCounters, channel: Connection) -> None:
-        MapWorker(self._context, number, workers, partial(shared.put, number)).serve(channel)
+    def _map_worker(self, number: int, shared: SharedCounters, channel: Connection) -> None:
+        MapWorker(self._context, number, self._memory, partial(shared.put, number)).serve(channel)
 
     def _reduce_phase(self) -> None:
         workers = min(self._job.parallel, self._job.reduces)

@@ -21,6 +21,7 @@ from flowspec.engines.streaming.data.committer import Committer
 from flowspec.engines.streaming.data.inputs import Split, TaskInput
 from flowspec.engines.streaming.data.layout import Layout
 from flowspec.engines.streaming.data.merge import Merge
+from flowspec.engines.streaming.data.runs import MemoryFiles
 from flowspec.engines.streaming.hadoop import classes, keyfields
 from flowspec.engines.streaming.hadoop.failure import TaskFailure, from_os_error
 from flowspec.engines.streaming.hadoop.partition import Partitioner, hash_partitioner, key_field_partitioner
@@ -157,12 +158,13 @@ def shuffle_of(context: JobContext, workers: int) -> Shuffle:
 class MapWorker:
     """Runs map tasks one after the other. Without a combiner one collector takes the pairs of all."""
 
-    def __init__(self, context: JobContext, number: int, workers: int, progress: Callable[[int], None]) -> None:
+    def __init__(self, context: JobContext, number: int, memory: MemoryFiles, progress: Callable[[int], None]) -> None:
         self._context = context
         self._progress = progress
         self._done = 0
-        self._shuffle = shuffle_of(context, workers)
-        self._collector = Collector(self._shuffle, f"worker-{number}")
+        self._shuffle = shuffle_of(context, memory.workers)
+        self._in_memory = memory.of_worker(number)
+        self._collector = Collector(self._shuffle, f"worker-{number}", self._in_memory)
 
     def serve(self, channel: Connection) -> None:
         """Takes split numbers until none come; then seals what was collected."""
@@ -221,7 +223,8 @@ class MapWorker:
 
     def _map_and_combine(self, task: Task, split: TaskInput, combined: MapOutput) -> None:
         """Sorts this task's pairs alone, and runs the combiner once for each partition that has any."""
-        collector = Collector(self._shuffle, f"map-{task.number}")
+        # The files in memory are empty again: the task before has merged its own.
+        collector = Collector(self._shuffle, f"map-{task.number}", self._in_memory)
         self._map(task, split, collector)
         map_output = collector.close()
         task.count(MAP_OUTPUT_BYTES, map_output.weight)

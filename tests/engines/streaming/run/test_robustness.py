@@ -115,7 +115,9 @@ def test_a_full_disk_fails_the_job_and_commits_no_half_part(small_disk, words, m
 
 @pytest.mark.parametrize("more", [[], ["-combiner", "cat"], ["-numReduceTasks", "2"]])
 def test_a_full_scratch_disk_fails_the_job(small_disk, words, more):
-    job = ["-mapper", "cat", "-reducer", "cat", *more, "-input", str(big_input(words)), "-output", f"{words}/out"]
+    # Four times as much as the files in memory that are made for the input.
+    mapper = "awk '{ for (i = 0; i < 4; i++) print $0, i }'"
+    job = ["-mapper", mapper, "-reducer", "cat", *more, "-input", str(big_input(words)), "-output", f"{words}/out"]
     # One worker: two would keep their halves in memory.
     ran = run(job, words / "cwd", {"TMPDIR": str(small_disk), "FLOWSPEC_PARALLEL": "1"})
     assert ran.returncode == 1

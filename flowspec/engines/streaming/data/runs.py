@@ -1,0 +1,63 @@
+"""Files for runs, which are lines in order that wait for the reducers: in memory where all fit, else in a folder.
+
+Measured on 128 MiB, CPU seconds: 0.05 in memory; on ext4 0.02, and 0.25 in a virtual machine that has to get the pages
+from its host (free page reporting). What is in memory no disk has to write.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import sys
+from pathlib import Path
+
+from flowspec.engines.streaming.data.collect import chunk_size
+from flowspec.facts.machine import usable_memory
+
+_SHARE = 16  # of the memory that programs can still take
+_MOST_BYTES = 512 << 20  # of input; what a larger job takes does not grow with it
+_MOST_FILES, _SHARE_OF_FILES = 256, 4  # of those that a process may have open, by default 1024
+_PROCESSES = Path("/proc")
+
+
+class MemoryFiles:
+    """Files in memory, as many for each worker as its share of the input fills; none where not all of it fits.
+
+    Made before the workers are forked. Every process of this user opens them by their paths, until this is closed or
+    this process ends; then their memory is free, too.
+    """
+
+    def __init__(self, size: int, reduces: int, workers: int) -> None:
+        self.workers = workers
+        self._folder = _PROCESSES / str(os.getpid()) / "fd"
+        self._descriptors: list[int] = []
+        share = size // max(1, workers)
+        count = (share // chunk_size(share) + 1) * reduces * workers
+        limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+        most = _MOST_FILES if limit == resource.RLIM_INFINITY else min(_MOST_FILES, limit // _SHARE_OF_FILES)
+        if sys.platform == "linux" and count <= most and 0 < size <= min(_MOST_BYTES, usable_memory() // _SHARE):
+            try:
+                for _ in range(count):
+                    self._descriptors.append(os.memfd_create("flowspec-run"))
+            except OSError:  # the job needs the last descriptors; or the kernel has no such files (vm.memfd_noexec)
+                self.close()
+
+    def __bool__(self) -> bool:
+        return bool(self._descriptors)
+
+    def of_worker(self, number: int) -> list[Path]:
+        """Returns the paths of the files of one worker."""
+        return [self._folder / str(descriptor) for descriptor in self._descriptors[number :: self.workers]]
+
+    def close(self) -> None:
+        """Removes the files."""
+        while self._descriptors:
+            os.close(self._descriptors.pop())
+
+
+def discard(run: Path) -> None:
+    """Frees the space of a run."""
+    if run.is_relative_to(_PROCESSES):
+        os.truncate(run, 0)
+    else:
+        run.unlink(missing_ok=True)
