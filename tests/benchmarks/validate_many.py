@@ -7,7 +7,7 @@ with `expressions` the expressions differ, so that jinja2 compiles 20 for each f
 
 flowspec does more with each file: places, variables, templates, rules across fields and the compiled
 request; check-jsonschema (from PyPI; installed beside flowspec) only holds it against the schema. Both run in
-turn, in processes of their own; the peak of memory is that of the largest process. Aim: a ratio of 5, and of 2.5 with `texts`.
+turn, in processes of their own; the peak of memory is that of the largest process. Aim: a ratio of 8, and of 2.5 with `texts`.
 """
 
 import statistics
