@@ -29,18 +29,22 @@ class MemoryFiles:
 
     def __init__(self, size: int, reduces: int, workers: int) -> None:
         self.workers = workers
-        self._folder = _PROCESSES / str(os.getpid()) / "fd"
+        # Not by os.getpid(): /proc may be that of another namespace, where this process has another number.
+        self._folder = (_PROCESSES / "self").resolve() / "fd"
         self._descriptors: list[int] = []
-        share = size // max(1, workers)
-        count = (share // chunk_size(share) + 1) * reduces * workers
+        if sys.platform == "linux" and 0 < size <= min(_MOST_BYTES, usable_memory() // _SHARE):
+            share = size // max(1, workers)
+            self._open((share // chunk_size(share) + 1) * reduces * workers)
+
+    def _open(self, count: int) -> None:
         limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-        most = _MOST_FILES if limit == resource.RLIM_INFINITY else min(_MOST_FILES, limit // _SHARE_OF_FILES)
-        if sys.platform == "linux" and count <= most and 0 < size <= min(_MOST_BYTES, usable_memory() // _SHARE):
-            try:
-                for _ in range(count):
-                    self._descriptors.append(os.memfd_create("flowspec-run"))
-            except OSError:  # the job needs the last descriptors; or the kernel has no such files (vm.memfd_noexec)
-                self.close()
+        if count > (_MOST_FILES if limit == resource.RLIM_INFINITY else min(_MOST_FILES, limit // _SHARE_OF_FILES)):
+            return
+        try:
+            for _ in range(count):
+                self._descriptors.append(os.memfd_create("flowspec-run"))
+        except OSError:  # the job needs the last descriptors; or the kernel has no such files (vm.memfd_noexec)
+            self.close()
 
     def __bool__(self) -> bool:
         return bool(self._descriptors)
