@@ -11,12 +11,12 @@ import resource
 import sys
 from pathlib import Path
 
-from flowspec.engines.streaming.data.collect import chunk_size
+from flowspec.engines.streaming.data.collect import count_chunks
 from flowspec.facts.machine import usable_memory
 
 _SHARE = 16  # of the memory that programs can still take
 _MOST_BYTES = 512 << 20  # of input; what a larger job takes does not grow with it
-_MOST_FILES, _SHARE_OF_FILES = 256, 4  # of those that a process may have open, by default 1024
+_MOST_FILES, _SHARE_OF_FILES = 512, 2  # of those that a process may have open, by default 1024
 _PROCESSES = Path("/proc")
 
 
@@ -33,8 +33,8 @@ class MemoryFiles:
         self._folder = (_PROCESSES / "self").resolve() / "fd"
         self._descriptors: list[int] = []
         if sys.platform == "linux" and 0 < size <= min(_MOST_BYTES, usable_memory() // _SHARE):
-            share = size // max(1, workers)
-            self._open((share // chunk_size(share) + 1) * reduces * workers)
+            # Most mappers that write as much as they read add a TAB to each line: one chunk more.
+            self._open((count_chunks(size // max(1, workers)) + 1) * reduces * workers)
 
     def _open(self, count: int) -> None:
         limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)

@@ -280,7 +280,7 @@ class _Runner:
             done += size
             shared.put(place, done)
 
-        shuffle = shuffle_of(self._context, max(1, self._job.parallel))
+        shuffle = shuffle_of(self._context)
         while numbers := channel.recv():
             channel.send([run_reduce(self._context, one, shuffle, self._map_outputs, progress) for one in numbers])
         channel.send([TaskResult(ALL_TASKS, {})])

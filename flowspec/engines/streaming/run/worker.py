@@ -142,8 +142,8 @@ def partitioner_of(job: Job) -> Partitioner | None:
     return hash_partitioner(job.reduces)
 
 
-def shuffle_of(context: JobContext, workers: int) -> Shuffle:
-    """Decides how the pairs of a job go to its reducers, when so many workers share the map tasks."""
+def shuffle_of(context: JobContext) -> Shuffle:
+    """Decides how the pairs of a job go to its reducers."""
     job = context.job
     return Shuffle(
         layout_of(job),
@@ -151,7 +151,6 @@ def shuffle_of(context: JobContext, workers: int) -> Shuffle:
         job.reduces,
         partitioner_of(job),
         hashed=job.partitioner != classes.KEY_FIELD_PARTITIONER,
-        size=context.size // workers,
     )
 
 
@@ -162,7 +161,7 @@ class MapWorker:
         self._context = context
         self._progress = progress
         self._done = 0
-        self._shuffle = shuffle_of(context, memory.workers)
+        self._shuffle = shuffle_of(context)
         self._in_memory = memory.of_worker(number)
         self._collector = Collector(self._shuffle, f"worker-{number}", self._in_memory)
 

@@ -42,9 +42,9 @@ def files(made, workers=2):
 
 
 def test_each_worker_has_files_for_its_share(memory):
-    # 64 MiB each, in chunks of 8 MiB, and one for the rest
-    assert files(memory(128 * MEBIBYTE)) == [9, 9]
-    assert files(memory(128 * MEBIBYTE, reduces=3)) == [27, 27]
+    # 16 MiB each, in chunks of 2 MiB, and one for the TABs
+    assert files(memory(32 * MEBIBYTE)) == [9, 9]
+    assert files(memory(32 * MEBIBYTE, reduces=3)) == [27, 27]
 
 
 @pytest.mark.parametrize(
@@ -85,15 +85,15 @@ def test_no_files_where_few_can_be_open(memory):
     limits = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (200, limits[1]))
     try:
-        assert memory(128 * MEBIBYTE, reduces=2)
-        assert not memory(128 * MEBIBYTE, reduces=3)
+        assert memory(32 * MEBIBYTE, reduces=5)
+        assert not memory(32 * MEBIBYTE, reduces=6)
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, limits)
 
 
 def test_other_processes_read_and_write_them_until_they_are_closed(memory):
     made = memory(MEBIBYTE)
-    (path,) = made.of_worker(1)
+    path, _ = made.of_worker(1)
     subprocess.run(["sh", "-c", 'printf "a\\t1\\n" > "$0"', path], check=True)
     assert subprocess.run(["sort", "-m", path], check=True, capture_output=True).stdout == b"a\t1\n"
     made.close()
@@ -101,7 +101,7 @@ def test_other_processes_read_and_write_them_until_they_are_closed(memory):
 
 
 def test_discard(memory, tmp_path):
-    (path,) = memory(MEBIBYTE).of_worker(0)
+    path, _ = memory(MEBIBYTE).of_worker(0)
     path.write_bytes(b"a\t1\n")
     on_disk = tmp_path / "run"
     on_disk.write_bytes(b"a\t1\n")
@@ -114,7 +114,7 @@ def test_discard(memory, tmp_path):
 @pytest.mark.parametrize("reduces", [1, 3])
 def test_chunks_go_to_memory_and_then_to_the_folder(memory, tmp_path, monkeypatch, reduces):
     arrays.load_numpy()
-    monkeypatch.setattr(collect, "_SMALLEST_CHUNK", 1 << 14)
+    monkeypatch.setattr(collect, "_SMALLEST_CHUNK", 1 << 13)
     monkeypatch.setattr(collect, "_DECIDED_AFTER", 1)
     monkeypatch.setattr(collect, "_COUNTED_TOGETHER", 1)
     lines = different(5000)
