@@ -86,9 +86,16 @@ def _options(words: Sequence[str]) -> Iterator[tuple[str, str]]:
     for word in left:
         name, equals, value = word.partition("=")
         if name in _SWITCHES:
-            yield name, value
+            if equals:  # `--deleteOnSuccess=false` must not delete
+                raise FlowspecError(
+                    f"s3-dist-cp: {word}: {name} takes no value", remedy="give it alone, or leave it out"
+                )
+            yield name, ""
         elif name in _VALUES:
-            yield name, value if equals else next(left, "")
+            value = value if equals else next(left, "")
+            if not value:
+                raise FlowspecError(f"s3-dist-cp: {name} has no value", remedy="give it a value, or leave it out")
+            yield name, value
         else:
             raise _unsupported(name)
 
@@ -170,7 +177,8 @@ def _found(copy: Copy, source: Path, systems: FileSystems) -> Iterator[_File]:
         return
     prefixes = None
     if copy.prefixes_file:
-        prefixes = tuple(systems.locate(copy.prefixes_file).read_text("utf-8").split())
+        lines = systems.locate(copy.prefixes_file).read_text("utf-8").split("\n")
+        prefixes = tuple(line.strip() for line in lines if line.strip())  # a prefix may contain blanks
     for path in sorted(source.rglob("*")):
         relative = path.relative_to(source).as_posix()
         uri = f"{base}/{relative}"

@@ -97,6 +97,17 @@ def test_only_listed_prefixes_are_copied(step):
     assert sorted(tree(step.hdfs / "in")) == ["2026/c.txt", "2027/a.log"]
 
 
+def test_a_prefix_is_a_line_and_may_contain_blanks(step):
+    (step.s3 / "logs" / "my files").mkdir()
+    (step.s3 / "logs" / "my files" / "x").touch()
+    (step.s3 / "logs" / "mystery").touch()
+    (step.s3 / "list").mkdir()
+    (step.s3 / "list" / "prefixes").write_bytes(b"s3://logs/my files\r\n\n")
+    args = ["--src=s3://logs", "--dest=hdfs:///in", "--srcPrefixesFile=s3://list/prefixes"]
+    assert copy(step, *args).returncode == 0
+    assert sorted(tree(step.hdfs / "in")) == ["my files/x"]
+
+
 def test_a_source_that_is_not_there(step):
     done = copy(step, "--src=s3://none/x", "--dest=hdfs:///in")
     assert done.returncode == 1
@@ -169,6 +180,9 @@ REFUSED = {
     "--outputCodec=lzo is not supported here": ["--src=a", "--dest=b", "--outputCodec=lzo"],
     "--srcPattern=(: missing ), unterminated subpattern at position 0": ["--src=a", "--dest=b", "--srcPattern=("],
     "--groupBy has no group": ["--src=a", "--dest=b", "--groupBy=.*"],
+    "--deleteOnSuccess=false: --deleteOnSuccess takes no value": ["--src=a", "--dest=b", "--deleteOnSuccess=false"],
+    "--srcPrefixesFile has no value": ["--src=a", "--dest=b", "--deleteOnSuccess", "--srcPrefixesFile="],
+    "--srcPattern has no value": ["--src=a", "--dest=b", "--srcPattern"],
     "--targetSize=1g is not a number": ["--src=a", "--dest=b", "--targetSize", "1g"],
 }
 
