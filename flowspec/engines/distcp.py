@@ -17,6 +17,7 @@ import shutil
 import signal
 import sys
 import tempfile
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -36,6 +37,7 @@ _VALUES = _VALUES_WITHOUT_EFFECT | {
 _SWITCHES = _SWITCHES_WITHOUT_EFFECT | {"--deleteOnSuccess"}
 _CODECS = ("gz", "gzip", "none", "keep")
 _BLOCK = 1 << 20
+_JAVA_NAMED_GROUP = re.compile(r"(?<!\\)\(\?<(?=[A-Za-z])")
 # A file that is being copied from another disk, with the pid of the process: not the name of the file with something
 # added, which may be too long.
 _UNFINISHED = ".s3-dist-cp."
@@ -86,9 +88,16 @@ def _options(words: Sequence[str]) -> Iterator[tuple[str, str]]:
     for word in left:
         name, equals, value = word.partition("=")
         if name in _SWITCHES:
-            yield name, value
+            if equals:  # `--deleteOnSuccess=false` must not delete
+                raise FlowspecError(
+                    f"s3-dist-cp: {word}: {name} takes no value", remedy="give it alone, or leave it out"
+                )
+            yield name, ""
         elif name in _VALUES:
-            yield name, value if equals else next(left, "")
+            value = value if equals else next(left, "")
+            if not value:
+                raise FlowspecError(f"s3-dist-cp: {name} has no value", remedy="give it a value, or leave it out")
+            yield name, value
         else:
             raise _unsupported(name)
 
@@ -101,10 +110,15 @@ def _pattern(options: Mapping[str, str], name: str) -> re.Pattern[str] | None:
     if name not in options:
         return None
     try:
-        found = re.compile(options[name])
-    except re.error as error:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", FutureWarning)  # sets within sets, which only Java has
+            found = re.compile(_JAVA_NAMED_GROUP.sub("(?P<", options[name]), re.ASCII)
+    except (re.error, FutureWarning) as error:
         message = f"s3-dist-cp: {name}={options[name]}: {error}"
-        raise FlowspecError(message, remedy="it has to be a regular expression") from error
+        remedy = (
+            "it has to be a regular expression, without the parts that only Java has (`\\Q`, `\\p{..}`, `[a&&[b]]`)"
+        )
+        raise FlowspecError(message, remedy=remedy) from error
     if name == "--groupBy" and not found.groups:
         raise FlowspecError(f"s3-dist-cp: {name} has no group", remedy="put what files share in parentheses")
     return found
@@ -170,7 +184,8 @@ def _found(copy: Copy, source: Path, systems: FileSystems) -> Iterator[_File]:
         return
     prefixes = None
     if copy.prefixes_file:
-        prefixes = tuple(systems.locate(copy.prefixes_file).read_text("utf-8").split())
+        lines = systems.locate(copy.prefixes_file).read_text("utf-8").split("\n")
+        prefixes = tuple(line.strip() for line in lines if line.strip())  # a prefix may contain blanks
     for path in sorted(source.rglob("*")):
         relative = path.relative_to(source).as_posix()
         uri = f"{base}/{relative}"

@@ -62,6 +62,14 @@ def test_files_of_a_group_become_one(step):
     assert tree(step.s3 / "plain") == {"log": b"2026/a.log\n2026/b.log\n"}
 
 
+def test_patterns_are_read_as_java_reads_them(step):
+    (step.s3 / "logs" / "2026" / "\u0663").write_text("no")  # a digit, but not for the \\d of Java
+    done = copy(step, "--src=s3://logs", "--dest=hdfs:///in", r"--groupBy=.*/(?<year>\d+)/(?:[ab]\.log|\d)")
+    assert done.returncode == 0, done.stderr
+    assert sorted(tree(step.hdfs / "in")) == ["2026/2026", "2027/2027"]
+    assert tree(step.hdfs / "in")["2026/2026"] == b"2026/a.log\n2026/b.log\n"
+
+
 def test_a_target_size_bounds_the_files_of_a_group(step):
     for number in range(3):
         (step.s3 / "logs" / "2026" / f"{number}.big").write_bytes(bytes([number]) * (1 << 20))
@@ -95,6 +103,17 @@ def test_only_listed_prefixes_are_copied(step):
     args = ["--src=s3://logs", "--dest=hdfs:///in", "--srcPrefixesFile=s3://list/prefixes"]
     assert copy(step, *args).returncode == 0
     assert sorted(tree(step.hdfs / "in")) == ["2026/c.txt", "2027/a.log"]
+
+
+def test_a_prefix_is_a_line_and_may_contain_blanks(step):
+    (step.s3 / "logs" / "my files").mkdir()
+    (step.s3 / "logs" / "my files" / "x").touch()
+    (step.s3 / "logs" / "mystery").touch()
+    (step.s3 / "list").mkdir()
+    (step.s3 / "list" / "prefixes").write_bytes(b"s3://logs/my files\r\n\n")
+    args = ["--src=s3://logs", "--dest=hdfs:///in", "--srcPrefixesFile=s3://list/prefixes"]
+    assert copy(step, *args).returncode == 0
+    assert sorted(tree(step.hdfs / "in")) == ["my files/x"]
 
 
 def test_a_source_that_is_not_there(step):
@@ -168,7 +187,13 @@ REFUSED = {
     "--outputManifest is not supported here": ["--src=a", "--dest=b", "--outputManifest=m.gz"],
     "--outputCodec=lzo is not supported here": ["--src=a", "--dest=b", "--outputCodec=lzo"],
     "--srcPattern=(: missing ), unterminated subpattern at position 0": ["--src=a", "--dest=b", "--srcPattern=("],
+    "--srcPattern=[a-z&&[^b]]: Possible set intersection at position 4": [
+        *("--src=a", "--dest=b", "--srcPattern=[a-z&&[^b]]"),
+    ],
     "--groupBy has no group": ["--src=a", "--dest=b", "--groupBy=.*"],
+    "--deleteOnSuccess=false: --deleteOnSuccess takes no value": ["--src=a", "--dest=b", "--deleteOnSuccess=false"],
+    "--srcPrefixesFile has no value": ["--src=a", "--dest=b", "--deleteOnSuccess", "--srcPrefixesFile="],
+    "--srcPattern has no value": ["--src=a", "--dest=b", "--srcPattern"],
     "--targetSize=1g is not a number": ["--src=a", "--dest=b", "--targetSize", "1g"],
 }
 
