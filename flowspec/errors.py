@@ -98,6 +98,10 @@ class NothingFound(FlowspecError):
     """An argument or option names nothing that there is (no spec, cluster, step, commit …), or several for one."""
 
 
+class NotStarted(FlowspecError):
+    """The flow of a spec has no cluster, and had none of late."""
+
+
 class SpecError(FlowspecError):
     """A document is invalid. `diagnostics` holds everything found, warnings too, sorted by place."""
 

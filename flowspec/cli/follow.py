@@ -69,6 +69,9 @@ def follow(
             end = _watch(chosen, left(), sleep, watch)
     except KeyboardInterrupt:
         return _interrupted(chosen, on_interrupt)
+    except FlowspecError:
+        ewarn(f"cluster {chosen.cluster_id} may be running still; re-attach with: {_command('wait', chosen)}")
+        raise
     unhappy = end.verdict.outcome not in {Outcome.SUCCEEDED, Outcome.TIMED_OUT}
     diagnosis = diagnose_waiting(chosen, end.cluster, end.verdict, _patience(end, left()), sleep) if unhappy else None
     code = _report_end(chosen, end, format_, launches.failed if launches else (), diagnosis)

@@ -13,7 +13,7 @@ from flowspec.cli.options import CONNECTION, VARIABLES, completed, compose_optio
 from flowspec.cli.output import ewarn, mask_from_now_on
 from flowspec.cli.specs import CONNECTION_NAMES, Identity, identity
 from flowspec.document.discovery import SPEC_SUFFIXES
-from flowspec.errors import FlowspecError, NothingFound
+from flowspec.errors import FlowspecError, NothingFound, NotStarted
 from flowspec.facts.backends import BACKENDS, BackendName
 from flowspec.facts.ids import CLUSTER_ID
 
@@ -62,8 +62,8 @@ def choose(
 ) -> Chosen:
     """Finds the cluster that WHAT names.
 
-    Raises NothingFound when an id or name is that of none, or a name that of several; FlowspecError when the flow of a
-    spec has no cluster, or a name is that of a cluster which is not `ours`.
+    Raises NothingFound when an id or name is that of none, or a name that of several; NotStarted when the flow of a
+    spec has no cluster; FlowspecError when there is only one of that name which is not `ours`.
 
     With `ours`, a name means clusters that flowspec made: only by its id is another's cluster chosen. `endpoint` is
     where an id or name is looked for when no option says where.
@@ -145,7 +145,8 @@ def _latest(emr: Emr, who: Identity) -> list[str]:
     if last is None:
         where = f" on target {who.target}" if who.target else ""
         others = _not_ours(find_namesakes(emr, who.name, flow=who.flow, target=who.target))
-        raise FlowspecError(
+        # Another's cluster of that name may be the one that is meant.
+        raise (FlowspecError if others else NotStarted)(
             f"flow {who.flow} is not running{where}, and was not started in the last {LOOKBACK.days} days{others}",
             remedy="`flowspec apply` runs it; an older run is found by its cluster's id",
         )

@@ -29,7 +29,9 @@ def select_steps(request: Request, *, first: str | None = None, only: Collection
     kept = [index for index, name in enumerate(names) if index >= start and (not only or name in only)]
     if not kept:
         named = ", ".join(map(repr, only))
-        raise NothingFound(f"no step is left: {named} come before {first!r}", remedy="leave out --from or --only")
+        raise NothingFound(
+            f"no step is left: none called {named} comes after {first!r}", remedy="leave out --from or --only"
+        )
     chosen = keep_steps(request, kept)
     added = frozenset(index for index in range(len(chosen.params["Steps"])) if not sets_up(chosen, index))
     return dataclasses.replace(chosen, selected=added)

@@ -207,7 +207,24 @@ def _reviewed(pair: _Pair, *, roots: tuple[Path, Path], given: Given, repository
         return []
     moved = pair.before if pair.before and pair.after and pair.before != pair.after else ""
     path = str(pair.after or pair.before)
+    before, after = _paired(before, after)
     return [_flow(path, target, before.get(target), after.get(target), moved or "") for target in {**before, **after}]
+
+
+def _paired(before: dict[str, _Side], after: dict[str, _Side]) -> tuple[dict[str, _Side], dict[str, _Side]]:
+    """Returns the sides so that a revision of which no target could be read is compared with each of the other.
+
+    Else the flows of a spec with a merge conflict would be reported as gone. What is wrong with it is reported once.
+    """
+    if before and after and _is_unreadable(after):
+        return {"": next(iter(before.values()))}, after
+    if after and _is_unreadable(before):
+        return dict.fromkeys(after, before[""]), after
+    return before, after
+
+
+def _is_unreadable(sides: Mapping[str, _Side]) -> bool:
+    return [*sides] == [""] and sides[""].jobflow is None
 
 
 def _flow(path: str, target: str, before: _Side | None, after: _Side | None, moved: str) -> FlowReview:

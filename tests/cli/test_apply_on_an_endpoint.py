@@ -125,6 +125,14 @@ def test_status_and_destroy_find_it_by_its_spec(prod, aws):
     assert sorted(staged) == ["mapper.py", "reducer.py"]
 
 
+def test_a_watch_that_fails_tells_how_to_re_attach(flowspec, prod, aws, faulty):
+    cluster_id = prod("apply", "--detach").out.strip()
+    faulty.way.faults["ListSteps"] = [(400, "AccessDeniedException")]
+    done = flowspec("wait", cluster_id, "--region", "us-east-1", "--endpoint-url", faulty.way.url)
+    assert (done.code, "AccessDeniedException" in done.err) == (1, True)
+    assert f"cluster {cluster_id} may be running still; re-attach with: flowspec wait {cluster_id}" in done.err
+
+
 def test_no_bucket_to_stage_to(prod, moto):
     refused = prod("apply", "--detach")
     assert refused.code == 1

@@ -126,6 +126,16 @@ def test_protect_and_destroy(flowspec, living):
     assert "nothing to protect" in flowspec("protect", id_).err
 
 
+def test_destroy_has_nothing_to_do_for_a_flow_that_never_ran(flowspec, own_home, job):
+    job(QUICK)
+    done = flowspec("destroy", "job.yaml")
+    assert (done.code, "is not running" in done.out) == (0, True)
+    assert answer(flowspec("destroy", "job.yaml", "--format", "json")) is None
+    assert flowspec("destroy", ".").code == 0
+    for command in ("status", "wait", "protect"):
+        assert flowspec(command, "job.yaml").code == 1
+
+
 MORE = """\
 - {name: count, type: command, args: [bash, -c, "echo $0", "{{ day }}"], on_failure: CONTINUE}
 - {name: fail, type: command, args: [bash, -c, "exit 3"], on_failure: CONTINUE}

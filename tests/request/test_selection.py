@@ -78,7 +78,7 @@ def test_places_in_the_spec_are_those_of_the_steps(made):
         ({"first": "thre"}, "no step called 'thre'"),
         ({"only": ("four",)}, "no step called 'four'"),
         ({"first": "two"}, "2 steps are called 'two'"),
-        ({"first": "three", "only": ("one",)}, "no step is left"),
+        ({"first": "three", "only": ("one",)}, "no step is left: none called 'one' comes after 'three'"),
     ],
 )
 def test_names_that_mean_nothing(made, options, message):

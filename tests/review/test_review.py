@@ -277,6 +277,22 @@ def test_broken_specs_do_not_stop_the_others(repo):
     assert made.flows[0].findings == ()
 
 
+@pytest.mark.parametrize(
+    "broken", ["flowspec: v1\nname: [\n", "flowspec: v1\n<<<<<<< HEAD\na: 1\n=======\n>>>>>>> b\n"]
+)
+def test_the_flows_of_a_spec_that_cannot_be_read_are_not_gone(repo, broken):
+    targets = "targets:\n  dev: {default: true}\n  prod: {tags: {a: b}}\n"
+    made = changed(repo, {"a.yaml": spec(more=targets)}, {"a.yaml": broken})
+    assert [(one.target, one.status, len(one.findings)) for one in made.flows] == [("", "invalid", 1)]
+    repaired = changed(repo, {"a.yaml": broken}, {"a.yaml": spec(more=targets)})
+    assert [(one.target, one.status) for one in repaired.flows] == [("dev", "new"), ("prod", "new")]
+    assert {one.notes[0] for one in repaired.flows} == {
+        "the earlier revision is invalid, so that nothing can be compared"
+    }
+    deleted = changed(repo, {"a.yaml": broken}, {"a.yaml": None})
+    assert [(one.target, one.status) for one in deleted.flows] == [("", "gone")]
+
+
 def test_secrets_are_placeholders_and_values_masked(repo):
     secret = spec(more='variables: {t: {type: string, sensitive: true}}\ntags: {a: "{{ t }}", b: c}\n')
     made = changed(repo, {"a.yaml": secret}, {"a.yaml": secret.replace("b: c", "b: d")})

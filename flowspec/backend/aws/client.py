@@ -410,6 +410,11 @@ def is_throttled(error: ServiceError) -> bool:
     return error.code in _THROTTLED
 
 
+def may_pass(error: FlowspecError) -> bool:
+    """Returns True if the service was too busy to answer a read: the same read may be answered later."""
+    return isinstance(error, ServiceError) and error.code in _THROTTLED | _UNKNOWN_OUTCOME
+
+
 def is_denied(error: FlowspecError) -> bool:
     """Returns True if the caller is not allowed to ask."""
     return isinstance(error, ServiceError) and error.code in _DENIED

@@ -16,7 +16,7 @@ from queue import SimpleQueue
 from threading import Event as Flag
 from typing import Protocol
 
-from flowspec.backend.aws.client import Emr
+from flowspec.backend.aws.client import Emr, may_pass
 from flowspec.backend.aws.events import ClusterChanged, Ended, StepChanged, StepProgress, Unreachable
 from flowspec.backend.aws.logs import Logs, logs_of
 from flowspec.backend.aws.observe import describe
@@ -70,7 +70,7 @@ def watch(
 
     `steps` are the ids of the steps that are waited for and judged (`Applied.steps`), None for all of the cluster's;
     others that are already over at the first look give no event. The last event is always `Ended`. Failing calls are
-    tolerated for five minutes in a row.
+    tolerated for five minutes in a row; before the first answer only those that may pass (`may_pass`).
     Raises FlowspecError when there is no such cluster or it can't be reached.
     """
     start = clock()
@@ -103,19 +103,28 @@ def _looks(
     emr: Emr, cluster_id: str, clock: Callable[[], float], sleep: Callable[[float], None]
 ) -> Generator[tuple[Cluster, bool], None, None]:
     """Yields the cluster after each pause, without end, and whether it was read now; the caller stops."""
-    cluster, last_answer = None, 0.0
+    cluster, last_answer = None, clock()
     with closing(emr.backend.pauses(emr.endpoint, cluster_id, sleep)) as pauses:
         for _ in pauses:
             try:
                 cluster = describe(emr, cluster_id)
-            except FlowspecError:
-                # A cluster that was there does not vanish: the network did, or the service says "slow down".
-                if cluster is None or clock() - last_answer > _PATIENCE:
+            except FlowspecError as error:
+                if _is_final(error, cluster, clock() - last_answer):
                     raise
-                yield cluster, False
+                if cluster:
+                    yield cluster, False
             else:
                 last_answer = clock()
                 yield cluster, True
+
+
+def _is_final(error: FlowspecError, seen: Cluster | None, silence: float) -> bool:
+    """Returns True if a look at a cluster that failed is the last one, after so many seconds without an answer.
+
+    A cluster that was there does not vanish: the network did, or the service says "slow down". At the first look,
+    right after a submission perhaps, only the latter is tolerated.
+    """
+    return silence > _PATIENCE or (seen is None and not may_pass(error))
 
 
 class _Seen:
@@ -202,7 +211,7 @@ class Fleet:
     def add(self, cluster_id: str, *, steps: Collection[str] | None = None, timeout: float | None = None) -> None:
         """Follows one more cluster; `steps` and `timeout` (seconds from now) are those of `watch`."""
         deadline = None if timeout is None else self._clock() + timeout
-        self._added.put(_Watched(cluster_id, steps, deadline, self._emr.backend.poll_intervals()))
+        self._added.put(_Watched(cluster_id, steps, deadline, self._emr.backend.poll_intervals(), self._clock()))
 
     def close(self) -> None:
         """Says that no more will be added: `events` ends when all that were are over."""
@@ -252,7 +261,7 @@ class Fleet:
         try:
             cluster = describe(self._emr, one.cluster_id)
         except FlowspecError as error:
-            if one.cluster is None or self._clock() - one.answered > _PATIENCE:
+            if _is_final(error, one.cluster, self._clock() - one.answered):
                 self._watched.remove(one)
                 yield Unreachable(error)
             one.looked(self._clock())
@@ -285,9 +294,9 @@ class _Watched:
     steps: Collection[str] | None
     deadline: float | None
     intervals: Iterator[float]
+    answered: float
     due: float = 0.0
     changed: bool = True
-    answered: float = 0.0
     cluster: Cluster | None = None
     codes: ExitCodes | None = None
     seen: _Seen = field(default_factory=_Seen)

@@ -14,7 +14,7 @@ from flowspec.cli.locate import LOOKING, Chosen, choose
 from flowspec.cli.options import DETACH, YES, output_format
 from flowspec.cli.output import eprint, print_result
 from flowspec.cli.selection import FLEET, names_many
-from flowspec.errors import number_of
+from flowspec.errors import NotStarted, number_of
 
 if TYPE_CHECKING:
     from flowspec.plan.cluster import Cluster
@@ -41,7 +41,7 @@ def command(  # noqa: PLR0917 - click passes options by name
     """Terminate a cluster, wait until it is gone, and list what it leaves behind.
 
     WHAT is a spec, a folder or glob of specs, a cluster's id, or its name. On a terminal it asks first; elsewhere,
-    more than one cluster needs --yes.
+    more than one cluster needs --yes. A flow that is not running needs nothing, and the exit code is 0.
     """
     if names_many(list(map(Path, whats)), selects):
         from flowspec.cli.fleet_destroy import destroy_many
@@ -58,7 +58,12 @@ def _destroy(what: str, *, detach: bool, unprotect: bool, yes: bool, format_: st
     from flowspec.backend.aws.observe import describe
     from flowspec.cli.follow import wait_until_terminated
 
-    chosen = choose(what, ours=True, **options)
+    try:
+        chosen = choose(what, ours=True, **options)
+    except NotStarted as error:
+        # Nothing is left to do, as of a folder of specs.
+        print_result("null" if format_ == "json" else error.message)
+        return Exit.OK
     cluster = describe(chosen.emr, chosen.cluster_id)
     clusters = [*(describe(chosen.emr, one) for one in chosen.others), cluster]
     active = [one for one in clusters if not one.has_ended]

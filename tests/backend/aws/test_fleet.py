@@ -11,7 +11,7 @@ from flowspec.backend.aws.backend import BACKEND
 from flowspec.backend.aws.client import Clients, Emr, Endpoint
 from flowspec.backend.aws.events import Ended, StepChanged, Unreachable
 from flowspec.backend.aws.verdict import Outcome
-from flowspec.backend.aws.watch import Fleet
+from flowspec.backend.aws.watch import Fleet, watch
 from flowspec.backend.local.backend import connect_to
 from flowspec.emulator.api.service import Service
 from flowspec.errors import FlowspecError, ServiceError
@@ -41,12 +41,13 @@ class Account(Emr):
         client = SimpleNamespace(meta=SimpleNamespace(region_name="us-east-1", events=SimpleNamespace(register=_none)))
         super().__init__(Endpoint("emr", endpoint_url="http://127.0.0.1"), Clients(client, client, None))
         self.clock, self.ends, self.seen, self.failing = clock, ends, [], set()
+        self.code = "InvalidRequestException"
         self.others = [f"j-OTHER{number}" for number in range(others)]
 
     def call(self, operation, **params):
         self.seen.append((self.clock(), operation))
         if params.get("ClusterId") in self.failing:
-            raise ServiceError(operation, "InvalidRequestException", "as asked for")
+            raise ServiceError(operation, self.code, "as asked for")
         return getattr(self, f"_{operation}")(**params)
 
     def state(self, cluster_id):
@@ -152,6 +153,27 @@ def test_a_cluster_that_gives_no_answer_for_a_while_is_followed_on():
         account.failing = {"j-1"} if 310 < clock() < 500 else set()
         last = event
     assert isinstance(last, Ended)
+
+
+@pytest.mark.parametrize("code", ["ThrottlingException", "InternalServerException"])
+def test_a_service_that_is_busy_at_the_first_look_is_asked_again(code):
+    fleet, account, clock = fleet_of({"j-1": 900})
+    account.code, account.failing = code, {"j-1"}
+    fleet.close()
+
+    def sleep(seconds):
+        clock.sleep(seconds)
+        account.failing = {"j-1"} if clock() < 200 else set()
+
+    fleet._sleep = sleep
+    assert [type(event) for _, event in fleet.events()][-1] is Ended
+    clock.now, account.failing = 0.0, {"j-1"}
+    *_, last = watch(account, "j-1", clock=clock, sleep=sleep)
+    assert isinstance(last, Ended)
+    clock.now, account.failing = 0.0, {"j-1"}
+    with pytest.raises(ServiceError, match=code):
+        list(watch(account, "j-1", clock=clock, sleep=clock.sleep))
+    assert 300 < clock() < 400
 
 
 def test_a_cluster_that_gives_no_answer_for_long_is_given_up():
