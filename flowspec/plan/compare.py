@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from flowspec.cost.budget import budget_notes, estimate_of, refuse_over_budget
 from flowspec.document.nearest import not_found
 from flowspec.errors import Location, SpecError
-from flowspec.facts.api_model import Path
+from flowspec.facts.api_model import KeyPath
 from flowspec.facts.limits import MAX_STEPS
 from flowspec.facts.mutability import row_of
 from flowspec.plan.changes import Action, ApiCall, Assessment, Change, Plan
@@ -201,7 +201,7 @@ def with_preflight(plan: Plan, found: Iterable[Finding], jobflow: JobFlow, reque
     return dataclasses.replace(plan, preflight=tuple(located))
 
 
-def _located(path: Path, value: str | None, jobflow: JobFlow, request: Request) -> Location | None:
+def _located(path: KeyPath, value: str | None, jobflow: JobFlow, request: Request) -> Location | None:
     """Returns the place in the spec of a value of the request; None where the spec has none."""
     if not path or not request.origins:
         return None

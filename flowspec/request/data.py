@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from flowspec.facts.api_model import Path
+from flowspec.facts.api_model import KeyPath
 from flowspec.facts.uris import is_s3, split_s3
 from flowspec.request.pairs import Inexpressible
 from flowspec.request.steps.access import Access, Use, arguments
@@ -31,7 +31,7 @@ class DataUse(NamedTuple):
     uri: str
     use: Use
     part: str
-    path: Path
+    path: KeyPath
     step: int | None = None
     under_way: bool = False
 
@@ -84,7 +84,7 @@ def _outside_steps(params: Mapping[str, Any]) -> Iterator[DataUse]:
         yield DataUse(params["LogUri"], Use.TARGET, "log_uri", ("LogUri",))
     for index, action in enumerate(params.get("BootstrapActions", ())):
         script, part = action["ScriptBootstrapAction"], f"bootstrap action {action['Name']}"
-        path: Path = ("BootstrapActions", index, "ScriptBootstrapAction")
+        path: KeyPath = ("BootstrapActions", index, "ScriptBootstrapAction")
         yield DataUse(script["Path"], Use.FILE, part, (*path, "Path"))
         for access in arguments(script.get("Args", ())):
             yield DataUse(access.uri, access.use, part, (*path, "Args"))

@@ -6,11 +6,11 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from flowspec.facts.api_model import KeyPath
 from flowspec.facts.limits import IDLE_TIMEOUT, MAX_TAGS, METRICS_PERIOD, TAG_KEY, TAG_VALUE, UTILIZATION_INDEXES
 from flowspec.facts.rules.common import (
     Breach,
     Params,
-    Path,
     doubtful,
     integer,
     items,
@@ -234,7 +234,7 @@ def tags(params: Params) -> Iterator[Breach]:
 # -- logs
 
 
-def _log_uris(params: Params) -> Iterator[tuple[Path, str]]:
+def _log_uris(params: Params) -> Iterator[tuple[KeyPath, str]]:
     """Yields the LogUri of the cluster and those of steps, with their paths."""
     if uri := text(params.get("LogUri")):
         yield ("LogUri",), uri
@@ -329,7 +329,7 @@ def scaling_bounds(params: Params) -> Iterator[Breach]:
         yield from _crossed(bounds, (*path, "Constraints"), "MinCapacity", "MaxCapacity")
 
 
-def _crossed(bounds: Mapping[str, Any], path: Path, lower: str, upper: str) -> Iterator[Breach]:
+def _crossed(bounds: Mapping[str, Any], path: KeyPath, lower: str, upper: str) -> Iterator[Breach]:
     low, high = integer(bounds.get(lower)), integer(bounds.get(upper))
     if low is not None and high is not None and low > high:
         words = f"{lower} must be at most {upper}."

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
-from flowspec.facts.api_model import Path
+from flowspec.facts.api_model import KeyPath
 from flowspec.facts.mutability import row_of
 from flowspec.plan.cluster import Live
 from flowspec.plan.comparison.differences import Difference, Json, Kind, snake
@@ -40,7 +40,7 @@ def compare_fleets(wanted: Json, live: Live, managed: Collection[str], notes: li
             yield Difference((), f"instance fleet {role}", before, 0, row, Kind.REMOVE, live.ids[index])
 
 
-def _differs(fleet: Json, now: Json, name: str, fleet_id: str, at: Path, *, member: str = "") -> Difference:
+def _differs(fleet: Json, now: Json, name: str, fleet_id: str, at: KeyPath, *, member: str = "") -> Difference:
     role = fleet["InstanceFleetType"]
     row = row_of(f"{_MEMBER}[].{member or name}", role)
     path = (*at, name) if name in fleet else at
@@ -48,7 +48,7 @@ def _differs(fleet: Json, now: Json, name: str, fleet_id: str, at: Path, *, memb
     return Difference(path, address, now.get(name), fleet.get(name), row, Kind.SET, fleet_id)
 
 
-def _members(fleet: Json, now: Json, fleet_id: str, at: Path) -> Iterator[Difference]:
+def _members(fleet: Json, now: Json, fleet_id: str, at: KeyPath) -> Iterator[Difference]:
     for name in _COMPARED:
         if not same(name, fleet.get(name), now.get(name)):
             yield _differs(fleet, now, name, fleet_id, at)
@@ -57,7 +57,9 @@ def _members(fleet: Json, now: Json, fleet_id: str, at: Path) -> Iterator[Differ
         yield _differs(fleet, now, "InstanceTypeConfigs", fleet_id, at, member=member)
 
 
-def _targets(fleet: Json, now: Json, fleet_id: str, at: Path, notes: list[str], *, sized: bool) -> Iterator[Difference]:
+def _targets(
+    fleet: Json, now: Json, fleet_id: str, at: KeyPath, notes: list[str], *, sized: bool
+) -> Iterator[Difference]:
     role = fleet["InstanceFleetType"]
     for name in _TARGETS:
         wanted, current = fleet.get(name, 0), now.get(name, 0)

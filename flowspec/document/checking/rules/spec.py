@@ -16,7 +16,6 @@ from flowspec.facts.releases import at_least, parse
 from flowspec.facts.uris import host_of, link_name, nested_s3
 
 Spec: TypeAlias = "Mapping[str, Any]"
-Path: TypeAlias = "tuple[str | int, ...]"
 SpecRule: TypeAlias = "Callable[[Spec], Iterator[Violation]]"
 
 _GENERIC = re.compile(r"-(D.*|conf|fs|jt|files|archives|libjars|tokenCacheFile)$")
