@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from flowspec.backend.aws.submission.staging import StagedFiles
     from flowspec.backend.aws.watch import Event, Watch
     from flowspec.importers.decompile.draft import Decompiled
-    from flowspec.importers.decompile.placeholders import Variable
+    from flowspec.importers.placeholders import Variable
     from flowspec.inspection.run_facts import Cost
     from flowspec.report.page.run_report import RunReport
 
@@ -286,7 +286,7 @@ def import_cluster(emr: Emr, cluster_id: str, *, folder: Path = Path(), keep_sec
     """
     from flowspec.backend.aws.manage.reconstruction import reconstruct
     from flowspec.importers.decompile.draft import write_spec
-    from flowspec.importers.decompile.placeholders import Wanted
+    from flowspec.importers.placeholders import Wanted
 
     found = reconstruct(emr, cluster_id)
     params, variables = _without_secrets(found)
@@ -308,7 +308,7 @@ def import_cluster(emr: Emr, cluster_id: str, *, folder: Path = Path(), keep_sec
 
 def _without_secrets(found: Reconstructed) -> tuple[dict[str, Any], dict[str, Variable]]:
     """Returns the parameters with a variable for each text known to be secret, and for passwords that EMR hides."""
-    from flowspec.importers.decompile.placeholders import Variable, placeholder
+    from flowspec.importers.placeholders import Variable, placeholder
 
     secret = Variable(rules={"sensitive": True})
     params, variables = dict(found.params), {}

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from flowspec.exporters.job import Job, Json, without, written
-from flowspec.importers.decompile.placeholders import PLACEHOLDER, placeholder_name
+from flowspec.importers.placeholders import PLACEHOLDER, placeholder_name
 
 # The properties of AWS::EMR::Cluster and of its JobFlowInstancesConfig (CloudFormation's resource specification).
 PROPERTIES = {

@@ -20,11 +20,11 @@ from flowspec.document.text.tree import Document, Source
 from flowspec.document.text.tree import Mapping as MappingNode
 from flowspec.errors import Diagnostic, FlowspecError, Severity, SpecError
 from flowspec.importers.decompile.fields import Member, decompile_members, keys_of, members
-from flowspec.importers.decompile.placeholders import Variable, Wanted
 from flowspec.importers.decompile.redact import Redactor, escape
 from flowspec.importers.decompile.remarks import remarks
 from flowspec.importers.decompile.steps import Recognizer, region_of
 from flowspec.importers.decompile.text import Line, write
+from flowspec.importers.placeholders import Variable, Wanted
 from flowspec.request.compile import Request, compile
 from flowspec.request.pairs import Inexpressible
 from flowspec.request.steps.target import StepTarget
