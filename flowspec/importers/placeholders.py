@@ -151,6 +151,15 @@ def substitute(value: Any, values: Mapping[str, Any]) -> Any:
     return PLACEHOLDER.sub(lambda found: _text(values.get(found[1], found[0])), value)
 
 
+def replace_texts(value: Any, names: Mapping[str, str]) -> Any:
+    """Returns a JSON value with texts replaced that are keys of `names`."""
+    if isinstance(value, dict):
+        return {key: replace_texts(one, names) for key, one in value.items()}
+    if isinstance(value, list):
+        return [replace_texts(one, names) for one in value]
+    return names.get(value, value) if isinstance(value, str) else value
+
+
 def infer_types(params: Mapping[str, Any], variables: Mapping[str, Variable], shape: Any) -> dict[str, Variable]:
     """Gives each variable that fills a whole number, boolean or list that type. `shape` is botocore's."""
     out = dict(variables)
