@@ -11,7 +11,7 @@ import click
 
 from flowspec.cli.options import SPEC_PATH, compose_options
 from flowspec.cli.specs import rendered
-from flowspec.document.discovery import find_flows, matches
+from flowspec.document.discovery import matches
 from flowspec.document.selection import Condition, is_selected, read_selects
 from flowspec.errors import FlowspecError, NothingFound, number_of
 from flowspec.facts.rates import FLOWS_AT_A_TIME
@@ -47,7 +47,7 @@ JOBS = click.option(
 FLEET = compose_options(SELECT, JOBS)
 
 
-def names_many(paths: Sequence[Path], selects: Sequence[str] = ()) -> bool:
+def names_many(paths: Sequence[Path], selects: Sequence[str]) -> bool:
     """Returns True if the arguments name specs in the plural: several, a folder, a glob, or a selection of them."""
     return len(paths) > 1 or bool(selects) or any(map(is_folder_or_glob, paths))
 
@@ -61,7 +61,7 @@ def selected_specs(
     paths: Sequence[Path],
     selects: Sequence[str],
     *,
-    find: Callable[[Sequence[Path]], list[Path]] = find_flows,
+    find: Callable[[Sequence[Path]], list[Path]],
     **options: Any,
 ) -> list[Path]:
     """Finds the specs that arguments name, by `find`, and `--select` chooses; a spec is rendered with `options`.

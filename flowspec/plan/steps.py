@@ -51,7 +51,7 @@ def compare_steps(
     wanted: Sequence[Mapping[str, Any]],
     cluster: Cluster,
     *,
-    rerun: Collection[str] = (),
+    rerun: Collection[str],
     cancel_removed: bool = False,
     known: bool = False,
     selected: Collection[int] | None = None,

@@ -27,7 +27,7 @@ RULES: tuple[Rule, ...] = (
 )
 
 
-def breaches(request: Mapping[str, Any], *, aws: bool = True) -> Iterator[tuple[Rule, Breach]]:
+def breaches(request: Mapping[str, Any], *, aws: bool) -> Iterator[tuple[Rule, Breach]]:
     """Yields every breach of the rules by a request; without the rules that concern an AWS account if not `aws`."""
     params = Params(request)
     for rule in RULES:

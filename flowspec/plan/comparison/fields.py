@@ -30,7 +30,7 @@ class Comparison(NamedTuple):
     notes: tuple[str, ...] = ()
 
 
-def compare_fields(wanted: Json, live: Live, managed: Collection[str] = ()) -> Comparison:
+def compare_fields(wanted: Json, live: Live, managed: Collection[str]) -> Comparison:
     """Compares a RunJobFlow request with a live cluster; steps are compared elsewhere.
 
     `managed` holds the tokens (see `token`) of what the last apply stated.
