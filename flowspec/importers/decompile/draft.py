@@ -24,7 +24,7 @@ from flowspec.importers.decompile.redact import Redactor, escape
 from flowspec.importers.decompile.remarks import remarks
 from flowspec.importers.decompile.steps import Recognizer, region_of
 from flowspec.importers.decompile.text import Line, write
-from flowspec.importers.placeholders import Variable, Wanted, replace_texts
+from flowspec.importers.placeholders import Variable, Wanted, map_texts, replace_texts
 from flowspec.request.compile import Request, compile
 from flowspec.request.pairs import Inexpressible
 from flowspec.request.steps.target import StepTarget
@@ -237,7 +237,7 @@ def _variables(redactor: Redactor, declared: Mapping[str, Variable]) -> dict[str
         name: {**one.declared, **({"sensitive": True} if name in redactor.sensitive else {})}
         for name, one in declared.items()
     }
-    literal = {key: _escaped(rules) for key, rules in open_ones.items()}
+    literal: dict[str, Any] = map_texts(open_ones, escape)
     for name, one in declared.items():
         if one.template:
             literal[name] = {"type": one.type, "default": one.template, **literal[name]}
@@ -248,15 +248,6 @@ def _variables(redactor: Redactor, declared: Mapping[str, Variable]) -> dict[str
         else {"type": "string", "sensitive": True}
         for name in redactor.variables
     }
-
-
-def _escaped(value: Any) -> Any:
-    """Returns a declaration with all of its texts escaped, so that none is a template."""
-    if isinstance(value, dict):
-        return {key: _escaped(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_escaped(item) for item in value]
-    return escape(value) if isinstance(value, str) else value
 
 
 # --- proving it ---
