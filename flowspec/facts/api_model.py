@@ -37,6 +37,10 @@ CLIENT_TYPES: dict[str, tuple[type, ...]] = {
     "timestamp": (int, float, str, datetime),
     "blob": (bytes, bytearray, str),
 }
+# The members of JobFlowInstancesConfig that describe the groups in short.
+SHORT_FORM = ("MasterInstanceType", "SlaveInstanceType", "InstanceCount")
+# The members of a fleet that say how much capacity it is to have, of either market.
+TARGETS = ("TargetOnDemandCapacity", "TargetSpotCapacity")
 # Members of JobFlowInstancesConfig that DescribeCluster returns as they were given, in Ec2InstanceAttributes.
 RETURNED_OF_INSTANCES = (
     "Ec2KeyName",

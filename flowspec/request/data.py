@@ -17,7 +17,7 @@ from flowspec.request.steps.access import Access, Use, arguments
 from flowspec.request.steps.registry import KINDS
 from flowspec.request.steps.target import HadoopJarStep, StepTarget
 
-_GLOB = re.compile(r"[*?\[{\\]")
+GLOB = re.compile(r"[*?\[{\\]")
 _WRITES = frozenset({Use.OUTPUT, Use.TARGET, Use.ARGUMENT})
 
 
@@ -66,7 +66,7 @@ def overlaps(one: str, other: str) -> bool:
 def _fixed(uri: str) -> str:
     """Returns the part of a URI before its wildcards, with a slash at its end."""
     text = f"s3://{'/'.join(split_s3(uri))}" if is_s3(uri) else uri
-    wild = _GLOB.search(text)
+    wild = GLOB.search(text)
     return text[: text.rfind("/", 0, wild.start()) + 1] if wild else f"{text.rstrip('/')}/"
 
 

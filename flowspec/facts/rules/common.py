@@ -18,9 +18,6 @@ from flowspec.facts.api_model import KeyPath
 
 # The members that list the instances, the member that gives the role in each, and the noun for one item.
 COLLECTIONS = (("InstanceGroups", "InstanceRole", "group"), ("InstanceFleets", "InstanceFleetType", "fleet"))
-SHORT_FORM = ("MasterInstanceType", "SlaveInstanceType", "InstanceCount")
-# The members of a fleet that say how much capacity it is to have, of either market.
-TARGETS = ("TargetOnDemandCapacity", "TargetSpotCapacity")
 
 
 class Params(dict[str, Any]):

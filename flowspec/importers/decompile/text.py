@@ -9,6 +9,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 from flowspec.document import schema as schemas
 from flowspec.document.rendering.overrides import NAMED
+from flowspec.document.text.dump import WORDS
 from flowspec.document.text.parse import resolve
 from flowspec.facts.api_model import KeyPath
 
@@ -25,7 +26,6 @@ _PLAIN = re.compile(rf"(?:--?(?=[A-Za-z])|(?=[A-Za-z/_$])){_PART}(?: (?:--?(?=[A
 _PLAIN_LENGTH = 400
 _FIGURES = re.compile(r"[0-9]+\.[0-9]+\.[0-9]+|[0-9]+[kKmMgGtTsSh][bB]?")
 _NUMBER = re.compile(r"0|-?[1-9][0-9]{0,8}|true|false")
-_WORDS = {"y", "n", "yes", "no", "on", "off", "true", "false", "null", "nan", "inf"}
 _BLOCK = re.compile(
     r"[^\s\x00-\x1f\x7f-\x9f][^\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff\ud800-\udfff]*"
 )
@@ -177,7 +177,7 @@ def scalar(value: Any, schema: Schema = None) -> str:
 def _is_plain(text: str) -> bool:
     if not (_PLAIN.fullmatch(text) or _FIGURES.fullmatch(text)) or len(text) > _PLAIN_LENGTH:
         return False
-    return text.lower() not in _WORDS and isinstance(resolve(text), str)
+    return text.lower() not in WORDS and isinstance(resolve(text), str)
 
 
 def quoted(text: str) -> str:

@@ -36,7 +36,6 @@ OPTIONS: Table = {
 
 _COMMANDS = ("mapper", "combiner", "reducer")
 # Keys whose files the tasks find in their working directory, under a name.
-_LINKED = ("files", "archives", "cache_files", "cache_archives")
 _JAR = re.compile(r"streaming[^/]*\.jar$")
 # The list of shipped files is split at commas, and java.net.URI parses what is between them.
 _NOT_IN_LIST = re.compile(r"[\s,\"<>\\^`{|}]")
@@ -88,7 +87,7 @@ def _with_packages(step: SpecStep) -> SpecStep:
 
 
 def _refuse_conflicts(step: SpecStep) -> None:
-    for key in _LINKED:
+    for key in streaming_options.LINKED:
         for index, text in enumerate(step.fields.get(key, ())):
             if link_name(text) == LINK:
                 message = f"'{LINK}' is the folder of the step's Python packages"
@@ -206,7 +205,7 @@ def _read_generic(args: list[str]) -> tuple[Fields, list[str]]:
 
 def accesses(fields: Fields) -> Iterator[Access]:
     """Yields the inputs, the output, and the files that are shipped to the tasks."""
-    yield from file_fields(fields, "jar", *_LINKED, "libjars")
+    yield from file_fields(fields, "jar", *streaming_options.LINKED, "libjars")
     given = fields.get("input", ())
     for several in [given] if isinstance(given, str) else given:
         yield from (Access(Use.INPUT, one) for one in split_at_commas(several) if one)
@@ -233,8 +232,8 @@ class _ShippedFiles:
         self._step = step
         self._commands: list[str] = []
         self._names: dict[str, str] = {}
-        given = {key: list(enumerate(step.fields.get(key, ()))) for key in (*_LINKED, "libjars")}
-        self._links = {link_name(text) for key in _LINKED for _, text in given[key]}
+        given = {key: list(enumerate(step.fields.get(key, ()))) for key in (*streaming_options.LINKED, "libjars")}
+        self._links = {link_name(text) for key in streaming_options.LINKED for _, text in given[key]}
         # Before the commands: programs rely on the names in `files`, while a command's own file can be renamed.
         self._uris = {"files": [self._listed(text, (*step.at, "files", index)) for index, text in given["files"]]}
         for key in ("archives", "libjars"):
