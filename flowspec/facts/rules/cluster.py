@@ -290,12 +290,15 @@ def logs_have_a_place(params: Params) -> Iterator[Breach]:
 # -- scaling
 
 
+MASTER_DOES_NOT_SCALE = "An automatic scaling policy may not be attached to the master instance group."
+
+
 @refused("FS219", "EMR Management Guide, automatic scaling: for core and task groups")
 def master_does_not_scale(params: Params) -> Iterator[Breach]:
     """The MASTER group has no automatic scaling policy."""
     for path, _, group in scaling_policies(params):
         if group.get("InstanceRole") == "MASTER":
-            yield Breach(path, "An automatic scaling policy may not be attached to the master instance group.")
+            yield Breach(path, MASTER_DOES_NOT_SCALE)
 
 
 @doubtful("FS220", "EMR Management Guide, automatic scaling; AWS CLI")
