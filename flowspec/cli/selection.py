@@ -11,7 +11,7 @@ import click
 
 from flowspec.cli.options import SPEC_PATH, compose_options
 from flowspec.cli.specs import rendered
-from flowspec.document.discovery import matches
+from flowspec.document.discovery import find_flows, matches
 from flowspec.document.selection import Condition, is_selected, read_selects
 from flowspec.errors import FlowspecError, NothingFound, number_of
 from flowspec.facts.rates import FLOWS_AT_A_TIME
@@ -61,7 +61,7 @@ def selected_specs(
     paths: Sequence[Path],
     selects: Sequence[str],
     *,
-    find: Callable[[Sequence[Path]], list[Path]],
+    find: Callable[[Sequence[Path]], list[Path]] = find_flows,
     **options: Any,
 ) -> list[Path]:
     """Finds the specs that arguments name, by `find`, and `--select` chooses; a spec is rendered with `options`.
