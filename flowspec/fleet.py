@@ -192,9 +192,7 @@ def _clashes(flows: Sequence[JobFlow]) -> dict[int, JobFlow]:
     return {id(one): next(other for other in same if other is not one) for same in pairs for one in same}
 
 
-def work_on(
-    work: Callable[[Item, Sleep], Result], items: Sequence[Item], *, jobs: int = FLOWS_AT_A_TIME
-) -> Iterator[Result]:
+def work_on(work: Callable[[Item, Sleep], Result], items: Sequence[Item], *, jobs: int) -> Iterator[Result]:
     """Yields `work` of every item in their order, by `jobs` threads. What it raises is raised here.
 
     `work` gets a function to sleep with, which raises KeyboardInterrupt after Ctrl-C: that reaches the first thread

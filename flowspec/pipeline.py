@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from flowspec.backend.aws.submission.staging import StagedFiles
     from flowspec.backend.aws.watch import Event, Watch
     from flowspec.importers.decompile.draft import Decompiled
-    from flowspec.importers.decompile.placeholders import Variable
+    from flowspec.importers.placeholders import Variable
     from flowspec.inspection.run_facts import Cost
     from flowspec.report.page.run_report import RunReport
 
@@ -286,7 +286,7 @@ def import_cluster(emr: Emr, cluster_id: str, *, folder: Path = Path(), keep_sec
     """
     from flowspec.backend.aws.manage.reconstruction import reconstruct
     from flowspec.importers.decompile.draft import write_spec
-    from flowspec.importers.decompile.placeholders import Wanted
+    from flowspec.importers.placeholders import Wanted
 
     found = reconstruct(emr, cluster_id)
     params, variables = _without_secrets(found)
@@ -308,7 +308,7 @@ def import_cluster(emr: Emr, cluster_id: str, *, folder: Path = Path(), keep_sec
 
 def _without_secrets(found: Reconstructed) -> tuple[dict[str, Any], dict[str, Variable]]:
     """Returns the parameters with a variable for each text known to be secret, and for passwords that EMR hides."""
-    from flowspec.importers.decompile.placeholders import Variable, placeholder
+    from flowspec.importers.placeholders import Variable, map_texts, placeholder
 
     secret = Variable(rules={"sensitive": True})
     params, variables = dict(found.params), {}
@@ -324,17 +324,10 @@ def _without_secrets(found: Reconstructed) -> tuple[dict[str, Any], dict[str, Va
         pattern = re.compile("|".join(map(re.escape, sorted(names, key=len, reverse=True))))
         texts = {value: placeholder(name) for value, name in names.items()}
         for member in ("Tags", "Steps"):
-            params |= {member: _replaced(params[member], pattern, texts)} if member in params else {}
+            if member in params:
+                params[member] = map_texts(params[member], lambda text: pattern.sub(lambda one: texts[one[0]], text))
         variables |= dict.fromkeys(names.values(), secret)
     return params, variables
-
-
-def _replaced(value: Any, pattern: re.Pattern[str], texts: Mapping[str, str]) -> Any:
-    if isinstance(value, Mapping):
-        return {key: _replaced(item, pattern, texts) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_replaced(item, pattern, texts) for item in value]
-    return pattern.sub(lambda one: texts[one[0]], value) if isinstance(value, str) else value
 
 
 def make_report(

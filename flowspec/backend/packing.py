@@ -82,7 +82,7 @@ def packed_asset(asset: Asset, home: Path | None = None, notify: Callable[[str],
     return asset._replace(path=path, sha256=hash_of(path), size=path.stat().st_size, members=None, packages=None)
 
 
-def pack(packages: Packages, home: Path | None = None) -> Path:
+def pack(packages: Packages, home: Path | None) -> Path:
     """Packs packages; returns the path of the archive, which may be there already. Raises FlowspecError."""
     folder = (home or state_folder()).absolute() / "python"
     path = folder / f"{packages.key}.zip"

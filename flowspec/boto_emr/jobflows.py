@@ -8,12 +8,10 @@ from itertools import islice
 from typing import Any, TypeAlias
 
 from flowspec.backend.aws.client import Emr
-from flowspec.facts.job_flows import KNOWN_SECONDS, MAX_JOB_FLOWS, RECENT_SECONDS, STATES_NOW, job_flow
+from flowspec.facts.job_flows import KNOWN_SECONDS, MAX_JOB_FLOWS, RECENT_SECONDS, ROLES, STATES_NOW, job_flow
 from flowspec.facts.states import OPEN
 
 _Answer: TypeAlias = "dict[str, Any]"
-
-_ROLES = ("MASTER", "CORE", "TASK")
 
 
 def describe_job_flows(emr: Emr, params: Mapping[str, Any]) -> _Answer:
@@ -49,7 +47,7 @@ def _job_flow(emr: Emr, cluster_id: str) -> _Answer:
         list(emr.pages("ListSteps", "Steps", ClusterId=cluster_id))[::-1],
         list(emr.pages("ListBootstrapActions", "BootstrapActions", ClusterId=cluster_id)),
         [] if fleets else list(emr.pages("ListInstanceGroups", "InstanceGroups", ClusterId=cluster_id)),
-        {role: _nodes(emr, cluster_id, role, fleets=fleets) for role in (_ROLES if fleets else _ROLES[:1])},
+        {role: _nodes(emr, cluster_id, role, fleets=fleets) for role in (ROLES if fleets else ROLES[:1])},
     )
 
 

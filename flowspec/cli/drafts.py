@@ -63,7 +63,7 @@ def write_whole(path: Path, text: str) -> None:
         raise OSError(error.errno, error.strerror, str(path)) from error
 
 
-def print_notes(made: Decompiled, notes: Sequence[str] = ()) -> None:
+def print_notes(made: Decompiled, notes: Sequence[str]) -> None:
     """Prints on stderr which secrets became variables, and what is left in `api_params` or could not be read."""
     for note in (*notes, *made.uploads):
         ewarn(f"warning: {note}")

@@ -47,7 +47,7 @@ JOBS = click.option(
 FLEET = compose_options(SELECT, JOBS)
 
 
-def names_many(paths: Sequence[Path], selects: Sequence[str] = ()) -> bool:
+def names_many(paths: Sequence[Path], selects: Sequence[str]) -> bool:
     """Returns True if the arguments name specs in the plural: several, a folder, a glob, or a selection of them."""
     return len(paths) > 1 or bool(selects) or any(map(is_folder_or_glob, paths))
 

@@ -38,7 +38,7 @@ def actual_cost(
     instances: Iterable[Json],
     region: str,
     now: datetime,
-    volumes: Mapping[str, Sequence[Json]] | None = None,
+    volumes: Mapping[str, Sequence[Json]] | None,
 ) -> ActualCost:
     """Returns the cost of instances, as ListInstances gives them, until their end or `now`.
 

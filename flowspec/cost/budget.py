@@ -65,7 +65,7 @@ def _too_dear(subject: str, cost: Estimate, name: str, limit: float) -> str:
 
 
 def refuse_over_budget(
-    jobflow: JobFlow, cost: Estimate | None, alternatives: Sequence[Mapping[str, Any]] = (), region: str | None = None
+    jobflow: JobFlow, cost: Estimate | None, alternatives: Sequence[Mapping[str, Any]], region: str | None
 ) -> None:
     """Raises SpecError when the cluster, or one of the `fallback` alternatives, may cost more than the budget."""
     found = over_budget(jobflow, cost)

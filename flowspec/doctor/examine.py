@@ -20,7 +20,7 @@ SECONDS = 15.0
 _TIMEOUT = 5.0
 
 
-def examine(endpoint: Endpoint, needs: Needs, *, seconds: float = SECONDS) -> list[Check]:
+def examine(endpoint: Endpoint, needs: Needs) -> list[Check]:
     """Makes all checks; `endpoint` is the EMR of the spec's target. Nothing is changed, no secret is returned."""
     found: list[Account] = []
     aws = needs.backend != "local"
@@ -28,7 +28,7 @@ def examine(endpoint: Endpoint, needs: Needs, *, seconds: float = SECONDS) -> li
     if aws:
         needed = needs.backend == "emr"
         machine.append(credentials_check(endpoint, needed=needed, timeout=_TIMEOUT, keep=found.append))
-    checks = run_checks(machine, seconds)
+    checks = run_checks(machine, SECONDS)
     if aws:
-        checks += run_checks(account_checks(endpoint, found[0] if found else None, needs), seconds)
+        checks += run_checks(account_checks(endpoint, found[0] if found else None, needs), SECONDS)
     return checks

@@ -109,7 +109,7 @@ def _existing(folder: Path) -> Path:
 
 
 def _java(*, needed: bool) -> Check:
-    path, remedy = jvm.find_java(), "install Java 17, and have `java` on PATH or JAVA_HOME set"
+    path, remedy = jvm.find_java(), jvm.JAVA_REMEDY
     if path is None:
         return absent("java", "there is no Java", remedy, needed=needed)
     version = _version([path, "-version"], r'version "([^"]+)"')

@@ -29,7 +29,7 @@ CLASSES = Path(__file__).with_name("java")
 # A scheme of our own for plain paths: Hadoop's own `file` can't tell absolute ones from relative ones.
 _PLAIN = "here"
 _FILE_SYSTEM = "flowspec.FolderFileSystem"
-_JAVA_REMEDY = "install Java 17, and have `java` on PATH or JAVA_HOME set"
+JAVA_REMEDY = "install Java 17, and have `java` on PATH or JAVA_HOME set"
 
 # An application whose own code says master("yarn") is told so at once, by the name of the host it looks for.
 _NO_YARN = {
@@ -111,7 +111,7 @@ def require_java(what: str) -> str:
     """Returns the `java` that `what` needs. Raises FlowspecError where there is none."""
     java = find_java()
     if java is None:
-        raise FlowspecError(f"{what} needs Java, and there is none", remedy=_JAVA_REMEDY)
+        raise FlowspecError(f"{what} needs Java, and there is none", remedy=JAVA_REMEDY)
     return java
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from flowspec.exporters.job import Job, written
+from flowspec.importers.placeholders import map_texts
 from flowspec.request.instances import lives_on
 
 _MODULE = '''\
@@ -43,7 +44,7 @@ def write(job: Job) -> str:
     return _MODULE.format(
         title=re.sub(r'[\\"\x00-\x1f]', " ", job.name),
         secrets=_SECRETS if job.secrets else "",
-        overrides=_literal(_templates(job.params)),
+        overrides=_literal(map_texts(job.params, _template)),
         dag=re.sub(r"[^\w.-]+", "-", job.name, flags=re.ASCII).strip("-") or "job-flow",
         region=f", region_name={job.region!r}" if job.region else "",
         waiting=', target_states=["WAITING"]' if kept else "",
@@ -64,14 +65,8 @@ def _items(value: Any, indent: str) -> Iterator[str]:
         yield f"{item!r}: {_literal(value[item], indent)}" if isinstance(value, dict) else _literal(item, indent)
 
 
-def _templates(value: Any) -> Any:
-    """Returns a value whose texts are templates that Airflow renders to those given: it renders all, and no keys."""
-    if isinstance(value, dict):
-        return {key: _templates(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_templates(item) for item in value]
-    if not isinstance(value, str):
-        return value
+def _template(value: str) -> str:
+    """Returns a template that Airflow renders to the text given: it renders all texts, and no keys."""
     text = written(value, _quoted, lambda name: f"{{{{ var.value.{name} }}}}")
     # A text that ends with .json is a file to Airflow (template_ext); Jinja drops a newline at the end.
     return re.sub(r"(\.json|\n)\Z", _expression, text)

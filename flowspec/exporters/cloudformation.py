@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from flowspec.exporters.job import Job, Json, without, written
-from flowspec.importers.decompile.placeholders import PLACEHOLDER, placeholder_name
+from flowspec.importers.placeholders import PLACEHOLDER, map_texts, placeholder_name
 
 # The properties of AWS::EMR::Cluster and of its JobFlowInstancesConfig (CloudFormation's resource specification).
 PROPERTIES = {
@@ -39,7 +39,7 @@ def write(job: Job) -> str:
     if job.secrets:
         template["Parameters"] = {_identifier(name): {"Type": "String", "NoEcho": True} for name in job.secrets}
     template["Resources"] = {
-        "Cluster": {"Type": "AWS::EMR::Cluster", "Properties": _referring(_properties(job.with_groups))}
+        "Cluster": {"Type": "AWS::EMR::Cluster", "Properties": map_texts(_properties(job.with_groups), _referring)}
     }
     return "\n".join(_yaml(template)) + "\n"
 
@@ -115,17 +115,13 @@ def _identifier(name: str) -> str:
     return "".join(part.capitalize() for part in name.split("_"))
 
 
-def _referring(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _referring(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_referring(item) for item in value]
-    if not isinstance(value, str) or not PLACEHOLDER.search(value):
-        return value
-    name = placeholder_name(value)
+def _referring(text: str) -> Any:
+    if not PLACEHOLDER.search(text):
+        return text
+    name = placeholder_name(text)
     if name:
         return {"Ref": _identifier(name)}
-    return {"Fn::Sub": written(value, lambda part: part.replace("${", "${!"), lambda one: f"${{{_identifier(one)}}}")}
+    return {"Fn::Sub": written(text, lambda part: part.replace("${", "${!"), lambda one: f"${{{_identifier(one)}}}")}
 
 
 def _yaml(value: Any, indent: str = "") -> Iterator[str]:

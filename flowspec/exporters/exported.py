@@ -14,7 +14,7 @@ from flowspec.errors import FlowspecError, SpecError
 from flowspec.exporters import airflow, aws_cli, cloudformation, stepfunctions, terraform
 from flowspec.exporters.job import Job, References
 from flowspec.exporters.left_out import left_out
-from flowspec.importers.decompile.placeholders import substitute
+from flowspec.importers.placeholders import substitute
 from flowspec.importers.sources import read
 from flowspec.request.compile import Request, compile
 from flowspec.request.instances import expand_shorthand

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from flowspec.errors import FlowspecError
-from flowspec.importers.decompile.placeholders import PLACEHOLDER, Variable
 from flowspec.importers.names import Names
+from flowspec.importers.placeholders import PLACEHOLDER, Variable
 
 Json = dict[str, Any]
 # A secret of a letter or two is only known where it is the whole value, as when it is masked.

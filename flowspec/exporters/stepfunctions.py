@@ -10,7 +10,7 @@ import json
 from typing import Any
 
 from flowspec.exporters.job import Job, Json, without, written
-from flowspec.importers.decompile.placeholders import PLACEHOLDER, placeholder_name
+from flowspec.importers.placeholders import PLACEHOLDER, placeholder_name
 from flowspec.request.instances import lives_on
 
 _TASK = "arn:aws:states:::elasticmapreduce:"

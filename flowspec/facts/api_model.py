@@ -16,10 +16,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import cache, cached_property
 from importlib.util import find_spec
-from pathlib import Path as File
+from pathlib import Path
 from typing import Any, Literal, NamedTuple, TypeAlias
 
-Path: TypeAlias = "tuple[str | int, ...]"
+KeyPath: TypeAlias = "tuple[str | int, ...]"
 """The way to a part of a request, or of a spec: names and indexes, as in `("Instances", "InstanceGroups", 0)`."""
 Kind: TypeAlias = "Literal['type', 'missing', 'unknown', 'enum', 'min', 'max', 'overflow', 'pattern']"
 
@@ -37,6 +37,10 @@ CLIENT_TYPES: dict[str, tuple[type, ...]] = {
     "timestamp": (int, float, str, datetime),
     "blob": (bytes, bytearray, str),
 }
+# The members of JobFlowInstancesConfig that describe the groups in short.
+SHORT_FORM = ("MasterInstanceType", "SlaveInstanceType", "InstanceCount")
+# The members of a fleet that say how much capacity it is to have, of either market.
+TARGETS = ("TargetOnDemandCapacity", "TargetSpotCapacity")
 # Members of JobFlowInstancesConfig that DescribeCluster returns as they were given, in Ec2InstanceAttributes.
 RETURNED_OF_INSTANCES = (
     "Ec2KeyName",
@@ -86,7 +90,7 @@ class Mismatch(NamedTuple):
     the owner for `missing` and `unknown`), `expected` the bound, the names or the pattern.
     """
 
-    path: Path
+    path: KeyPath
     kind: Kind
     value: Any
     shape: Any
@@ -96,7 +100,7 @@ class Mismatch(NamedTuple):
 class Problem(NamedTuple):
     """A problem of a request: its place (`("Instances", "InstanceGroups", 0)`) and a message."""
 
-    path: Path
+    path: KeyPath
     message: str
 
 
@@ -148,8 +152,8 @@ class Shape:
 def service_model() -> Mapping[str, Any]:
     """Returns botocore's newest service model of EMR, or the user's own (~/.aws/models, as for the AWS CLI)."""
     package = find_spec("botocore")
-    versions = sorted(File((package.submodule_search_locations or [""])[0], "data/emr").iterdir()) if package else []
-    file = versions[-1] / "service-2.json.gz" if versions else File()
+    versions = sorted(Path((package.submodule_search_locations or [""])[0], "data/emr").iterdir()) if package else []
+    file = versions[-1] / "service-2.json.gz" if versions else Path()
     # Not by Path.expanduser, which raises where a user has no home, as in a container.
     if not file.is_file() or os.path.isdir(os.path.expanduser("~/.aws/models/emr")):  # noqa: PTH111, PTH112
         from botocore.loaders import Loader
@@ -201,7 +205,7 @@ def output_members(operation: str) -> tuple[frozenset[str], tuple[str, ...]]:
 
 
 def mismatches(
-    value: Any, shape: Any, path: Path = (), types: Mapping[str, tuple[type, ...]] = CLIENT_TYPES
+    value: Any, shape: Any, path: KeyPath = (), types: Mapping[str, tuple[type, ...]] = CLIENT_TYPES
 ) -> Iterator[Mismatch]:
     """Yields every place at which a value does not fit a shape, in the order of the value.
 
@@ -230,7 +234,7 @@ def mismatches(
 
 
 def _structure(
-    value: Mapping[str, Any], shape: Any, path: Path, types: Mapping[str, tuple[type, ...]]
+    value: Mapping[str, Any], shape: Any, path: KeyPath, types: Mapping[str, tuple[type, ...]]
 ) -> Iterator[Mismatch]:
     for name in shape.required_members:
         if name not in value:
@@ -242,7 +246,7 @@ def _structure(
             yield Mismatch((*path, name), "unknown", item, shape, list(shape.members))
 
 
-def _string(value: str, shape: Any, path: Path) -> Iterator[Mismatch]:
+def _string(value: str, shape: Any, path: KeyPath) -> Iterator[Mismatch]:
     if shape.enum and value not in shape.enum:
         yield Mismatch(path, "enum", value, shape, shape.enum)
     yield from _bounds(value, len(value), shape, path)
@@ -251,14 +255,14 @@ def _string(value: str, shape: Any, path: Path) -> Iterator[Mismatch]:
         yield Mismatch(path, "pattern", value, shape, pattern)
 
 
-def _integer(value: int, shape: Any, path: Path) -> Iterator[Mismatch]:
+def _integer(value: int, shape: Any, path: KeyPath) -> Iterator[Mismatch]:
     bits = _INTEGER_BITS[shape.type_name]
     if not -(1 << bits - 1) <= value < 1 << bits - 1:
         yield Mismatch(path, "overflow", value, shape, bits)
     yield from _bounds(value, value, shape, path)
 
 
-def _bounds(value: Any, size: float, shape: Any, path: Path) -> Iterator[Mismatch]:
+def _bounds(value: Any, size: float, shape: Any, path: KeyPath) -> Iterator[Mismatch]:
     least, most = shape.metadata.get("min"), shape.metadata.get("max")
     if least is not None and size < least:
         yield Mismatch(path, "min", value, shape, least)

@@ -20,6 +20,9 @@ Form: TypeAlias = Literal["value", "number", "switch", "commas", "each", "one_or
     pairs         flag k=v flag k=v
 """
 
+LINKED = ("files", "archives", "cache_files", "cache_archives")
+"""The keys of a streaming step whose files are links in the working folder of its tasks."""
+
 
 class StreamingOption(NamedTuple):
     """An option: its `flag` without the dash, and the `form` of its value.

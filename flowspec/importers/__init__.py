@@ -10,6 +10,7 @@ mrjob            mrjob.conf
 dataflow_runner  cluster and playbook files of Snowplow's dataflow-runner
 later_calls      folds the calls that follow a RunJobFlow into its request
 names            the variables that a source needs
+placeholders     the places of a request that a variable fills
 shapes           texts of a source -> values in the types of EMR's API
 refusal          says that a source can't be imported, and where
 decompile        the parameters of RunJobFlow -> the text of a spec that compiles to exactly these parameters

@@ -13,8 +13,8 @@ from typing import Any
 
 from flowspec.document.text.tree import Source
 from flowspec.facts.api_model import input_shape
-from flowspec.importers.decompile.placeholders import Wanted
 from flowspec.importers.names import Names
+from flowspec.importers.placeholders import Wanted
 from flowspec.importers.refusal import load_json, refuse
 from flowspec.importers.shapes import fitted_members
 

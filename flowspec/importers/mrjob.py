@@ -16,8 +16,8 @@ from flowspec.document.text.parse import compose
 from flowspec.document.text.tree import Source, plain
 from flowspec.errors import SpecError
 from flowspec.facts.api_model import input_shape
-from flowspec.importers.decompile.placeholders import Wanted
 from flowspec.importers.names import Names
+from flowspec.importers.placeholders import Wanted
 from flowspec.importers.refusal import refuse
 from flowspec.importers.shapes import fitted_members
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from itertools import count
 from typing import Any
 
-from flowspec.importers.decompile.placeholders import PLACEHOLDER, Variable, placeholder, safe_name
+from flowspec.importers.placeholders import PLACEHOLDER, Variable, placeholder, safe_name
 
 
 class Names:

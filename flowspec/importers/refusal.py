@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 from flowspec.document.nearest import did_you_mean
 from flowspec.document.text.tree import Place, Source
 from flowspec.errors import SpecError
-from flowspec.importers.decompile.placeholders import PLACEHOLDER
+from flowspec.importers.placeholders import PLACEHOLDER
 
 
 def refuse(source: Source, message: str, hint: str = "", at: Place | None = None) -> NoReturn:

@@ -6,7 +6,7 @@ import json
 import re
 from typing import Any
 
-from flowspec.importers.decompile.placeholders import PLACEHOLDER, placeholder_name
+from flowspec.importers.placeholders import PLACEHOLDER, placeholder_name
 
 _INTEGER = re.compile(r"-?[0-9]{1,18}")
 _NUMBER = re.compile(r"-?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]{1,3})?")

@@ -27,7 +27,9 @@ from flowspec.importers import dataflow_runner, mrjob
 from flowspec.importers.airflow import dag as airflow
 from flowspec.importers.awscli import script as awscli
 from flowspec.importers.cloudformation import template as cloudformation
-from flowspec.importers.decompile.placeholders import (
+from flowspec.importers.decompile.request_file import check, decoded
+from flowspec.importers.decompile.request_file import read as read_request
+from flowspec.importers.placeholders import (
     MARKS,
     PLACEHOLDER,
     Variable,
@@ -35,8 +37,6 @@ from flowspec.importers.decompile.placeholders import (
     drop_unprovable_rules,
     infer_types,
 )
-from flowspec.importers.decompile.request_file import check, decoded
-from flowspec.importers.decompile.request_file import read as read_request
 from flowspec.importers.recognize import recognized, refuse_structured
 from flowspec.importers.refusal import refuse
 from flowspec.importers.shapes import allowed_values

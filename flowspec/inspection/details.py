@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TypeVar
 
-from flowspec.backend.aws.diagnosis.diagnose import Cause
+from flowspec.backend.aws.diagnosis.diagnose import STEP_LOGS, Cause
 from flowspec.backend.aws.logs import Logs, counters_of
 from flowspec.engines.counters import Counters
 from flowspec.errors import FlowspecError, sentence_of
@@ -19,7 +19,6 @@ _T = TypeVar("_T")
 # Steps whose logs and counters are read: each takes six objects of S3, some 50 ms each.
 _DETAILED = 10
 # In the order of what they tell.
-_LOGS = ("stderr", "stdout", "syslog", "controller")
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +91,7 @@ class LogReader:
                 yield StepDetail(step, where, unread=unread)
 
     def _tails(self, step: Step) -> tuple[Tail, ...]:
-        found = (tail_of(self.logs, step.id, name, self.secrets, self.cause) for name in _LOGS)
+        found = (tail_of(self.logs, step.id, name, self.secrets, self.cause) for name in STEP_LOGS)
         return tuple(tail for tail in found if tail)
 
     def _counters(self, step: Step) -> tuple[Counters, Counters]:

@@ -21,7 +21,7 @@ from flowspec.inspection.run_facts import RUNNING, Cost, RunFacts
 from flowspec.inspection.timeline import spans_of
 from flowspec.plan.cluster import Cluster
 from flowspec.plan.sensitive import known_secrets
-from flowspec.plan.steps import HISTORY_LIMIT
+from flowspec.plan.steps import HISTORY_LIMIT, history_is_cut
 
 
 def read_run(
@@ -87,6 +87,6 @@ def _read(emr: Emr, cluster_id: str, notes: Notes) -> Cluster:
         # Who may describe a cluster may not be allowed to list its groups and bootstrap actions.
         cluster = describe(emr, cluster_id)
         notes.add(f"the configuration could not be read: {error.sentence}")
-    if len(cluster.steps) >= HISTORY_LIMIT:
+    if history_is_cut(cluster):
         notes.add(f"EMR lists the latest {HISTORY_LIMIT:,} steps of a cluster: earlier ones are not shown")
     return cluster

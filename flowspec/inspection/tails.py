@@ -41,7 +41,7 @@ class Tail:
     cut: bool = False
 
 
-def tail_of(logs: Logs, step_id: str, name: str, secrets: Collection[str], cause: Cause | None = None) -> Tail | None:
+def tail_of(logs: Logs, step_id: str, name: str, secrets: Collection[str], cause: Cause | None) -> Tail | None:
     """Returns the end of a step's log, masked; None when the log isn't there (yet). `cause`: of the run's failure.
 
     Raises ServiceError when S3 refuses, OSError when a file can't be read.

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from flowspec.cost.budget import budget_notes, estimate_of, refuse_over_budget
 from flowspec.document.nearest import not_found
 from flowspec.errors import Location, SpecError
-from flowspec.facts.api_model import Path
+from flowspec.facts.api_model import KeyPath
 from flowspec.facts.limits import MAX_STEPS
 from flowspec.facts.mutability import row_of
 from flowspec.plan.changes import Action, ApiCall, Assessment, Change, Plan
-from flowspec.plan.cluster import HIDDEN_TAG, MANAGED_TAG, STEPS_TAG
+from flowspec.plan.cluster import HIDDEN_TAG, MANAGED_TAG, STEPS_TAG, Step
 from flowspec.plan.comparison.differences import Difference, snake, tokens_in
 from flowspec.plan.comparison.fields import Comparison, compare_fields
 from flowspec.plan.converge import calls_of, changes_of, ending_calls, intent_calls, needs_replacement, tag_calls
@@ -201,7 +201,7 @@ def with_preflight(plan: Plan, found: Iterable[Finding], jobflow: JobFlow, reque
     return dataclasses.replace(plan, preflight=tuple(located))
 
 
-def _located(path: Path, value: str | None, jobflow: JobFlow, request: Request) -> Location | None:
+def _located(path: KeyPath, value: str | None, jobflow: JobFlow, request: Request) -> Location | None:
     """Returns the place in the spec of a value of the request; None where the spec has none."""
     if not path or not request.origins:
         return None
@@ -316,10 +316,14 @@ def step_calls(wanted: Mapping[str, Any], steps: StepChanges, cluster: Cluster) 
 
 
 def _step_notes(steps: StepChanges) -> Iterator[str]:
-    for one in steps.failed:
-        yield f"step {one.name} ({one.id}) is {one.state}: --rerun failed runs it again"
+    yield from map(failed_note, steps.failed)
     for one in steps.extra:
         yield f"step {one.name} ({one.id}) is {one.state} and not in the spec: --cancel-removed cancels it"
+
+
+def failed_note(step: Step) -> str:
+    """Says what runs a step again that did not succeed."""
+    return f"step {step.name} ({step.id}) is {step.state}: --rerun failed runs it again"
 
 
 RERUN_BY_NAME = "name those that shall run (again) with --rerun NAME"

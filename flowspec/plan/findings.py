@@ -7,7 +7,7 @@ from enum import Enum
 from typing import NamedTuple
 
 from flowspec.errors import Location
-from flowspec.facts.api_model import Path
+from flowspec.facts.api_model import KeyPath
 
 
 class Level(str, Enum):
@@ -30,7 +30,7 @@ class Finding(NamedTuple):
     subject: str
     message: str = ""
     remedy: str = ""
-    path: Path = ()
+    path: KeyPath = ()
     value: str = ""
     location: Location | None = None
 

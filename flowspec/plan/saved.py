@@ -30,7 +30,7 @@ class SavedPlan(NamedTuple):
     content: Mapping[str, Any]
 
 
-def plan_content(plan: Plan, *, tool: str, account: str, region: str, hooks: Any = None) -> dict[str, Any]:
+def plan_content(plan: Plan, *, tool: str, account: str, region: str, hooks: Any) -> dict[str, Any]:
     """Returns the inputs and effects of a plan as JSON data, with its secrets masked; `hooks` are those of its spec."""
     content = {
         "tool": tool,

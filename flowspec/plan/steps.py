@@ -51,7 +51,7 @@ def compare_steps(
     wanted: Sequence[Mapping[str, Any]],
     cluster: Cluster,
     *,
-    rerun: Collection[str] = (),
+    rerun: Collection[str],
     cancel_removed: bool = False,
     known: bool = False,
     selected: Collection[int] | None = None,
@@ -78,7 +78,7 @@ def compare_steps(
         latest = attempts.pop(0) if attempts else None
         again = selected is not None and index in selected and (latest is None or latest.has_ended)
         named = again or config.get("Name") in rerun
-        if latest is None and _history_is_cut(cluster) and not named:
+        if latest is None and history_is_cut(cluster) and not named:
             unknown += [] if known else [index]
         elif latest is None or named or (latest.state not in _LIVE and "failed" in rerun):
             add.append(index)
@@ -91,7 +91,8 @@ def compare_steps(
     return StepChanges(tuple(add), cancel, tuple(failed), tuple(awaits), tuple(unknown), extra, under_way)
 
 
-def _history_is_cut(cluster: Cluster) -> bool:
+def history_is_cut(cluster: Cluster) -> bool:
+    """Returns True if a cluster may have had steps before those that EMR lists."""
     return len(cluster.steps) >= HISTORY_LIMIT
 
 

@@ -20,7 +20,7 @@ _COLORS = {"passed": "32", "updated": "33", "failed": "31", "invalid": "31"}
 _NOT_XML = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
-def result_text(result: CaseResult, *, color: bool = False) -> str:
+def result_text(result: CaseResult, *, color: bool) -> str:
     """Returns a case's result in one line, and below it what was not as expected."""
     word = painted(f"{result.outcome.value:<7}", _COLORS[result.outcome.value], color=color)
     lines = [f"{word} {visible(result.name)} ({duration_text(result.seconds)})"]

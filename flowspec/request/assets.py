@@ -277,17 +277,17 @@ class Files:
         if not staging:
             ways = "staging: s3://bucket/folder/ in the spec or its target, or --staging s3://bucket/folder/"
             message = "a local file needs a place in S3 to be staged to"
-            self._report_once("FS404", at, message, hint="give `staging`", notes=(ways,))
+            self._report_no_staging(at, message, hint="give `staging`", notes=(ways,))
             return None
         if not is_s3_folder(staging):
             hint = "such as s3://bucket/folder/"
-            self._report_once("FS404", ("staging",), f"'{staging}' is no S3 folder", hint=hint)
+            self._report_no_staging(("staging",), f"'{staging}' is no S3 folder", hint=hint)
             return None
         return staging
 
-    def _report_once(self, id: str, at: NodePath, message: str, *, hint: str, notes: tuple[str, ...] = ()) -> None:  # noqa: A002
-        if not any(one.id == id for one in self.found):
-            self.report(id, at, message, hint=hint, notes=notes)
+    def _report_no_staging(self, at: NodePath, message: str, *, hint: str, notes: tuple[str, ...] = ()) -> None:
+        if not any(one.id == "FS404" for one in self.found):
+            self.report("FS404", at, message, hint=hint, notes=notes)
 
 
 def _near(path: Path) -> str:

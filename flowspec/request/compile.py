@@ -19,7 +19,7 @@ from flowspec.document.job_flow import JobFlow
 from flowspec.document.rendering.merge_patch import merge_patch
 from flowspec.document.text.tree import settle
 from flowspec.errors import Diagnostic, Severity, SpecError
-from flowspec.facts.api_model import Path
+from flowspec.facts.api_model import KeyPath
 from flowspec.request.assets import Asset, Files, secrets_of
 from flowspec.request.origins import Origins, record_patch
 from flowspec.request.public_form import public_form
@@ -116,7 +116,7 @@ class _Compiler(NamedTuple):
     jobflow: JobFlow
     files: Files
     target: StepTarget
-    origins: dict[Path, Path]
+    origins: dict[KeyPath, KeyPath]
 
     def members(self) -> dict[str, Any]:
         """Returns all parameters but for `api_params`.

@@ -10,14 +10,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from flowspec.facts.api_model import Path
+from flowspec.facts.api_model import KeyPath
 from flowspec.facts.uris import is_s3, split_s3
 from flowspec.request.pairs import Inexpressible
 from flowspec.request.steps.access import Access, Use, arguments
 from flowspec.request.steps.registry import KINDS
 from flowspec.request.steps.target import HadoopJarStep, StepTarget
 
-_GLOB = re.compile(r"[*?\[{\\]")
+GLOB = re.compile(r"[*?\[{\\]")
 _WRITES = frozenset({Use.OUTPUT, Use.TARGET, Use.ARGUMENT})
 
 
@@ -31,7 +31,7 @@ class DataUse(NamedTuple):
     uri: str
     use: Use
     part: str
-    path: Path
+    path: KeyPath
     step: int | None = None
     under_way: bool = False
 
@@ -66,7 +66,7 @@ def overlaps(one: str, other: str) -> bool:
 def _fixed(uri: str) -> str:
     """Returns the part of a URI before its wildcards, with a slash at its end."""
     text = f"s3://{'/'.join(split_s3(uri))}" if is_s3(uri) else uri
-    wild = _GLOB.search(text)
+    wild = GLOB.search(text)
     return text[: text.rfind("/", 0, wild.start()) + 1] if wild else f"{text.rstrip('/')}/"
 
 
@@ -84,7 +84,7 @@ def _outside_steps(params: Mapping[str, Any]) -> Iterator[DataUse]:
         yield DataUse(params["LogUri"], Use.TARGET, "log_uri", ("LogUri",))
     for index, action in enumerate(params.get("BootstrapActions", ())):
         script, part = action["ScriptBootstrapAction"], f"bootstrap action {action['Name']}"
-        path: Path = ("BootstrapActions", index, "ScriptBootstrapAction")
+        path: KeyPath = ("BootstrapActions", index, "ScriptBootstrapAction")
         yield DataUse(script["Path"], Use.FILE, part, (*path, "Path"))
         for access in arguments(script.get("Args", ())):
             yield DataUse(access.uri, access.use, part, (*path, "Args"))

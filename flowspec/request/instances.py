@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, TypeAlias
 
-Json: TypeAlias = Mapping[str, Any]
+from flowspec.facts.api_model import SHORT_FORM
 
-SHORTHAND = ("MasterInstanceType", "SlaveInstanceType", "InstanceCount")
-"""The members of `Instances` that stand for groups."""
+Json: TypeAlias = Mapping[str, Any]
 
 
 def expand_shorthand(wanted: Json) -> Json:
@@ -19,7 +18,7 @@ def expand_shorthand(wanted: Json) -> Json:
     instances = wanted.get("Instances", {})
     if "MasterInstanceType" not in instances:
         return wanted
-    kept = {key: value for key, value in instances.items() if key not in SHORTHAND}
+    kept = {key: value for key, value in instances.items() if key not in SHORT_FORM}
     if instances.get("InstanceGroups"):
         return {**wanted, "Instances": kept}
     master, count = instances["MasterInstanceType"], instances.get("InstanceCount", 1)

@@ -6,13 +6,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from flowspec.document.job_flow import JobFlow
-from flowspec.facts.api_model import Path
+from flowspec.facts.api_model import KeyPath
 
-Origins: TypeAlias = "Mapping[Path, Path]"
+Origins: TypeAlias = "Mapping[KeyPath, KeyPath]"
 """The path of a part of the request -> the path in the spec."""
 
 
-def record_patch(origins: dict[Path, Path], patch: Any) -> None:
+def record_patch(origins: dict[KeyPath, KeyPath], patch: Any) -> None:
     """Records the parts of a request that `api_params` sets, in place of those that it overrides."""
     replaced = dict(_leaves(patch, ()))
     for path in [one for one in origins if any(one[:size] in replaced for size in range(1, len(one) + 1))]:
@@ -22,7 +22,7 @@ def record_patch(origins: dict[Path, Path], patch: Any) -> None:
             origins[inner] = ("api_params", *inner)
 
 
-def _leaves(patch: Any, path: Path) -> Iterator[tuple[Path, Any]]:
+def _leaves(patch: Any, path: KeyPath) -> Iterator[tuple[KeyPath, Any]]:
     """Yields the values that replace others: mappings are merged (RFC 7396)."""
     if isinstance(patch, Mapping):
         for name, inner in patch.items():
@@ -31,14 +31,14 @@ def _leaves(patch: Any, path: Path) -> Iterator[tuple[Path, Any]]:
         yield path, patch
 
 
-def _inside(value: Any, path: Path) -> Iterator[Path]:
+def _inside(value: Any, path: KeyPath) -> Iterator[KeyPath]:
     yield path
     steps = value.items() if isinstance(value, Mapping) else enumerate(value) if isinstance(value, list) else ()
     for step, inner in steps:
         yield from _inside(inner, (*path, step))
 
 
-def locate(jobflow: JobFlow, origins: Origins, path: Sequence[str | int], value: Any = None) -> Path:
+def locate(jobflow: JobFlow, origins: Origins, path: Sequence[str | int], value: Any = None) -> KeyPath:
     """Returns the path in the spec of the part of a request at `path`; () when nothing in the spec caused it.
 
     For a part that is not there it is the path of the nearest one around it. `value` is the part itself:
@@ -52,7 +52,7 @@ def locate(jobflow: JobFlow, origins: Origins, path: Sequence[str | int], value:
     return found
 
 
-def _holding(step: Any, value: Any) -> Path:
+def _holding(step: Any, value: Any) -> KeyPath:
     """Returns the path within a step of a text that is in the request as it is in the spec; () when there is none."""
     pairs = step.items() if isinstance(step, Mapping) else enumerate(step) if isinstance(step, list) else ()
     for key, item in pairs:

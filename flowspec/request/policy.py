@@ -20,7 +20,7 @@ from flowspec.document.text.parse import compose
 from flowspec.document.text.parse import read as read_text
 from flowspec.document.text.tree import Place, Source, plain, settle
 from flowspec.errors import Diagnostic, SpecError
-from flowspec.facts.api_model import Path, written
+from flowspec.facts.api_model import KeyPath, written
 from flowspec.request.compile import Request
 from flowspec.request.origins import locate
 
@@ -114,7 +114,7 @@ def _diagnostic(error: Any, policy: Policy, jobflow: JobFlow, request: Request) 
     return jobflow.document.diagnostic("FS601", place, text, hint=hint, notes=notes, key=is_key)
 
 
-def _extra(error: Any) -> Path:
+def _extra(error: Any) -> KeyPath:
     """Returns the path step of a member that is not allowed, for `additionalProperties`."""
     if error.validator != "additionalProperties" or not isinstance(error.instance, Mapping):
         return ()

@@ -10,7 +10,7 @@ from flowspec.plan.changes import Action, Change
 from flowspec.plan.cluster import Live
 from flowspec.plan.compare import as_shown
 from flowspec.plan.comparison.differences import Difference, Kind, snake, token
-from flowspec.plan.comparison.fields import compare_fields, stated
+from flowspec.plan.comparison.fields import ELSEWHERE, compare_fields, stated
 from flowspec.plan.converge import changes_of, needs_replacement, value_text
 from flowspec.plan.identity import HIDDEN_MEMBERS
 from flowspec.plan.lines import command_of
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
 _REPLACES = "only a new cluster has it"
 _KEPT = "a running cluster keeps it"
-_ELSEWHERE = frozenset({"Instances", "Tags", "Steps"})
 _MACHINES = frozenset({"InstanceGroups", "InstanceFleets"})
 
 
@@ -100,7 +99,7 @@ def _unseen(then: Mapping[str, Any], now: Mapping[str, Any], seen: Sequence[Diff
     known = {one.path[:2] if one.path[:1] == ("Instances",) else one.path[:1] for one in seen}
     # A policy that is gone has no path.
     addresses = {one.address for one in seen}
-    pairs = [((name,), name, then.get(name), now.get(name)) for name in _names(then, now) - _ELSEWHERE]
+    pairs = [((name,), name, then.get(name), now.get(name)) for name in _names(then, now) - ELSEWHERE]
     inner, outer = then.get("Instances", {}), now.get("Instances", {})
     names = _names(inner, outer) - _MACHINES
     pairs += [(("Instances", name), f"Instances.{name}", inner.get(name), outer.get(name)) for name in names]  # type: ignore[misc]

@@ -19,8 +19,8 @@ def instance(lived, type_="m5.xlarge", *, ready=True, **more):
     return {"InstanceType": type_, "Status": {"Timeline": kept}, "InstanceGroupId": "ig-1", **more}
 
 
-def of(*instances, **given):
-    return actual_cost(instances, "us-east-1", T0 + 4 * HOUR, **given)
+def of(*instances, volumes=None):
+    return actual_cost(instances, "us-east-1", T0 + 4 * HOUR, volumes)
 
 
 def test_an_instance_costs_its_life():

@@ -19,7 +19,7 @@ from flowspec.document.text.parse import load
 from flowspec.errors import FlowspecError, SpecError
 from flowspec.exporters.exported import FORMATS, export
 from flowspec.importers.decompile.draft import write_spec
-from flowspec.importers.decompile.placeholders import substitute
+from flowspec.importers.placeholders import substitute
 from flowspec.request.compile import compile
 from tests.importers.awscli import judge as awscli
 from tests.importers.common import wanted

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from flowspec.importers.awscli.shorthand import ShorthandError
 from flowspec.importers.awscli.shorthand import parse as parse_shorthand
-from flowspec.importers.decompile.placeholders import placeholder
+from flowspec.importers.placeholders import placeholder
 from tests.endpoints import serving
 from tests.importers.common import compiled, refusal, wanted
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from flowspec.importers.decompile.draft import write_spec
-from flowspec.importers.decompile.placeholders import placeholder
+from flowspec.importers.placeholders import placeholder
 from tests.importers.common import compiled, refusal, wanted
 
 CORPUS = Path(__file__).parents[3] / "shared" / "corpus" / "requests"

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from flowspec.importers.decompile.placeholders import placeholder
+from flowspec.importers.placeholders import placeholder
 from tests.importers.common import compiled, refusal, wanted
 
 CLUSTER = {

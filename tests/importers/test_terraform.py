@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from flowspec.errors import FlowspecError
-from flowspec.importers.decompile.placeholders import placeholder
+from flowspec.importers.placeholders import placeholder
 from tests.importers.common import compiled, refusal, wanted
 
 MAIN = """\

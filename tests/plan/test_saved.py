@@ -8,7 +8,7 @@ from flowspec.errors import StalePlan
 from flowspec.plan.saved import is_plan_file, plan_content, read_plan, refuse_stale, write_plan
 from tests.plan.conftest import GROUPS, changed, planned
 
-WHERE = {"tool": "1.0", "account": "123456789012", "region": "us-east-1"}
+WHERE = {"tool": "1.0", "account": "123456789012", "region": "us-east-1", "hooks": None}
 
 
 def content(params=GROUPS, **where):

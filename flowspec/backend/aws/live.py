@@ -58,17 +58,18 @@ def read_live(emr: Emr, raw: Mapping[str, Any], steps: Sequence[Mapping[str, Any
     """
     cluster_id = raw["Id"]
     fleets = raw.get("InstanceCollectionType") == "INSTANCE_FLEET"
-    members, ids, states = (_fleets if fleets else _groups)(emr, cluster_id)
+    kind = "InstanceFleets" if fleets else "InstanceGroups"
+    found = list(emr.pages(f"List{kind}", kind, ClusterId=cluster_id))
     policies, unread = _policies(emr, cluster_id)
     actions = emr.pages("ListBootstrapActions", "BootstrapActions", ClusterId=cluster_id)
     params = {
         **_cluster(raw),
-        "Instances": {**_instances(raw), "InstanceFleets" if fleets else "InstanceGroups": members},
+        "Instances": {**_instances(raw), kind: list(map(_fleet if fleets else _group, found))},
         **policies,
         "BootstrapActions": [_bootstrap_action(one) for one in actions],
         "Steps": [step_config(step) for step in steps],
     }
-    return Live(_stated(params), tuple(ids), tuple(states), frozenset(unread))
+    return Live(_stated(params), tuple(one["Id"] for one in found), tuple(map(_state, found)), frozenset(unread))
 
 
 # An empty text is a value of a property and of a tag.
@@ -127,11 +128,6 @@ def _instances(raw: Mapping[str, Any]) -> Json:
     }
 
 
-def _groups(emr: Emr, cluster_id: str) -> tuple[list[Json], list[str], list[str]]:
-    found = list(emr.pages("ListInstanceGroups", "InstanceGroups", ClusterId=cluster_id))
-    return [_group(one) for one in found], [one["Id"] for one in found], [_state(one) for one in found]
-
-
 def _state(raw: Mapping[str, Any]) -> str:
     return str(raw.get("Status", {}).get("State", ""))
 
@@ -175,11 +171,6 @@ def _scaling_rule(raw: Mapping[str, Any]) -> Json:
     alarm = raw.get("Trigger", {}).get("CloudWatchAlarmDefinition", {})
     dimensions = [one for one in alarm.get("Dimensions", ()) if one.get("Key") != "JobFlowId"]
     return {**raw, "Trigger": {"CloudWatchAlarmDefinition": {**alarm, "Dimensions": dimensions}}}
-
-
-def _fleets(emr: Emr, cluster_id: str) -> tuple[list[Json], list[str], list[str]]:
-    found = list(emr.pages("ListInstanceFleets", "InstanceFleets", ClusterId=cluster_id))
-    return [_fleet(one) for one in found], [one["Id"] for one in found], [_state(one) for one in found]
 
 
 def _fleet(raw: Mapping[str, Any]) -> Json:

@@ -17,8 +17,8 @@ from flowspec.document.escaping import visible
 from flowspec.errors import FlowspecError
 
 if TYPE_CHECKING:
-    from flowspec.importers.decompile.placeholders import Wanted
     from flowspec.importers.migrate.running import Called, Run
+    from flowspec.importers.placeholders import Wanted
 
 
 @click.command("migrate", epilog="Example: flowspec migrate launch.py -o jobs -- --date 2024-01-01")

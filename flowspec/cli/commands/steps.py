@@ -57,6 +57,7 @@ def add(  # noqa: PLR0917 - click passes options by name
     """
     from flowspec.backend.aws.manage.steps import add_steps
     from flowspec.cli.follow import follow
+    from flowspec.plan.compare import failed_note
     from flowspec.request.compile import compile
 
     chosen, flow = _prepared(what, file, options)
@@ -68,7 +69,7 @@ def add(  # noqa: PLR0917 - click passes options by name
         chosen.emr, chosen.cluster_id, flow, request, rerun=rerun, lock_timeout=lock_timeout, notify=notify
     )
     for one in steps.failed:
-        notify(f"note: step {one.name} ({one.id}) is {one.state}: --rerun failed runs it again")
+        notify(f"note: {failed_note(one)}")
     awaited = (*steps.awaits, *steps.added)
     if detach or not awaited:
         return _print(chosen, steps, format_)

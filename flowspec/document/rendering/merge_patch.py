@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, TypeAlias
+from typing import Any
 
-Path: TypeAlias = "tuple[str | int, ...]"
+from flowspec.facts.api_model import KeyPath
 
 
 def merge_patch(target: Any, patch: Any) -> Any:
@@ -21,7 +21,7 @@ def merge_patch(target: Any, patch: Any) -> Any:
     return out
 
 
-def path_in_patch(patch: Any, path: Path) -> Path:
+def path_in_patch(patch: Any, path: KeyPath) -> KeyPath:
     """Returns the part of a path of the result that leads into the patch.
 
     () when the patch did not set what is there.

@@ -14,7 +14,7 @@ from flowspec.document.text.tree import Document, NodePath
 # Plain only what no reader could take for anything but text: letters first, and none of the words
 # that are booleans, nulls or numbers to someone.
 _SAFE = re.compile(r"[A-Za-z_/][\w./@%+=-]*( [\w./@%+=-]+)*|s3[an]?://[\w./@%+=*-]*")
-_WORDS = {"y", "n", "yes", "no", "on", "off", "true", "false", "null", "nan", "inf"}
+WORDS = {"y", "n", "yes", "no", "on", "off", "true", "false", "null", "nan", "inf"}
 
 
 _Line: TypeAlias = "tuple[str, tuple[str | int, ...]]"
@@ -80,7 +80,7 @@ def scalar_text(value: Any) -> str:
         return re.sub(r"^(-?\d+)e", r"\1.0e", json.dumps(value))
     if not isinstance(value, str):
         return json.dumps(value)
-    if _SAFE.fullmatch(value) and value.lower() not in _WORDS:
+    if _SAFE.fullmatch(value) and value.lower() not in WORDS:
         return value
     return _quoted(value)
 

@@ -12,9 +12,15 @@ from flowspec.emulator.errors import validation
 from flowspec.emulator.state.answers import Answer
 from flowspec.emulator.state.store import Record
 from flowspec.facts import states
-from flowspec.facts.job_flows import KNOWN_SECONDS, MAX_JOB_FLOWS, RECENT_SECONDS, STATES_NOW, job_flow, job_flow_state
-
-_ROLES = ("MASTER", "CORE", "TASK")
+from flowspec.facts.job_flows import (
+    KNOWN_SECONDS,
+    MAX_JOB_FLOWS,
+    RECENT_SECONDS,
+    ROLES,
+    STATES_NOW,
+    job_flow,
+    job_flow_state,
+)
 
 
 def describe_job_flows(call: Call, params: Params) -> Answer:
@@ -67,7 +73,7 @@ def _job_flow(call: Call, cluster: Record) -> Answer:
         _all(call, steps.list_steps, "Steps", named)[::-1],
         _all(call, clusters.list_bootstrap_actions, "BootstrapActions", named),
         [] if fleets else _all(call, groups.list_instance_groups, "InstanceGroups", named),
-        {role: _nodes(call, cluster, role, fleets=fleets) for role in (_ROLES if fleets else _ROLES[:1])},
+        {role: _nodes(call, cluster, role, fleets=fleets) for role in (ROLES if fleets else ROLES[:1])},
     )
     request = cluster.doc["request"]
     if "HadoopVersion" in request["Instances"]:

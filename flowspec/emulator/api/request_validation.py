@@ -78,7 +78,7 @@ _FLEET_RULES = (
 )
 
 
-def check_job_flow(params: Mapping[str, Any], *, aws: bool = True) -> None:
+def check_job_flow(params: Mapping[str, Any], *, aws: bool) -> None:
     """Checks a RunJobFlow request; without the rules that concern an AWS account if not `aws`."""
     check_log_uri(params.get("LogUri"))
     for step in params.get("Steps", ()):
@@ -113,7 +113,7 @@ def _check_step_logs(step: Mapping[str, Any]) -> None:
     check_log_uri(s3.get("LogUri"))
 
 
-def check_steps(steps: Sequence[Mapping[str, Any]], *, active: int, concurrency: int, aws: bool = True) -> None:
+def check_steps(steps: Sequence[Mapping[str, Any]], *, active: int, concurrency: int, aws: bool) -> None:
     """Checks steps to add to a cluster that has `active` unfinished ones and runs `concurrency` at a time."""
     if len(steps) + active > MAX_STEPS:
         raise validation(TOO_MANY_STEPS)

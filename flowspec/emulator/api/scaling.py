@@ -14,6 +14,7 @@ from flowspec.emulator.state.ids import cluster_arn
 from flowspec.emulator.state.instances import Moment, role
 from flowspec.emulator.state.store import Record
 from flowspec.facts.limits import ALARM_DEFAULTS, COOL_DOWN_DEFAULT
+from flowspec.facts.rules.cluster import MASTER_DOES_NOT_SCALE
 
 POLICY_SECONDS = 4.0
 """Time to attach an automatic scaling policy (half PENDING, half ATTACHING) or to detach it."""
@@ -103,7 +104,7 @@ def _scaled_group(call: Call, params: Params) -> tuple[Record, Record]:
     if group is None or group.cluster_id != cluster.id:
         raise not_found(f"Instance group id '{params['InstanceGroupId']}' is not valid.")
     if role(group) == "MASTER":
-        raise validation("An automatic scaling policy may not be attached to the master instance group.")
+        raise validation(MASTER_DOES_NOT_SCALE)
     return cluster, group
 
 

@@ -11,7 +11,7 @@ import json
 from typing import Any, NoReturn
 
 from flowspec.emulator.errors import EmrError, validation
-from flowspec.facts.api_model import CLIENT_TYPES, MapKey, Mismatch, Path, find_input_shape, mismatches
+from flowspec.facts.api_model import CLIENT_TYPES, KeyPath, MapKey, Mismatch, find_input_shape, mismatches
 
 _JSON_TYPES = {**CLIENT_TYPES, "list": (list,), "timestamp": (int, float)}
 _JSON_NAMES = {str: "STRING_VALUE", int: "NUMBER_VALUE", float: "NUMBER_VALUE"}
@@ -87,7 +87,7 @@ def _known_part(value: Any, shape: Any) -> Any:
     return value
 
 
-def _place(path: Path) -> str:
+def _place(path: KeyPath) -> str:
     """Returns a path as AWS writes it: `instances.instanceGroups.1.member.market`."""
     parts: list[str] = []
     for step in path:

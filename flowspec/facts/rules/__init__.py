@@ -12,9 +12,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from flowspec.facts.rules import cluster, fleets, hardware, instances, releases, steps
-from flowspec.facts.rules.common import Breach, Params, Path, Rule
+from flowspec.facts.rules.common import Breach, Params, Rule
 
-__all__ = ["RULES", "Breach", "Params", "Path", "Rule", "breaches", "refused_by_id"]
+__all__ = ["RULES", "Breach", "Params", "Rule", "breaches", "refused_by_id"]
 
 # The embedded EMR answers with the first one that refuses.
 RULES: tuple[Rule, ...] = (
@@ -27,7 +27,7 @@ RULES: tuple[Rule, ...] = (
 )
 
 
-def breaches(request: Mapping[str, Any], *, aws: bool = True) -> Iterator[tuple[Rule, Breach]]:
+def breaches(request: Mapping[str, Any], *, aws: bool) -> Iterator[tuple[Rule, Breach]]:
     """Yields every breach of the rules by a request; without the rules that concern an AWS account if not `aws`."""
     params = Params(request)
     for rule in RULES:

@@ -6,11 +6,11 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from flowspec.facts.api_model import KeyPath
 from flowspec.facts.limits import IDLE_TIMEOUT, MAX_TAGS, METRICS_PERIOD, TAG_KEY, TAG_VALUE, UTILIZATION_INDEXES
 from flowspec.facts.rules.common import (
     Breach,
     Params,
-    Path,
     doubtful,
     integer,
     items,
@@ -234,7 +234,7 @@ def tags(params: Params) -> Iterator[Breach]:
 # -- logs
 
 
-def _log_uris(params: Params) -> Iterator[tuple[Path, str]]:
+def _log_uris(params: Params) -> Iterator[tuple[KeyPath, str]]:
     """Yields the LogUri of the cluster and those of steps, with their paths."""
     if uri := text(params.get("LogUri")):
         yield ("LogUri",), uri
@@ -290,12 +290,15 @@ def logs_have_a_place(params: Params) -> Iterator[Breach]:
 # -- scaling
 
 
+MASTER_DOES_NOT_SCALE = "An automatic scaling policy may not be attached to the master instance group."
+
+
 @refused("FS219", "EMR Management Guide, automatic scaling: for core and task groups")
 def master_does_not_scale(params: Params) -> Iterator[Breach]:
     """The MASTER group has no automatic scaling policy."""
     for path, _, group in scaling_policies(params):
         if group.get("InstanceRole") == "MASTER":
-            yield Breach(path, "An automatic scaling policy may not be attached to the master instance group.")
+            yield Breach(path, MASTER_DOES_NOT_SCALE)
 
 
 @doubtful("FS220", "EMR Management Guide, automatic scaling; AWS CLI")
@@ -329,7 +332,7 @@ def scaling_bounds(params: Params) -> Iterator[Breach]:
         yield from _crossed(bounds, (*path, "Constraints"), "MinCapacity", "MaxCapacity")
 
 
-def _crossed(bounds: Mapping[str, Any], path: Path, lower: str, upper: str) -> Iterator[Breach]:
+def _crossed(bounds: Mapping[str, Any], path: KeyPath, lower: str, upper: str) -> Iterator[Breach]:
     low, high = integer(bounds.get(lower)), integer(bounds.get(upper))
     if low is not None and high is not None and low > high:
         words = f"{lower} must be at most {upper}."

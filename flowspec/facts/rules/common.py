@@ -14,13 +14,10 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, NamedTuple, TypeAlias
 
-Path: TypeAlias = "tuple[str | int, ...]"
+from flowspec.facts.api_model import KeyPath
 
 # The members that list the instances, the member that gives the role in each, and the noun for one item.
 COLLECTIONS = (("InstanceGroups", "InstanceRole", "group"), ("InstanceFleets", "InstanceFleetType", "fleet"))
-SHORT_FORM = ("MasterInstanceType", "SlaveInstanceType", "InstanceCount")
-# The members of a fleet that say how much capacity it is to have, of either market.
-TARGETS = ("TargetOnDemandCapacity", "TargetSpotCapacity")
 
 
 class Params(dict[str, Any]):
@@ -32,16 +29,16 @@ class Params(dict[str, Any]):
         return mapping(self, "Instances")
 
     @cached_property
-    def groups(self) -> list[tuple[Path, Mapping[str, Any]]]:
+    def groups(self) -> list[tuple[KeyPath, Mapping[str, Any]]]:
         """The instance groups, with their paths."""
         return self._listed("InstanceGroups")
 
     @cached_property
-    def fleets(self) -> list[tuple[Path, Mapping[str, Any]]]:
+    def fleets(self) -> list[tuple[KeyPath, Mapping[str, Any]]]:
         """The instance fleets, with their paths."""
         return self._listed("InstanceFleets")
 
-    def _listed(self, name: str) -> list[tuple[Path, Mapping[str, Any]]]:
+    def _listed(self, name: str) -> list[tuple[KeyPath, Mapping[str, Any]]]:
         return [(("Instances", name, at), one) for at, one in mappings(self.instances, name)]
 
 
@@ -54,7 +51,7 @@ class Breach:
     `values` are put into them.
     """
 
-    path: Path
+    path: KeyPath
     words: str = ""
     case: str = ""
     values: Mapping[str, Any] = field(default_factory=dict)
@@ -123,20 +120,20 @@ def text(value: Any) -> str:
     return value if isinstance(value, str) else ""
 
 
-def type_configs(params: Params) -> Iterator[tuple[Path, Mapping[str, Any], Mapping[str, Any]]]:
+def type_configs(params: Params) -> Iterator[tuple[KeyPath, Mapping[str, Any], Mapping[str, Any]]]:
     """Yields every entry of every fleet's InstanceTypeConfigs, with its path and its fleet."""
     for path, fleet in params.fleets:
         for at, config in mappings(fleet, "InstanceTypeConfigs"):
             yield (*path, "InstanceTypeConfigs", at), config, fleet
 
 
-def machines(params: Params) -> Iterator[tuple[Path, Mapping[str, Any]]]:
+def machines(params: Params) -> Iterator[tuple[KeyPath, Mapping[str, Any]]]:
     """Yields everything that names an instance type with its hardware: the groups, and the fleets' type configs."""
     yield from params.groups
     yield from ((path, config) for path, config, _ in type_configs(params))
 
 
-def scaling_policies(params: Params) -> Iterator[tuple[Path, Mapping[str, Any], Mapping[str, Any]]]:
+def scaling_policies(params: Params) -> Iterator[tuple[KeyPath, Mapping[str, Any], Mapping[str, Any]]]:
     """Yields the automatic scaling policies of the groups: path, policy and group."""
     for path, group in params.groups:
         if "AutoScalingPolicy" in group:

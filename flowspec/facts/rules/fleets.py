@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from flowspec.facts.api_model import TARGETS
 from flowspec.facts.limits import (
     LAUNCH_TIMEOUT,
     MAX_FLEET_TYPES,
@@ -14,7 +15,6 @@ from flowspec.facts.limits import (
     RESIZE_TIMEOUT,
 )
 from flowspec.facts.rules.common import (
-    TARGETS,
     Breach,
     Params,
     integer,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from flowspec.facts.api_model import KeyPath
 from flowspec.facts.instance_types import is_known_type, known_types
 from flowspec.facts.limits import (
     MAX_VOLUMES,
@@ -21,7 +22,6 @@ from flowspec.facts.limits import (
 from flowspec.facts.rules.common import (
     Breach,
     Params,
-    Path,
     doubtful,
     integer,
     machines,
@@ -67,7 +67,7 @@ def volumes(params: Params) -> Iterator[Breach]:
             yield from _outside(volume.get("Throughput"), (*here, "Throughput"), "throughput", VOLUME_THROUGHPUT)
 
 
-def _outside(value: Any, path: Path, name: str, limit: Limit) -> Iterator[Breach]:
+def _outside(value: Any, path: KeyPath, name: str, limit: Limit) -> Iterator[Breach]:
     if integer(value) is not None and not limit.admits(value):
         values = {"name": name, "value": value, "least": limit.least, "most": limit.most, "unit": limit.unit}
         yield Breach(path, values=values)
@@ -103,7 +103,7 @@ def one_custom_ami(params: Params) -> Iterator[Breach]:
 @doubtful("FS275", "EMR's ListSupportedInstanceTypes")
 def instance_types(params: Params) -> Iterator[Breach]:
     """An instance type is in the table of types. The table ages, so EMR may know a newer one."""
-    short: list[tuple[Path, Mapping[str, Any], str]] = [
+    short: list[tuple[KeyPath, Mapping[str, Any], str]] = [
         (("Instances",), params.instances, name) for name in ("MasterInstanceType", "SlaveInstanceType")
     ]
     listed = [(path, machine, "InstanceType") for path, machine in machines(params)]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from flowspec.facts.api_model import SHORT_FORM, TARGETS
 from flowspec.facts.limits import (
     MASTER_COUNTS,
     MAX_INSTANCES,
@@ -16,8 +17,6 @@ from flowspec.facts.limits import (
 )
 from flowspec.facts.rules.common import (
     COLLECTIONS,
-    SHORT_FORM,
-    TARGETS,
     Breach,
     Params,
     doubtful,

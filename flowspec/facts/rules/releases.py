@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterator
 from functools import cache
 from typing import NamedTuple
 
+from flowspec.facts.api_model import KeyPath
 from flowspec.facts.releases import Version, applications, existence, first_with, names, numbers, parse
 from flowspec.facts.rules.common import (
     Breach,
     Params,
-    Path,
     doubtful,
     integer,
     is_master_fleet,
@@ -44,7 +44,7 @@ def _by_lower_name() -> dict[str, str]:
     return {name.lower(): name for name in names()}
 
 
-def _named(params: Params) -> Iterator[tuple[Path, str]]:
+def _named(params: Params) -> Iterator[tuple[KeyPath, str]]:
     for index, one in mappings(params, "Applications"):
         if text(one.get("Name")):
             yield ("Applications", index, "Name"), one["Name"]
@@ -102,7 +102,7 @@ class Feature(NamedTuple):
 
     name: str
     since: str
-    uses: Callable[[Params], Iterator[Path]]
+    uses: Callable[[Params], Iterator[KeyPath]]
     without: tuple[str, ...] = ()
     backported: tuple[str, ...] = ()
     words: str = ""
@@ -120,28 +120,28 @@ class Feature(NamedTuple):
         return written in self.backported or is_later
 
 
-def _member(*path: str) -> Callable[[Params], Iterator[Path]]:
+def _member(*path: str) -> Callable[[Params], Iterator[KeyPath]]:
     return lambda params: (one for one in (path,) if mapping(params, *path[:-1]).get(path[-1]) not in (None, []))
 
 
-def _custom_amis(params: Params) -> Iterator[Path]:
+def _custom_amis(params: Params) -> Iterator[KeyPath]:
     yield from _member("CustomAmiId")(params)
     yield from ((*path, "CustomAmiId") for path, machine in machines(params) if machine.get("CustomAmiId"))
 
 
-def _three_masters(params: Params) -> Iterator[Path]:
+def _three_masters(params: Params) -> Iterator[KeyPath]:
     for path, group in params.groups:
         if group.get("InstanceRole") == "MASTER" and group.get("InstanceCount") == 3:
             yield (*path, "InstanceCount")
 
 
-def _three_masters_in_a_fleet(params: Params) -> Iterator[Path]:
+def _three_masters_in_a_fleet(params: Params) -> Iterator[KeyPath]:
     for path, fleet in params.fleets:
         if is_master_fleet(fleet) and fleet.get("TargetOnDemandCapacity") == 3:
             yield (*path, "TargetOnDemandCapacity")
 
 
-def _strategies(params: Params) -> Iterator[Path]:
+def _strategies(params: Params) -> Iterator[KeyPath]:
     for path, fleet in params.fleets:
         launch = mapping(fleet, "LaunchSpecifications")
         for kind in launch:
@@ -149,16 +149,16 @@ def _strategies(params: Params) -> Iterator[Path]:
                 yield (*path, "LaunchSpecifications", kind, "AllocationStrategy")
 
 
-def _value(name: str, value: str) -> Callable[[Params], Iterator[Path]]:
+def _value(name: str, value: str) -> Callable[[Params], Iterator[KeyPath]]:
     return lambda params: (path for path in ((name,),) if params.get(name) == value)
 
 
-def _concurrent(params: Params) -> Iterator[Path]:
+def _concurrent(params: Params) -> Iterator[KeyPath]:
     if (integer(params.get("StepConcurrencyLevel")) or 1) > 1:
         yield ("StepConcurrencyLevel",)
 
 
-def _root_volume_speed(params: Params) -> Iterator[Path]:
+def _root_volume_speed(params: Params) -> Iterator[KeyPath]:
     yield from _member("EbsRootVolumeIops")(params)
     yield from _member("EbsRootVolumeThroughput")(params)
 

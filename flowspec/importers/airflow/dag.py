@@ -18,9 +18,9 @@ from flowspec.facts.api_model import input_shape
 from flowspec.importers.airflow.definitions import assigned_names, functions
 from flowspec.importers.airflow.expressions import Expressions
 from flowspec.importers.airflow.templates import rendered
-from flowspec.importers.decompile.placeholders import Wanted, placeholder_name
 from flowspec.importers.later_calls import fold
 from flowspec.importers.names import Names
+from flowspec.importers.placeholders import Wanted, placeholder_name
 from flowspec.importers.refusal import choose, load_json, refuse
 from flowspec.importers.shapes import fitted_members
 

@@ -9,8 +9,8 @@ from functools import partial
 from types import MappingProxyType
 from typing import Any
 
-from flowspec.importers.decompile.placeholders import MARKS, PLACEHOLDER
 from flowspec.importers.names import Names
+from flowspec.importers.placeholders import MARKS, PLACEHOLDER
 
 _DEEPEST = 50
 # Texts and lists that are repeated or put together; a launch script has far less.

@@ -6,8 +6,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from flowspec.importers.decompile.placeholders import Variable
 from flowspec.importers.names import Names
+from flowspec.importers.placeholders import Variable
 
 _EXPRESSION = re.compile(r"\{\{(.*?)\}\}", re.DOTALL)
 _LITERAL = re.compile(r"""\s*(['"])((?:[^'"\\]|\\[nr])*)\1\s*""")

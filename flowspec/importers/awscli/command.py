@@ -14,7 +14,7 @@ from flowspec.document.text.tree import Source
 from flowspec.importers.awscli.parsed import REGIONS, Command, Script, Word
 from flowspec.importers.awscli.shorthand import ShorthandError
 from flowspec.importers.awscli.shorthand import parse as parse_shorthand
-from flowspec.importers.decompile.placeholders import PLACEHOLDER, placeholder_name
+from flowspec.importers.placeholders import PLACEHOLDER, placeholder_name
 from flowspec.importers.refusal import refuse
 from flowspec.importers.shapes import fitted, parsed_json
 from flowspec.request.steps.target import DEFAULT_REGION, StepTarget

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, Protocol
 
 from flowspec.importers.awscli.parsed import PROFILES, REGIONS, Command, Word
 from flowspec.importers.awscli.variables import Variables
-from flowspec.importers.decompile.placeholders import PLACEHOLDER
+from flowspec.importers.placeholders import PLACEHOLDER
 
 ASSIGNED = re.compile(r"(?P<name>[A-Za-z_]\w*)(?P<more>\+?)=(?P<value>.*)", re.DOTALL | re.ASCII)
 DECLARING = {"export", "local", "readonly", "declare", "typeset", "env"}

@@ -10,8 +10,8 @@ from flowspec.importers.awscli.command import Call, Json, find_call, name_of_com
 from flowspec.importers.awscli.instances import one_fleet, one_group
 from flowspec.importers.awscli.parsed import Command, Script
 from flowspec.importers.awscli.software import added_steps
-from flowspec.importers.decompile.placeholders import PLACEHOLDER
 from flowspec.importers.later_calls import fold
+from flowspec.importers.placeholders import PLACEHOLDER
 from flowspec.importers.shapes import fitted
 
 # These only ask, wait or look for logs.

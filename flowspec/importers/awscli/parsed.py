@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from flowspec.document.text.tree import Place
-from flowspec.importers.decompile.placeholders import PLACEHOLDER, Variable, placeholder_name, safe_name
+from flowspec.importers.placeholders import PLACEHOLDER, Variable, placeholder_name, safe_name
 
 # The environment of the AWS CLI, in the order in which it (2.x for the region) and botocore look at it.
 REGIONS = ("AWS_REGION", "AWS_DEFAULT_REGION")

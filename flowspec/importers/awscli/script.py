@@ -29,7 +29,7 @@ from flowspec.importers.awscli.later import take_over
 from flowspec.importers.awscli.parsed import PROFILES, Script
 from flowspec.importers.awscli.shell import parse
 from flowspec.importers.awscli.software import software
-from flowspec.importers.decompile.placeholders import PLACEHOLDER, Variable, Wanted, placeholder
+from flowspec.importers.placeholders import PLACEHOLDER, Variable, Wanted, placeholder
 from flowspec.importers.refusal import choose, refuse
 from flowspec.importers.shapes import fitted
 

@@ -16,7 +16,7 @@ from flowspec.importers.awscli.effects import ASSIGNED, DECLARING, Loop, Shell
 from flowspec.importers.awscli.parsed import Function, Script, Word
 from flowspec.importers.awscli.variables import Variables, is_split
 from flowspec.importers.awscli.windows import as_posix
-from flowspec.importers.decompile.placeholders import PLACEHOLDER, safe_name
+from flowspec.importers.placeholders import PLACEHOLDER, safe_name
 
 _ARRAY = re.compile(r"(?P<name>[A-Za-z_]\w*)(?P<more>\+?)=", re.ASCII)
 _ALL_ITEMS = re.compile(r"(?P<name>[A-Za-z_]\w*)\[[@*]\](?:[:+-].*)?", re.DOTALL | re.ASCII)

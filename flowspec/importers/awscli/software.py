@@ -8,7 +8,7 @@ from typing import Any
 
 from flowspec.facts.api_model import input_shape
 from flowspec.importers.awscli.command import Call, Json, Members, said
-from flowspec.importers.decompile.placeholders import PLACEHOLDER
+from flowspec.importers.placeholders import PLACEHOLDER
 from flowspec.request.steps import hive, pig, spark, streaming
 from flowspec.request.steps.target import StepTarget, debugging_step
 

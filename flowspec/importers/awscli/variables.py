@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from flowspec.importers.awscli.parsed import Script
-from flowspec.importers.decompile.placeholders import (
+from flowspec.importers.placeholders import (
     PLACEHOLDER,
     Variable,
     placeholder,

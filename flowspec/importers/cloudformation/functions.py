@@ -12,8 +12,8 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from flowspec.importers.decompile.placeholders import PLACEHOLDER, Variable, placeholder_name, substitute
 from flowspec.importers.names import Names
+from flowspec.importers.placeholders import PLACEHOLDER, Variable, placeholder_name, substitute
 
 ABSENT: Any = object()
 """The value of AWS::NoValue: what has it is not there."""

@@ -18,7 +18,7 @@ from flowspec.document.text.tree import Items, Mapping, Node, Scalar, Source
 from flowspec.errors import SpecError
 from flowspec.facts.api_model import input_shape
 from flowspec.importers.cloudformation.functions import Functions, shown_argument
-from flowspec.importers.decompile.placeholders import Wanted
+from flowspec.importers.placeholders import Wanted
 from flowspec.importers.refusal import choose, load_json, refuse
 from flowspec.importers.shapes import fitted_members
 

@@ -4,7 +4,6 @@
     draft          the parameters -> `Decompiled`, the text of a spec that compiles to exactly these (`write_spec`)
     fields         members of a request -> keys of a spec, along the schema
     steps          StepConfig -> a step, by the kinds of `request.steps`
-    placeholders   places of a request that a variable fills
     redact         secrets -> variables
     remarks        comments on what is odd in an imported spec
     text           keys and comments -> YAML

@@ -20,11 +20,11 @@ from flowspec.document.text.tree import Document, Source
 from flowspec.document.text.tree import Mapping as MappingNode
 from flowspec.errors import Diagnostic, FlowspecError, Severity, SpecError
 from flowspec.importers.decompile.fields import Member, decompile_members, keys_of, members
-from flowspec.importers.decompile.placeholders import Variable, Wanted
 from flowspec.importers.decompile.redact import Redactor, escape
 from flowspec.importers.decompile.remarks import remarks
 from flowspec.importers.decompile.steps import Recognizer, region_of
 from flowspec.importers.decompile.text import Line, write
+from flowspec.importers.placeholders import Variable, Wanted, map_texts, replace_texts
 from flowspec.request.compile import Request, compile
 from flowspec.request.pairs import Inexpressible
 from flowspec.request.steps.target import StepTarget
@@ -176,21 +176,12 @@ def _with_local_file(draft: _Draft, uri: str, file: str, folder: Path) -> _Draft
     path, home = Path(file).resolve(), folder.resolve()
     if not path.is_file() or home not in path.parents:
         return None
-    spec = _exchanged(draft.spec, uri, path.relative_to(home).as_posix())
+    spec = replace_texts(draft.spec, {uri: path.relative_to(home).as_posix()})
     if spec == draft.spec:
         return None
     # The folder that the script uploads to is one that it may write to.
     spec.setdefault("staging", f"{uri.rpartition('/')[0]}/")
     return draft._replace(spec=spec, lines=write(spec, draft.comments, draft.head))
-
-
-def _exchanged(value: Any, old: str, new: str) -> Any:
-    """Returns a value with one text in the place of another."""
-    if isinstance(value, dict):
-        return {key: _exchanged(item, old, new) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_exchanged(item, old, new) for item in value]
-    return new if value == old else value
 
 
 def _stages(draft: _Draft, wanted: Wanted, folder: Path, uri: str) -> bool:
@@ -202,7 +193,7 @@ def _stages(draft: _Draft, wanted: Wanted, folder: Path, uri: str) -> bool:
     params: Any = made.params
     for asset in made.assets:
         uploaded = next((one for one, file in wanted.uploads.items() if Path(file).resolve() == asset.path), uri)
-        params = _exchanged(params, asset.uri, uploaded)
+        params = replace_texts(params, {asset.uri: uploaded})
     return same(params, wanted.request)
 
 
@@ -246,7 +237,7 @@ def _variables(redactor: Redactor, declared: Mapping[str, Variable]) -> dict[str
         name: {**one.declared, **({"sensitive": True} if name in redactor.sensitive else {})}
         for name, one in declared.items()
     }
-    literal = {key: _escaped(rules) for key, rules in open_ones.items()}
+    literal: dict[str, Any] = map_texts(open_ones, escape)
     for name, one in declared.items():
         if one.template:
             literal[name] = {"type": one.type, "default": one.template, **literal[name]}
@@ -257,15 +248,6 @@ def _variables(redactor: Redactor, declared: Mapping[str, Variable]) -> dict[str
         else {"type": "string", "sensitive": True}
         for name in redactor.variables
     }
-
-
-def _escaped(value: Any) -> Any:
-    """Returns a declaration with all of its texts escaped, so that none is a template."""
-    if isinstance(value, dict):
-        return {key: _escaped(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_escaped(item) for item in value]
-    return escape(value) if isinstance(value, str) else value
 
 
 # --- proving it ---

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, TypeAlias
 
 from flowspec.document import schema as schemas
-from flowspec.importers.decompile.placeholders import placeholder_name
+from flowspec.importers.placeholders import placeholder_name
 from flowspec.request.pairs import Inexpressible
 from flowspec.request.shapes.registry import SHAPES
 

@@ -15,7 +15,7 @@ from itertools import pairwise
 from typing import Any, NamedTuple
 
 from flowspec.document.rendering.templates import is_template
-from flowspec.importers.decompile.placeholders import PLACEHOLDER
+from flowspec.importers.placeholders import PLACEHOLDER
 
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z][a-z0-9]*|[0-9]+")
 _PASSWORD = re.compile(r"passw(or)?d|passphrase|^pwd$")

@@ -7,9 +7,9 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any, TypeAlias
 
-from flowspec.facts.api_model import Path
+from flowspec.facts.api_model import KeyPath
 
-Remark: TypeAlias = "tuple[Path, str]"
+Remark: TypeAlias = "tuple[KeyPath, str]"
 
 # AWS's page on previous generation instances, as far as EMR offered them.
 _OLD_TYPE = re.compile(r"(m[123]|c[13]|cc[12]|cg1|cr1|g2|hi1|hs1|i2|r3|t1)\.\w+")
@@ -17,9 +17,9 @@ _OLD_WORD = "the old word for TERMINATE_CLUSTER"
 _OLD_SCHEME = re.compile(r"\bs3n://")
 
 
-def remarks(spec: dict[str, Any]) -> dict[Path, list[str]]:
+def remarks(spec: dict[str, Any]) -> dict[KeyPath, list[str]]:
     """Returns the remarks about a spec by the paths of its values; each text once, at its first place."""
-    out: dict[Path, list[str]] = {}
+    out: dict[KeyPath, list[str]] = {}
     seen: set[str] = set()
     for rule in _RULES:
         for path, text in rule(spec):
@@ -53,7 +53,7 @@ def _instances(spec: dict[str, Any]) -> Iterator[Remark]:
         yield from _old_type(spec.get(key, ""), (key,))
 
 
-def _old_type(name: str, path: Path) -> Iterator[Remark]:
+def _old_type(name: str, path: KeyPath) -> Iterator[Remark]:
     if _OLD_TYPE.fullmatch(name):
         yield path, f"{name} is of a previous generation; EMR may not offer it any more"
 
@@ -96,7 +96,7 @@ def _steps(spec: dict[str, Any]) -> Iterator[Remark]:
         yield from _words(step, path)
 
 
-def _words(step: dict[str, Any], path: Path) -> Iterator[Remark]:
+def _words(step: dict[str, Any], path: KeyPath) -> Iterator[Remark]:
     for key in ("args", "spark_args", "generic_args"):
         words = step.get(key, [])
         if any(re.match(r"-\S* ", word) for word in words) or (len(words) == 1 and re.match(r"[\w/.-]+ +-", words[0])):

@@ -9,8 +9,9 @@ from typing import Any, NamedTuple, TypeAlias
 
 from flowspec.document import schema as schemas
 from flowspec.document.rendering.overrides import NAMED
+from flowspec.document.text.dump import WORDS
 from flowspec.document.text.parse import resolve
-from flowspec.facts.api_model import Path
+from flowspec.facts.api_model import KeyPath
 
 Schema: TypeAlias = "schemas.Schema | None"
 
@@ -25,7 +26,6 @@ _PLAIN = re.compile(rf"(?:--?(?=[A-Za-z])|(?=[A-Za-z/_$])){_PART}(?: (?:--?(?=[A
 _PLAIN_LENGTH = 400
 _FIGURES = re.compile(r"[0-9]+\.[0-9]+\.[0-9]+|[0-9]+[kKmMgGtTsSh][bB]?")
 _NUMBER = re.compile(r"0|-?[1-9][0-9]{0,8}|true|false")
-_WORDS = {"y", "n", "yes", "no", "on", "off", "true", "false", "null", "nan", "inf"}
 _BLOCK = re.compile(
     r"[^\s\x00-\x1f\x7f-\x9f][^\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff\ud800-\udfff]*"
 )
@@ -36,10 +36,10 @@ class Line(NamedTuple):
     """A line, and the path of the value in it."""
 
     text: str
-    path: Path
+    path: KeyPath
 
 
-def write(spec: Mapping[str, Any], comments: Mapping[Path, list[str]], head: list[str]) -> list[Line]:
+def write(spec: Mapping[str, Any], comments: Mapping[KeyPath, list[str]], head: list[str]) -> list[Line]:
     """Writes a spec as lines; `head` are comments at the top. Values of several lines are between blank lines."""
     lines = [Line(f"# {text}", ()) for text in head]
     writer = _Writer(comments)
@@ -51,15 +51,15 @@ def write(spec: Mapping[str, Any], comments: Mapping[Path, list[str]], head: lis
 
 
 class _Writer:
-    def __init__(self, comments: Mapping[Path, list[str]]) -> None:
+    def __init__(self, comments: Mapping[KeyPath, list[str]]) -> None:
         self.comments = comments
         self.commented = {path[:length] for path in comments for length in range(len(path))}
 
-    def remarks(self, path: Path, indent: str) -> Iterator[Line]:
+    def remarks(self, path: KeyPath, indent: str) -> Iterator[Line]:
         for text in self.comments.get(path, ()):
             yield Line(f"{indent}# {text}", path)
 
-    def entry(self, key: str, value: Any, schema: Schema, indent: str, path: Path) -> Iterator[Line]:
+    def entry(self, key: str, value: Any, schema: Schema, indent: str, path: KeyPath) -> Iterator[Line]:
         yield from self.remarks(path, indent)
         head = f"{indent}{scalar(key)}:"
         short = self.short(value, schema, _WIDTH - len(head), path)
@@ -71,7 +71,7 @@ class _Writer:
             yield Line(head, path)
             yield from self.block(value, schema, f"{indent}  ", path)
 
-    def block(self, value: Any, schema: Schema, indent: str, path: Path) -> Iterator[Line]:
+    def block(self, value: Any, schema: Schema, indent: str, path: KeyPath) -> Iterator[Line]:
         if isinstance(value, dict):
             known = _known(schema, value)
             for key, item in value.items():
@@ -81,7 +81,7 @@ class _Writer:
         for index, item in enumerate(value):
             yield from self.item(item, items, indent, (*path, index))
 
-    def item(self, value: Any, schema: Schema, indent: str, path: Path) -> Iterator[Line]:
+    def item(self, value: Any, schema: Schema, indent: str, path: KeyPath) -> Iterator[Line]:
         yield from self.remarks(path, indent)
         short = self.short(value, schema, _WIDTH - len(indent) - 2, path)
         if short is not None:
@@ -97,7 +97,7 @@ class _Writer:
         yield Line(f"{indent}- {first.text.lstrip(' ')}", first.path)
         yield from rest
 
-    def short(self, value: Any, schema: Schema, width: int, path: Path) -> str | None:
+    def short(self, value: Any, schema: Schema, width: int, path: KeyPath) -> str | None:
         """Returns the value on one line; None for a text of several lines, and for too large a list or mapping."""
         if isinstance(value, str) and "\n" in value and _is_block(value):
             return None
@@ -121,7 +121,7 @@ class _Writer:
         return scalar(value, schema)
 
 
-def _literal(head: str, value: str, indent: str, path: Path) -> Iterator[Line]:
+def _literal(head: str, value: str, indent: str, path: KeyPath) -> Iterator[Line]:
     """Yields a text of several lines, as a literal block."""
     yield Line(f"{head} {'|' if value.endswith(chr(10)) else '|-'}", path)
     for text in value.removesuffix("\n").split("\n"):
@@ -137,7 +137,7 @@ def _items(schema: Schema) -> Schema:
     return schemas.meant(schema, "array").get("items") if schema is not None else None
 
 
-def _may_be_short(value: Any, path: Path) -> bool:
+def _may_be_short(value: Any, path: KeyPath) -> bool:
     if (path[0] == "steps" and len(path) == 2) or path in (("configurations",), ("variables",), ("api_params",)):
         return False
     if path[0] in NAMED and len(path) == 1:
@@ -177,7 +177,7 @@ def scalar(value: Any, schema: Schema = None) -> str:
 def _is_plain(text: str) -> bool:
     if not (_PLAIN.fullmatch(text) or _FIGURES.fullmatch(text)) or len(text) > _PLAIN_LENGTH:
         return False
-    return text.lower() not in _WORDS and isinstance(resolve(text), str)
+    return text.lower() not in WORDS and isinstance(resolve(text), str)
 
 
 def quoted(text: str) -> str:

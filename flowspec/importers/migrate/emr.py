@@ -21,6 +21,7 @@ from flowspec.emulator.state import lifecycle
 from flowspec.emulator.state.store import Record, Store
 from flowspec.facts.states import READY
 from flowspec.importers.migrate import samples
+from flowspec.importers.placeholders import replace_texts
 
 Json = dict[str, Any]
 
@@ -72,7 +73,7 @@ class EmrAnswers:
             raise
         about = answer.get("JobFlowId") or self._cluster_of_groups(given)
         self._write(service="emr", operation=operation, params=params, id=about, region=region)
-        original: Json = _renamed(answer, {ours: theirs for theirs, ours in self._stand_ins.items()})
+        original: Json = replace_texts(answer, {ours: theirs for theirs, ours in self._stand_ins.items()})
         return original
 
     def _service_of(self, client: Any) -> Service:
@@ -101,7 +102,7 @@ class EmrAnswers:
             with suppress(EmrError):
                 stand_in = {"Name": params["SecurityConfiguration"], "SecurityConfiguration": "{}"}
                 service.call("CreateSecurityConfiguration", stand_in)
-        renamed: Json = _renamed(params, self._stand_ins) if named & self._stand_ins.keys() else params
+        renamed: Json = replace_texts(params, self._stand_ins) if named & self._stand_ins.keys() else params
         return renamed
 
     def _cluster_of_groups(self, params: Mapping[str, Any]) -> str:
@@ -149,12 +150,3 @@ def _region(client: Any) -> str:
 
 def _listed(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value] if value else []
-
-
-def _renamed(value: Any, names: Mapping[str, str]) -> Any:
-    """Returns a JSON value with texts replaced that are keys of `names`."""
-    if isinstance(value, dict):
-        return {key: _renamed(one, names) for key, one in value.items()}
-    if isinstance(value, list):
-        return [_renamed(one, names) for one in value]
-    return names.get(value, value) if isinstance(value, str) else value

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
-from flowspec.importers.decompile.placeholders import Variable, Wanted, placeholder
 from flowspec.importers.later_calls import fold
+from flowspec.importers.placeholders import Variable, Wanted, placeholder
 
 Json = dict[str, Any]
 

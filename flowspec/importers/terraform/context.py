@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from flowspec.document.rendering.patterns import PatternWork
-from flowspec.importers.decompile.placeholders import PLACEHOLDER, placeholder_name, substitute
 from flowspec.importers.names import Names
+from flowspec.importers.placeholders import PLACEHOLDER, placeholder_name, substitute
 from flowspec.importers.terraform.functions import jsonencode
 from flowspec.importers.terraform.values import (
     SetOf,

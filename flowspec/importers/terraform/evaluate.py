@@ -15,7 +15,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from flowspec.importers.decompile.placeholders import placeholder_name
+from flowspec.importers.placeholders import placeholder_name
 from flowspec.importers.terraform import hcl, syntax
 from flowspec.importers.terraform.context import Context
 from flowspec.importers.terraform.functions import FAULTS, FUNCTIONS, LENIENT

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from flowspec.importers.decompile.placeholders import Variable, placeholder_name
+from flowspec.importers.placeholders import Variable, placeholder_name
 from flowspec.importers.terraform.blocks import META, Repetition, Values, evaluated, repetitions
 from flowspec.importers.terraform.configuration import (
     Module,

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from flowspec.document.text.tree import Place, Source
-from flowspec.importers.decompile.placeholders import Wanted, placeholder_name
+from flowspec.importers.placeholders import Wanted, placeholder_name
 from flowspec.importers.refusal import choose, load_json, refuse
 from flowspec.importers.terraform import hcl
 from flowspec.importers.terraform.configuration import Module, given_values, load_module, module_files

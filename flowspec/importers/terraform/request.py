@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from flowspec.facts.api_model import input_shape
-from flowspec.importers.decompile.placeholders import placeholder_name
+from flowspec.importers.placeholders import placeholder_name
 from flowspec.importers.shapes import fitted, parsed_json
 from flowspec.importers.terraform.blocks import Values
 from flowspec.importers.terraform.context import Context

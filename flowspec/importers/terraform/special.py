@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from decimal import ROUND_CEILING, ROUND_FLOOR
 from typing import Any, Protocol
 
-from flowspec.importers.decompile.placeholders import placeholder_name
+from flowspec.importers.placeholders import placeholder_name
 from flowspec.importers.terraform import syntax
 from flowspec.importers.terraform.context import Context
 from flowspec.importers.terraform.functions import FAULTS, FUNCTIONS, PATTERNS

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any
 
-from flowspec.importers.decompile.placeholders import PLACEHOLDER
+from flowspec.importers.placeholders import PLACEHOLDER
 from flowspec.importers.terraform.syntax import Call, Expr, Items, Literal, Name, Pairs, Template
 
 # Python's Decimal also takes spaces, underscores and the digits of other scripts.

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from enum import Enum
 from typing import Any, NamedTuple, TypeAlias
 
-from flowspec.facts.api_model import Path
+from flowspec.facts.api_model import KeyPath
 from flowspec.facts.mutability import Row
 
 Json: TypeAlias = "Mapping[str, Any]"
@@ -32,7 +32,7 @@ class Difference(NamedTuple):
     is the id of the instance group or fleet that it belongs to ("" for the cluster's own).
     """
 
-    path: Path
+    path: KeyPath
     address: str
     before: Any
     after: Any

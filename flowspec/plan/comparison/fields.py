@@ -19,7 +19,7 @@ from flowspec.request.instances import expand_shorthand, group_address
 
 _COMPARED = frozenset({Handling.IN_PLACE, Handling.REPLACE})
 _POLICIES = ("ManagedScalingPolicy", "AutoTerminationPolicy")
-_ELSEWHERE = frozenset({"Instances", "Tags", "Steps"})
+ELSEWHERE = frozenset({"Instances", "Tags", "Steps"})
 _MACHINES = ("InstanceGroups", "InstanceFleets")
 
 
@@ -30,7 +30,7 @@ class Comparison(NamedTuple):
     notes: tuple[str, ...] = ()
 
 
-def compare_fields(wanted: Json, live: Live, managed: Collection[str] = ()) -> Comparison:
+def compare_fields(wanted: Json, live: Live, managed: Collection[str]) -> Comparison:
     """Compares a RunJobFlow request with a live cluster; steps are compared elsewhere.
 
     `managed` holds the tokens (see `token`) of what the last apply stated.
@@ -59,7 +59,7 @@ def _members(wanted: Json, live: Live, managed: Collection[str]) -> Iterator[Dif
     """Yields the cluster's own members."""
     for name, value in wanted.items():
         row = row_of(name)
-        if name in _ELSEWHERE or name in live.unread or row.handling not in _COMPARED:
+        if name in ELSEWHERE or name in live.unread or row.handling not in _COMPARED:
             continue
         now = live.params.get(name)
         # Of KerberosAttributes only the realm is given back, never the passwords.

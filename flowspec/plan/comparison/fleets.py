@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
-from flowspec.facts.api_model import Path
+from flowspec.facts.api_model import TARGETS, KeyPath
 from flowspec.facts.mutability import row_of
 from flowspec.plan.cluster import Live
 from flowspec.plan.comparison.differences import Difference, Json, Kind, snake
@@ -13,7 +13,6 @@ from flowspec.plan.comparison.forms import configurations, same
 from flowspec.plan.comparison.groups import sized_by_policy
 
 _MEMBER = "Instances.InstanceFleets"
-_TARGETS = ("TargetOnDemandCapacity", "TargetSpotCapacity")
 _COMPARED = ("Name", "LaunchSpecifications", "ResizeSpecifications", "Context")
 _DEFAULTS_OF_A_TYPE = {"WeightedCapacity": 1}
 
@@ -35,12 +34,12 @@ def compare_fleets(wanted: Json, live: Live, managed: Collection[str], notes: li
             yield from _members(fleet, now[found], live.ids[found], at)
             yield from _targets(fleet, now[found], live.ids[found], at, notes, sized=sized)
     for role, index in by_role.items():
-        if any(now[index].get(name) for name in _TARGETS):
-            row, before = row_of(f"{_MEMBER}[]", str(role)), {name: now[index].get(name, 0) for name in _TARGETS}
+        if any(now[index].get(name) for name in TARGETS):
+            row, before = row_of(f"{_MEMBER}[]", str(role)), {name: now[index].get(name, 0) for name in TARGETS}
             yield Difference((), f"instance fleet {role}", before, 0, row, Kind.REMOVE, live.ids[index])
 
 
-def _differs(fleet: Json, now: Json, name: str, fleet_id: str, at: Path, *, member: str = "") -> Difference:
+def _differs(fleet: Json, now: Json, name: str, fleet_id: str, at: KeyPath, *, member: str = "") -> Difference:
     role = fleet["InstanceFleetType"]
     row = row_of(f"{_MEMBER}[].{member or name}", role)
     path = (*at, name) if name in fleet else at
@@ -48,7 +47,7 @@ def _differs(fleet: Json, now: Json, name: str, fleet_id: str, at: Path, *, memb
     return Difference(path, address, now.get(name), fleet.get(name), row, Kind.SET, fleet_id)
 
 
-def _members(fleet: Json, now: Json, fleet_id: str, at: Path) -> Iterator[Difference]:
+def _members(fleet: Json, now: Json, fleet_id: str, at: KeyPath) -> Iterator[Difference]:
     for name in _COMPARED:
         if not same(name, fleet.get(name), now.get(name)):
             yield _differs(fleet, now, name, fleet_id, at)
@@ -57,9 +56,11 @@ def _members(fleet: Json, now: Json, fleet_id: str, at: Path) -> Iterator[Differ
         yield _differs(fleet, now, "InstanceTypeConfigs", fleet_id, at, member=member)
 
 
-def _targets(fleet: Json, now: Json, fleet_id: str, at: Path, notes: list[str], *, sized: bool) -> Iterator[Difference]:
+def _targets(
+    fleet: Json, now: Json, fleet_id: str, at: KeyPath, notes: list[str], *, sized: bool
+) -> Iterator[Difference]:
     role = fleet["InstanceFleetType"]
-    for name in _TARGETS:
+    for name in TARGETS:
         wanted, current = fleet.get(name, 0), now.get(name, 0)
         if wanted == current:
             continue

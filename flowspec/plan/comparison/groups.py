@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 from flowspec.errors import number_of
-from flowspec.facts.api_model import Path
+from flowspec.facts.api_model import KeyPath
 from flowspec.facts.mutability import row_of
 from flowspec.plan.cluster import Live
 from flowspec.plan.comparison.differences import Difference, Json, Kind, snake, token
@@ -19,7 +19,7 @@ _COMPARED = ("InstanceType", "Market", "BidPrice", "EbsConfiguration", "CustomAm
 _MEMBER = "Instances.InstanceGroups"
 
 
-def written_as(wanted: Json, path: Path) -> Path:
+def written_as(wanted: Json, path: KeyPath) -> KeyPath:
     """Returns the path of a member as the request writes it: of a group's type or count, that of the shorthand."""
     instances = wanted.get("Instances", {})
     if "MasterInstanceType" not in instances or path[:2] != ("Instances", "InstanceGroups"):
@@ -39,7 +39,7 @@ def compare_groups(wanted: Json, live: Live, managed: Collection[str], notes: li
     sized = sized_by_policy(wanted, live, managed)
     matched = match_groups(then, now)
     for index, group in enumerate(then):
-        at: Path = ("Instances", "InstanceGroups", index)
+        at: KeyPath = ("Instances", "InstanceGroups", index)
         found = matched.get(index)
         if found is None:
             row = row_of(f"{_MEMBER}[]", group["InstanceRole"])
@@ -137,14 +137,14 @@ def _meant(group: Json, name: str) -> Any:
     return market_of(group) if name == "Market" else group.get(name)
 
 
-def _differs(group: Json, now: Json, name: str, group_id: str, at: Path, *, kind: Kind = Kind.SET) -> Difference:
+def _differs(group: Json, now: Json, name: str, group_id: str, at: KeyPath, *, kind: Kind = Kind.SET) -> Difference:
     row = row_of(f"{_MEMBER}[].{name}", group["InstanceRole"])
     label = "count" if name == "InstanceCount" else snake(name).removeprefix("instance_")
     path = (*at, name) if name in group else at
     return Difference(path, f"{group_address(group)}: {label}", now.get(name), group.get(name), row, kind, group_id)
 
 
-def _members(group: Json, now: Json, group_id: str, at: Path, managed: Collection[str]) -> Iterator[Difference]:
+def _members(group: Json, now: Json, group_id: str, at: KeyPath, managed: Collection[str]) -> Iterator[Difference]:
     for name in ("Name", *_COMPARED):
         if not same(name, _meant(group, name), now.get(name)):
             yield _differs(group, now, name, group_id, at)
@@ -156,7 +156,7 @@ def _members(group: Json, now: Json, group_id: str, at: Path, managed: Collectio
             yield _differs(group, now, name, group_id, at, kind=Kind.REMOVE)
 
 
-def _size(group: Json, now: Json, group_id: str, at: Path, notes: list[str], *, sized: bool) -> Iterator[Difference]:
+def _size(group: Json, now: Json, group_id: str, at: KeyPath, notes: list[str], *, sized: bool) -> Iterator[Difference]:
     count, running = group["InstanceCount"], now.get("InstanceCount", 0)
     if count == running:
         return

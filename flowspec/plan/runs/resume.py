@@ -63,9 +63,9 @@ def remainder(
     steps: Sequence[StepConfig],
     runs: Sequence[Run],
     *,
-    chosen: bool = False,
-    places: Callable[[int], str] = lambda index: f"step {index + 1}",
-    secrets: Collection[str] = (),
+    chosen: bool,
+    places: Callable[[int], str],
+    secrets: Collection[str],
 ) -> Remainder:
     """Returns which of a request's `steps` a chain of `runs`, oldest first, did not complete.
 

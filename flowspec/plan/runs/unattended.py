@@ -18,7 +18,7 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from flowspec.facts.api_model import Path
+from flowspec.facts.api_model import KeyPath
 from flowspec.facts.limits import TAG_VALUE
 from flowspec.facts.uris import host_of
 from flowspec.plan.changes import Action, Change
@@ -181,7 +181,7 @@ def _effect(address: str) -> str:
     return _NEXT_LAUNCH if address in {"fallback", "launch_retries"} else NEXT_WATCH
 
 
-def _policy_changes(name: str, old: StepPolicy, new: StepPolicy, path: Path = ()) -> Iterator[Change]:
+def _policy_changes(name: str, old: StepPolicy, new: StepPolicy, path: KeyPath = ()) -> Iterator[Change]:
     before, after = old.parts, new.parts
     for key in dict.fromkeys((*before, *after)):
         one, other = before.get(key), after.get(key)

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, Protocol, TypeAlias
 
 from flowspec.document.job_flow import JobFlow
 from flowspec.document.schema import Schema
-from flowspec.facts.api_model import Path
+from flowspec.facts.api_model import KeyPath
 from flowspec.request.assets import Files
 from flowspec.request.steps.target import StepTarget
 
@@ -18,8 +18,8 @@ ByDefinition: TypeAlias = "Callable[[Any, str], Any]"
 class Route(NamedTuple):
     """The path of a value in the spec, and the path of what it becomes in the request."""
 
-    spec: Path
-    request: Path
+    spec: KeyPath
+    request: KeyPath
 
     def to(self, key: str | int, *members: str | int) -> Route:
         """Returns the route of what is under a key (or index), and becomes the member at these steps."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any, NamedTuple, Protocol, TypeAlias
 
-from flowspec.facts.api_model import Path
+from flowspec.facts.api_model import KeyPath
 from flowspec.request.assets import Files, is_relative
 from flowspec.request.steps.access import Access
 from flowspec.request.steps.options import Table, words
@@ -19,7 +19,7 @@ class SpecStep(NamedTuple):
     """A step of a spec, valid by the schema, that is to be compiled. `at` is its path in the spec."""
 
     fields: Mapping[str, Any]
-    at: Path
+    at: KeyPath
     target: StepTarget
     files: Files
 
@@ -35,7 +35,7 @@ class SpecStep(NamedTuple):
             return [self._uri(text, (*self.at, key, index)) for index, text in enumerate(value)]
         return self._uri(value, (*self.at, key))
 
-    def _uri(self, text: str, at: Path) -> str:
+    def _uri(self, text: str, at: KeyPath) -> str:
         path, mark, name = text.partition("#")
         if not self.stages or not is_relative(path):
             return text

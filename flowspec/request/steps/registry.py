@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from flowspec.facts.api_model import Path
+from flowspec.facts.api_model import KeyPath
 from flowspec.plugins import STEPS, failing, plugins
 from flowspec.request.assets import Files
 from flowspec.request.steps import command, hive, jar, pig, s3_dist_cp, script, spark, streaming
@@ -39,7 +39,7 @@ def recognized(step: HadoopJarStep, target: StepTarget) -> Iterator[tuple[str, F
             yield name, fields
 
 
-def compile_step(fields: Mapping[str, Any], at: Path, target: StepTarget, files: Files) -> dict[str, Any]:
+def compile_step(fields: Mapping[str, Any], at: KeyPath, target: StepTarget, files: Files) -> dict[str, Any]:
     """Returns the HadoopJarStep of a step; `at` is its path in the spec. Findings about its files go to `files`."""
     step = SpecStep(fields, at, target, files)
     if kind := KINDS.get(fields["type"]):

@@ -9,12 +9,11 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
-from pathlib import Path as FilePath
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from flowspec.facts import streaming_options
-from flowspec.facts.api_model import Path
+from flowspec.facts.api_model import KeyPath
 from flowspec.facts.pythons import python_of
 from flowspec.facts.uris import is_s3, link_name, split_at_commas
 from flowspec.request.assets import Asset, is_relative, looks_like_file
@@ -37,7 +36,6 @@ OPTIONS: Table = {
 
 _COMMANDS = ("mapper", "combiner", "reducer")
 # Keys whose files the tasks find in their working directory, under a name.
-_LINKED = ("files", "archives", "cache_files", "cache_archives")
 _JAR = re.compile(r"streaming[^/]*\.jar$")
 # The list of shipped files is split at commas, and java.net.URI parses what is between them.
 _NOT_IN_LIST = re.compile(r"[\s,\"<>\\^`{|}]")
@@ -89,7 +87,7 @@ def _with_packages(step: SpecStep) -> SpecStep:
 
 
 def _refuse_conflicts(step: SpecStep) -> None:
-    for key in _LINKED:
+    for key in streaming_options.LINKED:
         for index, text in enumerate(step.fields.get(key, ())):
             if link_name(text) == LINK:
                 message = f"'{LINK}' is the folder of the step's Python packages"
@@ -115,7 +113,7 @@ def _warn_of_another_python(step: SpecStep) -> None:
             step.files.report("FS285", at, message, hint=f"#!/usr/bin/env python{version} as its first line{there}")
 
 
-def _is_run_by_python3(command: str | None, at: Path, step: SpecStep) -> bool:
+def _is_run_by_python3(command: str | None, at: KeyPath, step: SpecStep) -> bool:
     """Returns True for a command of python3, or of a local file whose first line names it without a version."""
     match = _FIRST_WORD.match(command or "")
     word = next(group for group in match.groups() if group is not None) if match else ""
@@ -126,7 +124,7 @@ def _is_run_by_python3(command: str | None, at: Path, step: SpecStep) -> bool:
     return _PYTHON3.match(_first_line(step.files.absolute(word, at)) or b"") is not None
 
 
-def _first_line(path: FilePath) -> bytes | None:
+def _first_line(path: Path) -> bytes | None:
     """Returns the first line of a file; None if it can't be read, which is told where the file is wanted."""
     # To open a named pipe waits for a writer.
     if not path.is_file():
@@ -207,7 +205,7 @@ def _read_generic(args: list[str]) -> tuple[Fields, list[str]]:
 
 def accesses(fields: Fields) -> Iterator[Access]:
     """Yields the inputs, the output, and the files that are shipped to the tasks."""
-    yield from file_fields(fields, "jar", *_LINKED, "libjars")
+    yield from file_fields(fields, "jar", *streaming_options.LINKED, "libjars")
     given = fields.get("input", ())
     for several in [given] if isinstance(given, str) else given:
         yield from (Access(Use.INPUT, one) for one in split_at_commas(several) if one)
@@ -234,8 +232,8 @@ class _ShippedFiles:
         self._step = step
         self._commands: list[str] = []
         self._names: dict[str, str] = {}
-        given = {key: list(enumerate(step.fields.get(key, ()))) for key in (*_LINKED, "libjars")}
-        self._links = {link_name(text) for key in _LINKED for _, text in given[key]}
+        given = {key: list(enumerate(step.fields.get(key, ()))) for key in (*streaming_options.LINKED, "libjars")}
+        self._links = {link_name(text) for key in streaming_options.LINKED for _, text in given[key]}
         # Before the commands: programs rely on the names in `files`, while a command's own file can be renamed.
         self._uris = {"files": [self._listed(text, (*step.at, "files", index)) for index, text in given["files"]]}
         for key in ("archives", "libjars"):
@@ -245,7 +243,7 @@ class _ShippedFiles:
         """Returns the URIs for -files, -archives or -libjars; those for -files include the files of the commands."""
         return list(dict.fromkeys([*(self._commands if key == "files" else ()), *self._uris[key]]))
 
-    def command(self, command: str | None, at: Path) -> str:
+    def command(self, command: str | None, at: KeyPath) -> str:
         """Returns the command for a task: a file as its first word is replaced by the name it is shipped under."""
         if command is None or command.lower() == "none":
             return "NONE"
@@ -255,7 +253,7 @@ class _ShippedFiles:
         name = self._program(next(group for group in match.groups() if group is not None), at)
         return command if name is None else name + command[match.end() :]
 
-    def _is_split_path(self, command: str, at: Path) -> bool:
+    def _is_split_path(self, command: str, at: KeyPath) -> bool:
         """Reports a command that begins with the path of a local file with blanks in it, which Hadoop would split."""
         words = command.strip(" ").split(" ")[:_MOST_WORDS]
         beginnings = (" ".join(words[:count]) for count in range(1, len(words) + 1))
@@ -271,11 +269,11 @@ class _ShippedFiles:
         self._step.files.report("FS405", at, message, hint=hint)
         return True
 
-    def _is_file(self, path: str, at: Path) -> bool:
-        # Path.is_file raises OSError for a name too long for the file system; this one returns False.
+    def _is_file(self, path: str, at: KeyPath) -> bool:
+        # KeyPath.is_file raises OSError for a name too long for the file system; this one returns False.
         return os.path.isfile(self._step.files.absolute(path, at))  # noqa: PTH113
 
-    def _program(self, word: str, at: Path) -> str | None:
+    def _program(self, word: str, at: KeyPath) -> str | None:
         if is_s3(word):
             uri, _, fragment = word.partition("#")
             # Streaming jars from before release 4.0.0 fetch a command from S3 by themselves.
@@ -286,14 +284,14 @@ class _ShippedFiles:
         if not is_relative(word) or PurePosixPath(word).parts[:1] in {(link,) for link in self._links}:
             return None
         path = self._step.files.absolute(word, at)
-        # Path.exists raises OSError for a name too long for the file system; this one returns False.
+        # KeyPath.exists raises OSError for a name too long for the file system; this one returns False.
         if not looks_like_file(word) and not os.path.exists(path):  # noqa: PTH110
             return None
         self._check_interpreter(path, at)
         asset = self._asset(word, at)
         return self._named(asset.uri, asset.name, asset.sha256[:8]) if asset else None
 
-    def _check_interpreter(self, path: FilePath, at: Path) -> None:
+    def _check_interpreter(self, path: Path, at: KeyPath) -> None:
         """Warns of a program that Linux would not run with its language."""
         line, language = _first_line(path) or b"", _LANGUAGES.get(path.suffix.lower())
         if line.startswith(b"#!") and line.endswith(b"\r\n"):
@@ -314,7 +312,7 @@ class _ShippedFiles:
         self._commands.append(_linked(uri, name))
         return name
 
-    def _listed(self, text: str, at: Path) -> str:
+    def _listed(self, text: str, at: KeyPath) -> str:
         """Returns an entry of `files`: `path` or `path#name`."""
         path, mark, fragment = text.partition("#")
         self._report_odd(fragment, at)
@@ -325,7 +323,7 @@ class _ShippedFiles:
             )
         return f"{uri}{text[len(path) :]}" if mark else _linked(uri, name)
 
-    def uri(self, text: str, at: Path) -> str:
+    def uri(self, text: str, at: KeyPath) -> str:
         """Returns the URI of a file to ship: its asset's when it is local; a `#name` is kept."""
         path, mark, name = text.partition("#")
         if not self._step.stages or not is_relative(path):
@@ -335,7 +333,7 @@ class _ShippedFiles:
         asset = self._asset(path, at)
         return asset.linked(f"{mark}{name}", at) if asset else text
 
-    def _report_odd(self, uri: str, at: Path) -> bool:
+    def _report_odd(self, uri: str, at: KeyPath) -> bool:
         """Reports a URI, or a name behind its `#`, that Hadoop's list of files can't hold; returns True for such a one.
 
         Source: GenericOptionsParser.validateFiles.
@@ -349,7 +347,7 @@ class _ShippedFiles:
             )
         return bool(odd)
 
-    def _asset(self, path: str, at: Path) -> Asset | None:
+    def _asset(self, path: str, at: KeyPath) -> Asset | None:
         asset = self._step.files.asset(path, at)
         odd = re.search("[,#]", asset.uri) if asset else None
         if asset and odd:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from flowspec.importers.decompile.placeholders import PLACEHOLDER
+from flowspec.importers.placeholders import PLACEHOLDER
 from flowspec.importers.terraform import hcl
 from flowspec.importers.terraform.configuration import load_module
 from flowspec.importers.terraform.context import Context

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from flowspec.importers.decompile.placeholders import placeholder
+from flowspec.importers.placeholders import placeholder
 from tests.importers.common import compiled, refusal, wanted
 
 CLUSTER = """resource "aws_emr_cluster" "c" {

@@ -33,7 +33,7 @@ _TAIL = 256 * 1024
 # Seconds between two looks for logs that have not been shipped: one GetObject each.
 _FIRST_WAIT, _LONGEST_WAIT = 5.0, 60.0
 # In the order of what they are worth.
-_STEP_LOGS = ("stderr", "stdout", "syslog", "controller")
+STEP_LOGS = ("stderr", "stdout", "syslog", "controller")
 # What Hadoop's client says after every failure tells nothing.
 _NOISE = frozenset({"", "Streaming Command Failed!"})
 # EMR's shape of the reason: On the master instance (i-…), bootstrap action 1 returned a non-zero return code
@@ -280,7 +280,7 @@ def _texts(cluster: Cluster, verdict: Verdict, logs: Logs, secrets: Collection[s
             yield from _existing(logs, [f"{folder}/{name}" for name in ("stderr", "stdout")], secrets)
         return
     own: list[_Text] = []
-    for text in _existing(logs, [f"steps/{verdict.step.id}/{name}" for name in _STEP_LOGS], secrets):
+    for text in _existing(logs, [f"steps/{verdict.step.id}/{name}" for name in STEP_LOGS], secrets):
         own.append(text)
         yield text
     yield from _existing(logs, container_logs(logs, [text.text for text in own]), secrets)

@@ -13,7 +13,7 @@ from flowspec.plan.cluster import FLOW_TAG, HIDDEN_TAG, TAG_PREFIX, TARGET_TAG, 
 from flowspec.plan.runs.supervision import read_policies, token_of, unread_policies
 from flowspec.plan.runs.unattended import known_settings, unknown_settings
 from flowspec.plan.sensitive import known_secrets
-from flowspec.plan.steps import HISTORY_LIMIT, surviving_steps
+from flowspec.plan.steps import HISTORY_LIMIT, history_is_cut, surviving_steps
 
 Json = dict[str, Any]
 
@@ -116,7 +116,7 @@ def _role(emr: Emr, cluster_id: str, step_ids: Sequence[str]) -> tuple[str, tupl
 
 
 def _unknown(cluster: Cluster) -> Iterator[str]:
-    if len(cluster.steps) >= HISTORY_LIMIT:
+    if history_is_cut(cluster):
         yield f"EMR shows only the latest {HISTORY_LIMIT} steps of a cluster: earlier ones are not in this spec"
     assert cluster.live is not None
     if cluster.live.unread:

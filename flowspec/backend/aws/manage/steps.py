@@ -108,7 +108,7 @@ class CancelledStep:
     reason: str = ""
 
 
-def steps_to_cancel(emr: Emr, cluster_id: str, step: str = "") -> list[Step]:
+def steps_to_cancel(emr: Emr, cluster_id: str, step: str) -> list[Step]:
     """Returns the step that an id or name means, else the whole queue: all pending steps, oldest first.
 
     Of steps that are over, a name means the last one. Raises NothingFound when there is no such step, or when several

@@ -10,7 +10,7 @@ from flowspec.backend.aws.client import Ask, Emr
 from flowspec.backend.aws.preflight.refusals import reason
 from flowspec.backend.threads import Threads
 from flowspec.errors import FlowspecError, number_of
-from flowspec.facts.api_model import Path
+from flowspec.facts.api_model import KeyPath
 from flowspec.plan.changes import Plan
 from flowspec.plan.findings import Finding, Level
 
@@ -57,7 +57,7 @@ def _subnets(ask: Ask, instances: _Params, others: Iterable[str]) -> tuple[list[
     """
     first = _named_subnets(instances)
     names = list(dict.fromkeys([*first, *others]))
-    path: Path = ("Instances", "Ec2SubnetIds" if instances.get("Ec2SubnetIds") else "Ec2SubnetId")
+    path: KeyPath = ("Instances", "Ec2SubnetIds" if instances.get("Ec2SubnetIds") else "Ec2SubnetId")
     if not names:
         return [], []
     try:
@@ -76,7 +76,7 @@ def _subnets(ask: Ask, instances: _Params, others: Iterable[str]) -> tuple[list[
 _ONE = "EMR takes subnets of one VPC"
 
 
-def _room_findings(subnets: Sequence[_Params], instances: _Params, path: Path) -> Iterator[Finding]:
+def _room_findings(subnets: Sequence[_Params], instances: _Params, path: KeyPath) -> Iterator[Finding]:
     """Yields a warning when no subnet has an address for each instance."""
     wanted = _size(instances)
     room = max((one.get("AvailableIpAddressCount", wanted) for one in subnets), default=wanted)
@@ -93,7 +93,7 @@ def _size(instances: _Params) -> int:
     return int(groups or instances.get("InstanceCount") or 1)
 
 
-def _presence(subject: str, exists: bool, path: Path, value: str) -> Finding:
+def _presence(subject: str, exists: bool, path: KeyPath, value: str) -> Finding:
     if exists:
         return Finding(Level.OK, subject)
     return Finding(Level.WRONG, subject, "does not exist in this account and region", path=path, value=value)
@@ -140,10 +140,10 @@ def _group_findings(
     return found
 
 
-def _types(instances: _Params) -> dict[str, list[tuple[Path, list[str]]]]:
+def _types(instances: _Params) -> dict[str, list[tuple[KeyPath, list[str]]]]:
     """Returns the instance types of each group or fleet, with its path, by its role."""
-    at: Path = ("Instances",)
-    found: dict[str, list[tuple[Path, list[str]]]] = {}
+    at: KeyPath = ("Instances",)
+    found: dict[str, list[tuple[KeyPath, list[str]]]] = {}
     for index, one in enumerate(instances.get("InstanceGroups", ())):
         role = f"instance group {one['InstanceRole']}"
         found.setdefault(role, []).append(((*at, "InstanceGroups", index), [one["InstanceType"]]))
@@ -194,7 +194,7 @@ def _offers(ask: Ask, kind: str, filters: list[dict[str, Any]]) -> set[tuple[str
 
 
 def _offer_finding(
-    role: str, types: Sequence[str], path: Path, places: Sequence[str], offered: set[tuple[str, str]]
+    role: str, types: Sequence[str], path: KeyPath, places: Sequence[str], offered: set[tuple[str, str]]
 ) -> Finding:
     lacking = [(name, place) for place in places for name in types if (name, place) not in offered]
     named = ", ".join(types)

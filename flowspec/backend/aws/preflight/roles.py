@@ -11,7 +11,7 @@ from flowspec.backend.aws.client import Ask, Emr
 from flowspec.backend.aws.preflight.refusals import reason
 from flowspec.backend.threads import Threads
 from flowspec.errors import FlowspecError, ServiceError
-from flowspec.facts.api_model import Path
+from flowspec.facts.api_model import KeyPath
 from flowspec.facts.ids import role_name
 from flowspec.plan.changes import Plan
 from flowspec.plan.findings import Finding, Level
@@ -69,7 +69,7 @@ def _is_elsewhere(role: str, caller: Future[str]) -> bool:
 
 
 def _role_findings(  # noqa: PLR0917 - one role, and what is known of it
-    ask: Ask, caller: Future[str], role: str, path: Path, word: str, service: str
+    ask: Ask, caller: Future[str], role: str, path: KeyPath, word: str, service: str
 ) -> _Found:
     subject = f"{word} {role_name(role)}"
     if _is_elsewhere(role, caller):
@@ -82,13 +82,13 @@ def _role_findings(  # noqa: PLR0917 - one role, and what is known of it
     return [_trust_finding(found, subject, path, role, service)], [found["Arn"]]
 
 
-def _unanswered(error: FlowspecError, subject: str, path: Path, value: str, remedy: str) -> Finding:
+def _unanswered(error: FlowspecError, subject: str, path: KeyPath, value: str, remedy: str) -> Finding:
     if isinstance(error, ServiceError) and error.code == _ABSENT:
         return Finding(Level.WRONG, subject, "does not exist", remedy, path, value)
     return Finding(Level.UNCHECKED, subject, reason(error))
 
 
-def _trust_finding(role: Mapping[str, Any], subject: str, path: Path, value: str, service: str) -> Finding:
+def _trust_finding(role: Mapping[str, Any], subject: str, path: KeyPath, value: str, service: str) -> Finding:
     if not service or _trusts(role.get("AssumeRolePolicyDocument"), service):
         return Finding(Level.OK, subject)
     message = f"can't be assumed by {service}amazonaws.com: its trust policy does not name it"

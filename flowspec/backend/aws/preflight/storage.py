@@ -20,11 +20,10 @@ from flowspec.errors import FlowspecError, ServiceError
 from flowspec.facts.uris import is_s3, split_s3
 from flowspec.plan.changes import Plan
 from flowspec.plan.findings import Finding, Level
-from flowspec.request.data import DataUse
+from flowspec.request.data import GLOB, DataUse
 from flowspec.request.steps.access import Use
 
 _MISSING = frozenset({"404", "NoSuchKey", "NoSuchBucket", "NotFound"})
-_GLOB = re.compile(r"[*?\[{\\]")
 # EMR's own programs, in a bucket of each region that all may read.
 _OF_EMR = re.compile(r"[a-z0-9-]+\.elasticmapreduce")
 # Pages of 1000 keys that are read for one glob, or for a name with many that begin like it.
@@ -96,7 +95,7 @@ class _Pattern:
     def __init__(self, key: str) -> None:
         from flowspec.engines.streaming.hadoop.globs import component_pattern
 
-        wild = _GLOB.search(key)
+        wild = GLOB.search(key)
         self.fixed = key[: wild.start()] if wild else key
         self.deep = "/" in key[len(self.fixed) :]
         self._components = [component_pattern(one) or _literal(one) for one in key.split("/")]

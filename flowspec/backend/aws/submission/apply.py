@@ -165,10 +165,7 @@ def _earlier(plan: Plan, emr: Emr, began: datetime) -> str | None:
     found += find_active(emr, plan.flow, plan.target, name=name)
     others = [one for one in found if one.id != plan.replaces]
     if others and others[0].digest != plan.digest:
-        raise FlowspecError(
-            f"another apply of {plan.flow} was earlier, with another request: {others[0].id}; nothing was started",
-            remedy="wait for it (flowspec wait), or apply again with --replace",
-        )
+        raise _another_request(plan, f"{others[0].id}; nothing was started")
     return others[0].id if others else None
 
 
@@ -248,11 +245,15 @@ def _settle(plan: Plan, cluster_id: str, emr: Emr) -> str:
         emr.call("SetTerminationProtection", JobFlowIds=[cluster_id], TerminationProtected=False)
         emr.call("TerminateJobFlows", JobFlowIds=[cluster_id])
     if winner.digest != plan.digest:
-        raise FlowspecError(
-            f"another apply of {plan.flow} was earlier, with another request: {winner.id} stays, {cluster_id} is ended",
-            remedy="wait for it (flowspec wait), or apply again with --replace",
-        )
+        raise _another_request(plan, f"{winner.id} stays, {cluster_id} is ended")
     return winner.id
+
+
+def _another_request(plan: Plan, what: str) -> FlowspecError:
+    return FlowspecError(
+        f"another apply of {plan.flow} was earlier, with another request: {what}",
+        remedy="wait for it (flowspec wait), or apply again with --replace",
+    )
 
 
 @contextmanager

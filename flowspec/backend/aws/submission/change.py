@@ -30,11 +30,11 @@ def change_cluster(
     plan: Plan,
     emr: Emr,
     *,
-    replan: Callable[[], Plan] | None = None,
-    upload: Callable[[Plan], object] = lambda _: None,
-    lock_timeout: float = 0.0,
-    notify: Callable[[str], None] = lambda _: None,
-    sleep: Callable[[float], None] = time.sleep,
+    replan: Callable[[], Plan] | None,
+    upload: Callable[[Plan], object],
+    lock_timeout: float,
+    notify: Callable[[str], None],
+    sleep: Callable[[float], None],
 ) -> tuple[str, ...] | None:
     """Makes the calls of a plan that converges a cluster; returns the ids of the steps that are its own.
 

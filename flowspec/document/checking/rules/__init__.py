@@ -13,7 +13,7 @@ from flowspec.document.checking.messages import Violation
 from flowspec.document.checking.rules.spec import SPEC_RULES, Spec
 from flowspec.document.checking.rules.view import RequestView, request_view
 from flowspec.document.checking.rules.wording import HINTS, WORDINGS, notes
-from flowspec.document.rendering.merge_patch import Path
+from flowspec.facts.api_model import KeyPath
 from flowspec.facts.rules import Breach, Rule, breaches
 from flowspec.plugins import RULES, Finding, failing, plugins
 
@@ -24,7 +24,7 @@ _ABSENT = {
 }
 
 
-def check_rules(spec: Spec, rejected: Collection[Path] = ()) -> Iterator[Violation]:
+def check_rules(spec: Spec, rejected: Collection[KeyPath] = ()) -> Iterator[Violation]:
     """Yields every violation of a rule by a rendered spec; each once.
 
     `rejected` are the paths that were given, but whose values the schema refused and `spec` lacks: that they
@@ -46,7 +46,7 @@ def check_plugins(spec: Spec) -> Iterator[tuple[Violation, bool]]:
             yield Violation("FS616", tuple(one.path), f"{one.message} ({name})", one.hint), one.is_error
 
 
-def _was_given(one: Violation, rejected: Collection[Path]) -> bool:
+def _was_given(one: Violation, rejected: Collection[KeyPath]) -> bool:
     """Returns True if a violation reports the absence of what was given and refused."""
     if one.id == "FS239":
         return any(path[: len(one.path)] == one.path for path in rejected)

@@ -11,10 +11,9 @@ from flowspec.document.checking.messages import Violation
 from flowspec.document.checking.rules.view import log_uri, texts_in
 from flowspec.document.masking import mask
 from flowspec.facts import releases
+from flowspec.facts.api_model import KeyPath
 
 Spec: TypeAlias = "Mapping[str, Any]"
-Path: TypeAlias = "tuple[str | int, ...]"
-
 # Of names in lower case: by a third of the time that IGNORECASE takes.
 _SECRET_NAME = re.compile(r"passw(or)?d|secret|(api|access|private).?key|credential|auth.?token")
 # `--password=x`, `-Dpassword=x`, `PASSWORD=x`; else the word after `--password`.
@@ -58,7 +57,7 @@ def secrets_are_variables(spec: Spec, secrets: Collection[str] = ()) -> Iterator
     """
     # The configurations of each group, the properties of each step and passwords of Kerberos as well.
     properties = ((path, name, name, text) for path, name, text in texts_in(spec) if isinstance(name, str))
-    named: Iterator[tuple[Path, str | int, str, str]] = chain(_arguments(spec), properties)
+    named: Iterator[tuple[KeyPath, str | int, str, str]] = chain(_arguments(spec), properties)
     for path, key, name, value in named:
         if len(value) < _MIN_LENGTH or not _SECRET_NAME.search(name.lower()) or _REFERENCE.match(value):
             continue
@@ -68,7 +67,7 @@ def secrets_are_variables(spec: Spec, secrets: Collection[str] = ()) -> Iterator
             yield Violation("FS614", (*path, key), message, hint)
 
 
-def _arguments(spec: Spec) -> Iterator[tuple[Path, int, str, str]]:
+def _arguments(spec: Spec) -> Iterator[tuple[KeyPath, int, str, str]]:
     """Yields the options of steps and bootstrap actions that have a value: (path of the list, index, name, value)."""
     for key in ("steps", "bootstrap_actions"):
         for index, item in enumerate(spec.get(key) or ()):
@@ -77,7 +76,7 @@ def _arguments(spec: Spec) -> Iterator[tuple[Path, int, str, str]]:
                 yield from _options(words, (key, index, "args"))
 
 
-def _options(words: list[Any], at: Path) -> Iterator[tuple[Path, int, str, str]]:
+def _options(words: list[Any], at: KeyPath) -> Iterator[tuple[KeyPath, int, str, str]]:
     texts = [word if isinstance(word, str) else "" for word in words]
     for index, word in enumerate(texts):
         assigned, option = _ASSIGNED.fullmatch(word), _OPTION.fullmatch(word)

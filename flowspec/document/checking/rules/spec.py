@@ -13,10 +13,10 @@ from flowspec.document.checking.rules.view import log_uri, texts_in
 from flowspec.document.nearest import did_you_mean
 from flowspec.facts.regions import AS_OF, REGIONS
 from flowspec.facts.releases import at_least, parse
+from flowspec.facts.streaming_options import LINKED
 from flowspec.facts.uris import host_of, link_name, nested_s3
 
 Spec: TypeAlias = "Mapping[str, Any]"
-Path: TypeAlias = "tuple[str | int, ...]"
 SpecRule: TypeAlias = "Callable[[Spec], Iterator[Violation]]"
 
 _GENERIC = re.compile(r"-(D.*|conf|fs|jt|files|archives|libjars|tokenCacheFile)$")
@@ -28,7 +28,6 @@ _INTERPRETED = re.compile(
 )
 # A script as the first word.
 _SCRIPT = re.compile(r" *['\"]?((?!/)[\w./-]+\.(?:py|pl|rb|sh|awk))(?![\w./-])")
-_SHIPPING = ("files", "archives", "cache_files", "cache_archives")
 _RAW_SHIPPING = frozenset({"-file", "-files", "-archives", "-cacheFile", "-cacheArchive"})
 # Properties that these options set (GenericOptionsParser, DistributedCache), under their old names, too.
 _SHIPPING_PROPERTIES = frozenset({"tmpfiles", "tmparchives"}) | {
@@ -82,7 +81,7 @@ def unshipped_scripts(spec: Spec) -> Iterator[Violation]:
     for index, step in enumerate(spec.get("steps") or ()):
         if not isinstance(step, dict) or step.get("type") != "streaming" or _ships_by_raw_options(step):
             continue
-        links = {link_name(str(text)) for key in _SHIPPING for text in step.get(key) or ()}
+        links = {link_name(str(text)) for key in LINKED for text in step.get(key) or ()}
         stages = step.get("stage") is not False
         for key in ("mapper", "combiner", "reducer"):
             command = str(step.get(key, ""))

@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from flowspec.document import schema as schemas
-from flowspec.document.rendering.merge_patch import Path, merge_patch, path_in_patch
+from flowspec.document.rendering.merge_patch import merge_patch, path_in_patch
+from flowspec.facts.api_model import KeyPath
 
 _STEP_LOGS = "step_monitoring_configuration"
 
@@ -21,10 +22,10 @@ class RequestView(NamedTuple):
     """Parameters of RunJobFlow, and how their places translate to places of the spec."""
 
     params: Mapping[str, Any]
-    origins: Mapping[Path, Path]
+    origins: Mapping[KeyPath, KeyPath]
     patch: Any = None
 
-    def origin(self, path: Path) -> Path:
+    def origin(self, path: KeyPath) -> KeyPath:
         """Returns the place of the spec for a place of the request: the nearest one that the spec gives."""
         patched = path_in_patch(self.patch, path)
         if patched:
@@ -54,9 +55,9 @@ def log_uri(spec: Mapping[str, Any]) -> Any:
     return (spec.get("api_params") or {}).get("LogUri", spec.get("log_uri"))
 
 
-def texts_in(spec: Mapping[str, Any]) -> Iterator[tuple[Path, str | int, str]]:
+def texts_in(spec: Mapping[str, Any]) -> Iterator[tuple[KeyPath, str | int, str]]:
     """Yields all texts of a spec: the path of the mapping or list that each is in, its key or index there, the text."""
-    rest: list[tuple[Path, Any]] = [((), spec)]
+    rest: list[tuple[KeyPath, Any]] = [((), spec)]
     while rest:
         path, value = rest.pop()
         for key, item in value.items() if isinstance(value, dict) else enumerate(value):
@@ -68,9 +69,9 @@ def texts_in(spec: Mapping[str, Any]) -> Iterator[tuple[Path, str | int, str]]:
 
 @dataclass(slots=True)
 class _Translation:
-    origins: dict[Path, Path] = field(default_factory=dict)
+    origins: dict[KeyPath, KeyPath] = field(default_factory=dict)
 
-    def value(self, value: Any, schema: schemas.Schema, at: Path, to: Path) -> Any:
+    def value(self, value: Any, schema: schemas.Schema, at: KeyPath, to: KeyPath) -> Any:
         """Returns a value as the API has it; `at` is its place in the spec, `to` in the request."""
         self.origins[to] = at
         schema = schemas.meant(schema, schemas.kind(value), value.get("type") if isinstance(value, dict) else None)
@@ -83,7 +84,9 @@ class _Translation:
             return [self.value(item, schema["items"], (*at, n), (*to, n)) for n, item in enumerate(value)]
         return value
 
-    def members(self, value: Mapping[str, Any], schema: schemas.Schema, at: Path, to: Path = ()) -> dict[str, Any]:
+    def members(
+        self, value: Mapping[str, Any], schema: schemas.Schema, at: KeyPath, to: KeyPath = ()
+    ) -> dict[str, Any]:
         """Returns a mapping with its keys as the API names them."""
         out: dict[str, Any] = {}
         own = schema.get("properties", {})
@@ -98,7 +101,7 @@ class _Translation:
             owner[names[-1]] = self.value(item, known, (*at, key), (*to, *names))
         return out
 
-    def defined(self, value: Any, definition: str, at: Path, to: Path) -> Any:
+    def defined(self, value: Any, definition: str, at: KeyPath, to: KeyPath) -> Any:
         """Returns a value by the schema's definition of this name."""
         return self.value(value, schemas.strict()["$defs"][definition], at, to)
 
@@ -111,7 +114,7 @@ class _Translation:
             self.origins["Steps", 0] = ("enable_debugging",)
         for index, step in enumerate(spec.get("steps") or ()):
             keys = step if isinstance(step, dict) else {}
-            to: Path = ("Steps", len(steps))
+            to: KeyPath = ("Steps", len(steps))
             self.origins[to] = ("steps", index)
             own = "on_failure" in keys
             action = keys.get("on_failure") if own else spec.get("action_on_failure")
@@ -128,13 +131,13 @@ class _Translation:
             params["Steps"] = steps
 
 
-def _tags(self: _Translation, value: Any, at: Path, to: Path) -> list[Any]:
+def _tags(self: _Translation, value: Any, at: KeyPath, to: KeyPath) -> list[Any]:
     for index, key in enumerate(value):
         self.origins[(*to, index)] = (*at, key)
     return [{"Key": key, "Value": item} for key, item in value.items()]
 
 
-def _applications(self: _Translation, value: Any, at: Path, to: Path) -> list[Any]:
+def _applications(self: _Translation, value: Any, at: KeyPath, to: KeyPath) -> list[Any]:
     return [
         {"Name": self.value(one, {}, (*at, index), (*to, index))}
         if isinstance(one, str)
@@ -143,7 +146,7 @@ def _applications(self: _Translation, value: Any, at: Path, to: Path) -> list[An
     ]
 
 
-def _instance_groups(self: _Translation, value: Any, at: Path, to: Path) -> list[Any]:
+def _instance_groups(self: _Translation, value: Any, at: KeyPath, to: KeyPath) -> list[Any]:
     groups = [self.defined(one, "instance_group", (*at, index), (*to, index)) for index, one in enumerate(value)]
     # As compiled: a master without a count is one node.
     return [
@@ -151,16 +154,16 @@ def _instance_groups(self: _Translation, value: Any, at: Path, to: Path) -> list
     ]
 
 
-def _bootstrap_actions(self: _Translation, value: Any, at: Path, to: Path) -> list[Any]:
+def _bootstrap_actions(self: _Translation, value: Any, at: KeyPath, to: KeyPath) -> list[Any]:
     return [self.defined(one, "bootstrap_action", (*at, index), (*to, index)) for index, one in enumerate(value)]
 
 
-def _configurations(self: _Translation, value: Any, at: Path, to: Path) -> list[Any]:  # noqa: ARG001 - shapes share a signature
+def _configurations(self: _Translation, value: Any, at: KeyPath, to: KeyPath) -> list[Any]:  # noqa: ARG001 - shapes share a signature
     # No rule looks at what is configured, only whether anything is.
     return [{} for _ in value]
 
 
-_SHAPES: dict[str, Callable[[_Translation, Any, Path, Path], list[Any]]] = {
+_SHAPES: dict[str, Callable[[_Translation, Any, KeyPath, KeyPath], list[Any]]] = {
     "tags": _tags,
     "applications": _applications,
     "instance_groups": _instance_groups,

@@ -8,7 +8,7 @@ within a text. A placeholder that is the whole value has the variable's type, as
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -149,6 +149,20 @@ def substitute(value: Any, values: Mapping[str, Any]) -> Any:
     if name is not None and name in values:
         return values[name]
     return PLACEHOLDER.sub(lambda found: _text(values.get(found[1], found[0])), value)
+
+
+def map_texts(value: Any, change: Callable[[str], Any]) -> Any:
+    """Returns a JSON value with each of its texts changed, but for the keys."""
+    if isinstance(value, dict):
+        return {key: map_texts(item, change) for key, item in value.items()}
+    if isinstance(value, list):
+        return [map_texts(item, change) for item in value]
+    return change(value) if isinstance(value, str) else value
+
+
+def replace_texts(value: Any, names: Mapping[str, str]) -> Any:
+    """Returns a JSON value with texts replaced that are keys of `names`."""
+    return map_texts(value, lambda text: names.get(text, text))
 
 
 def infer_types(params: Mapping[str, Any], variables: Mapping[str, Variable], shape: Any) -> dict[str, Variable]:
