@@ -143,6 +143,14 @@ def test_what_tells_nothing_of_a_secret_is_none(rendered, loop, template):
     assert document.secrets == {"hun/ter2,abc", "pq/rst"}
 
 
+def test_looking_for_secrets_is_work_too(rendered):
+    words = ", ".join(f"secret{number}" for number in range(4_000))
+    variables = f"variables: {{l: {{sensitive: true, type: list, default: [{words}]}}}}\n"
+    assert ids(rendered(f"{variables}steps: [{{for_each: '{{{{ l }}}}', name: '{{{{ item }}}}'}}]")) == ["FS324"]
+    tags = "".join(f"  t{number}: '{{{{ l[0] | upper }}}}{number}'\n" for number in range(2_000))
+    assert ids(rendered(f"{variables}tags:\n{tags}")) == ["FS324"]
+
+
 @pytest.mark.parametrize("template", ["{{ {}[t[:6]] }}", "{{ t | attr(t[:6]) }}"])
 def test_what_an_error_quotes_of_a_secret_is_one(rendered, template):
     assert "hun/te" in rendered(SECRET + f"name: '{template}'\ntags: {{l: '{{{{ l }}}}'}}").secrets
