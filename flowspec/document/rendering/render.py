@@ -22,7 +22,7 @@ from flowspec.document.rendering.overrides import NAMED, merged
 from flowspec.document.rendering.template_errors import TemplateError
 from flowspec.document.rendering.template_places import template_problem
 from flowspec.document.rendering.templates import evaluate, is_template, names_in
-from flowspec.document.rendering.variables import BUILTIN, Given, Variables, read_files, resolve
+from flowspec.document.rendering.variables import BUILTIN, PLACEHOLDER, Given, Variables, read_files, resolve
 from flowspec.document.text.tree import Document, Items, Mapping, Node, Place, Scalar, plain, scalars
 from flowspec.errors import Diagnostic, SpecError
 
@@ -156,8 +156,12 @@ class _Filler:
         self.expanded = 0
         self.loop = ""
         self.secrets = frozenset(variables.secrets)
-        # The names with a secret in their values, with the values as they are shown.
-        self.public = {name: _shown(variables.names.get(name)) for name in variables.sensitive}
+        # The names with a secret in their values, with the values as they are shown. A placeholder is no secret.
+        self.public = {
+            name: _shown(variables.names.get(name))
+            for name in variables.sensitive
+            if variables.origins.get(name) != PLACEHOLDER
+        }
 
     def root(self, node: Mapping) -> Mapping:
         entries: dict[str, tuple[Scalar, Node]] = {}
