@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from functools import lru_cache
 from typing import Any, AnyStr
 
 from flowspec.document.escaping import visible
@@ -90,10 +91,15 @@ def reach(secrets: Collection[str]) -> int:
     return max((len(form) - 1 for form in _inner_forms(secrets)), default=0)
 
 
-def forms(secrets: Collection[str]) -> set[str]:
+def forms(secrets: Collection[str]) -> frozenset[str]:
     """Returns the texts that show a secret: itself, its lines, and each as a shell's word, in JSON, and printed."""
+    return _forms(frozenset(secrets))
+
+
+@lru_cache(maxsize=4)
+def _forms(secrets: frozenset[str]) -> frozenset[str]:
     texts = {text for secret in secrets for text in (secret, *_lines(secret)) if text}
-    return {form for text in texts for form in (text, _in_shell(text), json.dumps(text)[1:-1], visible(text))}
+    return frozenset(form for text in texts for form in (text, _in_shell(text), json.dumps(text)[1:-1], visible(text)))
 
 
 def _inner_forms(secrets: Collection[str]) -> list[bytes]:

@@ -182,6 +182,8 @@ def test_another_python_than_that_of_the_commands(compiled, tmp_path):
     )
     assert found.hint.endswith(", which a bootstrap action has to install")
     assert "FS285" not in {one.id for one in compiled(step % "python3 x.py", head=head % "3.9").warnings}
+    too_long = f"{'x' * 300}.py"
+    assert [one[0] for one in findings(compiled, step % too_long, head=head % "3.12")] == ["FS285", "FS403"]
 
 
 def test_what_would_be_in_the_way(compiled):

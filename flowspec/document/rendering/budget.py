@@ -19,7 +19,7 @@ class Budget:
         self.compiled: dict[str, Any] = {}
         self.patterns: Any = None
         self.sizes: dict[int, tuple[Any, int, int]] = {}
-        self._exceeded = False
+        self.exceeded = False
 
     def step(self, count: int = 1) -> None:
         """Counts before something is done; raises `TemplateError` FS324 the first time that nothing is left."""
@@ -36,5 +36,5 @@ class Budget:
 
     def _spent(self, what: str) -> TemplateError:
         """Returns the error for a budget that is used up, which is said of the first template that it fails."""
-        id_, self._exceeded = ("" if self._exceeded else "FS324"), True
+        id_, self.exceeded = ("" if self.exceeded else "FS324"), True
         return TemplateError(id_, f"the templates of this document {what}")

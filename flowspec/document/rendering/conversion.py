@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping as MappingOf
 from typing import Any, NamedTuple
@@ -66,7 +67,9 @@ def from_text(text: str, wanted: str) -> Any:
     if wanted == "integer" and re.fullmatch(r"\s*[-+]?[0-9]{1,70}\s*", text):
         return int(text)
     if wanted == "number" and re.fullmatch(r"\s*[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]{1,3})?\s*", text):
-        return float(text) if re.search(r"[.eE]", text) else int(text)
+        number = float(text) if re.search(r"[.eE]", text) else int(text)
+        if math.isfinite(number):
+            return number
     if wanted in ("list", "mapping"):
         try:
             node, found = compose(Source("--var", text))

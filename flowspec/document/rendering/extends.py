@@ -66,7 +66,8 @@ def _base(document: Document, seen: dict[str, Path], tree: Path) -> Document | N
 
 
 def _problem(name: str, path: Path, seen: dict[str, Path], tree: Path) -> tuple[str, str, tuple[str, ...]] | None:
-    real = os.path.realpath(path)
+    # No file has a name with NUL, and realpath refuses to look for one.
+    real = os.path.realpath(path) if "\0" not in name else os.path.abspath(path)  # noqa: PTH100
     if not name or not Path(real).is_relative_to(tree):
         return (
             "FS314",
@@ -79,7 +80,8 @@ def _problem(name: str, path: Path, seen: dict[str, Path], tree: Path) -> tuple[
         return "FS315", "this file extends itself", (circle,)
     if odd := odd_kind(path):
         return "FS314", f"'{name}' is {odd}, a file is wanted", (f"looked at {path}; name a file, such as base.yaml",)
-    if not path.is_file():
+    # Unlike Path.is_file it also says no to a name that is too long for a file.
+    if not os.path.isfile(path):  # noqa: PTH113
         return "FS314", f"there is no file '{name}'", (f"looked for {path}",)
     if len(seen) >= MAX_CHAIN:
         return (

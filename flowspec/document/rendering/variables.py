@@ -62,6 +62,8 @@ _CREDENTIALS = re.compile(r"^AWS_|TOKEN|SECRET|PASSWORD|KEY", re.IGNORECASE)
 # Each takes five of the 1,000 calls in each other that Python allows, and compiling a template takes hundreds.
 _MAX_CHAIN = 60
 PLACEHOLDER = "a placeholder"
+# Shorter texts that are made of a secret ("yes", 3) say nothing, and masking them would spoil every sentence.
+_TELLS_SOMETHING = 4
 
 
 def is_name(name: str) -> bool:
@@ -89,6 +91,11 @@ class Variables:
         self.secrets: set[str] = set()
         self.sensitive: set[str] = set()
         self.found: list[Diagnostic] = []
+
+    def add_derived(self, text: str) -> None:
+        """Adds a text that is made of a secret to the secrets."""
+        if len(text) >= _TELLS_SOMETHING:
+            self.secrets.add(text)
 
 
 def read_files(paths: Sequence[str | os.PathLike[str]]) -> tuple[Mapping, ...]:
@@ -198,6 +205,8 @@ class _Resolver:
                 self.result.found.append(problem.diagnostic(error, value))
                 return MISSING
             except TemplateError as error:
+                if name in self.result.sensitive:
+                    self.result.add_derived(error.word)
                 self.result.found.extend(template_problem(error, value))
                 return MISSING
             return converted

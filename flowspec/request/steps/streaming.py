@@ -126,10 +126,10 @@ def _is_run_by_python3(command: str | None, at: KeyPath, step: SpecStep) -> bool
 
 def _first_line(path: Path) -> bytes | None:
     """Returns the first line of a file; None if it can't be read, which is told where the file is wanted."""
-    # To open a named pipe waits for a writer.
-    if not path.is_file():
-        return None
     try:
+        # To open a named pipe waits for a writer.
+        if not path.is_file():
+            return None
         with path.open("rb") as file:
             return file.readline(_LONGEST_FIRST_LINE)
     except OSError:

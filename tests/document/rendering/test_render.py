@@ -105,6 +105,63 @@ def test_secrets_are_known_by_their_text(rendered):
     assert rendered(text).secrets == {"hunter2", "x1", "22"}
 
 
+SECRET = (
+    "variables: {t: {sensitive: true, default: 'hun/ter2,abc'}, l: {sensitive: true, type: list, default: [pq/rst]}}\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("loop", "template", "text"),
+    [
+        ("'{{ t.split(\",\") }}'", "{{ item }}", "hun/ter2"),
+        ("['{{ t }}']", "{{ item | upper }}", "HUN/TER2,ABC"),
+        ("'{{ l }}'", "{{ item[:4] }}", "pq/r"),
+        ("[{token: '{{ t }}', zone: us-east}]", "{{ item.zone }}{{ item.token | reverse }}", "us-eastcba,2ret/nuh"),
+        ("[{token: '{{ t | upper }}'}]", "{{ item.token | lower | reverse }}", "cba,2ret/nuh"),
+        ("[1]", "{{ t }} {{ t | upper }}", "hun/ter2,abc HUN/TER2,ABC"),
+        ("[1]", "{{ t ~ t[:5] }}", "hun/ter2,abchun/t"),
+        ("[1]", "{% if t %}{{ t }}{{ t | upper }}{% endif %}", "hun/ter2,abcHUN/TER2,ABC"),
+    ],
+)
+def test_what_is_made_of_a_secret_is_one_also_in_a_loop_and_beside_it(rendered, loop, template, text):
+    document = rendered(SECRET + f"steps:\n  - {{for_each: {loop}, name: \"{template}\", args: ['{{{{ l }}}}']}}\n")
+    assert text in document.secrets
+
+
+@pytest.mark.parametrize(
+    ("loop", "template"),
+    [
+        ("[{token: '{{ t }}', zone: us-east}]", "load {{ item.zone }}"),
+        ("[{token: '{{ t }}', zone: us-east}]", "{{ item.zone }}={{ item.token }}"),
+        ("['{{ t }}', us-east]", "load {{ item if item == 'us-east' else 'the rest' }}"),
+        ("[1]", "password={{ t }}"),
+        ("[1]", "{% if t %}--secure{% endif %}"),
+    ],
+)
+def test_what_tells_nothing_of_a_secret_is_none(rendered, loop, template):
+    document = rendered(SECRET + f"steps:\n  - {{for_each: {loop}, name: \"{template}\", args: ['{{{{ l }}}}']}}\n")
+    assert document.secrets == {"hun/ter2,abc", "pq/rst"}
+
+
+def test_looking_for_secrets_is_work_too(rendered):
+    words = ", ".join(f"secret{number}" for number in range(4_000))
+    variables = f"variables: {{l: {{sensitive: true, type: list, default: [{words}]}}}}\n"
+    assert ids(rendered(f"{variables}steps: [{{for_each: '{{{{ l }}}}', name: '{{{{ item }}}}'}}]")) == ["FS324"]
+    tags = "".join(f"  t{number}: '{{{{ l[0] | upper }}}}{number}'\n" for number in range(2_000))
+    assert ids(rendered(f"{variables}tags:\n{tags}")) == ["FS324"]
+
+
+@pytest.mark.parametrize("template", ["{{ {}[t[:6]] }}", "{{ t | attr(t[:6]) }}"])
+def test_what_an_error_quotes_of_a_secret_is_one(rendered, template):
+    assert "hun/te" in rendered(SECRET + f"name: '{template}'\ntags: {{l: '{{{{ l }}}}'}}").secrets
+    derived = SECRET.replace("}}", "}, d: {default: '" + template + "'}}", 1) + "name: '{{ d }}{{ l }}'"
+    assert "hun/te" in rendered(derived).secrets
+
+
+def test_a_number_from_outside_is_finite(rendered):
+    assert ids(rendered("variables: {n: {type: number}}\nname: '{{ n }}'", variables={"n": "1e999"})) == ["FS303"]
+
+
 def test_what_failed_is_marked_and_not_complained_about_again(rendered):
     document = rendered("name: '{{ nope }}'\nvariables: {m: {}}\nlog_uri: '{{ m }}'\ntags: {'{{ nope }}': 1}")
     assert ids(document) == ["FS302", "FS321", "FS321"]
@@ -228,6 +285,8 @@ def test_bases_are_looked_for_beside_the_file_that_names_them(files, tmp_path):
         ({"a.yaml": "extends: /etc/passwd"}, "FS314", "is not below"),
         ({"a.yaml": "extends: ''"}, "FS314", "is not below"),
         ({"a.yaml": "extends: '{{ ds }}.yaml'"}, "FS314", "there is no file"),
+        ({"a.yaml": 'extends: "a\\0.yaml"'}, "FS314", "there is no file"),
+        ({"a.yaml": f"extends: {'a' * 5000}"}, "FS314", "there is no file"),
         ({"a.yaml": "extends: ."}, "FS314", "'.' is a directory, a file is wanted"),
         ({"a.yaml": "extends: b.yaml", "b.yaml": "a: [b"}, "FS003", "not YAML"),
         ({"a.yaml": "extends: b.yaml", "b.yaml": "- a"}, "FS005", "a job flow is a mapping"),
