@@ -1,6 +1,7 @@
 """Facts about EMR, each once, with its source. It imports nothing else of flowspec but `errors`.
 
     api_model           the shapes of EMR's API, from botocore's service model, without a session; one walker along them
+    recommended         the values that `defaults: recommended` stands for
     limits              the numbers: how many, how large, how long
     rules/              the rules about a RunJobFlow request, for `validate` and for the embedded EMR, with EMR's words
     releases            the labels of EMR's releases and the applications in them, from a dated table
@@ -16,7 +17,7 @@
     ids                 the forms of the ids of clusters and steps; names of roles in ARNs
     uris                S3 URIs, and lists of paths at commas
     backends            the backends that a target may name
-    machine             the number of cores that this process may use
+    machine             the cores that this process may use, and the memory that is left
     folders             the folder of what flowspec keeps for a user between commands; locks, files replaced whole
 
 To add a rule: a check in `rules/` with `refused` or `doubtful`, its words for users in

@@ -25,6 +25,7 @@ from flowspec.document.rendering.templates import evaluate, is_template, names_i
 from flowspec.document.rendering.variables import BUILTIN, PLACEHOLDER, Given, Variables, read_files, resolve
 from flowspec.document.text.tree import Document, Items, Mapping, Node, Place, Scalar, plain, scalars
 from flowspec.errors import Diagnostic, SpecError
+from flowspec.facts.recommended import ROLES, SCALING_ROLE, VISIBILITY
 
 DECLARED = ("variables", "targets")
 """The blocks that are about the spec and not about its job flow."""
@@ -83,13 +84,30 @@ def render(
     return Document(
         document.path,
         document.source,
-        filler.root(body),
+        _with_defaults(filler.root(body)),
         tuple(found),
         chosen,
         rendered=True,
         declared=Mapping(declared, root.at),
         secrets=frozenset(resolved.secrets),
     )
+
+
+def _with_defaults(root: Mapping) -> Mapping:
+    """Returns the root of a spec with the values that its `defaults` stands for; what the spec says itself stays."""
+    asked = root.get("defaults")
+    if not isinstance(asked, Scalar) or asked.value != "recommended":
+        return root
+    groups = root.get("instance_groups")
+    items = groups.items if isinstance(groups, Items) else ()
+    scales = any(isinstance(one, Mapping) and one.get("auto_scaling_policy") for one in items)
+    values = {**ROLES, **(SCALING_ROLE if scales else {}), **VISIBILITY}
+    filled = {
+        key: (Scalar(key, key, asked.at), value_node(value, asked.at, "defaults: recommended"))
+        for key, value in values.items()
+        if key not in root.entries
+    }
+    return Mapping({**root.entries, **filled}, root.at, root.origin)
 
 
 # Secrets that are looked for in one value in a step of the budget (measured: 0.14 µs each).

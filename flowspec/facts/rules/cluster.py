@@ -8,6 +8,7 @@ from typing import Any
 
 from flowspec.facts.api_model import KeyPath
 from flowspec.facts.limits import IDLE_TIMEOUT, MAX_TAGS, METRICS_PERIOD, TAG_KEY, TAG_VALUE, UTILIZATION_INDEXES
+from flowspec.facts.recommended import ROLES
 from flowspec.facts.rules.common import (
     Breach,
     Params,
@@ -154,8 +155,7 @@ def roles_are_given(params: Params) -> Iterator[Breach]:
         ("JobFlowRole", "job_flow_role", "InstanceProfile is required for creating cluster."),
     ):
         if not params.get(name):
-            default = "EMR_DefaultRole" if key == "service_role" else "EMR_EC2_DefaultRole"
-            yield Breach((), words, values={"absent": key, "default": default})
+            yield Breach((), words, values={"absent": key, "default": ROLES[key]})
 
 
 @doubtful("FS268", "botocore, RunJobFlow: JobFlowRole is an instance profile, the other roles are roles")
