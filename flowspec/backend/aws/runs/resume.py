@@ -16,7 +16,7 @@ from flowspec.backend.aws.observe import LOOKBACK, find_ended, find_ending, find
 from flowspec.backend.aws.runs.settle import ExitCodes, judge_settled, settle, unread_notes, without_repeated
 from flowspec.backend.aws.verdict import Outcome
 from flowspec.document.job_flow import JobFlow
-from flowspec.errors import FlowspecError, ServiceError
+from flowspec.errors import FlowspecError
 from flowspec.plan.cluster import CHOSEN, PART_TAG, Cluster
 from flowspec.plan.runs.resume import CHOOSE_STEPS, Remainder, Run, remainder
 from flowspec.plan.sensitive import known_secrets
@@ -26,6 +26,10 @@ from flowspec.request.selection import keep_steps, sets_up
 
 # The most runs that continue one another; each costs a DescribeCluster and a ListSteps.
 _MOST_RUNS = 20
+
+
+class UnknownBeginning(FlowspecError):
+    """The runs that a run continues can't be read, or are too many: what they did is not known."""
 
 
 class Unfinished(NamedTuple):
@@ -62,16 +66,14 @@ def compare_last(emr: Emr, jobflow: JobFlow, request: Request) -> LastRun:
     """Compares a request with the last run of its flow that ended, or is ending: it had the same one and succeeded.
 
     A run that continues others had the same one if it ran what they left of it; of one whose earlier runs can't be read
-    that is not known. Raises ServiceError when EMR refuses to be read.
+    that is not known. Raises ServiceError when EMR refuses the last one to be read.
     """
     found = find_last(emr, **_identity(jobflow))
     if found is None:
         return LastRun(False, f"no run of it ended in the last {LOOKBACK.days} days")
     try:
         clusters = _chain(emr, jobflow, found.id)
-    except ServiceError:
-        raise
-    except FlowspecError as error:
+    except UnknownBeginning as error:
         return LastRun(False, error.message, found.id)
     if not _had(emr, jobflow, request, clusters):
         return LastRun(False, f"the last run, {found.id}, was of another request", found.id)
@@ -145,10 +147,10 @@ def _chain(emr: Emr, jobflow: JobFlow, last: str) -> list[Cluster]:
     following = last
     while following and following != CHOSEN:
         if following in {one.id for one in found}:
-            raise FlowspecError(f"the runs that {last} continues continue each other", remedy=CHOOSE_STEPS)
+            raise UnknownBeginning(f"the runs that {last} continues continue each other", remedy=CHOOSE_STEPS)
         if len(found) == _MOST_RUNS:
             message = f"run {last} continues more than the {_MOST_RUNS} runs that are looked at"
-            raise FlowspecError(f"{message}: what they left is not known", remedy=CHOOSE_STEPS)
+            raise UnknownBeginning(f"{message}: what they left is not known", remedy=CHOOSE_STEPS)
         found.append(_read(emr, jobflow, following, last))
         following = found[-1].tags.get(PART_TAG, "")
     return found[::-1]
@@ -160,12 +162,12 @@ def _read(emr: Emr, jobflow: JobFlow, cluster_id: str, last: str) -> Cluster:
     except FlowspecError as error:
         if cluster_id == last:
             raise
-        raise FlowspecError(
+        raise UnknownBeginning(
             f"run {last} continues {cluster_id}, which can't be read: {error.message}", remedy=CHOOSE_STEPS
         ) from error
     if not cluster.is_of(jobflow.name, jobflow.target):
         message = f"run {last} continues {cluster_id}, which is a run of another flow or target"
-        raise FlowspecError(message, remedy=CHOOSE_STEPS)
+        raise UnknownBeginning(message, remedy=CHOOSE_STEPS)
     return cluster
 
 
