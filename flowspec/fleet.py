@@ -80,6 +80,8 @@ class FlowPlan:
     @property
     def running(self) -> str:
         """The id of the flow's active cluster; "" without one, or without a plan."""
+        if self.plan and self.plan.skipped:
+            return ""
         return (self.plan and (self.plan.joins or self.plan.converges or self.plan.replaces)) or ""
 
     @property

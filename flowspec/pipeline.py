@@ -53,13 +53,15 @@ if TYPE_CHECKING:
 class RunResult:
     """The end of a run: the cluster as it was then, the verdict on it, and the connection to it.
 
-    `joined` says that the run was there before.
+    `joined` says that the run was there before, `skipped` that it had ended by then, so that nothing was run
+    (`Plan.skipped`).
     """
 
     cluster: Cluster
     verdict: Verdict
     joined: bool
     emr: Emr = field(repr=False, compare=False)
+    skipped: str = ""
 
     @property
     def succeeded(self) -> bool:
@@ -75,12 +77,14 @@ def plan_on(
     replace: bool = False,
     rerun: Collection[str] = (),
     cancel_removed: bool = False,
+    if_changed: bool = False,
     files: StagedFiles | None = None,
 ) -> Plan:
     """Reads the flow's cluster and which files are staged, and makes the plan with the backend's report.
 
     The options are those of `make_plan`; `files` is given to plans that are made together. For a cluster that ends with
-    its steps, "failed" in `rerun` makes the plan of what the flow's last run left.
+    its steps, "failed" in `rerun` makes the plan of what the flow's last run left; with `if_changed`, and no `rerun`,
+    nothing is run if the last run had the same request and succeeded.
 
     Raises SpecError when a step can't run on the backend, ServiceError when EMR refuses to be read.
     """
@@ -102,6 +106,8 @@ def plan_on(
         region=emr.region,
     )
     made = _going_on(made, left) if left else made
+    if if_changed and not rerun and running is None and not lives_on(request.params):
+        made = _unless_done(emr, jobflow, request, made)
     # Beside the flow's own cluster those of its other targets are no news.
     notes = () if running else map(partial(_namesake_note, jobflow), namesakes)
     return _with_staged(emr, files, dataclasses.replace(made, notes=(*made.notes, *unread, *notes)))
@@ -151,9 +157,26 @@ def _going_on(plan: Plan, left: Unfinished) -> Plan:
     notes = (*plan.notes, f"continues {left.run}, the last run of this flow", *left.notes)
     if left.indexes:
         return dataclasses.replace(plan, notes=notes, resumes=left.run, kept=left.indexes)
-    notes = (*left.notes, f"all steps of {left.run}, the last run of this flow, are done: nothing is left")
-    # None of its steps is waited for: its end has been told, and hooks are not run for it again.
-    return dataclasses.replace(plan, changes=(), calls=(), uploads=(), joins=left.run, awaits=(), notes=notes)
+    return _skipping(
+        plan, left.run, f"all steps of {left.run}, the last run of this flow, are done: nothing is left", left.notes
+    )
+
+
+def _unless_done(emr: Emr, jobflow: JobFlow, request: Request, plan: Plan) -> Plan:
+    """Returns the plan of a run; if the last one makes it unnecessary, one that joins that, which has ended."""
+    from flowspec.backend.aws.runs.resume import compare_last
+
+    last = compare_last(emr, jobflow, request)
+    if last.done:
+        return _skipping(plan, last.run, last.why, last.notes)
+    return dataclasses.replace(plan, notes=(*plan.notes, *last.notes, f"not skipped by --if-changed: {last.why}"))
+
+
+def _skipping(plan: Plan, run: str, why: str, notes: tuple[str, ...]) -> Plan:
+    """Returns the plan that joins a run which has ended. None of its steps is waited for: hooks are not run again."""
+    return dataclasses.replace(
+        plan, changes=(), calls=(), uploads=(), joins=run, awaits=(), notes=notes, cost=None, skipped=why
+    )
 
 
 def _namesake_note(jobflow: JobFlow, cluster: Cluster) -> str:
@@ -208,6 +231,7 @@ def run(
     variables: Mapping[str, Any] | None = None,
     variable_files: Sequence[str | PathLike[str]] = (),
     replace: bool = False,
+    if_changed: bool = False,
     run_bootstrap: bool = False,
     preflight: bool = True,
     timeout: float | None = None,
@@ -216,17 +240,19 @@ def run(
 ) -> RunResult:
     """Applies a spec, as `flowspec apply` does, and watches its run to the end.
 
-    A run of the same request is joined; `replace` ends one of another request. `timeout` is in seconds, for all
-    launches together, after which the verdict is TIMED_OUT and the run goes on. `run_bootstrap` runs bootstrap actions
-    locally, too. `preflight` looks first whether what is read is there, and raises FlowspecError when the run would
-    fail. `on_event` is called with each event of `watch`. Raises SpecError for an invalid spec, ServiceError when EMR
-    or S3 refuses a call, FlowspecError for the rest; a run that failed is a verdict, not an exception.
+    A run of the same request is joined; `replace` ends one of another request. With `if_changed`, and where the cluster
+    ends with its steps, nothing is run if the last run had the same request and succeeded: the result is that run's.
+    `timeout` is in seconds, for all launches together, after which the verdict is TIMED_OUT and the run goes on.
+    `run_bootstrap` runs bootstrap actions locally, too. `preflight` looks first whether what is read is there, and
+    raises FlowspecError when the run would fail. `on_event` is called with each event of `watch`. Raises SpecError for
+    an invalid spec, ServiceError when EMR or S3 refuses a call, FlowspecError for the rest; a run that failed is a
+    verdict, not an exception.
     """
     document = render(load(spec), target=target, variables=variables or {}, variable_files=variable_files)
     jobflow = validate(document)
     request = compile(jobflow)
     emr = connect(Endpoint.of(jobflow, run_bootstrap=run_bootstrap))
-    plan = partial(plan_on, emr, jobflow, request, replace=replace)
+    plan = partial(plan_on, emr, jobflow, request, replace=replace, if_changed=if_changed)
     made = plan()
     if preflight and not made.blocked:
         refuse_wrong(preflight_on(emr, jobflow, request, made))
@@ -261,7 +287,7 @@ def apply_and_watch(
         end = _end_of(watched(applied.cluster_id, steps=applied.steps, timeout=left()), on_event)
         further = None if left() == 0.0 else launches.again(end.cluster)
         if further is None:
-            return RunResult(end.cluster, end.verdict, joined, emr)
+            return RunResult(end.cluster, end.verdict, joined, emr, plan.skipped)
         applied = further
 
 

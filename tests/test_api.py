@@ -80,6 +80,21 @@ def test_run_joins_a_run_of_the_same_request_and_refuses_another(job):
     flowspec.destroy(other.emr, other.cluster)
 
 
+def test_run_skips_what_the_last_run_did(job):
+    job("true")
+    first = flowspec.run("job.yaml", if_changed=True)
+    again = flowspec.run("job.yaml", if_changed=True)
+    assert (again.cluster.id, again.joined, again.succeeded) == (first.cluster.id, True, True)
+    assert (first.skipped, f"run {first.cluster.id} of the same request" in again.skipped) == ("", True)
+    flow = flowspec.validate(flowspec.render(flowspec.load("job.yaml")))
+    (planned,) = flowspec.plan_all([(flow, flowspec.compile(flow))], if_changed=True)
+    assert (planned.running, planned.drifted, planned.plan.has_changes) == ("", False, False)
+    (done,) = flowspec.apply_all([planned])
+    assert (done.result.cluster.id, done.result.skipped) == (first.cluster.id, again.skipped)
+    other = flowspec.run("job.yaml", variables={"day": "monday"}, if_changed=True)
+    assert (other.cluster.id != first.cluster.id, other.skipped) == (True, "")
+
+
 def test_what_can_not_run_here_is_refused_before_anything_starts(job):
     job()
     spec = Path("job.yaml")

@@ -8,13 +8,14 @@ from flowspec.cli.locate import Chosen
 from flowspec.cli.output import eprint, print_result
 
 
-def print_detached(chosen: Chosen, format_: str, *, joined: bool) -> int:
-    """Prints the cluster's id, and how to re-attach to it; in JSON, also whether it was there before."""
+def print_detached(chosen: Chosen, format_: str, *, joined: bool, skipped: str) -> int:
+    """Prints the cluster's id, and how to re-attach to it; in JSON, also whether it was there before, or had ended."""
     if format_ == "json":
         from flowspec.report.json_text import as_json
 
-        print_result(as_json({"cluster": chosen.cluster_id, "joined": joined}))
+        print_result(as_json({"cluster": chosen.cluster_id, "joined": joined, "skipped": skipped}))
     else:
         print_result(chosen.cluster_id)
-        eprint(f"detached; re-attach with: {command_line('wait', chosen.emr, chosen.cluster_id)}")
+        if not skipped:
+            eprint(f"detached; re-attach with: {command_line('wait', chosen.emr, chosen.cluster_id)}")
     return Exit.OK

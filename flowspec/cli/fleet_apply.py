@@ -144,12 +144,20 @@ def _applied(
     notify = partial(eprint, secrets=plan.secrets)
     lock_timeout = following.lock_timeout
     applied = apply(plan, one.emr, replan=one.again, lock_timeout=lock_timeout, notify=notify, sleep=sleep)
-    verb = ("changed" if plan.has_changes else "joined") if applied.joined else "started"
-    eprint(f"{verb} cluster {applied.cluster_id}")
+    verb = _verb(plan, applied)
+    if not plan.skipped:
+        eprint(f"{verb} cluster {applied.cluster_id}")
     if following.detach:
         return new_row(one, f"{verb} {applied.cluster_id}", cluster=applied.cluster_id)
     code = _followed(one, plan, applied, following, sleep, watching.watch_for(plan))
     return new_row(one, f"{verb} {applied.cluster_id}: {_OUTCOMES[code]}", code, applied.cluster_id)
+
+
+def _verb(plan: Plan, applied: Applied) -> str:
+    """Returns what was done with the cluster, in a word or two before its id."""
+    if plan.skipped:
+        return "skipped, done by"
+    return ("changed" if plan.has_changes else "joined") if applied.joined else "started"
 
 
 def _print_preflight(plan: Plan) -> None:

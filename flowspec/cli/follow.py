@@ -74,7 +74,7 @@ def follow(
         raise
     unhappy = end.verdict.outcome not in {Outcome.SUCCEEDED, Outcome.TIMED_OUT}
     diagnosis = diagnose_waiting(chosen, end.cluster, end.verdict, _patience(end, left()), sleep) if unhappy else None
-    code = _report_end(chosen, end, format_, launches.failed if launches else (), diagnosis)
+    code = _report_end(chosen, end, format_, launches, diagnosis)
     # Of a cluster that was there before, and of which no step is waited for, no run has ended.
     if hooks and chosen.steps != ():
         _run_hooks(hooks, end, diagnosis)
@@ -213,10 +213,11 @@ def _cancel_rest(chosen: Chosen) -> None:
 
 
 def _report_end(
-    chosen: Chosen, end: Ended, format_: str, failed_launches: Sequence[str], diagnosis: Diagnosis | None
+    chosen: Chosen, end: Ended, format_: str, launches: Launches | None, diagnosis: Diagnosis | None
 ) -> int:
     cluster, verdict, run = end.cluster, end.verdict, end.run
     logs = logs_of(chosen.emr, cluster)
+    skipped = launches.plan.skipped if launches else ""
     counters: Mapping[str, runs.Counters] = {}
     if not (diagnosis and diagnosis.unread):
         counters = _or_note("the steps' counters", lambda: _counters(run, logs), {}, chosen)
@@ -231,7 +232,8 @@ def _report_end(
             "outputs": _outputs(run),
             "logs": logs.folder(),
             "counters": counters,
-            "failed_launches": list(failed_launches),
+            "failed_launches": launches.failed if launches else [],
+            "skipped": skipped,
             "local_run": fidelity and runs.fidelity_document(fidelity),
             "diagnosis": diagnosis and failures.as_document(diagnosis),
         }
@@ -239,7 +241,7 @@ def _report_end(
         return exit_of(verdict.outcome)
     outputs = _outputs(run) if verdict.outcome is Outcome.SUCCEEDED else []
     shown = runs.summary(cluster, verdict, outputs=outputs, logs=logs.folder(), counters=counters)
-    print_result(shown, secrets=chosen.secrets)
+    print_result(f"nothing was run: {skipped}\n{shown}" if skipped else shown, secrets=chosen.secrets)
     if fidelity:
         eprint(runs.fidelity_line(fidelity))
     if diagnosis:

@@ -135,13 +135,12 @@ def is_spec(what: str) -> bool:
 
 def _latest(emr: Emr, who: Identity) -> list[str]:
     """Returns the flow's active clusters (the earliest first, as for a plan), else the one that ends or ended last."""
-    from flowspec.backend.aws.observe import LOOKBACK, find_active, find_ended, find_ending, find_namesakes
+    from flowspec.backend.aws.observe import LOOKBACK, find_active, find_last, find_namesakes
 
     active = find_active(emr, who.flow, who.target, name=who.name)
     if active:
         return [one.id for one in active]
-    # In this order: one that ends meanwhile is found by the next call.
-    last = find_ending(emr, who.flow, who.target, name=who.name) or find_ended(emr, who.flow, who.target, name=who.name)
+    last = find_last(emr, who.flow, who.target, name=who.name)
     if last is None:
         where = f" on target {who.target}" if who.target else ""
         others = _not_ours(find_namesakes(emr, who.name, flow=who.flow, target=who.target))

@@ -123,6 +123,12 @@ REPLACE = click.option(
 CONVERGING = compose_options(
     REPLACE,
     click.option(
+        "--if-changed",
+        is_flag=True,
+        help="Run nothing if the last run had the same request and succeeded; no effect if the cluster lives on. "
+        "Default: run.",
+    ),
+    click.option(
         "--rerun",
         multiple=True,
         metavar="failed|NAME",

@@ -42,7 +42,7 @@ class Planned(NamedTuple):
     reads: Emr
 
 
-ABOUT_WHAT_RUNS = ("replace", "rerun", "cancel_removed")
+ABOUT_WHAT_RUNS = ("replace", "if_changed", "rerun", "cancel_removed")
 
 
 def planned(spec: Path, **options: Any) -> Planned:
@@ -81,6 +81,14 @@ def refuse_converging(options: Mapping[str, Any]) -> None:
         if options[name]:
             option = f"--{name.replace('_', '-')}"
             raise click.UsageError(f"{option} is about what runs, which a plan with --offline does not look at")
+
+
+def refuse_contradictions(options: Mapping[str, Any]) -> None:
+    """Raises click.UsageError for options of which one says to run what the other may skip."""
+    if options["if_changed"] and options["rerun"]:
+        raise click.UsageError(
+            "--if-changed skips a flow whose last run succeeded, --rerun says what runs again: leave out one of them"
+        )
 
 
 def compiled(
@@ -194,6 +202,7 @@ def _options(saved: Mapping[str, Any], given: Mapping[str, Any]) -> tuple[Path, 
         "assignments": (*kept["assignments"], *given["assignments"]),
         _PATHS: (*map(Path, kept[_PATHS]), *given[_PATHS]),
         "rerun": tuple(kept.get("rerun", ())),
+        "if_changed": kept.get("if_changed", False),
         "profile": given["profile"] or kept.get("profile"),
     }
     unknown = options.keys() - {*given, "spec"}

@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from flowspec.backend.aws.client import Emr
+from flowspec.backend.aws.logs import logs_of
 from flowspec.backend.aws.observe import earlier_runs, read_back
-from flowspec.backend.aws.runs.settle import settle_on, without_repeated
-from flowspec.backend.aws.verdict import Outcome, judge
+from flowspec.backend.aws.runs.settle import ExitCodes, judge_settled, settle_on
+from flowspec.backend.aws.verdict import Outcome
 from flowspec.inspection.named_secrets import named_secrets
 from flowspec.plan.changes import Change
 from flowspec.plan.cluster import Cluster, Step
@@ -58,4 +59,4 @@ def find_baseline(emr: Emr, cluster: Cluster) -> Baseline | None:
 
 
 def _succeeded(emr: Emr, cluster: Cluster) -> bool:
-    return judge(without_repeated(settle_on(emr, cluster))).outcome is Outcome.SUCCEEDED
+    return judge_settled(cluster, ExitCodes(cluster, logs_of(emr, cluster))).outcome is Outcome.SUCCEEDED

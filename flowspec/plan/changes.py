@@ -88,6 +88,8 @@ class Plan:
     `cost` is the estimate of the wanted cluster's cost; None on this machine, which costs nothing.
     `omitted` are the steps that a run of some steps leaves out, `resumes` the id of the run that it continues ("" if
     the user named the steps), and `kept` the indexes of the steps that are left of that run; None for any other plan.
+    `skipped` says which run, that has ended, did all of it, so that nothing is run; `joins` is its id ("" for any other
+    plan).
     `awaits` are the ids of its steps that are the spec's and not over yet; None where all of its steps are the run's.
     """
 
@@ -118,6 +120,7 @@ class Plan:
     omitted: tuple[OmittedStep, ...] = ()
     resumes: str = ""
     kept: tuple[int, ...] | None = None
+    skipped: str = ""
     secrets: frozenset[str] = field(default=frozenset(), repr=False)
     version: int = PLAN_VERSION
 

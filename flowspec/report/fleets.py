@@ -127,9 +127,10 @@ def _folded(title: str, text: str) -> str:
 def result_of(plan: Plan) -> str:
     """Returns a plan in a few words; secrets masked.
 
-    As in "2 to change", "nothing to do", "blocked: …", "would fail: 1 problem, 2 warnings; 3 to create".
+    As in "2 to change", "nothing to do", "nothing to do: run j-… succeeded …", "blocked: …", "would fail: 1 problem, 2
+    warnings; 3 to create".
     """
-    summary = plans.counts([plan])
+    summary = ": ".join(filter(None, (plans.counts([plan]), plan.skipped)))
     problems = "; ".join([*_problems(plan), summary])
     return str(mask(f"blocked: {plan.blocked}" if plan.blocked else problems, plan.secrets))
 

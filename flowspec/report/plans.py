@@ -74,7 +74,9 @@ def _title(plan: Plan) -> str:
 
 
 def _notes(plan: Plan) -> Iterator[str]:
-    if plan.joins:
+    if plan.skipped:
+        yield f"= {plan.skipped}"
+    elif plan.joins:
         yield f"= cluster {plan.joins} is already as the spec wants it"
     yield from (f"note: {visible(note)}" for note in plan.notes)
     yield from (f"local run: {visible(remark)}" for remark in plan.remarks)
@@ -169,6 +171,7 @@ def as_json(plan: Plan) -> str:
         "source": plan.source,
         "has_changes": plan.has_changes,
         "joins": plan.joins,
+        "skipped": plan.skipped,
         "replaces": plan.replaces,
         "converges": plan.converges,
         "blocked": plan.blocked,

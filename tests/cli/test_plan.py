@@ -59,7 +59,9 @@ def test_offline_imports_no_boto3(job, tmp_path):
     assert done.returncode == 0, done.stderr
 
 
-@pytest.mark.parametrize("option", [["--replace"], ["--rerun", "failed"], ["--cancel-removed"], ["-o", "p.json"]])
+@pytest.mark.parametrize(
+    "option", [["--replace"], ["--if-changed"], ["--rerun", "failed"], ["--cancel-removed"], ["-o", "p.json"]]
+)
 def test_offline_takes_no_option_about_what_runs(flowspec, job, tmp_path, option):
     job(STEP, SECRET)
     refused = flowspec("plan", "job.yaml", "--offline", *option)

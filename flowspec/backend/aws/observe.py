@@ -168,9 +168,9 @@ def find_ended(emr: Emr, flow: str, target: str, *, name: str) -> Cluster | None
     A cluster that lost against a simultaneous apply and was ended for that is not one of them.
     """
     for candidates in _ended_named(emr, name):
-        found = [one for one in _made_for(emr, flow, target, candidates) if RIVAL_TAG not in one.tags]
-        if found:
-            return found[-1]
+        made = _made_for(emr, flow, target, reversed(candidates))
+        if found := next((one for one in made if RIVAL_TAG not in one.tags), None):
+            return found
     return None
 
 
@@ -178,6 +178,12 @@ def find_ending(emr: Emr, flow: str, target: str, *, name: str) -> Cluster | Non
     """Returns a cluster of this flow and target that is TERMINATING: its run is not over, and not active; or None."""
     made = _made_for(emr, flow, target, ending_named(emr, name))
     return next((one for one in made if RIVAL_TAG not in one.tags), None)
+
+
+def find_last(emr: Emr, flow: str, target: str, *, name: str) -> Cluster | None:
+    """Returns the cluster of this flow and target that is TERMINATING, else the one of `find_ended`."""
+    # In this order: one that ends meanwhile is found by the next call.
+    return find_ending(emr, flow, target, name=name) or find_ended(emr, flow, target, name=name)
 
 
 def _made_for(emr: Emr, flow: str, target: str, candidates: Iterable[Cluster]) -> Iterator[Cluster]:

@@ -26,7 +26,7 @@ from flowspec.cli.options import (
     output_format,
 )
 from flowspec.cli.output import Level, eprint, eprint_report, ewarn
-from flowspec.cli.planning import Planned, looked_ahead, note_renamed, planned, saved_plan
+from flowspec.cli.planning import Planned, looked_ahead, note_renamed, planned, refuse_contradictions, saved_plan
 from flowspec.cli.policies import POLICY
 from flowspec.cli.selection import FLEET, PATHS, names_many
 
@@ -87,6 +87,7 @@ def command(  # noqa: PLR0917 - click passes options by name
     and the exit code is the worst one. SPEC may be a plan saved by `flowspec plan -o FILE`: exactly that is done, or
     refused if something has changed since.
     """
+    refuse_contradictions(options)
     if prune or names_many(paths, selects):
         from flowspec.cli.fleet_apply import Following, apply_specs
 
@@ -110,12 +111,13 @@ def command(  # noqa: PLR0917 - click passes options by name
         from flowspec.cli.follow import follow, print_rerun_hint
     notify = partial(eprint, secrets=made.secrets)
     applied = apply(made, emr, replan=again and partial(_shown, again), lock_timeout=lock_timeout, notify=notify)
-    eprint(f"{'joined' if applied.joined else 'started'} cluster {applied.cluster_id}")
+    if not made.skipped:
+        eprint(f"{'joined' if applied.joined else 'started'} cluster {applied.cluster_id}")
     chosen = Chosen(emr, applied.cluster_id, made.secrets, steps=applied.steps)
     if detach:
         from flowspec.cli.detached import print_detached
 
-        return print_detached(chosen, format_, joined=applied.joined)
+        return print_detached(chosen, format_, joined=applied.joined, skipped=made.skipped)
     launches = Launches(made, emr, notify)
     code = follow(
         chosen,

@@ -12,7 +12,7 @@ from flowspec.cli.drafts import write_whole
 from flowspec.cli.exits import Exit
 from flowspec.cli.options import CONNECTION, CONVERGING, SELECTING, STAGING, VARIABLES, output_format
 from flowspec.cli.output import print_result
-from flowspec.cli.planning import plan_to_save, planned, planned_offline, refuse_converging
+from flowspec.cli.planning import plan_to_save, planned, planned_offline, refuse_contradictions, refuse_converging
 from flowspec.cli.policies import POLICY
 from flowspec.cli.selection import FLEET, PATHS, names_many, selected_specs
 
@@ -68,6 +68,7 @@ def command(  # noqa: PLR0917 - click passes options by name
         raise click.UsageError("--out saves a plan in a file; --format json prints one on stdout")
     if out and offline:
         raise click.UsageError("--out saves a plan for what runs, which one with --offline does not look at")
+    refuse_contradictions(options)
     if offline:
         refuse_converging(options)
     if names_many(paths, selects):

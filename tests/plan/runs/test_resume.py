@@ -1,4 +1,4 @@
-"""What `--rerun failed` starts for a flow whose cluster ends with its steps."""
+"""What `--rerun failed` and `--if-changed` start for a flow whose cluster ends with its steps."""
 
 import pytest
 
@@ -34,11 +34,17 @@ class Flow:
     def __init__(self, emr, path):
         self.emr, self.path = emr, path
 
-    def planned(self, steps, rerun=("failed",), **chosen):
+    def planned(self, steps, rerun=("failed",), *, if_changed=False, **chosen):
         self.path.write_text(HEAD + steps)
         self.flow = validate(load(self.path))
         self.request = select_steps(compile(self.flow), **chosen)
-        return plan_on(self.emr, self.flow, self.request, rerun=rerun)
+        return plan_on(self.emr, self.flow, self.request, rerun=rerun, if_changed=if_changed)
+
+    def if_changed(self, steps, **chosen):
+        """Returns the run that `--if-changed` leaves it at; else why it did not."""
+        made = self.planned(steps, (), if_changed=True, **chosen)
+        assert bool(made.skipped) is not made.has_changes
+        return made.joins if made.skipped else made.notes[-1].removeprefix("not skipped by --if-changed: ")
 
     def names(self, steps):
         return [one["Name"] for one in self.planned(steps).request["Steps"]][1:]
@@ -51,6 +57,14 @@ class Flow:
             self.emr.put_step_in_state(step.id, state)
         self.emr.put_in_state(cluster_id, end)
         return cluster_id
+
+
+def write_exit_code(flow, cluster, code):
+    """Writes the log of the cluster's failed step."""
+    failed = next(one for one in describe(flow.emr, cluster).steps if one.state == "FAILED")
+    log = step_logs(flow.emr.service.home, cluster, failed.id) / "controller"
+    log.parent.mkdir(parents=True)
+    log.write_text(f"WARN Step failed with exitCode {code} and took 1 seconds\n")
 
 
 @pytest.fixture
@@ -175,10 +189,7 @@ def test_a_skipped_exit_is_done(flow):
     made = flow.planned(steps)
     assert [one["Name"] for one in made.request["Steps"]][1:] == ["sort", "mail"]
     assert any("skip_on_exit can't be applied" in note for note in made.notes)
-    step = describe(flow.emr, cluster).steps[2]
-    log = step_logs(flow.emr.service.home, cluster, step.id) / "controller"
-    log.parent.mkdir(parents=True)
-    log.write_text("WARN Step failed with exitCode 3 and took 1 seconds\n")
+    write_exit_code(flow, cluster, 3)
     assert flow.planned(steps).joins == cluster
 
 
@@ -243,3 +254,99 @@ def test_data_of_steps_that_are_left_out_on_a_cluster_that_goes_on(flow, tmp_pat
     assert told()["hdfs:///tmp/words"] == "step two, which is left out, writes it"
     flow.emr.put_step_in_state(one.id, "FAILED")
     assert told()[mid] == "does not exist; step one, which is left out, writes it"
+
+
+def test_a_request_that_succeeded_last_is_not_run_again(flow):
+    assert flow.if_changed(COUNT + SORT) == "no run of it ended in the last 60 days"
+    first = flow.run(COUNT + SORT, "COMPLETED", "COMPLETED")
+    made = flow.planned(COUNT + SORT, (), if_changed=True)
+    assert (made.joins, made.has_changes, made.uploads, made.awaits) == (first, False, (), ())
+    assert made.skipped.startswith(f"run {first} of the same request succeeded and ")
+    assert flow.planned(COUNT + SORT, ()).has_changes, "only if it is asked for"
+    assert flow.if_changed(COUNT + MAIL) == f"the last run, {first}, was of another request"
+    # The one before the last one does not count.
+    other = flow.run(COUNT + MAIL, "COMPLETED", "COMPLETED")
+    assert flow.if_changed(COUNT + SORT) == f"the last run, {other}, was of another request"
+
+
+@pytest.mark.parametrize(
+    ("states", "end", "outcome"),
+    [
+        (["COMPLETED", "FAILED"], "TERMINATED", "step failed"),
+        (["FAILED", "COMPLETED"], "TERMINATED", "step failed"),
+        (["COMPLETED", "CANCELLED"], "TERMINATED", "cancelled"),
+        (["COMPLETED", "COMPLETED"], "TERMINATED_WITH_ERRORS", "cluster failed"),
+    ],
+)
+def test_a_request_that_did_not_succeed_is_run_again(flow, states, end, outcome):
+    flow.run(COUNT + SORT, "COMPLETED", "COMPLETED")
+    last = flow.run(COUNT + SORT, *states, end=end)
+    assert flow.if_changed(COUNT + SORT) == f"the last run, {last}: {outcome}"
+
+
+def test_a_run_of_some_steps_is_none_of_all_steps(flow):
+    some = flow.run(COUNT + SORT, "COMPLETED", first="sort")
+    assert flow.if_changed(COUNT + SORT) == f"the last run, {some}, was of another request"
+    assert flow.if_changed(COUNT + SORT, first="sort") == some
+    whole = flow.run(COUNT + SORT, "COMPLETED", "COMPLETED")
+    assert flow.if_changed(COUNT + SORT, first="sort") == f"the last run, {whole}, was of another request"
+
+
+def test_runs_that_continue_each_other_did_it_together(flow):
+    flow.run(COUNT + SORT + MAIL, "COMPLETED", "FAILED", "CANCELLED")
+    flow.run(COUNT + SORT + MAIL, "COMPLETED", "FAILED", rerun=["failed"])
+    last = flow.run(COUNT + SORT + MAIL, "COMPLETED", rerun=["failed"])
+    assert flow.if_changed(COUNT + SORT + MAIL) == last
+    # One that went on with another request is not of this one, though its last step is the same.
+    flow.run(COUNT + SORT, "COMPLETED", "FAILED")
+    new = SORT.replace("echo", "printf")
+    other = flow.run(COUNT + new, "COMPLETED", rerun=["failed"])
+    assert flow.if_changed(COUNT + new) == f"the last run, {other}, was of another request"
+
+
+def test_a_run_whose_beginning_is_not_known_is_not_relied_on(flow, monkeypatch):
+    monkeypatch.setattr(resume, "_MOST_RUNS", 1)
+    flow.run(COUNT + SORT, "COMPLETED", "FAILED")
+    last = flow.run(COUNT + SORT, "COMPLETED", rerun=["failed"])
+    told = f"run {last} continues more than the 1 runs that are looked at: what they left is not known"
+    assert flow.if_changed(COUNT + SORT) == told
+
+
+def test_a_run_that_is_ending_with_all_steps_completed_is_enough(flow):
+    last = flow.run(COUNT, "COMPLETED", end="TERMINATING")
+    made = flow.planned(COUNT, (), if_changed=True)
+    assert (made.joins, made.skipped) == (last, f"run {last} of the same request succeeded and is TERMINATING")
+    failed = flow.run(COUNT, "FAILED", end="TERMINATING")
+    assert flow.if_changed(COUNT) == f"the last run, {failed}: step failed"
+
+
+def test_if_changed_leaves_an_active_run_as_it_is(flow):
+    flow.run(COUNT, "COMPLETED")
+    active = apply(flow.planned(COUNT, ()), flow.emr).cluster_id
+    made = flow.planned(COUNT, (), if_changed=True)
+    assert (made.joins, made.skipped, made.awaits) == (active, "", None)
+    assert "made from another request" in flow.planned(SORT, (), if_changed=True).blocked
+
+
+def test_a_cluster_that_lives_on_starts_again_whatever_ended(flow):
+    steps = COUNT.rstrip() + "\nkeep_alive: true\n"
+    flow.run(steps, "COMPLETED")
+    made = flow.planned(steps, (), if_changed=True)
+    assert (made.has_changes, made.notes) == (True, flow.planned(steps, ()).notes)
+
+
+def test_a_skipped_exit_whose_log_is_not_there_is_no_success(flow):
+    steps = SORT.replace("}", ", skip_on_exit: [3], on_failure: TERMINATE_CLUSTER}")
+    cluster = flow.run(steps, "FAILED", end="TERMINATED_WITH_ERRORS")
+    made = flow.planned(steps, (), if_changed=True)
+    assert (made.has_changes, "skip_on_exit can't be applied" in made.notes[-2]) == (True, True)
+    assert made.notes[-1] == f"not skipped by --if-changed: the last run, {cluster}: step failed"
+
+
+def test_of_the_runs_of_a_flow_one_is_read(flow, monkeypatch):
+    for _ in range(3):
+        last = flow.run(COUNT, "COMPLETED")
+    asked, call = [], flow.emr.call
+    monkeypatch.setattr(flow.emr, "call", lambda name, **params: asked.append((name, params)) or call(name, **params))
+    assert flow.if_changed(COUNT) == last
+    assert {params["ClusterId"] for name, params in asked if name == "DescribeCluster"} == {last}

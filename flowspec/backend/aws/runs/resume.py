@@ -1,14 +1,20 @@
-"""Finds the steps that a flow's last run did not complete; for `--rerun failed` where clusters end with their steps."""
+"""Compares a request with the last run of its flow, where clusters end with their steps.
+
+`unfinished` finds the steps that it did not complete, for `--rerun failed`; `compare_last` whether it makes another run
+of the request unnecessary, for `--if-changed`.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Collection
+from datetime import timezone
 from typing import NamedTuple
 
 from flowspec.backend.aws.client import Emr
 from flowspec.backend.aws.logs import logs_of
-from flowspec.backend.aws.observe import LOOKBACK, find_ended, find_ending, read_steps
-from flowspec.backend.aws.runs.settle import ExitCodes, settle, unread_notes, without_repeated
+from flowspec.backend.aws.observe import LOOKBACK, find_ended, find_ending, find_last, read_steps
+from flowspec.backend.aws.runs.settle import ExitCodes, judge_settled, settle, unread_notes, without_repeated
+from flowspec.backend.aws.verdict import Outcome
 from flowspec.document.job_flow import JobFlow
 from flowspec.errors import FlowspecError
 from flowspec.plan.cluster import CHOSEN, PART_TAG, Cluster
@@ -16,10 +22,14 @@ from flowspec.plan.runs.resume import CHOOSE_STEPS, Remainder, Run, remainder
 from flowspec.plan.sensitive import known_secrets
 from flowspec.request.compile import Request
 from flowspec.request.origins import locate
-from flowspec.request.selection import sets_up
+from flowspec.request.selection import keep_steps, sets_up
 
 # The most runs that continue one another; each costs a DescribeCluster and a ListSteps.
 _MOST_RUNS = 20
+
+
+class UnknownBeginning(FlowspecError):
+    """The runs that a run continues can't be read, or are too many: what they did is not known."""
 
 
 class Unfinished(NamedTuple):
@@ -30,6 +40,18 @@ class Unfinished(NamedTuple):
     notes: tuple[str, ...]
 
 
+class LastRun(NamedTuple):
+    """A flow's last run beside a request: whether it did all of that, and the reason, in words, why it did or did not.
+
+    `run` is its id, "" without any; `notes` are for the plan.
+    """
+
+    done: bool
+    why: str
+    run: str = ""
+    notes: tuple[str, ...] = ()
+
+
 def unfinished(emr: Emr, jobflow: JobFlow, request: Request, *, last: str = "") -> Unfinished:
     """Finds which steps of a request the last ended run of its flow did not complete; of `last`, if that is given.
 
@@ -37,7 +59,47 @@ def unfinished(emr: Emr, jobflow: JobFlow, request: Request, *, last: str = "") 
     when there is no such run, one is just ending, or the spec has changed so that the remaining steps can't be
     determined.
     """
-    clusters = _chain(emr, jobflow, last or _last_run(emr, jobflow))
+    return _left_by(emr, jobflow, request, _chain(emr, jobflow, last or _last_run(emr, jobflow)))
+
+
+def compare_last(emr: Emr, jobflow: JobFlow, request: Request) -> LastRun:
+    """Compares a request with the last run of its flow that ended, or is ending: it had the same one and succeeded.
+
+    A run that continues others had the same one if it ran what they left of it; of one whose earlier runs can't be read
+    that is not known. Raises ServiceError when EMR refuses the last one to be read.
+    """
+    found = find_last(emr, **_identity(jobflow))
+    if found is None:
+        return LastRun(False, f"no run of it ended in the last {LOOKBACK.days} days")
+    try:
+        clusters = _chain(emr, jobflow, found.id)
+    except UnknownBeginning as error:
+        return LastRun(False, error.message, found.id)
+    if not _had(emr, jobflow, request, clusters):
+        return LastRun(False, f"the last run, {found.id}, was of another request", found.id)
+    last = clusters[-1]
+    codes = ExitCodes(last, logs_of(emr, last))
+    outcome = judge_settled(last, codes).outcome
+    notes = tuple(unread_notes(last, codes))
+    if outcome is not Outcome.SUCCEEDED:
+        return LastRun(False, f"the last run, {last.id}: {outcome.value}", last.id, notes)
+    when = f"ended {last.ended.astimezone(timezone.utc):%Y-%m-%d %H:%M:%S} UTC" if last.ended else f"is {last.state}"
+    return LastRun(True, f"run {last.id} of the same request succeeded and {when}", last.id, notes)
+
+
+def _had(emr: Emr, jobflow: JobFlow, request: Request, clusters: list[Cluster]) -> bool:
+    """Returns True if a chain of runs began with this request, and each further one was of what is left of it."""
+    wanted = request
+    for index, cluster in enumerate(clusters):
+        if index:
+            wanted = keep_steps(request, _left_by(emr, jobflow, request, clusters[:index]).indexes)
+        if cluster.digest != wanted.digest:
+            return False
+    return True
+
+
+def _left_by(emr: Emr, jobflow: JobFlow, request: Request, clusters: list[Cluster]) -> Unfinished:
+    """Returns what a chain of runs, oldest first, did not complete. Raises as `unfinished` does."""
     own = [index for index in range(len(request.params.get("Steps", ()))) if not sets_up(request, index)]
     steps = request.params.get("Steps", [])
     names = {steps[index]["Name"] for index in range(len(steps)) if index not in own}
@@ -57,16 +119,19 @@ def unfinished(emr: Emr, jobflow: JobFlow, request: Request, *, last: str = "") 
     return Unfinished(clusters[-1].id, tuple(own[index] for index in found.indexes), (*found.notes, *notes))
 
 
+def _identity(jobflow: JobFlow) -> dict[str, str]:
+    return {"flow": jobflow.name, "target": jobflow.target, "name": jobflow.cluster_name}
+
+
 def _last_run(emr: Emr, jobflow: JobFlow) -> str:
     """Returns the id of the flow's last ended run."""
-    who = {"flow": jobflow.name, "target": jobflow.target, "name": jobflow.cluster_name}
-    ending = find_ending(emr, **who)
+    ending = find_ending(emr, **_identity(jobflow))
     if ending:
         raise FlowspecError(
             f"cluster {ending.id} of this flow is TERMINATING: which steps it completes is not known yet",
             remedy=f"wait for its end: flowspec wait {jobflow.path}",
         )
-    ended = find_ended(emr, **who)
+    ended = find_ended(emr, **_identity(jobflow))
     if ended is None:
         on = f" on target {jobflow.target}" if jobflow.target else ""
         raise FlowspecError(
@@ -82,10 +147,10 @@ def _chain(emr: Emr, jobflow: JobFlow, last: str) -> list[Cluster]:
     following = last
     while following and following != CHOSEN:
         if following in {one.id for one in found}:
-            raise FlowspecError(f"the runs that {last} continues continue each other", remedy=CHOOSE_STEPS)
+            raise UnknownBeginning(f"the runs that {last} continues continue each other", remedy=CHOOSE_STEPS)
         if len(found) == _MOST_RUNS:
             message = f"run {last} continues more than the {_MOST_RUNS} runs that are looked at"
-            raise FlowspecError(f"{message}: what they left is not known", remedy=CHOOSE_STEPS)
+            raise UnknownBeginning(f"{message}: what they left is not known", remedy=CHOOSE_STEPS)
         found.append(_read(emr, jobflow, following, last))
         following = found[-1].tags.get(PART_TAG, "")
     return found[::-1]
@@ -97,12 +162,12 @@ def _read(emr: Emr, jobflow: JobFlow, cluster_id: str, last: str) -> Cluster:
     except FlowspecError as error:
         if cluster_id == last:
             raise
-        raise FlowspecError(
+        raise UnknownBeginning(
             f"run {last} continues {cluster_id}, which can't be read: {error.message}", remedy=CHOOSE_STEPS
         ) from error
     if not cluster.is_of(jobflow.name, jobflow.target):
         message = f"run {last} continues {cluster_id}, which is a run of another flow or target"
-        raise FlowspecError(message, remedy=CHOOSE_STEPS)
+        raise UnknownBeginning(message, remedy=CHOOSE_STEPS)
     return cluster
 
 

@@ -14,6 +14,7 @@ from hashlib import sha256
 
 from flowspec.backend.aws.client import Emr
 from flowspec.backend.aws.logs import PATIENCE, Logs, logs_of
+from flowspec.backend.aws.verdict import Verdict, judge
 from flowspec.errors import FlowspecError, ServiceError
 from flowspec.facts.limits import TAG_VALUE
 from flowspec.plan.cluster import REPEATED_TAG, TIMED_OUT_TAG, Cluster, Step
@@ -207,6 +208,11 @@ def without_repeated(cluster: Cluster) -> Cluster:
     """Returns a settled cluster without the attempts that a watcher repeated, to be judged as a whole."""
     repeated = _repeated(cluster)
     return replace(cluster, steps=tuple(one for one in cluster.steps if one.id not in repeated))
+
+
+def judge_settled(cluster: Cluster, codes: ExitCodes) -> Verdict:
+    """Returns the verdict on a cluster as a whole, by the policies of its steps."""
+    return judge(without_repeated(settle(cluster, codes)))
 
 
 def _repeated(cluster: Cluster) -> set[str]:
