@@ -412,8 +412,15 @@ def test_a_removed_task_group_is_emptied_once_and_taken_again(emr):
     assert [call.operation for call in back.calls if call.operation != "AddTags"] == ["ModifyInstanceGroups"]
 
 
-def test_three_masters_are_protected_and_kept_by_emr_itself(emr):
-    wanted = changed(changed(G, group(0, "InstanceCount"), 3), ("Instances", "KeepJobFlowAliveWhenNoSteps"), False)
+@pytest.mark.parametrize(
+    ("base", "path"),
+    [(G, group(0, "InstanceCount")), (F, fleet(0, "TargetOnDemandCapacity"))],
+    ids=["group", "fleet"],
+)
+def test_three_masters_are_protected_and_kept_by_emr_itself(emr, base, path):
+    switches = {"KeepJobFlowAliveWhenNoSteps": False, "TerminationProtected": False}
+    wanted = changed(base, path, 3)
+    wanted["Instances"] |= switches
     plan = planned(wanted, observed(emr, running(emr, wanted)))
     assert plan.changes == ()
     assert [note.partition(":")[0] for note in plan.notes] == [

@@ -6,10 +6,11 @@ difference, too: it has to be taken off the cluster.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator
 from typing import Any, NamedTuple
 
 from flowspec.facts.mutability import Handling, Row, row_of
+from flowspec.facts.rules.common import Params, has_three_masters
 from flowspec.plan.cluster import TAG_PREFIX, Live
 from flowspec.plan.comparison.differences import Difference, Json, Kind, snake, token
 from flowspec.plan.comparison.fleets import compare_fleets
@@ -82,7 +83,12 @@ def _instances(wanted: Json, live: Json, notes: list[str]) -> Iterator[Differenc
         row = row_of(f"Instances.{name}")
         if name in _MACHINES or row.handling not in _COMPARED:
             continue
-        if name in _FORCED_ON and value is False and live.get(name) and _is_highly_available(wanted):
+        if (
+            name in _FORCED_ON
+            and value is False
+            and live.get(name)
+            and has_three_masters(Params({"Instances": wanted}))
+        ):
             notes.append(
                 f"{snake(name)} is true: EMR sets it for a cluster with three masters, whatever the request says"
             )
@@ -90,11 +96,6 @@ def _instances(wanted: Json, live: Json, notes: list[str]) -> Iterator[Differenc
         read, now = _read_back(name, live)
         if not same(read, _as_list(name, value), now):
             yield Difference(("Instances", name), snake(name), now, value, row)
-
-
-def _is_highly_available(instances: Json) -> bool:
-    groups: Sequence[Json] = instances.get("InstanceGroups", ())
-    return any(one["InstanceRole"] == "MASTER" and one["InstanceCount"] > 1 for one in groups)
 
 
 def _read_back(name: str, live: Json) -> tuple[str, Any]:
