@@ -9,6 +9,7 @@ from flowspec.facts.mutability import ROWS, Handling
 from flowspec.plan.changes import Action
 from flowspec.plan.comparison.groups import match_groups
 from flowspec.report import plans
+from flowspec.review.compare import compare_params
 from tests.plan.conftest import (
     CORE,
     FLEETS,
@@ -265,6 +266,25 @@ def test_a_member_that_is_fixed_wants_a_replacement(emr, before, after):
     replacing = planned(after, observed(emr, cluster_id), replace=True)
     assert replacing.blocked == ""
     assert [call.operation for call in replacing.calls] == ["TerminateJobFlows", "RunJobFlow"]
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (changed(G, group(1, "Configurations"), SPARK), changed(G, group(1, "Configurations"), SPARK_TOO)),
+        (changed(G, group(1, "Configurations"), SPARK), G),
+        (F, changed(F, fleet(1, "InstanceTypeConfigs", 0, "Configurations"), SPARK)),
+    ],
+    ids=["other configurations", "none any more", "of a fleet"],
+)
+def test_configurations_are_fixed_before_release_5_21(emr, before, after):
+    old, wanted = ({**one, "ReleaseLabel": "emr-5.20.0"} for one in (before, after))
+    cluster_id = running(emr, old)
+    plan = planned(wanted, observed(emr, cluster_id))
+    assert (plan.replaces, plan.converges) == (cluster_id, None)
+    assert any(one.action is Action.REPLACE and "onfigurations" in one.address + str(one.path) for one in plan.changes)
+    (seen, *_), _ = compare_params(old, wanted, lasting=True)
+    assert seen.action is Action.REPLACE
 
 
 @pytest.mark.parametrize(("before", "after"), list(IGNORED.values()), ids=list(IGNORED))

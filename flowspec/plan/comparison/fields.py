@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterator
 from typing import Any, NamedTuple
 
 from flowspec.facts.mutability import Handling, Row, row_of
+from flowspec.facts.releases import reconfigures
 from flowspec.facts.rules.common import Params, has_three_masters
 from flowspec.plan.cluster import TAG_PREFIX, Live
 from flowspec.plan.comparison.differences import Difference, Json, Kind, snake, token
@@ -44,8 +45,15 @@ def compare_fields(wanted: Json, live: Live, managed: Collection[str] = ()) -> C
         *_tags(request, live.params, managed),
         *_machines(request, live, managed, notes),
     ]
+    if not reconfigures(live.params.get("ReleaseLabel")):
+        found = [_fixed(one) if one.row.member.endswith(".Configurations") else one for one in found]
     located = (one._replace(path=written_as(wanted, one.path)) for one in found)
     return Comparison(tuple(located), tuple(notes))
+
+
+def _fixed(difference: Difference) -> Difference:
+    """Returns a difference as one that the cluster can't take."""
+    return difference._replace(row=difference.row._replace(handling=Handling.REPLACE))
 
 
 def stated(wanted: Json) -> Iterator[str]:
@@ -79,16 +87,12 @@ _FORCED_ON = ("KeepJobFlowAliveWhenNoSteps", "TerminationProtected")
 
 
 def _instances(wanted: Json, live: Json, notes: list[str]) -> Iterator[Difference]:
+    forced = _FORCED_ON if has_three_masters(Params({"Instances": wanted})) else ()
     for name, value in wanted.items():
         row = row_of(f"Instances.{name}")
         if name in _MACHINES or row.handling not in _COMPARED:
             continue
-        if (
-            name in _FORCED_ON
-            and value is False
-            and live.get(name)
-            and has_three_masters(Params({"Instances": wanted}))
-        ):
+        if name in forced and value is False and live.get(name):
             notes.append(
                 f"{snake(name)} is true: EMR sets it for a cluster with three masters, whatever the request says"
             )
