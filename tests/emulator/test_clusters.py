@@ -108,12 +108,6 @@ def test_passwords_are_neither_kept_nor_given_back(still):
         assert "hunter2" not in str(store.find("cluster"))
 
 
-def test_three_masters_mean_protection_and_no_end_after_the_steps(still):
-    cluster = still.cluster(still.run(groups=[{**MASTER, "InstanceCount": 3}, CORE]))
-    assert cluster["TerminationProtected"] is True
-    assert cluster["AutoTerminate"] is False
-
-
 def groups(*roles, **members):
     return [{**MASTER, "InstanceRole": role, **members} for role in roles]
 
@@ -123,6 +117,22 @@ FLEET = {
     "TargetOnDemandCapacity": 1,
     "InstanceTypeConfigs": [{"InstanceType": "m5.xlarge"}],
 }
+
+
+@pytest.mark.parametrize(
+    "members",
+    [
+        {"groups": [{**MASTER, "InstanceCount": 3}, CORE]},
+        {"groups": [], "instances": {"InstanceFleets": [{**FLEET, "TargetOnDemandCapacity": 3}]}},
+    ],
+    ids=["group", "fleet"],
+)
+def test_three_masters_mean_protection_and_no_end_after_the_steps(still, members):
+    cluster = still.cluster(still.run(**members))
+    assert cluster["TerminationProtected"] is True
+    assert cluster["AutoTerminate"] is False
+
+
 BAD_REQUESTS = {
     "characters of the name": ({"Name": "a|b"}, "The cluster name may not contain"),
     "release and AMI": ({"AmiVersion": "3.1"}, "Only one AMI version and release label may be specified."),

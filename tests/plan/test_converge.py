@@ -9,6 +9,7 @@ from flowspec.facts.mutability import ROWS, Handling
 from flowspec.plan.changes import Action
 from flowspec.plan.comparison.groups import match_groups
 from flowspec.report import plans
+from flowspec.review.compare import compare_params
 from tests.plan.conftest import (
     CORE,
     FLEETS,
@@ -267,6 +268,25 @@ def test_a_member_that_is_fixed_wants_a_replacement(emr, before, after):
     assert [call.operation for call in replacing.calls] == ["TerminateJobFlows", "RunJobFlow"]
 
 
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (changed(G, group(1, "Configurations"), SPARK), changed(G, group(1, "Configurations"), SPARK_TOO)),
+        (changed(G, group(1, "Configurations"), SPARK), G),
+        (F, changed(F, fleet(1, "InstanceTypeConfigs", 0, "Configurations"), SPARK)),
+    ],
+    ids=["other configurations", "none any more", "of a fleet"],
+)
+def test_configurations_are_fixed_before_release_5_21(emr, before, after):
+    old, wanted = ({**one, "ReleaseLabel": "emr-5.20.0"} for one in (before, after))
+    cluster_id = running(emr, old)
+    plan = planned(wanted, observed(emr, cluster_id))
+    assert (plan.replaces, plan.converges) == (cluster_id, None)
+    assert any(one.action is Action.REPLACE and "onfigurations" in one.address + str(one.path) for one in plan.changes)
+    (seen, *_), _ = compare_params(old, wanted, lasting=True)
+    assert seen.action is Action.REPLACE
+
+
 @pytest.mark.parametrize(("before", "after"), list(IGNORED.values()), ids=list(IGNORED))
 def test_a_member_without_effect_is_no_difference(emr, before, after):
     plan = planned(after, observed(emr, running(emr, before)))
@@ -412,8 +432,15 @@ def test_a_removed_task_group_is_emptied_once_and_taken_again(emr):
     assert [call.operation for call in back.calls if call.operation != "AddTags"] == ["ModifyInstanceGroups"]
 
 
-def test_three_masters_are_protected_and_kept_by_emr_itself(emr):
-    wanted = changed(changed(G, group(0, "InstanceCount"), 3), ("Instances", "KeepJobFlowAliveWhenNoSteps"), False)
+@pytest.mark.parametrize(
+    ("base", "path"),
+    [(G, group(0, "InstanceCount")), (F, fleet(0, "TargetOnDemandCapacity"))],
+    ids=["group", "fleet"],
+)
+def test_three_masters_are_protected_and_kept_by_emr_itself(emr, base, path):
+    switches = {"KeepJobFlowAliveWhenNoSteps": False, "TerminationProtected": False}
+    wanted = changed(base, path, 3)
+    wanted["Instances"] |= switches
     plan = planned(wanted, observed(emr, running(emr, wanted)))
     assert plan.changes == ()
     assert [note.partition(":")[0] for note in plan.notes] == [

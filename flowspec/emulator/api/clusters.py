@@ -34,6 +34,7 @@ from flowspec.facts import states
 from flowspec.facts.api_model import RETURNED_OF_INSTANCES
 from flowspec.facts.limits import MAX_TERMINATED_AT_ONCE
 from flowspec.facts.releases import amazon_linux
+from flowspec.facts.rules import common
 
 _ECHOED = (
     "LogEncryptionKmsKeyId",
@@ -70,9 +71,7 @@ def run_job_flow(call: Call, params: Params) -> Answer:
 
 def _new_cluster(call: Call, params: Params) -> Record:
     wanted = params["Instances"]
-    highly_available = any(
-        group["InstanceRole"] == "MASTER" and group["InstanceCount"] > 1 for group in wanted.get("InstanceGroups", ())
-    )
+    highly_available = common.has_three_masters(common.Params(params))
     # A cluster with three masters is protected and long-lived by default (Management Guide, high availability).
     protected = wanted.get("TerminationProtected", False) or highly_available
     doc = {

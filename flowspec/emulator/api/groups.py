@@ -305,7 +305,7 @@ def _modify_group(group: Record, change: Mapping[str, Any], at: Moment) -> None:
 
 
 def _require_reconfiguring(cluster: Record) -> None:
-    if not releases.at_least(cluster.doc["request"].get("ReleaseLabel"), 5, 21):
+    if not releases.reconfigures(cluster.doc["request"].get("ReleaseLabel")):
         raise validation("Reconfiguring a running cluster is only supported by emr-5.21.0 and later.")
 
 

@@ -140,11 +140,11 @@ def scaling_policies(params: Params) -> Iterator[tuple[KeyPath, Mapping[str, Any
             yield (*path, "AutoScalingPolicy"), mapping(group, "AutoScalingPolicy"), group
 
 
-def master_count(params: Params) -> int:
-    """Returns the number of master nodes: 3 for a cluster with high availability, else 1."""
+def has_three_masters(params: Params) -> bool:
+    """Returns True for a cluster with high availability, which EMR protects and keeps after its steps."""
     counts = [one.get("InstanceCount") for _, one in params.groups if one.get("InstanceRole") == "MASTER"]
     counts += [one.get("TargetOnDemandCapacity") for _, one in params.fleets if is_master_fleet(one)]
-    return 3 if 3 in counts else 1
+    return 3 in counts
 
 
 def is_master_fleet(fleet: Mapping[str, Any]) -> bool:

@@ -20,12 +20,12 @@ from flowspec.facts.rules.common import (
     Breach,
     Params,
     doubtful,
+    has_three_masters,
     integer,
     is_master_fleet,
     machines,
     mapping,
     mappings,
-    master_count,
     refused,
     scaling_policies,
     text,
@@ -222,7 +222,7 @@ def spot_master(params: Params) -> Iterator[Breach]:
 def masters_need_subnet(params: Params) -> Iterator[Breach]:
     """A cluster with three masters is launched into a subnet."""
     given = params.instances
-    if master_count(params) == 3 and not given.get("Ec2SubnetId") and not given.get("Ec2SubnetIds"):
+    if has_three_masters(params) and not given.get("Ec2SubnetId") and not given.get("Ec2SubnetIds"):
         name = "InstanceGroups" if given.get("InstanceGroups") else "InstanceFleets"
         yield Breach(("Instances", name))
 

@@ -10,10 +10,10 @@ from flowspec.facts.rules.common import (
     Breach,
     Params,
     doubtful,
+    has_three_masters,
     integer,
     items,
     mappings,
-    master_count,
     refused,
     text,
 )
@@ -89,7 +89,7 @@ def concurrent_steps_continue(params: Params) -> Iterator[Breach]:
 def failed_step_of_protected_cluster(params: Params) -> Iterator[Breach]:
     """A failed step does not terminate a long-running cluster that is protected."""
     given = params.instances
-    protected = given.get("TerminationProtected") is True or master_count(params) == 3
+    protected = given.get("TerminationProtected") is True or has_three_masters(params)
     if given.get("KeepJobFlowAliveWhenNoSteps") is not True or not protected:
         return
     for index, step in mappings(params, "Steps"):

@@ -6,10 +6,12 @@ difference, too: it has to be taken off the cluster.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator
 from typing import Any, NamedTuple
 
 from flowspec.facts.mutability import Handling, Row, row_of
+from flowspec.facts.releases import reconfigures
+from flowspec.facts.rules.common import Params, has_three_masters
 from flowspec.plan.cluster import TAG_PREFIX, Live
 from flowspec.plan.comparison.differences import Difference, Json, Kind, snake, token
 from flowspec.plan.comparison.fleets import compare_fleets
@@ -43,8 +45,15 @@ def compare_fields(wanted: Json, live: Live, managed: Collection[str]) -> Compar
         *_tags(request, live.params, managed),
         *_machines(request, live, managed, notes),
     ]
+    if not reconfigures(live.params.get("ReleaseLabel")):
+        found = [_fixed(one) if one.row.member.endswith(".Configurations") else one for one in found]
     located = (one._replace(path=written_as(wanted, one.path)) for one in found)
     return Comparison(tuple(located), tuple(notes))
+
+
+def _fixed(difference: Difference) -> Difference:
+    """Returns a difference as one that the cluster can't take."""
+    return difference._replace(row=difference.row._replace(handling=Handling.REPLACE))
 
 
 def stated(wanted: Json) -> Iterator[str]:
@@ -78,11 +87,12 @@ _FORCED_ON = ("KeepJobFlowAliveWhenNoSteps", "TerminationProtected")
 
 
 def _instances(wanted: Json, live: Json, notes: list[str]) -> Iterator[Difference]:
+    forced = _FORCED_ON if has_three_masters(Params({"Instances": wanted})) else ()
     for name, value in wanted.items():
         row = row_of(f"Instances.{name}")
         if name in _MACHINES or row.handling not in _COMPARED:
             continue
-        if name in _FORCED_ON and value is False and live.get(name) and _is_highly_available(wanted):
+        if name in forced and value is False and live.get(name):
             notes.append(
                 f"{snake(name)} is true: EMR sets it for a cluster with three masters, whatever the request says"
             )
@@ -90,11 +100,6 @@ def _instances(wanted: Json, live: Json, notes: list[str]) -> Iterator[Differenc
         read, now = _read_back(name, live)
         if not same(read, _as_list(name, value), now):
             yield Difference(("Instances", name), snake(name), now, value, row)
-
-
-def _is_highly_available(instances: Json) -> bool:
-    groups: Sequence[Json] = instances.get("InstanceGroups", ())
-    return any(one["InstanceRole"] == "MASTER" and one["InstanceCount"] > 1 for one in groups)
 
 
 def _read_back(name: str, live: Json) -> tuple[str, Any]:
