@@ -270,7 +270,7 @@ class _ShippedFiles:
         return True
 
     def _is_file(self, path: str, at: KeyPath) -> bool:
-        # KeyPath.is_file raises OSError for a name too long for the file system; this one returns False.
+        # Path.is_file raises OSError for a name too long for the file system; this one returns False.
         return os.path.isfile(self._step.files.absolute(path, at))  # noqa: PTH113
 
     def _program(self, word: str, at: KeyPath) -> str | None:
@@ -284,7 +284,7 @@ class _ShippedFiles:
         if not is_relative(word) or PurePosixPath(word).parts[:1] in {(link,) for link in self._links}:
             return None
         path = self._step.files.absolute(word, at)
-        # KeyPath.exists raises OSError for a name too long for the file system; this one returns False.
+        # Path.exists raises OSError for a name too long for the file system; this one returns False.
         if not looks_like_file(word) and not os.path.exists(path):  # noqa: PTH110
             return None
         self._check_interpreter(path, at)
