@@ -70,7 +70,8 @@ def watch(
 
     `steps` are the ids of the steps that are waited for and judged (`Applied.steps`), None for all of the cluster's;
     others that are already over at the first look give no event. The last event is always `Ended`. Failing calls are
-    tolerated for five minutes in a row; before the first answer only those that may pass (`may_pass`).
+    tolerated for five minutes in a row; before the first answer only those that may pass (`may_pass`), and within
+    `timeout`.
     Raises FlowspecError when there is no such cluster or it can't be reached.
     """
     start = clock()
@@ -78,7 +79,7 @@ def watch(
     codes: ExitCodes | None = None
     told, counted = None, steps
     supervisor = Supervisor(emr, cluster_id, steps, now=now, sleep=sleep)
-    with closing(supervisor), closing(_looks(emr, cluster_id, clock, sleep)) as looks:
+    with closing(supervisor), closing(_looks(emr, cluster_id, clock, sleep, timeout)) as looks:
         for cluster, is_news in looks:
             if is_news:
                 codes = codes or ExitCodes(cluster, logs_of(emr, cluster))
@@ -100,16 +101,17 @@ def _ended(cluster: Cluster, only: Collection[str] | None, verdict: Verdict) -> 
 
 
 def _looks(
-    emr: Emr, cluster_id: str, clock: Callable[[], float], sleep: Callable[[float], None]
+    emr: Emr, cluster_id: str, clock: Callable[[], float], sleep: Callable[[float], None], timeout: float | None
 ) -> Generator[tuple[Cluster, bool], None, None]:
     """Yields the cluster after each pause, without end, and whether it was read now; the caller stops."""
     cluster, last_answer = None, clock()
+    deadline = None if timeout is None else last_answer + timeout
     with closing(emr.backend.pauses(emr.endpoint, cluster_id, sleep)) as pauses:
         for _ in pauses:
             try:
                 cluster = describe(emr, cluster_id)
             except FlowspecError as error:
-                if _is_final(error, cluster, clock() - last_answer):
+                if _is_final(error, cluster, last_answer, deadline, clock()):
                     raise
                 if cluster:
                     yield cluster, False
@@ -118,13 +120,16 @@ def _looks(
                 yield cluster, True
 
 
-def _is_final(error: FlowspecError, seen: Cluster | None, silence: float) -> bool:
-    """Returns True if a look at a cluster that failed is the last one, after so many seconds without an answer.
+def _is_final(error: FlowspecError, seen: Cluster | None, answered: float, deadline: float | None, now: float) -> bool:
+    """Returns True if a look at a cluster that failed is the last one.
 
     A cluster that was there does not vanish: the network did, or the service says "slow down". At the first look,
-    right after a submission perhaps, only the latter is tolerated.
+    right after a submission perhaps, only the latter is tolerated, and no longer than until the deadline: there is no
+    cluster yet to report as still running.
     """
-    return silence > _PATIENCE or (seen is None and not may_pass(error))
+    if now - answered > _PATIENCE:
+        return True
+    return seen is None and (not may_pass(error) or (deadline is not None and now >= deadline))
 
 
 class _Seen:
@@ -261,7 +266,7 @@ class Fleet:
         try:
             cluster = describe(self._emr, one.cluster_id)
         except FlowspecError as error:
-            if _is_final(error, one.cluster, self._clock() - one.answered):
+            if _is_final(error, one.cluster, one.answered, one.deadline, self._clock()):
                 self._watched.remove(one)
                 yield Unreachable(error)
             one.looked(self._clock())

@@ -176,6 +176,19 @@ def test_a_service_that_is_busy_at_the_first_look_is_asked_again(code):
     assert 300 < clock() < 400
 
 
+def test_the_timeout_counts_before_the_first_answer():
+    fleet, account, clock = fleet_of({})
+    account.code, account.failing = "ThrottlingException", {"j-1"}
+    fleet.add("j-1", timeout=60)
+    fleet.close()
+    assert [type(event) for _, event in fleet.events()] == [Unreachable]
+    assert 60 <= clock() < 120
+    clock.now = 0.0
+    with pytest.raises(ServiceError, match=account.code):
+        list(watch(account, "j-1", timeout=60, clock=clock, sleep=clock.sleep))
+    assert 60 <= clock() < 120
+
+
 def test_a_cluster_that_gives_no_answer_for_long_is_given_up():
     fleet, account, clock = fleet_of({"j-1": ENDLESS})
     fleet.close()
