@@ -8,7 +8,8 @@ from itertools import islice
 from typing import Any, TypeAlias
 
 from flowspec.backend.aws.client import Emr
-from flowspec.facts.job_flows import KNOWN_SECONDS, MAX_JOB_FLOWS, RECENT_SECONDS, ROLES, STATES_NOW, job_flow
+from flowspec.facts.api_model import ROLES
+from flowspec.facts.job_flows import KNOWN_SECONDS, MAX_JOB_FLOWS, RECENT_SECONDS, STATES_NOW, job_flow
 from flowspec.facts.states import OPEN
 
 _Answer: TypeAlias = "dict[str, Any]"

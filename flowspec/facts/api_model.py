@@ -37,6 +37,8 @@ CLIENT_TYPES: dict[str, tuple[type, ...]] = {
     "timestamp": (int, float, str, datetime),
     "blob": (bytes, bytearray, str),
 }
+# The roles of instance groups, and the types of fleets.
+ROLES = ("MASTER", "CORE", "TASK")
 # The members of JobFlowInstancesConfig that describe the groups in short.
 SHORT_FORM = ("MasterInstanceType", "SlaveInstanceType", "InstanceCount")
 # The members of a fleet that say how much capacity it is to have, of either market.

@@ -12,8 +12,6 @@ from typing import Any, TypeAlias
 _Answer: TypeAlias = "dict[str, Any]"
 _Members: TypeAlias = "Mapping[str, Any]"
 
-ROLES = ("MASTER", "CORE", "TASK")
-
 MAX_JOB_FLOWS = 512
 """Job flows in one answer (API reference, DescribeJobFlows)."""
 

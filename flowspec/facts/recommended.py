@@ -14,4 +14,4 @@ SCALING_ROLE: Mapping[str, str] = MappingProxyType({"auto_scaling_role": "EMR_Au
 """The role that the same command makes, for groups with a scaling policy of their own."""
 
 VISIBILITY: Mapping[str, bool] = MappingProxyType({"visible_to_all_users": True})
-"""What EMR's console sends (API Reference, RunJobFlow, VisibleToAllUsers)."""
+"""The value that EMR's console sends (API Reference, RunJobFlow, VisibleToAllUsers)."""

@@ -212,9 +212,10 @@ def _reviewed(pair: _Pair, *, roots: tuple[Path, Path], given: Given, repository
 
 
 def _paired(before: dict[str, _Side], after: dict[str, _Side]) -> tuple[dict[str, _Side], dict[str, _Side]]:
-    """Returns the sides so that a revision of which no target could be read is compared with each of the other.
+    """Returns the sides of both revisions by target, where one of them can't be read and so names no target.
 
-    Else the flows of a spec with a merge conflict would be reported as gone. What is wrong with it is reported once.
+    An earlier one is compared with each target of the later one. A later one is invalid once, whatever the targets
+    were: else the flows of a spec with a merge conflict would be reported as gone.
     """
     if before and after and _is_unreadable(after):
         return {"": next(iter(before.values()))}, after

@@ -14,6 +14,7 @@ from typing import NamedTuple, TypeAlias
 from flowspec.document.nearest import did_you_mean
 from flowspec.document.text.tree import Items, Mapping, Node, Scalar
 from flowspec.errors import Diagnostic
+from flowspec.facts.api_model import ROLES
 
 IDENTITY = {
     "steps": ("name",),
@@ -27,8 +28,6 @@ NAMED = tuple(IDENTITY)
 """The lists whose items are merged by name, and may be repeated and left out."""
 
 _ROLE = {kind: keys[0] for kind, keys in IDENTITY.items() if len(keys) > 1}
-
-_ROLES = ("MASTER", "CORE", "TASK")
 
 _Path: TypeAlias = "tuple[str, ...]"
 
@@ -139,7 +138,7 @@ def _listed(kind: str, base: Items, over: Mapping, merge: _Merge, *, is_final: b
     names = dict(_names(base, role))
     items: list[Node] = []
     for text, (key, value) in over.entries.items():
-        word = names.get(text) or ("" if is_final else role if role and text in _ROLES else "name")
+        word = names.get(text) or ("" if is_final else role if role and text in ROLES else "name")
         if not word:
             message = f"there is no '{text}' among the {kind} to override"
             hint = did_you_mean(text, names) or "a new item is added by a list"

@@ -12,11 +12,11 @@ from flowspec.emulator.errors import validation
 from flowspec.emulator.state.answers import Answer
 from flowspec.emulator.state.store import Record
 from flowspec.facts import states
+from flowspec.facts.api_model import ROLES
 from flowspec.facts.job_flows import (
     KNOWN_SECONDS,
     MAX_JOB_FLOWS,
     RECENT_SECONDS,
-    ROLES,
     STATES_NOW,
     job_flow,
     job_flow_state,
