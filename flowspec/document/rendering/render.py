@@ -267,6 +267,7 @@ class _Filler:
         if isinstance(node, Items):
             return [self._public(one, item) for one, item in zip(node.items, value, strict=True)]
         children = (child for _, child in node.entries.values())
+        # There are fewer values where templates made a key twice, which is an error (FS006).
         return {key: self._public(child, item) for child, (key, item) in zip(children, value.items(), strict=False)}
 
     def _origin(self, node: Scalar) -> str:
