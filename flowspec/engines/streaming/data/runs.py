@@ -16,7 +16,8 @@ from flowspec.facts.machine import usable_memory
 
 _SHARE = 16  # of the memory that programs can still take
 _MOST_BYTES = 512 << 20  # of input; what a larger job takes does not grow with it
-_MOST_FILES, _SHARE_OF_FILES = 512, 2  # of those that a process may have open, by default 1024
+_MOST_FILES = 512  # a process may have 1024 open by default
+_OTHER_FILES = 64  # those that a job has open beside them, generously
 _PROCESSES = Path("/proc")
 
 
@@ -38,7 +39,7 @@ class MemoryFiles:
 
     def _open(self, count: int) -> None:
         limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-        if count > (_MOST_FILES if limit == resource.RLIM_INFINITY else min(_MOST_FILES, limit // _SHARE_OF_FILES)):
+        if count > (_MOST_FILES if limit == resource.RLIM_INFINITY else min(_MOST_FILES, limit - _OTHER_FILES)):
             return
         try:
             for _ in range(count):

@@ -85,8 +85,8 @@ def test_no_files_where_few_can_be_open(memory):
     limits = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (200, limits[1]))
     try:
-        assert memory(32 * MEBIBYTE, reduces=5)
-        assert not memory(32 * MEBIBYTE, reduces=6)
+        assert memory(32 * MEBIBYTE, reduces=7)
+        assert not memory(32 * MEBIBYTE, reduces=8)
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, limits)
 
