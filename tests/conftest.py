@@ -37,4 +37,7 @@ def own_home(tmp_path_factory, monkeypatch):
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     home = tmp_path_factory.mktemp("home")
     monkeypatch.setenv("FLOWSPEC_HOME", str(home))
-    return home
+    yield home
+    # The workers of clusters that live on end without their locks; else they would live until pytest removes the home.
+    for lock in home.glob("clusters/*/worker.lock"):
+        lock.unlink(missing_ok=True)
