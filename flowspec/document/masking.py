@@ -96,6 +96,7 @@ def forms(secrets: Collection[str]) -> frozenset[str]:
     return _forms(frozenset(secrets))
 
 
+# The same secrets are looked for in each value of a document; their set changes only when a derived one is added.
 @lru_cache(maxsize=4)
 def _forms(secrets: frozenset[str]) -> frozenset[str]:
     texts = {text for secret in secrets for text in (secret, *_lines(secret)) if text}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-ROLES: Mapping[str, str] = MappingProxyType(
+DEFAULT_ROLES: Mapping[str, str] = MappingProxyType(
     {"service_role": "EMR_DefaultRole", "job_flow_role": "EMR_EC2_DefaultRole"},
 )
 """The role and the instance profile that `aws emr create-default-roles` makes (AWS CLI Command Reference)."""

@@ -322,7 +322,7 @@ def _step_notes(steps: StepChanges) -> Iterator[str]:
 
 
 def failed_note(step: Step) -> str:
-    """Says what runs a step again that did not succeed."""
+    """Returns the note on a step that did not succeed, with the option that runs it again."""
     return f"step {step.name} ({step.id}) is {step.state}: --rerun failed runs it again"
 
 

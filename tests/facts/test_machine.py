@@ -1,4 +1,4 @@
-"""What this machine has: its memory, and the limits of a container."""
+"""The memory that programs can take on this machine, and the limits of containers."""
 
 import sys
 

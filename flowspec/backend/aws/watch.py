@@ -74,12 +74,12 @@ def watch(
     `timeout`.
     Raises FlowspecError when there is no such cluster or it can't be reached.
     """
-    start = clock()
+    deadline = None if timeout is None else clock() + timeout
     seen = _Seen()
     codes: ExitCodes | None = None
     told, counted = None, steps
     supervisor = Supervisor(emr, cluster_id, steps, now=now, sleep=sleep)
-    with closing(supervisor), closing(_looks(emr, cluster_id, clock, sleep, timeout)) as looks:
+    with closing(supervisor), closing(_looks(emr, cluster_id, clock, sleep, deadline)) as looks:
         for cluster, is_news in looks:
             if is_news:
                 codes = codes or ExitCodes(cluster, logs_of(emr, cluster))
@@ -91,7 +91,7 @@ def watch(
                 if is_over(told, counted) and not supervisor.waits_for(cluster, codes):
                     yield _ended(told, counted, judge(told, counted))
                     return
-            if timeout is not None and clock() - start >= timeout:
+            if deadline is not None and clock() >= deadline:
                 yield _ended(told or cluster, counted, Verdict(Outcome.TIMED_OUT))
                 return
 
@@ -101,11 +101,10 @@ def _ended(cluster: Cluster, only: Collection[str] | None, verdict: Verdict) -> 
 
 
 def _looks(
-    emr: Emr, cluster_id: str, clock: Callable[[], float], sleep: Callable[[float], None], timeout: float | None
+    emr: Emr, cluster_id: str, clock: Callable[[], float], sleep: Callable[[float], None], deadline: float | None
 ) -> Generator[tuple[Cluster, bool], None, None]:
     """Yields the cluster after each pause, without end, and whether it was read now; the caller stops."""
     cluster, last_answer = None, clock()
-    deadline = None if timeout is None else last_answer + timeout
     with closing(emr.backend.pauses(emr.endpoint, cluster_id, sleep)) as pauses:
         for _ in pauses:
             try:

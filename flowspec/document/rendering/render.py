@@ -25,7 +25,7 @@ from flowspec.document.rendering.templates import evaluate, is_template, names_i
 from flowspec.document.rendering.variables import BUILTIN, PLACEHOLDER, Given, Variables, read_files, resolve
 from flowspec.document.text.tree import Document, Items, Mapping, Node, Place, Scalar, plain, scalars
 from flowspec.errors import Diagnostic, SpecError
-from flowspec.facts.recommended import ROLES, SCALING_ROLE, VISIBILITY
+from flowspec.facts.recommended import DEFAULT_ROLES, SCALING_ROLE, VISIBILITY
 
 DECLARED = ("variables", "targets")
 """The blocks that are about the spec and not about its job flow."""
@@ -101,7 +101,7 @@ def _with_defaults(root: Mapping) -> Mapping:
     groups = root.get("instance_groups")
     items = groups.items if isinstance(groups, Items) else ()
     scales = any(isinstance(one, Mapping) and one.get("auto_scaling_policy") for one in items)
-    values = {**ROLES, **(SCALING_ROLE if scales else {}), **VISIBILITY}
+    values = {**DEFAULT_ROLES, **(SCALING_ROLE if scales else {}), **VISIBILITY}
     filled = {
         key: (Scalar(key, key, asked.at), value_node(value, asked.at, "defaults: recommended"))
         for key, value in values.items()

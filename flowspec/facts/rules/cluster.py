@@ -8,7 +8,7 @@ from typing import Any
 
 from flowspec.facts.api_model import KeyPath
 from flowspec.facts.limits import IDLE_TIMEOUT, MAX_TAGS, METRICS_PERIOD, TAG_KEY, TAG_VALUE, UTILIZATION_INDEXES
-from flowspec.facts.recommended import ROLES
+from flowspec.facts.recommended import DEFAULT_ROLES
 from flowspec.facts.rules.common import (
     Breach,
     Params,
@@ -155,7 +155,7 @@ def roles_are_given(params: Params) -> Iterator[Breach]:
         ("JobFlowRole", "job_flow_role", "InstanceProfile is required for creating cluster."),
     ):
         if not params.get(name):
-            yield Breach((), words, values={"absent": key, "default": ROLES[key]})
+            yield Breach((), words, values={"absent": key, "default": DEFAULT_ROLES[key]})
 
 
 @doubtful("FS268", "botocore, RunJobFlow: JobFlowRole is an instance profile, the other roles are roles")

@@ -142,9 +142,21 @@ def scaling_policies(params: Params) -> Iterator[tuple[KeyPath, Mapping[str, Any
 
 def has_three_masters(params: Params) -> bool:
     """Returns True for a cluster with high availability, which EMR protects and keeps after its steps."""
-    counts = [one.get("InstanceCount") for _, one in params.groups if one.get("InstanceRole") == "MASTER"]
-    counts += [one.get("TargetOnDemandCapacity") for _, one in params.fleets if is_master_fleet(one)]
-    return 3 in counts
+    return any(three_masters(params)) or any(three_masters_in_a_fleet(params))
+
+
+def three_masters(params: Params) -> Iterator[KeyPath]:
+    """Yields the path of the count of a master group of three nodes."""
+    for path, group in params.groups:
+        if group.get("InstanceRole") == "MASTER" and group.get("InstanceCount") == 3:
+            yield (*path, "InstanceCount")
+
+
+def three_masters_in_a_fleet(params: Params) -> Iterator[KeyPath]:
+    """Yields the path of the capacity of a master fleet of three nodes."""
+    for path, fleet in params.fleets:
+        if is_master_fleet(fleet) and fleet.get("TargetOnDemandCapacity") == 3:
+            yield (*path, "TargetOnDemandCapacity")
 
 
 def is_master_fleet(fleet: Mapping[str, Any]) -> bool:

@@ -13,12 +13,13 @@ from flowspec.facts.rules.common import (
     Params,
     doubtful,
     integer,
-    is_master_fleet,
     machines,
     mapping,
     mappings,
     refused,
     text,
+    three_masters,
+    three_masters_in_a_fleet,
 )
 
 
@@ -129,18 +130,6 @@ def _custom_amis(params: Params) -> Iterator[KeyPath]:
     yield from ((*path, "CustomAmiId") for path, machine in machines(params) if machine.get("CustomAmiId"))
 
 
-def _three_masters(params: Params) -> Iterator[KeyPath]:
-    for path, group in params.groups:
-        if group.get("InstanceRole") == "MASTER" and group.get("InstanceCount") == 3:
-            yield (*path, "InstanceCount")
-
-
-def _three_masters_in_a_fleet(params: Params) -> Iterator[KeyPath]:
-    for path, fleet in params.fleets:
-        if is_master_fleet(fleet) and fleet.get("TargetOnDemandCapacity") == 3:
-            yield (*path, "TargetOnDemandCapacity")
-
-
 def _strategies(params: Params) -> Iterator[KeyPath]:
     for path, fleet in params.fleets:
         launch = mapping(fleet, "LaunchSpecifications")
@@ -197,14 +186,14 @@ OTHER_FEATURES = (
     Feature("scaling down at task completion", "4.1.0", _value("ScaleDownBehavior", "TERMINATE_AT_TASK_COMPLETION")),
     Feature("scaling down at the instance hour", "5.1.0", _value("ScaleDownBehavior", "TERMINATE_AT_INSTANCE_HOUR")),
     Feature("allocation strategies", "5.12.1", _strategies),
-    Feature("three masters", "5.23.0", _three_masters),
+    Feature("three masters", "5.23.0", three_masters),
     Feature("placement groups", "5.23.0", _member("PlacementGroupConfigs")),
     Feature("encryption of logs", "5.30.0", _member("LogEncryptionKmsKeyId"), without=("6.0",)),
     Feature("IOPS and throughput of the root volume", "6.15.0", _root_volume_speed),
     Feature(
         "three masters in a fleet",
         "6.12.0",
-        _three_masters_in_a_fleet,
+        three_masters_in_a_fleet,
         backported=("5.36.1", "5.36.2", "6.8.1", "6.9.1", "6.10.1", "6.11.1"),
     ),
 )

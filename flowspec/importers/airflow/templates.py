@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from flowspec.importers.names import Names
-from flowspec.importers.placeholders import Variable
+from flowspec.importers.placeholders import Variable, map_texts
 
 _EXPRESSION = re.compile(r"\{\{(.*?)\}\}", re.DOTALL)
 _LITERAL = re.compile(r"""\s*(['"])((?:[^'"\\]|\\[nr])*)\1\s*""")
@@ -33,17 +33,15 @@ def rendered(value: Any, names: Names, params: Mapping[str, Any]) -> Any:
 
     `params` are those of the DAG, with their defaults.
     """
-    if isinstance(value, dict):
-        return {key: rendered(item, names, params) for key, item in value.items()}
-    if isinstance(value, list):
-        return [rendered(item, names, params) for item in value]
-    if not isinstance(value, str):
-        return value
+    return map_texts(value, lambda text: _rendered_text(text, names, params))
+
+
+def _rendered_text(text: str, names: Names, params: Mapping[str, Any]) -> str:
     # As Jinja reads a template.
-    value = re.sub(r"\r\n?", "\n", value).removesuffix("\n")
-    if re.search(r"\{[%#]", _EXPRESSION.sub("", value)):
-        return names.stand_in(f"in Airflow: {value}", "text")
-    return _EXPRESSION.sub(lambda found: _expression(found[1], names, params), value)
+    text = re.sub(r"\r\n?", "\n", text).removesuffix("\n")
+    if re.search(r"\{[%#]", _EXPRESSION.sub("", text)):
+        return names.stand_in(f"in Airflow: {text}", "text")
+    return _EXPRESSION.sub(lambda found: _expression(found[1], names, params), text)
 
 
 def _expression(text: str, names: Names, params: Mapping[str, Any]) -> str:

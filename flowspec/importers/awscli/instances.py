@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from flowspec.facts.api_model import input_shape
-from flowspec.facts.recommended import ROLES
+from flowspec.facts.recommended import DEFAULT_ROLES
 from flowspec.importers.awscli.command import Call, Json, Members, said
 from flowspec.importers.placeholders import PLACEHOLDER
 
@@ -127,4 +127,4 @@ def roles(call: Call) -> Json:
     if "InstanceProfile" in given:
         message = "--use-default-roles and InstanceProfile exclude each other"
         call.refuse(message, "keep one", call.options["ec2-attributes"].at)
-    return {"ServiceRole": ROLES["service_role"], "JobFlowRole": ROLES["job_flow_role"]}
+    return {"ServiceRole": DEFAULT_ROLES["service_role"], "JobFlowRole": DEFAULT_ROLES["job_flow_role"]}

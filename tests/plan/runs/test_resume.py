@@ -1,4 +1,4 @@
-"""What `--rerun failed` and `--if-changed` start for a flow whose cluster ends with its steps."""
+"""The plans of `--rerun failed` and `--if-changed` for a flow whose cluster ends with its steps."""
 
 import pytest
 

@@ -41,9 +41,10 @@ class Unfinished(NamedTuple):
 
 
 class LastRun(NamedTuple):
-    """A flow's last run beside a request: whether it did all of that, and the reason, in words, why it did or did not.
+    """A flow's last run, compared with a request.
 
-    `run` is its id, "" without any; `notes` are for the plan.
+    `done` is True if it did all that the request asks for, and `why` says why it did or did not. `run` is its id, ""
+    without any; `notes` are for the plan.
     """
 
     done: bool
@@ -63,8 +64,9 @@ def unfinished(emr: Emr, jobflow: JobFlow, request: Request, *, last: str = "") 
 
 
 def compare_last(emr: Emr, jobflow: JobFlow, request: Request) -> LastRun:
-    """Compares a request with the last run of its flow that ended, or is ending: it had the same one and succeeded.
+    """Compares a request with the last run of its flow that ended, or is ending.
 
+    `done` is True if that run had the same request and succeeded.
     A run that continues others had the same one if it ran what they left of it; of one whose earlier runs can't be read
     that is not known. Raises ServiceError when EMR refuses the last one to be read.
     """

@@ -223,7 +223,7 @@ class Collector:
         output.weight += ordered.weight
         for partition, (begin, end) in enumerate(itertools.pairwise(ordered.borders)):
             if begin < end:
-                with self._chunk_run(partition).open("wb", buffering=0) as file:
+                with self._new_run(partition, is_chunk=True).open("wb", buffering=0) as file:
                     processes.write_all(file.fileno(), ordered.text[begin:end])
 
     def _sort_chunk_stably(self) -> None:
@@ -236,23 +236,19 @@ class Collector:
         for line in lines:
             parts.setdefault(self._partition(line), []).append(line)
         for partition, part in sorted(parts.items()):
-            self._chunk_run(partition).write_bytes(b"".join([line + b"\n" for line in part]))
+            self._new_run(partition, is_chunk=True).write_bytes(b"".join([line + b"\n" for line in part]))
 
     def _forget_chunk(self) -> None:
         self._sorted += self._gathered
         self._chunk, self._gathered = [], 0
 
-    def _chunk_run(self, partition: int) -> Path:
-        """Returns the file for what of a chunk goes to a partition."""
-        path = next(self._in_memory, None)
+    def _new_run(self, partition: int, *, is_chunk: bool = False) -> Path:
+        """Returns the file of one more run of a partition: for a chunk the next one in memory, else one on disk."""
+        # Not for counted lines: written as often as they came, they may take far more than a chunk.
+        path = next(self._in_memory, None) if is_chunk else None
         if path is None:
-            return self._new_run(partition)
-        self._output.runs.setdefault(partition, []).append(path)
-        return path
-
-    def _new_run(self, partition: int) -> Path:
-        self._files += 1
-        path = self._shuffle.scratch / f"{self._name}-{self._files}-{partition}"
+            self._files += 1
+            path = self._shuffle.scratch / f"{self._name}-{self._files}-{partition}"
         self._output.runs.setdefault(partition, []).append(path)
         return path
 

@@ -29,7 +29,7 @@ class MemoryFiles:
     """
 
     def __init__(self, size: int, reduces: int, workers: int) -> None:
-        self.workers = workers
+        self._workers = workers
         # Not by os.getpid(): /proc may be that of another namespace, where this process has another number.
         self._folder = (_PROCESSES / "self").resolve() / "fd"
         self._descriptors: list[int] = []
@@ -52,7 +52,7 @@ class MemoryFiles:
 
     def of_worker(self, number: int) -> list[Path]:
         """Returns the paths of the files of one worker."""
-        return [self._folder / str(descriptor) for descriptor in self._descriptors[number :: self.workers]]
+        return [self._folder / str(descriptor) for descriptor in self._descriptors[number :: self._workers]]
 
     def close(self) -> None:
         """Removes the files."""

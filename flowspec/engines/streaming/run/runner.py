@@ -176,7 +176,8 @@ class _Runner:
         self._failed = False
         self._percent = (-1, -1)
         self._map_outputs: list[MapOutput] = []
-        self._memory = MemoryFiles(self._context.size, job.reduces, workers=min(job.parallel, len(splits)))
+        self._mappers = min(job.parallel, len(splits))  # the map workers
+        self._memory = MemoryFiles(self._context.size, job.reduces, self._mappers)
 
     def run(self) -> bool:
         """Runs the tasks; returns whether the job succeeded."""
@@ -237,10 +238,9 @@ class _Runner:
         tell("LocalJobRunner", f"{size} bytes of input are sorted by way of {scratch}, where {free} bytes are free")
 
     def _map_phase(self) -> None:
-        workers = self._memory.workers
         arrays.load_numpy_before_fork(self._context.size)
-        shared = SharedCounters(workers)
-        works = [partial(self._map_worker, number, shared) for number in range(workers)]
+        shared = SharedCounters(self._mappers)
+        works = [partial(self._map_worker, number, shared) for number in range(self._mappers)]
         idle = partial(self._show_share, shared, self._context.size, (0, 0), (100, 0))
         self._run_tasks(works, len(self._context.splits), idle)
 
@@ -262,7 +262,8 @@ class _Runner:
                 member.awaited = False
 
     def _map_worker(self, number: int, shared: SharedCounters, channel: Connection) -> None:
-        MapWorker(self._context, number, self._memory, partial(shared.put, number)).serve(channel)
+        in_memory = self._memory.of_worker(number)
+        MapWorker(self._context, f"worker-{number}", in_memory, partial(shared.put, number)).serve(channel)
 
     def _reduce_phase(self) -> None:
         workers = min(self._job.parallel, self._job.reduces)

@@ -21,7 +21,6 @@ from flowspec.engines.streaming.data.committer import Committer
 from flowspec.engines.streaming.data.inputs import Split, TaskInput
 from flowspec.engines.streaming.data.layout import Layout
 from flowspec.engines.streaming.data.merge import Merge
-from flowspec.engines.streaming.data.runs import MemoryFiles
 from flowspec.engines.streaming.hadoop import classes, keyfields
 from flowspec.engines.streaming.hadoop.failure import TaskFailure, from_os_error
 from flowspec.engines.streaming.hadoop.partition import Partitioner, hash_partitioner, key_field_partitioner
@@ -157,13 +156,13 @@ def shuffle_of(context: JobContext) -> Shuffle:
 class MapWorker:
     """Runs map tasks one after the other. Without a combiner one collector takes the pairs of all."""
 
-    def __init__(self, context: JobContext, number: int, memory: MemoryFiles, progress: Callable[[int], None]) -> None:
+    def __init__(self, context: JobContext, name: str, in_memory: list[Path], progress: Callable[[int], None]) -> None:
         self._context = context
         self._progress = progress
         self._done = 0
         self._shuffle = shuffle_of(context)
-        self._in_memory = memory.of_worker(number)
-        self._collector = Collector(self._shuffle, f"worker-{number}", self._in_memory)
+        self._in_memory = in_memory
+        self._collector = Collector(self._shuffle, name, in_memory)
 
     def serve(self, channel: Connection) -> None:
         """Takes split numbers until none come; then seals what was collected."""
