@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from glob import has_magic
 from itertools import takewhile
 from pathlib import Path
@@ -29,16 +29,7 @@ def find_specs(arguments: Sequence[Path]) -> list[Path]:
     whose name begins with a dot, and links to folders, are left out. A file that several arguments or links name is
     returned once. Raises NothingFound when an argument names none.
     """
-    found: dict[str, Path] = {}
-    for argument in arguments:
-        specs = list(_named(argument))
-        if not specs:
-            raise NothingFound(
-                f"{argument}: no spec there", remedy="a spec is a .yaml file that begins with `flowspec: v1`"
-            )
-        for spec in specs:
-            found.setdefault(os.path.realpath(spec), spec)
-    return list(found.values())
+    return list(_find(arguments).values())
 
 
 def find_flows(arguments: Sequence[Path]) -> list[Path]:
@@ -46,7 +37,7 @@ def find_flows(arguments: Sequence[Path]) -> list[Path]:
 
     Specs that extend each other in a circle are no base files of any. Raises NothingFound as `find_specs` does.
     """
-    return _Specs(find_specs(arguments)).flows()
+    return list(_Specs(_find(arguments)).flows().values())
 
 
 def find_flows_to_check(arguments: Sequence[Path]) -> list[Path]:
@@ -58,50 +49,71 @@ def find_flows_to_check(arguments: Sequence[Path]) -> list[Path]:
     # Not at the top: it brings what reads specs, which completion and --help do not need.
     from flowspec.document.text.parse import tree_of
 
-    given = _Specs(find_specs(arguments))
+    given = _Specs(_find(arguments))
     found: dict[str, Path] = {}
     trees: dict[Path, _Specs] = {}
-    for spec in given.flows():
-        flows = []
-        if os.path.realpath(spec) in given.nameless:
+    for real, spec in given.flows().items():
+        flows = {}
+        if real in given.nameless:
             tree = tree_of(spec)
             if tree not in trees:
                 # Findings name the flows as the arguments name the base file.
-                trees[tree] = _Specs(specs_below(tree if spec.is_absolute() else Path(os.path.relpath(tree))))
-            flows = trees[tree].built_on(spec)
-        for one in flows or [spec]:
-            found.setdefault(os.path.realpath(one), one)
+                below = specs_below(tree if spec.is_absolute() else Path(os.path.relpath(tree)))
+                trees[tree] = _Specs(_by_real_path(below))
+            flows = trees[tree].built_on(real)
+        for one in (flows or {real: spec}).items():
+            found.setdefault(*one)
     return list(found.values())
 
 
-class _Specs:
-    """Specs, and the base files that their texts name. `nameless` are the real paths of those without a name."""
+def _find(arguments: Sequence[Path]) -> dict[str, Path]:
+    """Returns what `find_specs` does, by real paths. To find one takes as long as to read a small file."""
+    found: dict[str, Path] = {}
+    for argument in arguments:
+        specs = _by_real_path(_named(argument))
+        if not specs:
+            raise NothingFound(
+                f"{argument}: no spec there", remedy="a spec is a .yaml file that begins with `flowspec: v1`"
+            )
+        for real, spec in specs.items():
+            found.setdefault(real, spec)
+    return found
 
-    def __init__(self, specs: Iterable[Path]) -> None:
-        self._specs = {os.path.realpath(spec): spec for spec in specs}
-        texts = {path: _text(spec) for path, spec in self._specs.items()}
+
+def _by_real_path(specs: Iterable[Path]) -> dict[str, Path]:
+    found: dict[str, Path] = {}
+    for spec in specs:
+        found.setdefault(os.path.realpath(spec), spec)
+    return found
+
+
+class _Specs:
+    """Specs by their real paths, and the base files that their texts name. `nameless` are those without a name."""
+
+    def __init__(self, specs: Mapping[str, Path]) -> None:
+        self._specs = specs
+        texts = {real: _text(spec) for real, spec in specs.items()}
         self._bases = {
-            path: os.path.realpath(self._specs[path].parent / base)
-            for path, text in texts.items()
+            real: os.path.realpath(specs[real].parent / base)
+            for real, text in texts.items()
             if (base := base_named_in(text))
         }
-        self.nameless = {path for path, text in texts.items() if text and not _FLOW_NAME.search(text)}
+        self.nameless = {real for real, text in texts.items() if text and not _FLOW_NAME.search(text)}
 
-    def flows(self) -> list[Path]:
+    def flows(self) -> dict[str, Path]:
         """Returns those that are no base files of others."""
         flows = self._specs.keys() - (self.nameless & {*self._bases.values()})
-        left_out = {base for path in flows for base in self._bases_of(path)} & self.nameless
-        return [spec for path, spec in self._specs.items() if path not in left_out]
+        left_out = {base for real in flows for base in self._bases_of(real)} & self.nameless
+        return {real: spec for real, spec in self._specs.items() if real not in left_out}
 
-    def built_on(self, base: Path) -> list[Path]:
+    def built_on(self, base: str) -> dict[str, Path]:
         """Returns the flows among them that extend a file, or a file that does."""
-        real = os.path.realpath(base)
-        return [spec for spec in self.flows() if real in self._bases_of(os.path.realpath(spec))]
+        return {real: spec for real, spec in self.flows().items() if base in self._bases_of(real)}
 
-    def _bases_of(self, path: str) -> set[str]:
+    def _bases_of(self, real: str) -> set[str]:
         found: set[str] = set()
-        while (path := self._bases.get(path, "")) and path not in found:
-            found.add(path)
+        while (real := self._bases.get(real, "")) and real not in found:
+            found.add(real)
         return found
 
 
