@@ -43,7 +43,13 @@ class DataUse(NamedTuple):
 
 def data_uses(params: Mapping[str, Any], region: str | None = None) -> tuple[DataUse, ...]:
     """Returns the data that the parameters of RunJobFlow name, in their order; `region` is where EMR runs."""
-    return (*_outside_steps(params), *_of_steps(params, StepTarget.of(_software(params), region)))
+    return (*_outside_steps(params), *step_uses(params, region))
+
+
+def step_uses(params: Mapping[str, Any], region: str | None = None, *, only: slice = slice(None)) -> tuple[DataUse, ...]:
+    """Returns the data that the steps name, or `only` those of some of them."""
+    target = StepTarget.of(_software(params), region)
+    return tuple(_of_steps([*enumerate(params.get("Steps", ()))][only], target))
 
 
 def earlier_uses(use: DataUse, uses: Iterable[DataUse]) -> Iterator[DataUse]:
@@ -90,8 +96,8 @@ def _outside_steps(params: Mapping[str, Any]) -> Iterator[DataUse]:
             yield DataUse(access.uri, access.use, part, (*path, "Args"))
 
 
-def _of_steps(params: Mapping[str, Any], target: StepTarget) -> Iterator[DataUse]:
-    for index, step in enumerate(params.get("Steps", ())):
+def _of_steps(steps: Iterable[tuple[int, Mapping[str, Any]]], target: StepTarget) -> Iterator[DataUse]:
+    for index, step in steps:
         part, path = f"step {step['Name']}", ("Steps", index, "HadoopJarStep")
         for access in dict.fromkeys(_accesses(step["HadoopJarStep"], target)):
             yield DataUse(access.uri, access.use, part, path, index)

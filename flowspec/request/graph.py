@@ -9,7 +9,7 @@ from flowspec.document.job_flow import JobFlow
 from flowspec.document.text.tree import settle
 from flowspec.errors import Diagnostic
 from flowspec.request.compile import Request
-from flowspec.request.data import DataUse, data_uses, earlier_uses, overlaps
+from flowspec.request.data import DataUse, data_uses, earlier_uses, overlaps, step_uses
 from flowspec.request.origins import locate
 from flowspec.request.steps.access import Use
 
@@ -74,11 +74,16 @@ def misordered(jobflow: JobFlow, request: Request) -> tuple[Diagnostic, ...]:
     Only certain errors: the later step makes the folder and refuses one that is there (Hadoop's
     FileOutputFormat.checkOutputSpecs), so that it can't be of an earlier run. Inputs from outside are nobody's error.
     """
-    uses = data_uses(request.params, jobflow.region)
+    # What the first step writes is there in time. Most flows have no other writer, and to take its arguments apart is
+    # 6 % of the time of `validate`.
+    later = step_uses(request.params, jobflow.region, only=slice(1, None))
+    if all(use.use is not Use.OUTPUT for use in later):
+        return ()
+    uses = (*step_uses(request.params, jobflow.region, only=slice(1)), *later)
     found = [
         _finding(jobflow, request, use, writer)
         for use in uses
-        if use.step is not None and use.use in _READS and not any(earlier_uses(use, uses))
+        if use.use in _READS and not any(earlier_uses(use, uses))
         for writer in _later(use, uses)[:1]
     ]
     return settle(found, jobflow.target, jobflow.secrets)
