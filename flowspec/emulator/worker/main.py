@@ -125,8 +125,10 @@ class Worker:
 
     def fail(self, why: str) -> None:
         """Ends the cluster with errors because the worker itself can't continue; `why` is shown to users."""
-        self._terminate(self._running.values())
-        self.kill_leftovers()
+        try:
+            self._terminate(self._running.values())
+        finally:
+            self.kill_leftovers()
         for step_id, running in self._running.items():
             execution.finish(running, "Step")
             logs.publish_step(self._home, self._cluster(), self._step(step_id))
@@ -437,7 +439,6 @@ def _fail_cluster(worker: Worker, why: str) -> int:
         worker.fail(why)
     except (OSError, FlowspecError) as error:
         _log.warning("the cluster's end could not be stored: %s", error)
-        worker.kill_leftovers()
         return 1
     return 0
 
