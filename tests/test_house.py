@@ -63,7 +63,7 @@ ROOMS = {
     "backend": {"errors", "facts", "document", "request", "cost", "plan", "engines", "emulator"},
     "doctor": {"errors", "version", "facts", "engines", "emulator", "document", "request", "backend"},
     "review": {"errors", "facts", "document", "request", "cost", "plan"},
-    "inspection": {"errors", "document", "plan", "backend", "engines", "review"},
+    "inspection": {"errors", "facts", "document", "plan", "backend", "engines", "review"},
     "cases": {"errors", "facts", "document", "request", "plan", "backend", "engines", "emulator", "review"},
     "importers": {"errors", "facts", "document", "request", "emulator", "plugins"},
     "exporters": {"errors", "facts", "document", "request", "plan", "importers"},
@@ -82,7 +82,7 @@ ROOMS = {
         "inspection",
         "cases",
     },
-    "pipeline": {"errors", "document", "request", "plan", "backend", "importers", "inspection", "report"},
+    "pipeline": {"errors", "facts", "document", "request", "plan", "backend", "importers", "inspection", "report"},
     "fleet": {"errors", "facts", "document", "request", "plan", "backend", "pipeline"},
     "site": {"errors", "facts", "document", "plan", "backend", "emulator", "inspection", "report"},
     "cli": {
