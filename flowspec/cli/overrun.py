@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Mapping, Sequence
 from contextlib import closing
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
@@ -41,8 +41,9 @@ def with_budget_warning(
         emr: Emr,
         cluster_id: str,
         *,
+        steps: Collection[str] | None = None,
+        timeout: float | None = None,
         sleep: Callable[[float], None] = time.sleep,
-        **options: Any,
     ) -> Generator[Event, None, None]:
         cluster: Cluster | None = None
         cost: Estimate | None = None
@@ -60,7 +61,7 @@ def with_budget_warning(
                     f"cluster {cluster.id} is up for more than {hours:.1f} hours, at up to {spent} USD an hour"
                 )
 
-        with closing(watch(emr, cluster_id, sleep=sleep_and_warn, **options)) as events:
+        with closing(watch(emr, cluster_id, steps=steps, timeout=timeout, sleep=sleep_and_warn)) as events:
             for event in events:
                 if isinstance(event, ClusterChanged):
                     cluster, cost = event.cluster, cost_of(event.cluster)
