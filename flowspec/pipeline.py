@@ -27,6 +27,7 @@ from flowspec.document.masking import mask
 from flowspec.document.rendering.render import render
 from flowspec.document.text.parse import load
 from flowspec.errors import FlowspecError
+from flowspec.facts.backends import DEFAULT_BACKEND
 from flowspec.plan.changes import Plan
 from flowspec.plan.cluster import CHOSEN, PART_TAG, Cluster
 from flowspec.plan.compare import make_plan, with_preflight
@@ -316,14 +317,14 @@ def import_cluster(emr: Emr, cluster_id: str, *, folder: Path = Path(), keep_sec
 
     found = reconstruct(emr, cluster_id)
     params, variables = _without_secrets(found)
-    local = emr.endpoint.backend == "local"
+    backend = emr.endpoint.backend
     wanted = Wanted(
         params,
         variables,
-        region="" if local else emr.region,
+        region=emr.region if "region" in emr.backend.connection_settings else "",
         notes=found.notes,
         profile=emr.endpoint.profile or "",
-        backend="local" if local else "",
+        backend="" if backend == DEFAULT_BACKEND else backend,
         target=found.target,
         flow=found.flow,
         settings=found.settings,
@@ -378,7 +379,7 @@ def make_report(
 
 def _cost_so_far(emr: Emr, cluster: Cluster) -> Cost | None:
     """Returns the cost of a run by now; None on this machine, where nothing is paid."""
-    if emr.endpoint.backend == "local":
+    if not emr.endpoint.traits.is_paid:
         return None
     from flowspec.backend.aws.spending import spent
     from flowspec.report.page.paid import cost_texts

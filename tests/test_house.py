@@ -11,6 +11,8 @@ from types import ModuleType
 
 import pytest
 
+from flowspec.facts.backends import BACKENDS
+
 PACKAGE = Path(__file__).parent.parent / "flowspec"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
@@ -61,7 +63,7 @@ ROOMS = {
     "backend": {"errors", "facts", "document", "request", "cost", "plan", "engines", "emulator"},
     "doctor": {"errors", "version", "facts", "engines", "emulator", "document", "request", "backend"},
     "review": {"errors", "facts", "document", "request", "cost", "plan"},
-    "inspection": {"errors", "document", "plan", "backend", "engines", "review"},
+    "inspection": {"errors", "facts", "document", "plan", "backend", "engines", "review"},
     "cases": {"errors", "facts", "document", "request", "plan", "backend", "engines", "emulator", "review"},
     "importers": {"errors", "facts", "document", "request", "emulator", "plugins"},
     "exporters": {"errors", "facts", "document", "request", "plan", "importers"},
@@ -80,7 +82,7 @@ ROOMS = {
         "inspection",
         "cases",
     },
-    "pipeline": {"errors", "document", "request", "plan", "backend", "importers", "inspection", "report"},
+    "pipeline": {"errors", "facts", "document", "request", "plan", "backend", "importers", "inspection", "report"},
     "fleet": {"errors", "facts", "document", "request", "plan", "backend", "pipeline"},
     "site": {"errors", "facts", "document", "plan", "backend", "emulator", "inspection", "report"},
     "cli": {
@@ -151,6 +153,22 @@ def test_no_room_reaches_back(path):
         other = inner.partition(".")[0]
         if top == "flowspec" and other != room:
             assert other in ROOMS[room], f"{here}:{line}: {room} reaches into {inner}"
+
+
+def backends_asked_for(path: Path) -> Iterator[int]:
+    """Yields the lines that compare a backend with a name of one."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Compare):
+            sides = [node.left, *node.comparators]
+            is_named = any(isinstance(side, ast.Constant) and side.value in BACKENDS for side in sides)
+            if is_named and any("backend" in ast.unparse(side) for side in sides):
+                yield node.lineno
+
+
+def test_nothing_asks_which_backend_a_flow_has():
+    """The differences are properties: `Traits` in facts/backends.py, `Backend` in backend/protocol.py."""
+    found = [f"{path.relative_to(PACKAGE)}:{line}" for path in MODULES for line in backends_asked_for(path)]
+    assert not found
 
 
 # A connection knows its backend, and a backend opens connections: two types that name each other. Only type checkers

@@ -94,7 +94,7 @@ class EmrConnection:
         backend: BackendName = "emr",
     ) -> None:
         if backend not in BACKENDS:
-            raise ValueError(f"backend is 'emr' or 'local', not {backend!r}")
+            raise ValueError(f"backend is {' or '.join(map(repr, sorted(BACKENDS)))}, not {backend!r}")
         self.aws_access_key_id = aws_access_key_id
         self.aws_secret_access_key = aws_secret_access_key
         self.debug = debug
@@ -126,7 +126,7 @@ class EmrConnection:
         return f"{'https' if is_secure else 'http'}://{self.host}{f':{port}' if port else ''}{path}"
 
     def __repr__(self) -> str:
-        if self._endpoint.backend == "local":
+        if not self._endpoint.traits.on_aws:
             return f"{type(self).__name__}:embedded"
         return f"{type(self).__name__}:{self._endpoint.endpoint_url or self.host}"
 

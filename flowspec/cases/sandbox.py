@@ -80,7 +80,7 @@ def prepare(case: Case, home: Path) -> Sandbox:
     # A plan refuses steps that can't run on this machine.
     make_plan(flow, request, None, assess(request.params))
     for asset in request.assets:
-        if flow.stages_files or asset.packages:
+        if flow.traits.stages_files or asset.packages:
             _stage(asset, home)
     sandbox = Sandbox(case, home, flow, request)
     _refuse_missing_inputs(sandbox)
@@ -93,7 +93,7 @@ def _located(case: Case, flow: JobFlow, home: Path, uri: str, at: NodePath) -> P
             return FileSystems(Path("/"), s3=s3_root(home)).locate(uri)
         except FlowspecError as error:
             raise SpecError([case.document.diagnostic("FS803", at, error.sentence, key=True)]) from None
-    if flow.backend == "local" and is_relative(uri) and not _GLOB & set(uri):
+    if not flow.traits.stages_files and is_relative(uri) and not _GLOB & set(uri):
         files = Files(flow)
         path = Path(files.data_path(uri, ()))
         if not files.found:

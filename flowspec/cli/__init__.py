@@ -4,6 +4,7 @@ Results go to stdout, progress and errors to stderr. Every command returns one o
 
     commands                             one module per command
     options, selection, policies, times  options that several commands share, and their values
+    run_options                          the options of `plan` and `apply`
     specs, planning                      a spec as the options say: rendered, validated, compiled, planned
     locate                               WHAT -> the cluster that it names
     fleet, fleet_apply, fleet_destroy    many specs at a time; `cores` spreads files over the cores

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from flowspec.backend.aws.shared import SharedWatch
     from flowspec.backend.aws.submission.apply import Applied
     from flowspec.backend.aws.watch import Watch
-    from flowspec.cli.options import OnInterrupt
+    from flowspec.cli.run_options import Following
     from flowspec.fleet import FlowPlan
     from flowspec.plan.changes import Plan
     from flowspec.plan.cluster import Cluster
@@ -47,17 +47,6 @@ if TYPE_CHECKING:
 # Seconds. All flows are planned at one moment, and the last ones begun when the first ones are over.
 _FRESH = 60.0
 _OUTCOMES = {exit_of(one): one.value for one in Outcome} | {Exit.INTERRUPTED: "interrupted"}
-
-
-class Following(NamedTuple):
-    """The options of `flowspec apply` that are about the run, not the plan."""
-
-    detach: bool
-    timeout: float | None
-    on_interrupt: OnInterrupt
-    lock_timeout: float
-    skip_preflight: bool
-    allow_commands: bool
 
 
 def apply_specs(

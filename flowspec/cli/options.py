@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal, TypeAlias, TypeVar, get_args
 
@@ -78,6 +79,8 @@ VARIABLES = compose_options(
     DATE,
 )
 
+STEP = partial(click.option, "--step", "wanted", metavar="STEP", shell_complete=completed("steps"))
+"""Makes the option that names a step, with its help."""
 STAGING = click.option(
     "--staging", metavar="URI", help="S3 folder to upload local files to; default: the target's `staging`."
 )

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
+from flowspec.facts.backends import DEFAULT_BACKEND
+
 if TYPE_CHECKING:
     from flowspec.backend.aws.client import Endpoint
     from flowspec.document.job_flow import JobFlow
@@ -92,7 +94,7 @@ def identity(spec: Path, **options: Any) -> Identity:
     undecided = document.declared is not None and document.declared.get("targets") and not document.target
     if undecided or not isinstance(field("name"), str):
         validate(document)  # raises SpecError with what is wrong
-    backend: BackendName = field("backend") or "emr"
+    backend: BackendName = field("backend") or DEFAULT_BACKEND
     _refuse_unused(backend, document.target, given)
     connection = {name: given.get(name) or field(name) for name in CONNECTION_NAMES}
     name = field("api_params", "Name") or field("name")

@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from flowspec.cost.amounts import Range, total
 from flowspec.cost.instance import instance_hourly
+from flowspec.facts.api_model import JsonView
 from flowspec.facts.price_table import Origin
-
-Json = Mapping[str, Any]
 
 _LEAST_SECONDS = 60
 """Billing is by the second, with a minimum of one minute (EMR pricing page)."""
@@ -35,10 +33,10 @@ class ActualCost:
 
 
 def actual_cost(
-    instances: Iterable[Json],
+    instances: Iterable[JsonView],
     region: str,
     now: datetime,
-    volumes: Mapping[str, Sequence[Json]] | None,
+    volumes: Mapping[str, Sequence[JsonView]] | None,
 ) -> ActualCost:
     """Returns the cost of instances, as ListInstances gives them, until their end or `now`.
 
@@ -79,11 +77,11 @@ def actual_cost(
 _HOUR = 3600
 
 
-def _lives(instance: Json) -> bool:
+def _lives(instance: JsonView) -> bool:
     return "EndDateTime" not in instance.get("Status", {}).get("Timeline", {})
 
 
-def _seconds(instance: Json, now: datetime) -> float:
+def _seconds(instance: JsonView, now: datetime) -> float:
     """Returns the billed seconds of an instance; 0 for one that is not there yet, or never was."""
     timeline = instance.get("Status", {}).get("Timeline", {})
     created, ready, ended = (timeline.get(f"{one}DateTime") for one in ("Creation", "Ready", "End"))

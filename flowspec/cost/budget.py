@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 def estimate_of(jobflow: JobFlow, params: Mapping[str, Any], region: str | None = None) -> Estimate | None:
     """Estimates a request of a job flow in its region, else in the one given; None on this machine, which is free."""
-    return _estimated(jobflow, params, region) if jobflow.backend == "emr" else None
+    return _estimated(jobflow, params, region) if jobflow.traits.is_paid else None
 
 
 def _estimated(jobflow: JobFlow, params: Mapping[str, Any], region: str | None) -> Estimate:

@@ -8,19 +8,17 @@ the cheapest mix of its types to the dearest: which ones EMR takes depends on wh
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from math import ceil, inf
-from typing import Any
 
 from flowspec.cost.amounts import Range, total
 from flowspec.cost.instance import Hourly, has_volumes, instance_hourly, volumes_of
+from flowspec.facts.api_model import JsonView
 from flowspec.facts.instance_types import fact_of, is_known_type
 from flowspec.facts.price_table import Origin
 from flowspec.facts.prices import priced_regions
 from flowspec.request.instances import expand_shorthand, group_address, market_of
-
-Json = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +136,7 @@ class _Machines:
         return Range(min(one.low for one in found), max(one.high for one in found)) if found else None
 
 
-def estimate(params: Json, region: str | None) -> Estimate:
+def estimate(params: JsonView, region: str | None) -> Estimate:
     """Estimates the hourly cost of the cluster that the parameters of RunJobFlow ask for, in a region."""
     if region not in priced_regions():
         reason = f"prices of region {region}" if region else "the region, and so its prices"
@@ -155,7 +153,7 @@ def estimate(params: Json, region: str | None) -> Estimate:
     return Estimate(region, tuple(parts), tuple(unknown), tuple(origins))
 
 
-def _machines(params: Json, region: str) -> Iterator[_Machines]:
+def _machines(params: JsonView, region: str) -> Iterator[_Machines]:
     instances = expand_shorthand(params)["Instances"]
     for group in instances.get("InstanceGroups", ()):
         limits = (group.get("AutoScalingPolicy") or {}).get("Constraints", {})
@@ -168,7 +166,7 @@ def _machines(params: Json, region: str) -> Iterator[_Machines]:
         yield from _fleet(params, region, fleet)
 
 
-def _fleet(params: Json, region: str, fleet: Json) -> Iterator[_Machines]:
+def _fleet(params: JsonView, region: str, fleet: JsonView) -> Iterator[_Machines]:
     role = fleet["InstanceFleetType"]
     timeout = (fleet.get("LaunchSpecifications") or {}).get("SpotSpecification", {}).get("TimeoutAction")
     for member, market in (("TargetOnDemandCapacity", "ON_DEMAND"), ("TargetSpotCapacity", "SPOT")):
@@ -182,7 +180,7 @@ def _fleet(params: Json, region: str, fleet: Json) -> Iterator[_Machines]:
             yield _Machines(name, role, offers, target, target)
 
 
-def _offer(params: Json, region: str, machine: Json, market: Json) -> _Offer:
+def _offer(params: JsonView, region: str, machine: JsonView, market: JsonView) -> _Offer:
     instance_type = machine["InstanceType"]
     hourly = instance_hourly(region, instance_type, market=market, volumes=volumes_of(params, machine))
     if hourly.price and not is_known_type(instance_type) and not has_volumes(machine):
@@ -192,12 +190,12 @@ def _offer(params: Json, region: str, machine: Json, market: Json) -> _Offer:
     return _Offer(instance_type, hourly, machine.get("WeightedCapacity") or 1, market["Market"] == "SPOT")
 
 
-def _compute_limits(params: Json) -> Json:
-    limits: Json = (params.get("ManagedScalingPolicy") or {}).get("ComputeLimits", {})
+def _compute_limits(params: JsonView) -> JsonView:
+    limits: JsonView = (params.get("ManagedScalingPolicy") or {}).get("ComputeLimits", {})
     return limits
 
 
-def _scaled(params: Json, machines: Iterable[_Machines]) -> Iterator[_Machines]:
+def _scaled(params: JsonView, machines: Iterable[_Machines]) -> Iterator[_Machines]:
     """Yields the machines.
 
     Under managed scaling those of core and task are one part, whose limits are for all together.

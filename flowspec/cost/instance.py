@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
 
 from flowspec.cost.amounts import Range, total
+from flowspec.facts.api_model import JsonView
 from flowspec.facts.instance_types import default_volumes, is_known_type
 from flowspec.facts.price_table import Origin
 from flowspec.facts.prices import SPOT_SHARE, instance_price, volume_price
-
-Json = Mapping[str, Any]
 
 ROOT_VOLUME_GB = 15
 """The root volume that EMR makes when none is asked for (EMR Management Guide, EBS root volume; 10 before 6.10.0)."""
@@ -29,7 +27,7 @@ class Hourly:
     origins: frozenset[Origin] = frozenset()
 
 
-def instance_hourly(region: str, instance_type: str, *, market: Json, volumes: Iterable[Json]) -> Hourly:
+def instance_hourly(region: str, instance_type: str, *, market: JsonView, volumes: Iterable[JsonView]) -> Hourly:
     """Returns the price of one instance of a type.
 
     `market` has the members of a group or of a fleet's type that set the price of a spot instance: Market, BidPrice,
@@ -50,7 +48,7 @@ def instance_hourly(region: str, instance_type: str, *, market: Json, volumes: I
     return Hourly(amount, (*unknown, *storage.unknown), storage.origins | {price.origin})
 
 
-def _spot(on_demand: float, market: Json) -> Range:
+def _spot(on_demand: float, market: JsonView) -> Range:
     """Returns the range from the least share to the bid; without one, spot costs the on-demand price at most.
 
     A fleet that gets no spot instances in time may buy on demand instead (SpotSpecification, TimeoutAction).
@@ -64,7 +62,7 @@ def _spot(on_demand: float, market: Json) -> Range:
     return Range(min(on_demand * SPOT_SHARE, bid), most)
 
 
-def _storage(region: str, volumes: Iterable[Json]) -> Hourly:
+def _storage(region: str, volumes: Iterable[JsonView]) -> Hourly:
     prices, unknown, origins = [], [], set()
     for one in volumes:
         kind = one.get("VolumeType", _DEFAULT_VOLUMES)
@@ -79,29 +77,29 @@ def _storage(region: str, volumes: Iterable[Json]) -> Hourly:
     return Hourly(total(prices), tuple(unknown), frozenset(origins))
 
 
-def volumes_of(params: Json, machine: Json) -> list[Json]:
+def volumes_of(params: JsonView, machine: JsonView) -> list[JsonView]:
     """Returns the volumes of each instance of a group or fleet's type: those asked for or EMR's own, and the root."""
     return [_root(params), *(_asked(machine) or _default(machine["InstanceType"]))]
 
 
-def has_volumes(machine: Json) -> bool:
+def has_volumes(machine: JsonView) -> bool:
     """Returns True if a group, or a fleet's type, asks for volumes of its own, so that EMR adds none."""
     return bool(_asked(machine))
 
 
-def _root(params: Json) -> Json:
+def _root(params: JsonView) -> JsonView:
     provisioned = {"Iops": params.get("EbsRootVolumeIops", 0), "Throughput": params.get("EbsRootVolumeThroughput", 0)}
     # Only a gp3 volume can have these (RunJobFlow, EbsRootVolumeIops).
     kind = "gp3" if any(provisioned.values()) else _DEFAULT_VOLUMES
     return {"VolumeType": kind, "SizeInGB": params.get("EbsRootVolumeSize", ROOT_VOLUME_GB), **provisioned}
 
 
-def _asked(machine: Json) -> list[Json]:
+def _asked(machine: JsonView) -> list[JsonView]:
     devices = machine.get("EbsConfiguration", {}).get("EbsBlockDeviceConfigs", ())
     return [one["VolumeSpecification"] for one in devices for _ in range(one.get("VolumesPerInstance", 1))]
 
 
-def _default(instance_type: str) -> Iterator[Json]:
+def _default(instance_type: str) -> Iterator[JsonView]:
     """Yields the storage that EMR adds to a type that has no disks of its own."""
     count, gb = default_volumes(instance_type)
     if count:

@@ -35,13 +35,13 @@ def credentials_check(endpoint: Endpoint, *, needed: bool, timeout: float, keep:
 
 def account_checks(endpoint: Endpoint, account: Account | None, needs: Needs) -> Iterator[Work]:
     """Yields the checks that ask AWS; without an account, and at another endpoint, they are not made."""
-    yield "region", partial(_region, endpoint, account, needed=needs.backend == "emr")
+    yield "region", partial(_region, endpoint, account, needed=bool(needs.on_aws))
     if account is None or endpoint.endpoint_url:
         reason = "checked only on AWS itself" if account else "needs credentials"
         for name in _names(needs):
             yield name, partial(Check, name, State.UNCHECKED, reason)
         return
-    yield "account", partial(_caller, account, needed=needs.backend == "emr")
+    yield "account", partial(_caller, account, needed=bool(needs.on_aws))
     remedy = (
         "create it in IAM (`aws emr create-default-roles` creates EMR's default roles), or name another in the spec"
     )

@@ -23,11 +23,10 @@ _TIMEOUT = 5.0
 def examine(endpoint: Endpoint, needs: Needs) -> list[Check]:
     """Makes all checks; `endpoint` is the EMR of the spec's target. Nothing is changed, no secret is returned."""
     found: list[Account] = []
-    aws = needs.backend != "local"
+    aws = needs.on_aws is not False
     machine = [*machine_checks(needs)]
     if aws:
-        needed = needs.backend == "emr"
-        machine.append(credentials_check(endpoint, needed=needed, timeout=_TIMEOUT, keep=found.append))
+        machine.append(credentials_check(endpoint, needed=bool(needs.on_aws), timeout=_TIMEOUT, keep=found.append))
     checks = run_checks(machine, SECONDS)
     if aws:
         checks += run_checks(account_checks(endpoint, found[0] if found else None, needs), SECONDS)

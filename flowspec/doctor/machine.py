@@ -30,7 +30,7 @@ _SPARK_REMEDY = "pip install pyspark, or set SPARK_HOME"
 
 def machine_checks(needs: Needs) -> Iterator[Work]:
     """Yields the checks of this machine. Programs are looked for, and only asked for their versions."""
-    local = needs.backend == "local"
+    local = needs.on_aws is False
     java = bool(needs.engines & {"spark", "hadoop"})
     yield "python", _python
     yield "packages", _packages

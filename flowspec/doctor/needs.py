@@ -7,20 +7,19 @@ from typing import Any, NamedTuple
 
 from flowspec.document.job_flow import JobFlow
 from flowspec.engines import engine_of, unsupported
-from flowspec.facts.backends import BackendName
 from flowspec.facts.ids import role_name
 from flowspec.facts.uris import is_s3, split_s3
 from flowspec.request.compile import Request
 
 
 class Needs(NamedTuple):
-    """The needs of a spec; without one, nothing is needed.
+    """The needs of a spec; without one, `on_aws` is None and nothing is needed.
 
     `engines` run its steps on this machine, and `refused` are the steps that none can run, with the reason. `roles`
     and `profiles` are names in IAM, `buckets` those that its files and logs go to.
     """
 
-    backend: BackendName | None = None
+    on_aws: bool | None = None
     engines: frozenset[str] = frozenset()
     refused: tuple[tuple[str, str], ...] = ()
     roles: tuple[str, ...] = ()
@@ -31,16 +30,17 @@ class Needs(NamedTuple):
     def of(cls, flow: JobFlow, request: Request) -> Needs:
         """Returns what a flow needs on its target's backend. Asks nothing and nobody."""
         params = request.params
-        if flow.backend == "local":
+        on_aws = flow.traits.on_aws
+        if not on_aws:
             jars = [(one["Name"], _jar(one["HadoopJarStep"])) for one in params.get("Steps", ())]
             refused = ((name, unsupported(*jar)) for name, jar in jars)
             return cls(
-                "local",
+                on_aws,
                 frozenset(engine_of(*jar) for _, jar in jars),
                 tuple((name, reason) for name, reason in refused if reason),
             )
         return cls(
-            "emr",
+            on_aws,
             roles=_names(params, "ServiceRole", "AutoScalingRole"),
             profiles=_names(params, "JobFlowRole"),
             buckets=tuple(dict.fromkeys(_buckets(flow, request))),

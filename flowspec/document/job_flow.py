@@ -9,14 +9,14 @@ from typing import Any
 
 from flowspec.document.text.tree import Document
 from flowspec.errors import Diagnostic
-from flowspec.facts.backends import BackendName
+from flowspec.facts.backends import TRAITS, BackendName, Traits
 
 
 @dataclass(frozen=True)
 class JobFlow:
     """A valid spec for one target.
 
-    `target` is "" when the spec has none; `backend` "local" or "emr"; `path` the spec file. `fields`
+    `target` is "" when the spec has none; `path` the spec file. `fields`
     are the rendered, checked members of the spec that describe the job flow, under the spec's names;
     what is about the tool (variables, targets, backend …) is not among them. `secrets` are the texts
     that must not be shown; `document` knows the place of everything. With a `data_root`, relative paths of data are
@@ -43,6 +43,6 @@ class JobFlow:
         return str(self.fields.get("api_params", {}).get("Name", self.name))
 
     @property
-    def stages_files(self) -> bool:
-        """True if local files are uploaded to S3; on this machine they are used where they are."""
-        return self.backend == "emr"
+    def traits(self) -> Traits:
+        """The properties of its backend."""
+        return TRAITS[self.backend]

@@ -8,12 +8,13 @@ in the home folder (`state.paths`), inside one transaction. `api.request_validat
 `state.lifecycle` holds the state machines of clusters and steps.
 
 RunJobFlow starts a worker (`worker.main`): one detached process per cluster, a fork where that is safe
-(`worker.forking`). It runs bootstrap actions and steps (`worker.execution`, `worker.processes`; `flowspec.engines`
-chooses the program that runs a step), writes and publishes their logs (`worker.logs`), and drives the cluster's state
-machine to its end. The command line that started the worker may exit. Every call first detects dead workers by their
-released locks and marks their clusters as failed (`worker.supervisor`). Where the home can't be written to, calls that
-read work on a copy of the store (`state.snapshot`). `prune` removes the files of ended clusters; `temporary` makes a
-home that lasts as long as a test.
+(`worker.forking`, `worker.fork_server`). It runs bootstrap actions and steps (`worker.execution`,
+`worker.processes`; `flowspec.engines` chooses the program that runs a step), writes and publishes their logs
+(`worker.logs`), and drives the cluster's state machine to its end. The command line that started the worker may
+exit. Every call first detects dead workers by their released locks and marks their clusters as failed
+(`worker.supervisor`). Where the home can't be written to, calls that read work on a copy of the store
+(`state.snapshot`). `prune` removes the files of ended clusters; `temporary` makes a home that lasts as long as a
+test.
 
 `s3://` is a folder tree in the home, or another S3 endpoint: then each cluster has a tree of its own, which is
 downloaded before a step and uploaded after it (`worker.s3_sync`, `worker.s3_sync_wrapper`).

@@ -12,7 +12,7 @@ from pathlib import Path
 from flowspec.emulator.api.service import Service
 from flowspec.emulator.errors import EmrError
 from flowspec.emulator.state import paths
-from flowspec.emulator.worker import processes, supervisor
+from flowspec.emulator.worker import supervisor
 from flowspec.errors import FlowspecError
 
 # Seconds for a worker to end its cluster by itself; it takes some 20 ms unless a step ignores SIGTERM.
@@ -52,7 +52,6 @@ def end_clusters(home: Path) -> None:
     deadline = time.monotonic() + _GRACE_SECONDS
     for cluster_id in clusters:
         if not _is_without_worker(home, cluster_id, deadline):
-            processes.kill_marked(processes.CLUSTER_ID, cluster_id)
             supervisor.kill_leftovers(home, cluster_id)
             _is_without_worker(home, cluster_id, time.monotonic() + _KILL_SECONDS)
 

@@ -6,7 +6,8 @@ import json
 import shlex
 from typing import Any
 
-from flowspec.exporters.job import Job, Json, without, written
+from flowspec.exporters.job import Job, without, written
+from flowspec.facts.api_model import Json
 from flowspec.importers.awscli.command import NUMBERS, OBJECTS, SWITCHES, TEXTS
 from flowspec.importers.awscli.instances import EC2
 

@@ -7,7 +7,8 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from flowspec.exporters.job import Job, Json, without, written
+from flowspec.exporters.job import Job, without, written
+from flowspec.facts.api_model import Json
 from flowspec.importers.placeholders import PLACEHOLDER, map_texts, placeholder_name
 
 # The properties of AWS::EMR::Cluster and of its JobFlowInstancesConfig (CloudFormation's resource specification).

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from flowspec.errors import FlowspecError
+from flowspec.facts.api_model import Json
 from flowspec.importers.names import Names
 from flowspec.importers.placeholders import PLACEHOLDER, Variable
 
-Json = dict[str, Any]
 # A secret of a letter or two is only known where it is the whole value, as when it is masked.
 _SEEN_INSIDE = 3
 

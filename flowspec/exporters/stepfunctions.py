@@ -9,7 +9,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from flowspec.exporters.job import Job, Json, without, written
+from flowspec.exporters.job import Job, without, written
+from flowspec.facts.api_model import Json
 from flowspec.importers.placeholders import PLACEHOLDER, placeholder_name
 from flowspec.request.instances import lives_on
 

@@ -7,7 +7,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from flowspec.exporters.job import Job, Json, written
+from flowspec.exporters.job import Job, written
+from flowspec.facts.api_model import Json
 from flowspec.importers.placeholders import PLACEHOLDER
 from flowspec.importers.terraform import request as tables
 

@@ -16,7 +16,7 @@
     states              the states of clusters, steps, instances and groups
     ids                 the forms of the ids of clusters and steps; names of roles in ARNs
     uris                S3 URIs, and lists of paths at commas
-    backends            the backends that a target may name
+    backends            the backends that a target may name, and the properties that specs depend on
     machine             the cores that this process may use, and the memory that is left
     folders             the folder of what flowspec keeps for a user between commands; locks, files replaced whole
 

@@ -21,6 +21,10 @@ from typing import Any, Literal, NamedTuple, TypeAlias
 
 KeyPath: TypeAlias = "tuple[str | int, ...]"
 """The way to a part of a request, or of a spec: names and indexes, as in `("Instances", "InstanceGroups", 0)`."""
+Json: TypeAlias = "dict[str, Any]"
+"""A JSON object that is made or changed: a structure of the API, a file of another tool."""
+JsonView: TypeAlias = "Mapping[str, Any]"
+"""A JSON object that is only read."""
 Kind: TypeAlias = "Literal['type', 'missing', 'unknown', 'enum', 'min', 'max', 'overflow', 'pattern']"
 
 # The Python types of a value for each type of the model, as botocore's client takes them.

@@ -12,13 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from flowspec.document.text.tree import Source
-from flowspec.facts.api_model import input_shape
+from flowspec.facts.api_model import Json, input_shape
 from flowspec.importers.names import Names
 from flowspec.importers.placeholders import Wanted
 from flowspec.importers.refusal import load_json, refuse
 from flowspec.importers.shapes import fitted_members
-
-Json = dict[str, Any]
 
 _GO_TEMPLATE = re.compile(r"\{\{(.*?)\}\}", re.DOTALL)
 _ENVIRONMENT = re.compile(r"""\s*systemEnv\s+["`](\w+)["`]\s*""")

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
 
+from flowspec.facts.api_model import Json
 from flowspec.request.instances import expand_shorthand
-
-Json = dict[str, Any]
 
 _ROLE = "the execution role of steps that are added later is not imported: RunJobFlow has none for single steps"
 _TERMINATED = "the script terminates the cluster itself: here keep_alive is false, so that it ends after its last step"

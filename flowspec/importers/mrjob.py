@@ -15,13 +15,11 @@ from typing import Any
 from flowspec.document.text.parse import compose
 from flowspec.document.text.tree import Source, plain
 from flowspec.errors import SpecError
-from flowspec.facts.api_model import input_shape
+from flowspec.facts.api_model import Json, input_shape
 from flowspec.importers.names import Names
 from flowspec.importers.placeholders import Wanted
 from flowspec.importers.refusal import refuse
 from flowspec.importers.shapes import fitted_members
-
-Json = dict[str, Any]
 
 _DEFAULT_VERSION = "6.0.0"
 _PLAIN = {

@@ -50,16 +50,9 @@ def read_run(
     diagnosis = diagnose(cluster, verdict, logs, hidden) if verdict else None
     baseline = notes.try_to("earlier runs", lambda: find_baseline(emr, cluster)) if compare else None
     hidden |= baseline.secrets if baseline else frozenset()
-    reader = LogReader(
-        logs=logs,
-        notes=notes,
-        secrets=hidden,
-        cause=diagnosis.cause if diagnosis else None,
-        earlier=logs_of(emr, baseline.cluster) if baseline else logs,
-        counterparts=baseline.steps(cluster) if baseline else {},
-    )
+    earlier, counterparts = (logs_of(emr, baseline.cluster), baseline.steps(cluster)) if baseline else (logs, {})
+    reader = LogReader(logs, notes, hidden, diagnosis.cause if diagnosis else None, earlier, counterparts)
     steps = choose_steps(cluster.steps, verdict.step if verdict else None)
-    details = reader.read(steps, unread=bool(diagnosis and diagnosis.unread))
     bootstrap = notes.try_to("the logs of bootstrap actions", lambda: read_bootstrap(emr, cluster, logs)) or ()
     return RunFacts(
         cluster=cluster,
@@ -71,7 +64,7 @@ def read_run(
         spans=spans_of(cluster, bootstrap),
         diagnosis=diagnosis,
         failed=verdict.step if verdict else None,
-        details=tuple(details),
+        details=tuple(reader.read(steps, unread=bool(diagnosis and diagnosis.unread))),
         compared=compare,
         baseline=baseline,
         cost=notes.try_to("the cost", lambda: cost(emr, cluster)),

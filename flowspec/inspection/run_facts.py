@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from flowspec.backend.aws.diagnosis.diagnose import Diagnosis
+from flowspec.facts.backends import BackendName
 from flowspec.inspection.baseline import Baseline
 from flowspec.inspection.details import StepDetail
 from flowspec.inspection.timeline import Span
@@ -36,7 +37,7 @@ class RunFacts:
     outcome: str
     read_at: datetime
     region: str
-    backend: str
+    backend: BackendName
     commands: str
     spans: tuple[Span, ...]
     diagnosis: Diagnosis | None = None

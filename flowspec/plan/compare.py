@@ -91,7 +91,7 @@ def _submission(
 ) -> Plan:
     """Returns the plan for a flow that has no active cluster: one RunJobFlow."""
     # On this machine only what is made from other files has to be put somewhere.
-    uploads = tuple(one for one in request.assets if jobflow.stages_files or one.packages)
+    uploads = tuple(one for one in request.assets if jobflow.traits.stages_files or one.packages)
     return Plan(
         flow=jobflow.name,
         target=jobflow.target,

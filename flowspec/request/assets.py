@@ -147,7 +147,7 @@ class Files:
 
         On EMR they are left alone: there they belong to the cluster's default file system.
         """
-        if self.jobflow.backend != "local":
+        if self.jobflow.traits.stages_files:
             return text
         # A comma within braces is part of a glob: {a,b}.
         return ",".join(self._data_path(part, at) for part in split_at_commas(text))
@@ -224,7 +224,7 @@ class Files:
         return digest.hexdigest(), size
 
     def _look_for_secrets(self, path: Path, at: NodePath) -> None:
-        if not self.jobflow.stages_files or path in self._allowed:
+        if not self.jobflow.traits.stages_files or path in self._allowed:
             return
         found = find_secret(blocks(path))
         if found:
@@ -259,14 +259,14 @@ class Files:
 
         A spec may come from someone who is not trusted with the rest of the machine.
         """
-        return self.tree if self.jobflow.stages_files else None
+        return self.tree if self.jobflow.traits.stages_files else None
 
     def _report_outside(self, at: NodePath, message: str, *, hint: str = "") -> None:
         note = f"only files below {self.tree} are uploaded: the repository of the spec, or its folder; .git never is"
         self.report("FS407", at, message, hint=hint, notes=(note,))
 
     def _uri(self, path: Path, key: str, at: NodePath) -> str | None:
-        if not self.jobflow.stages_files:
+        if not self.jobflow.traits.stages_files:
             return str(path)
         staging = self.staging(at)
         return staging and f"{staging.rstrip('/')}/{key}"

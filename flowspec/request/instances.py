@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, TypeAlias
-
-from flowspec.facts.api_model import SHORT_FORM
-
-Json: TypeAlias = Mapping[str, Any]
+from flowspec.facts.api_model import SHORT_FORM, JsonView
 
 
-def expand_shorthand(wanted: Json) -> Json:
+def expand_shorthand(wanted: JsonView) -> JsonView:
     """Returns the request with MasterInstanceType, SlaveInstanceType and InstanceCount as groups, as EMR makes them.
 
     Beside groups the three are left out, as the emulator does; EMR refuses such a request.
@@ -29,17 +24,17 @@ def expand_shorthand(wanted: Json) -> Json:
     return {**wanted, "Instances": {**kept, "InstanceGroups": groups}}
 
 
-def lives_on(params: Json) -> bool:
+def lives_on(params: JsonView) -> bool:
     """Returns True if the cluster of a request stays when its steps are done."""
     return bool(params.get("Instances", {}).get("KeepJobFlowAliveWhenNoSteps"))
 
 
-def market_of(group: Json) -> str:
+def market_of(group: JsonView) -> str:
     """Returns the market of a group: spot with a bid, on demand without either (API: InstanceGroupConfig)."""
     return str(group.get("Market") or ("SPOT" if group.get("BidPrice") else "ON_DEMAND"))
 
 
-def group_address(group: Json) -> str:
+def group_address(group: JsonView) -> str:
     """Returns `instance group CORE`; a task group has its name beside it, since there may be many."""
     role = group.get("InstanceRole", "")
     named = role == "TASK" and group.get("Name")

@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-import time
 
 import pytest
 
@@ -11,6 +10,7 @@ from flowspec.document.rendering.render import render
 from flowspec.document.text.parse import load
 from flowspec.errors import SpecError
 from flowspec.request.compile import compile
+from tests.work import counted_calls, measured
 
 HEAD = "flowspec: v1\nname: x\nrelease_label: emr-7.5.0\nmaster_instance_type: m5.xlarge\n"
 
@@ -55,9 +55,10 @@ ATTACKS = [
 def test_each_attack_is_refused_at_its_place_at_once(tmp_path, attack):
     path = tmp_path / "job.yaml"
     path.write_text(f"{HEAD}additional_info: >-\n  {attack}\n")
-    started = time.process_time()
-    document = render(load(path), environ={"HOME": "/home/secret"})
-    assert time.process_time() - started < 2
+    with measured() as work:
+        document = render(load(path), environ={"HOME": "/home/secret"})
+    assert work.calls < 2_000_000
+    assert work.bytes < 50_000_000
     assert document.find(("additional_info",)).failed
     errors = [one for one in document.diagnostics if one.severity.value == "error"]
     assert errors
@@ -83,10 +84,10 @@ def test_each_attack_is_refused_at_its_place_at_once(tmp_path, attack):
 def test_wherever_a_template_may_stand(tmp_path, text, attack):
     path = tmp_path / "job.yaml"
     path.write_text(HEAD + text.replace("X", attack) + "\n")
-    started = time.process_time()
-    with pytest.raises(SpecError) as caught:
+    with measured() as work, pytest.raises(SpecError) as caught:
         compile(validate(render(load(path), environ={"HOME": "/home/secret"}), emr_rules=False))
-    assert time.process_time() - started < 2
+    assert work.calls < 2_000_000
+    assert work.bytes < 50_000_000
     assert {one.id for one in caught.value.diagnostics if one.severity.value == "error"} <= {"FS321", "FS322", "FS324"}
 
 
@@ -152,14 +153,13 @@ BIG = {
 
 
 @pytest.mark.parametrize("what", BIG)
-def test_big_specs_are_answered_within_seconds(tmp_path, what):
+def test_big_specs_are_answered_with_little_work(tmp_path, what):
     text, expected = BIG[what]
     path = tmp_path / "job.yaml"
     path.write_text(HEAD + text)
-    started = time.process_time()
-    with pytest.raises(SpecError) as caught:
+    with counted_calls() as work, pytest.raises(SpecError) as caught:
         compile(validate(render(load(path), environ={})))
-    assert time.process_time() - started < 10
+    assert work.calls < 20_000_000
     errors = [one for one in caught.value.diagnostics if one.severity.value == "error"]
     assert expected in {one.id for one in errors}
     assert all(one.location.file == str(path) for one in errors)

@@ -24,6 +24,7 @@ from flowspec.facts import states
 from tests.emulator.conftest import Emr, bash
 from tests.emulator.test_orphans import streaming
 from tests.emulator.test_worker import gone, worker_pid
+from tests.work import measured
 
 ROOT = str(Path(__file__).parent.parent.parent)
 
@@ -76,6 +77,20 @@ def test_a_worker_that_could_not_begin_ends_its_cluster_with_its_error(emr, monk
     assert code == "INTERNAL_ERROR"
     assert message.startswith(f"{WORKER_FAILED}: ")
     assert message.endswith("unable to open database file")
+
+
+def test_only_the_end_of_a_dead_workers_log_is_read(home):
+    held = []
+    mine = Emr(Service(home, start_worker=lambda _home, _cluster_id, lock: held.append(os.dup(lock))))
+    cluster_id = mine.run(bash("true"))
+    with paths.worker_log(home, cluster_id).open("wb") as log:
+        log.truncate(100_000_000)
+        log.seek(0, os.SEEK_END)
+        log.write(b"\nTraceback (most recent call last):\n  File x\nOSError: no descriptor\n")
+    os.close(held.pop())
+    with measured() as work:
+        assert mine.reason(cluster_id) == ("INTERNAL_ERROR", f"{WORKER_FAILED}: OSError: no descriptor")
+    assert work.bytes < 20_000_000
 
 
 def test_every_call_sees_the_truth_first(emr):

@@ -18,7 +18,7 @@ import pytest
 from flowspec.emulator.api.service import Service
 from flowspec.emulator.state import paths
 from flowspec.emulator.state.store import Store
-from flowspec.emulator.worker import forking, processes
+from flowspec.emulator.worker import fork_server, forking, processes
 from tests.emulator.conftest import bash
 from tests.emulator.test_orphans import leader, on_linux, streaming
 from tests.emulator.test_worker import gone, worker_pid
@@ -30,7 +30,7 @@ import contextlib, os, signal, sys, threading
 from pathlib import Path
 from flowspec.emulator.api.service import Service
 from flowspec.emulator.state.store import Store
-from flowspec.emulator.worker import forking
+from flowspec.emulator.worker import fork_server, forking
 from tests.emulator.conftest import bash, request
 home = Path(sys.argv[1])
 def run(script="true", service=None, **members):
@@ -177,7 +177,7 @@ def test_a_file_whose_number_is_above_the_limit_of_open_files(emr):
 @on_linux
 @pytest.mark.skipif(shutil.which("unshare") is None, reason="needs unshare (util-linux)")
 def test_a_machine_without_proc_starts_interpreters(emr):
-    code = PRELUDE + "print(run(keep_alive=True), forking.start_by_fork())"
+    code = PRELUDE + "print(run(keep_alive=True), fork_server.start_by_fork())"
     hide = 'mount -t tmpfs tmpfs /proc && exec "$0" "$@"; exit 99'
     words = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", hide, sys.executable, "-c", code, emr.home]
     done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
@@ -251,7 +251,7 @@ def test_a_forked_cluster_of_a_step_survives_the_steps_cluster(emr, tmp_path, en
 @on_linux
 def test_a_fork_server_serves_threads_and_ends_with_its_process(emr):
     code = """
-        server = forking.ForkServer()
+        server = fork_server.ForkServer()
         service = Service(home, start_worker=server.start)
         with Store(home):
             ids = []
@@ -270,13 +270,13 @@ def test_a_fork_server_serves_threads_and_ends_with_its_process(emr):
 
 def waited_for_quiet(theirs, patience):
     began = time.monotonic()
-    forking._await_quiet(theirs, began + patience)
+    fork_server._await_quiet(theirs, began + patience)
     return time.monotonic() - began
 
 
 @on_linux
 def test_workers_are_forked_when_no_order_comes_or_the_first_has_waited_enough(monkeypatch):
-    monkeypatch.setattr(forking, "_QUIET_SECONDS", 0.02)
+    monkeypatch.setattr(fork_server, "_QUIET_SECONDS", 0.02)
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with ours, theirs:
         ours.send(b"/home\0j-0")
@@ -303,7 +303,7 @@ def kill(pid):
     with contextlib.suppress(OSError):  # it has been reaped
         while "Z" not in Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2]:
             pass
-server = forking.ForkServer()
+server = fork_server.ForkServer()
 service = Service(home, start_worker=server.start)
 """
 
@@ -336,7 +336,7 @@ def test_a_fork_server_that_was_killed_is_replaced_once(emr):
         assert gone(int(server))
         for cluster_id in ids:
             assert emr.state(cluster_id) == "WAITING"
-            assert b"flowspec.emulator.worker.forking" in arguments(worker_pid(emr, cluster_id))
+            assert b"flowspec.emulator.worker.fork_server" in arguments(worker_pid(emr, cluster_id))
 
 
 STOPPED = """
@@ -365,7 +365,7 @@ def test_what_waits_in_a_fork_server_that_is_killed_is_started_by_the_next_at_on
     """
     for cluster_id in python(emr.home, KILL + STOPPED + textwrap.dedent(code)).split():
         assert emr.state(cluster_id) == "WAITING"
-        assert b"flowspec.emulator.worker.forking" in arguments(worker_pid(emr, cluster_id))
+        assert b"flowspec.emulator.worker.fork_server" in arguments(worker_pid(emr, cluster_id))
 
 
 @on_linux

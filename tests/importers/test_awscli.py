@@ -16,6 +16,7 @@ from flowspec.importers.awscli.shorthand import parse as parse_shorthand
 from flowspec.importers.placeholders import placeholder
 from tests.endpoints import serving
 from tests.importers.common import compiled, refusal, wanted
+from tests.work import is_linear
 
 COMMANDS = {
     "least": "aws emr create-cluster --release-label emr-5.30.0 --instance-type m5.xlarge",
@@ -568,20 +569,14 @@ def test_an_ambiguous_option_is_refused():
 
 @pytest.mark.parametrize("text", ["$(", "`", "${", "<<a\n", "a=( ", '"$(', "x y\n", "A%=$(date %)\n"])
 def test_reading_costs_no_more_than_its_length(text):
-    from time import process_time
-
     from flowspec.document.text.tree import Source
     from flowspec.importers.awscli.shell import parse
 
-    def seconds(size):
-        begun = process_time()
+    def read(size):
         with suppress(RecursionError):
             parse(Source("x.sh", "".join(text.replace("%", str(at)) for at in range(size // len(text)))))
-        return process_time() - begun
 
-    # 16 times as long would be 256 times the work if it were quadratic. Again where it fails: beside other processes,
-    # the same work took 1.6 s of CPU time, and once 2.3 s, instead of 0.4.
-    assert any(seconds(200_000) < 100 * max(seconds(12_500), 0.02) for _ in range(3))
+    assert is_linear(read, 12_500)
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from flowspec.doctor.check import Check, State
 from flowspec.document.rendering.render import render
 from flowspec.document.text.parse import load
 from flowspec.plan.cluster import Cluster
-from flowspec.report import checks, rendering, runs
+from flowspec.report import checks, clusters, rendering
 from flowspec.report.columns import aligned, cells
 from flowspec.report.fleets import Row, as_text
 
@@ -32,7 +32,7 @@ def test_a_table_of_flows():
 
 def test_a_table_of_clusters():
     tags = {"flowspec:source": "SPEC"}
-    shown = runs.table([Cluster("j-1", name, "WAITING", tags={**tags, "flowspec:flow": name}) for name in WIDTHS])
+    shown = clusters.table([Cluster("j-1", name, "WAITING", tags={**tags, "flowspec:flow": name}) for name in WIDTHS])
     assert len(starts(shown, "SPEC")) == 1
 
 

@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from flowspec.backend.aws.client import Emr, Endpoint, connect_aws
-from flowspec.facts.backends import BackendName
+from flowspec.facts.backends import TRAITS, BackendName
 from flowspec.facts.rates import RATES
 from flowspec.plan.changes import Assessment
 
@@ -19,9 +19,8 @@ if TYPE_CHECKING:
     from flowspec.plan.findings import Finding
     from flowspec.request.assets import Asset
 
-# Seconds. EMR allows one DescribeCluster a second for the whole account (Service Quotas), and states change
-# within minutes: the first look is soon, for mistakes show early, and later ones are rarer.
-_FIRST_INTERVAL, _LONGEST_INTERVAL, _GROWTH = 5.0, 30.0, 1.2
+# Seconds: the first look is soon, for mistakes show early, and later ones are rarer.
+_FIRST_INTERVAL, _GROWTH = 5.0, 1.2
 
 
 class AwsBackend:
@@ -72,7 +71,7 @@ class AwsBackend:
         interval = _FIRST_INTERVAL
         while True:
             yield interval
-            interval = min(_LONGEST_INTERVAL, interval * _GROWTH)
+            interval = min(TRAITS[self.name].longest_poll, interval * _GROWTH)
 
     def pauses(
         self,

@@ -29,7 +29,7 @@ from flowspec.backend.protocol import Backend, backend_of
 from flowspec.document.job_flow import JobFlow
 from flowspec.errors import FlowspecError, ServiceError
 from flowspec.facts.api_model import output_members
-from flowspec.facts.backends import BackendName
+from flowspec.facts.backends import TRAITS, BackendName, Traits
 
 # EMR answers InternalServerError with HTTP 400 (API reference, RunJobFlow), so the status alone does not tell.
 _UNKNOWN_OUTCOME = frozenset({"InternalServerError", "InternalServerException", "ServiceUnavailable"})
@@ -92,6 +92,11 @@ class Endpoint:
     def of(cls, jobflow: JobFlow, *, run_bootstrap: bool = False) -> Endpoint:
         """Returns the EMR of a job flow's target. `run_bootstrap`: run bootstrap actions locally, too."""
         return cls(jobflow.backend, jobflow.region, jobflow.profile, jobflow.endpoint_url, run_bootstrap)
+
+    @property
+    def traits(self) -> Traits:
+        """The properties of its backend."""
+        return TRAITS[self.backend]
 
 
 @dataclass(slots=True)
@@ -189,7 +194,7 @@ class Emr:
 
     def account(self) -> str:
         """Returns the number of the AWS account; "" for another endpoint or this machine, and without permission."""
-        if self.endpoint.backend == "local" or self.endpoint.endpoint_url:
+        if self.endpoint.endpoint_url or not self.endpoint.traits.on_aws:
             return ""
         try:
             return str(self.ask("sts")("GetCallerIdentity")["Account"])

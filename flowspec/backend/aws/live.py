@@ -13,10 +13,8 @@ from typing import Any
 
 from flowspec.backend.aws.client import Emr
 from flowspec.errors import FlowspecError
-from flowspec.facts.api_model import RETURNED_OF_INSTANCES
+from flowspec.facts.api_model import RETURNED_OF_INSTANCES, Json
 from flowspec.plan.cluster import Live
-
-Json = dict[str, Any]
 
 # Members of DescribeCluster's Cluster that are spelled as in RunJobFlow.
 _SAME = (

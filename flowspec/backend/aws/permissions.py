@@ -80,7 +80,7 @@ def permissions_of(jobflow: JobFlow, request: Request, account: str = "") -> Per
     params = request.params
     place = _Place.of(jobflow.region, account)
     uses = [one for one in data_uses(params, jobflow.region) if is_s3(one.uri)]
-    staged = [asset.uri for asset in request.assets if is_s3(asset.uri)] if jobflow.stages_files else []
+    staged = [asset.uri for asset in request.assets if is_s3(asset.uri)] if jobflow.traits.stages_files else []
     apply = [
         *_emr(jobflow, params, place),
         *_pass_role(params, place),
@@ -216,7 +216,7 @@ def _policy(statements: Iterable[Statement]) -> Policy:
 
 
 def _notes(jobflow: JobFlow, params: Mapping[str, Any], uses: list[DataUse], account: str) -> Iterator[str]:
-    if jobflow.backend == "local":
+    if not jobflow.traits.on_aws:
         yield "this target runs on this machine, which needs no permissions: choose a target on EMR with --target"
     if not account:
         yield "the account id is not known, so ARNs contain * in its place: give --account"
@@ -226,7 +226,7 @@ def _notes(jobflow: JobFlow, params: Mapping[str, Any], uses: list[DataUse], acc
         yield "programs get URIs as arguments, and may read or write them: see NamedInArguments"
     if list(chain(params.get("Steps", ()), params.get("BootstrapActions", ()))):
         yield "the policy of the instances lacks what programs use without naming it in their arguments"
-    if jobflow.stages_files and jobflow.staging:
+    if jobflow.traits.stages_files and jobflow.staging:
         yield f"`flowspec staging prune` also needs s3:DeleteObject below {jobflow.staging}, which apply does not"
     if params.get("LogEncryptionKmsKeyId"):
         yield f"the instances also need kms:Encrypt and kms:GenerateDataKey for {params['LogEncryptionKmsKeyId']}"

@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from flowspec.backend.aws.client import is_denied
 from flowspec.errors import FlowspecError, ServiceError
+from flowspec.facts.api_model import JsonView
 from flowspec.facts.price_table import Origin, Price, RegionPrices, VolumeRates
 
 if TYPE_CHECKING:
     from flowspec.backend.aws.client import Ask, Emr
 
-Json = Mapping[str, Any]
 
 _SOURCE = "AWS Price List API, GetProducts"
 
@@ -81,7 +81,7 @@ def _has(several: list[str]) -> str:
     return "have" if len(several) > 1 else "has"
 
 
-def _all_of(ask: Ask, service: str, filters: Mapping[str, str], types: tuple[str, ...]) -> Iterator[Json]:
+def _all_of(ask: Ask, service: str, filters: Mapping[str, str], types: tuple[str, ...]) -> Iterator[JsonView]:
     """Yields the products of all instance types, or of these: then with one call each, since all are some thousand."""
     if not types:
         yield from _products(ask, service, filters)
@@ -89,7 +89,7 @@ def _all_of(ask: Ask, service: str, filters: Mapping[str, str], types: tuple[str
         yield from _products(ask, service, {**filters, "instanceType": name})
 
 
-def _products(ask: Ask, service: str, filters: Mapping[str, str]) -> Iterator[Json]:
+def _products(ask: Ask, service: str, filters: Mapping[str, str]) -> Iterator[JsonView]:
     wanted = [{"Type": "TERM_MATCH", "Field": name, "Value": value} for name, value in filters.items()]
     params: dict[str, Any] = {"ServiceCode": service, "Filters": wanted, "FormatVersion": "aws_v1", "MaxResults": 100}
     while True:
@@ -112,23 +112,23 @@ def _ask(ask: Ask, params: dict[str, Any]) -> dict[str, Any]:
         raise
 
 
-def _product(text: str) -> Json:
+def _product(text: str) -> JsonView:
     try:
-        product: Json = json.loads(text)
+        product: JsonView = json.loads(text)
         _ = product["product"]["attributes"], product["terms"]
     except (ValueError, KeyError, TypeError) as error:
         raise FlowspecError(f"GetProducts: the answer has a product that can't be read: {text[:80]}") from error
     return product
 
 
-def _fits(product: Json, filters: Mapping[str, str]) -> bool:
+def _fits(product: JsonView, filters: Mapping[str, str]) -> bool:
     """Returns whether a product is what was asked for; the price list also has products of Outposts and local zones."""
     attributes = {"productFamily": product.get("productFamily"), **product["attributes"]}
     is_here = attributes.get("locationType", "AWS Region") == "AWS Region"
     return is_here and all(attributes.get(name) == value for name, value in filters.items())
 
 
-def _by_type(products: Iterable[Json], service: str, notes: list[str]) -> dict[str, float]:
+def _by_type(products: Iterable[JsonView], service: str, notes: list[str]) -> dict[str, float]:
     prices: dict[str, set[float]] = {}
     for product in products:
         found = (usd for unit, usd in _on_demand(product) if unit in {"Hrs", "Hours"})
@@ -147,7 +147,7 @@ def _sole(prices: Mapping[str, set[float]], service: str, notes: list[str]) -> d
     return {name: found[0] for name, found in paid.items() if len(found) == 1}
 
 
-def _on_demand(product: Json) -> Iterator[tuple[str, float]]:
+def _on_demand(product: JsonView) -> Iterator[tuple[str, float]]:
     """Yields the units and on-demand prices in USD of a product; of a price with tiers, the first tier."""
     for offer in product["terms"].get("OnDemand", {}).values():
         for one in offer.get("priceDimensions", {}).values():

@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from flowspec.backend.aws.client import Clients, Emr, Endpoint
-from flowspec.facts.backends import BackendName
+from flowspec.facts.backends import TRAITS, BackendName
 from flowspec.facts.rates import Rate
 
 if TYPE_CHECKING:
@@ -24,9 +24,8 @@ if TYPE_CHECKING:
     from flowspec.request.assets import Asset
 
 _DEFAULT_REGION = "us-east-1"
-# Seconds between two looks at the progress of running steps, which is in their logs and not in the store. A look costs
-# 6 ms of this process and no quota: about 1 % of one core.
-_INTERVAL = 0.5
+# Seconds between two looks at the progress of running steps, which is in their logs and not in the store.
+_INTERVAL = TRAITS["local"].longest_poll
 
 
 class LocalBackend:

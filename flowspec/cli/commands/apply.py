@@ -12,23 +12,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from flowspec.cli.locate import Chosen
-from flowspec.cli.options import (
-    ALLOW_COMMANDS,
-    CONNECTION,
-    CONVERGING,
-    DETACH,
-    LOCK_TIMEOUT,
-    SELECTING,
-    STAGING,
-    VARIABLES,
-    WATCHING,
-    YES,
-    output_format,
-)
+from flowspec.cli.options import ALLOW_COMMANDS, DETACH, LOCK_TIMEOUT, WATCHING, YES, output_format
 from flowspec.cli.output import Level, eprint, eprint_report, ewarn
 from flowspec.cli.planning import Planned, looked_ahead, note_renamed, planned, refuse_contradictions, saved_plan
-from flowspec.cli.policies import POLICY
-from flowspec.cli.selection import FLEET, PATHS, names_many
+from flowspec.cli.run_options import PLANNING, Following
+from flowspec.cli.selection import names_many
 
 if TYPE_CHECKING:
     from flowspec.backend.aws.client import Emr
@@ -40,14 +28,7 @@ if TYPE_CHECKING:
 
 
 @click.command("apply", epilog="Example: flowspec apply job.yaml --target prod --var day=2026-11-22")
-@PATHS
-@VARIABLES
-@CONNECTION
-@STAGING
-@CONVERGING
-@SELECTING
-@POLICY
-@FLEET
+@PLANNING
 @DETACH
 @ALLOW_COMMANDS
 @WATCHING
@@ -88,45 +69,50 @@ def command(  # noqa: PLR0917 - click passes options by name
     refused if something has changed since.
     """
     refuse_contradictions(options)
+    following = Following(detach, timeout, on_interrupt, lock_timeout, skip_preflight, allow_commands)
     if prune or names_many(paths, selects):
-        from flowspec.cli.fleet_apply import Following, apply_specs
+        from flowspec.cli.fleet_apply import apply_specs
 
-        following = Following(detach, timeout, on_interrupt, lock_timeout, skip_preflight, allow_commands)
         return apply_specs(paths, selects, following, jobs=jobs, prune=prune, yes=yes, format_=format_, **options)
     (spec,) = paths
+    return _apply_one(spec, following, format_, options)
+
+
+def _apply_one(spec: Path, following: Following, format_: str, options: dict[str, Any]) -> int:
     from flowspec.backend.aws.submission.apply import apply
     from flowspec.pipeline import refuse_wrong
     from flowspec.report import plans
 
     made, emr, again, preflight, flow, reads = _made(spec, options)
-    if not (skip_preflight or made.blocked):
+    if not (following.skip_preflight or made.blocked):
         made = looked_ahead(made, preflight)
     # Without what blocks it: apply raises that as its error.
     eprint_report(plans.as_text(replace(made, blocked="")), level=Level.PROGRESS)
     refuse_wrong(made)
     note_renamed(made, reads)
-    if not detach:
+    if not following.detach:
         # Before anything runs: after a Ctrl-C while modules are imported nobody would say how to re-attach.
         from flowspec.backend.aws.runs.relaunch import Launches
         from flowspec.cli.follow import follow, print_rerun_hint
     notify = partial(eprint, secrets=made.secrets)
-    applied = apply(made, emr, replan=again and partial(_shown, again), lock_timeout=lock_timeout, notify=notify)
+    replan, lock_timeout = again and partial(_shown, again), following.lock_timeout
+    applied = apply(made, emr, replan=replan, lock_timeout=lock_timeout, notify=notify)
     if not made.skipped:
         eprint(f"{'joined' if applied.joined else 'started'} cluster {applied.cluster_id}")
     chosen = Chosen(emr, applied.cluster_id, made.secrets, steps=applied.steps)
-    if detach:
+    if following.detach:
         from flowspec.cli.detached import print_detached
 
         return print_detached(chosen, format_, joined=applied.joined, skipped=made.skipped)
     launches = Launches(made, emr, notify)
     code = follow(
         chosen,
-        timeout=timeout,
-        on_interrupt=on_interrupt,
+        timeout=following.timeout,
+        on_interrupt=following.on_interrupt,
         format_=format_,
         watch=_watch(made, flow, emr),
         launches=launches,
-        hooks=_hooks(made, flow, emr, allow_commands),
+        hooks=_hooks(made, flow, emr, following.allow_commands),
     )
     # A saved plan, which can't be made again, is of what did run.
     if again:

@@ -8,7 +8,7 @@ import click
 
 from flowspec.cli.exits import Exit
 from flowspec.cli.locate import CHOOSING, Chosen, choose, settled, steps_called
-from flowspec.cli.options import completed, output_format
+from flowspec.cli.options import STEP, output_format
 from flowspec.cli.output import print_result
 
 if TYPE_CHECKING:
@@ -22,13 +22,7 @@ _PATIENCE = 330.0
 
 @click.command("diagnose", epilog="Example: flowspec diagnose job.yaml --format markdown")
 @CHOOSING
-@click.option(
-    "--step",
-    "wanted",
-    metavar="STEP",
-    shell_complete=completed("steps"),
-    help="A step's id or name; default: the failed one, the latest of a live cluster.",
-)
+@STEP(help="A step's id or name; default: the failed one, the latest of a live cluster.")
 @click.option(
     "--logs-timeout",
     type=click.FloatRange(min=0),

@@ -150,7 +150,7 @@ def _home(given: Path | None) -> Path:
 def _serve(home: Path, port: int, region: str, other_users: bool, options: dict[str, Any]) -> int:
     from flowspec.emulator.api.service import Service
     from flowspec.emulator.state.store import StorePool
-    from flowspec.emulator.worker.forking import start_by_fork
+    from flowspec.emulator.worker.fork_server import start_by_fork
 
     options["start_worker"] = start_by_fork()
     stores = StorePool(home)

@@ -47,21 +47,21 @@ def command(  # noqa: PLR0917 - click passes options by name
     """
     from flowspec.backend.aws.client import connect
     from flowspec.backend.aws.manage.inventory import idle_clusters
-    from flowspec.report import runs
+    from flowspec.report import clusters
     from flowspec.report.json_text import as_json
 
     emr = connect(bare_endpoint(backend, **options))
     found = idle_clusters(emr, at_least=at_least)
     done: dict[str, str] = {}
     if terminate and found:
-        eprint_report(runs.idle_table(found), level=Level.WARNING)
+        eprint_report(clusters.idle_table(found), level=Level.WARNING)
         confirm(f"Terminate {number_of(len(found), 'idle cluster')}?", yes=yes, unasked=False)
         done = {one.cluster.id: _end(emr, one, unprotect=unprotect) for one in found}
     if format_ == "json":
         documents = map(partial(_document, done=done), found)
         print_result(as_json(list(documents)))
     elif not terminate or not found:
-        print_result(runs.idle_table(found))
+        print_result(clusters.idle_table(found))
     return Exit.ERROR if "refused" in done.values() else Exit.OK
 
 
@@ -79,6 +79,6 @@ def _end(emr: Emr, idle: IdleCluster, *, unprotect: bool) -> str:
 
 
 def _document(idle: IdleCluster, done: dict[str, str]) -> dict[str, Any]:
-    from flowspec.report import runs
+    from flowspec.report import clusters
 
-    return {**runs.idle_document(idle), "done": done.get(idle.cluster.id, "")}
+    return {**clusters.idle_document(idle), "done": done.get(idle.cluster.id, "")}

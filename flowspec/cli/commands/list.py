@@ -69,7 +69,7 @@ def command(  # noqa: PLR0917 - click passes options by name
     """
     from flowspec.backend.aws.client import connect
     from flowspec.backend.aws.manage.inventory import list_clusters
-    from flowspec.report import runs
+    from flowspec.report import clusters
     from flowspec.report.json_text import as_json
 
     found = list_clusters(
@@ -82,9 +82,9 @@ def command(  # noqa: PLR0917 - click passes options by name
         limit=limit,
     )
     if format_ == "json":
-        print_result(as_json([runs.summary_document(one) for one in found.clusters]))
+        print_result(as_json([clusters.summary_document(one) for one in found.clusters]))
     else:
-        print_result(runs.table(found.clusters))
+        print_result(clusters.table(found.clusters))
         if not (found.clusters or ended or states):
             which = "no such cluster" if name or tags or since or until else "no cluster"
             ewarn(f"note: {which} is active; --all shows those that have ended, too")

@@ -9,7 +9,7 @@ import click
 
 from flowspec.cli.exits import Exit
 from flowspec.cli.locate import CHOOSING, Chosen, choose, settled, steps_called
-from flowspec.cli.options import completed, output_format
+from flowspec.cli.options import STEP, output_format
 from flowspec.cli.output import eprint, ewarn, log_printer, print_result, wait_for_more
 from flowspec.errors import FlowspecError, NothingFound
 
@@ -23,13 +23,7 @@ _IN_JSON = 16 << 20
 
 @click.command("logs", epilog="Example: flowspec logs job.yaml --step 'count words' --log stderr")
 @CHOOSING
-@click.option(
-    "--step",
-    "wanted",
-    metavar="STEP",
-    shell_complete=completed("steps"),
-    help="A step's id or name; default: the failed step, else the one that started last.",
-)
+@STEP(help="A step's id or name; default: the failed step, else the one that started last.")
 @click.option(
     "--log",
     "names",

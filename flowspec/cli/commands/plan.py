@@ -10,22 +10,15 @@ import click
 
 from flowspec.cli.drafts import write_whole
 from flowspec.cli.exits import Exit
-from flowspec.cli.options import CONNECTION, CONVERGING, SELECTING, STAGING, VARIABLES, output_format
+from flowspec.cli.options import output_format
 from flowspec.cli.output import print_result
 from flowspec.cli.planning import plan_to_save, planned, planned_offline, refuse_contradictions, refuse_converging
-from flowspec.cli.policies import POLICY
-from flowspec.cli.selection import FLEET, PATHS, names_many, selected_specs
+from flowspec.cli.run_options import PLANNING
+from flowspec.cli.selection import names_many, selected_specs
 
 
 @click.command("plan", epilog="Example: flowspec plan job.yaml --target prod --exit-code")
-@PATHS
-@VARIABLES
-@CONNECTION
-@STAGING
-@CONVERGING
-@SELECTING
-@POLICY
-@FLEET
+@PLANNING
 @click.option(
     "-o",
     "--out",

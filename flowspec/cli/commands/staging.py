@@ -219,7 +219,7 @@ def _folders_of(specs: Sequence[Path], **options: Any) -> dict[tuple[Endpoint, s
     found: dict[tuple[Endpoint, str], dict[str, str]] = {}
     for spec in find_flows(specs):
         flow, request = compiled(spec, placeholders=True, warn=lambda _: None, **options)
-        if not flow.stages_files:
+        if not flow.traits.stages_files:
             raise FlowspecError(
                 f"{spec}: target '{flow.target}' runs on this machine, where files are used in place and not staged",
                 remedy="choose a target that runs on EMR with --target; `flowspec emulator prune` cleans up here",

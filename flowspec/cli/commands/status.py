@@ -26,7 +26,7 @@ def command(what: str, cost: bool, format_: str, **options: Any) -> int:
     cluster = settled(chosen)
     for other in chosen.others:
         ewarn(f"note: cluster {other} has the tags of this flow, too; `flowspec status {other}` shows it")
-    if cost and chosen.emr.endpoint.backend == "local":
+    if cost and not chosen.emr.endpoint.traits.is_paid:
         raise click.UsageError("--cost is for clusters on EMR: on this machine nothing is paid")
     paid = spent(chosen.emr, chosen.cluster_id) if cost else None
     if format_ == "json":

@@ -21,6 +21,7 @@ from flowspec.document.settings import settings_for
 from flowspec.document.text.reading import Reading
 from flowspec.document.text.tree import Document, Mapping, Scalar, plain, settle
 from flowspec.errors import Diagnostic, Severity, SpecError
+from flowspec.facts.backends import DEFAULT_BACKEND
 from flowspec.facts.rules import refused_by_id
 
 MAX_FINDINGS = 300
@@ -84,7 +85,7 @@ def _job_flow(
     return JobFlow(
         name=data["name"],
         target=document.target,
-        backend=data.get("backend", "emr"),
+        backend=data.get("backend", DEFAULT_BACKEND),
         region=data.get("region"),
         profile=data.get("profile"),
         endpoint_url=data.get("endpoint_url"),

@@ -67,20 +67,15 @@ def render(
     found = list(document.diagnostics)
     chosen, override = _choose(document, target, found)
     root = _overlaid(document.root, override, chosen, found)
-    given = Given(
-        variables,
-        read_files(variable_files),
-        os.environ if environ is None else environ,
-        _mapping(override.get("variables")) if override else None,
-        placeholders,
-    )
+    of_target = _mapping(override.get("variables")) if override else None
+    environ = os.environ if environ is None else environ
+    given = Given(variables, read_files(variable_files), environ, of_target, placeholders)
     budget = Budget()
     resolved = resolve(document, given, {**_clock(now), "target": chosen}, budget)
     found += resolved.found
     found += _unused(document, resolved.names, budget)
     filler = _Filler(resolved, budget, found)
     body = Mapping({key: entry for key, entry in root.entries.items() if key not in DECLARED}, root.at)
-    declared = {key: entry for key, entry in document.root.entries.items() if key in DECLARED}
     return Document(
         document.path,
         document.source,
@@ -88,7 +83,7 @@ def render(
         tuple(found),
         chosen,
         rendered=True,
-        declared=Mapping(declared, root.at),
+        declared=Mapping({key: entry for key, entry in document.root.entries.items() if key in DECLARED}, root.at),
         secrets=frozenset(resolved.secrets),
     )
 

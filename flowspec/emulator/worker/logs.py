@@ -119,13 +119,14 @@ def _cause(folder: Path, engine: str) -> tuple[str, str]:
     # A program prints the exception that ends it; its framework's log has others besides, and often later.
     own = [(name, _EXCEPTION) for name in ENGINES[engine].error_logs] if engine in ENGINES else []
     for name, telling in (*own, *_TELLING):
-        for line in reversed(_tail(folder / name)):
+        for line in reversed(last_lines(folder / name)):
             if telling.search(line) and not _UNINFORMATIVE.search(line):
                 return name, _LOG_PREFIX.sub("", line)
     return "stderr", ""
 
 
-def _tail(path: Path) -> list[str]:
+def last_lines(path: Path) -> list[str]:
+    """Returns the lines at the end of a log, stripped and without empty ones; none if it can't be read."""
     if not path.is_file():  # opening a FIFO would block
         return []
     try:

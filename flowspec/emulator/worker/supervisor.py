@@ -156,12 +156,8 @@ def _fail_orphan(store: Store, home: Path, cluster_id: str) -> None:
 
 def _why_dead(home: Path, cluster_id: str) -> str:
     """Returns why a worker ended without ending its cluster: what its log ends with after an exception, or a kill."""
-    try:
-        text = paths.worker_log(home, cluster_id).read_text(errors="replace")
-    except OSError:
-        return WORKER_DIED
-    _, failed, trace = text.rpartition("Traceback (most recent call last):")
-    return f"{WORKER_FAILED}: {trace.strip().splitlines()[-1]}" if failed else WORKER_DIED
+    lines = logs.last_lines(paths.worker_log(home, cluster_id))
+    return f"{WORKER_FAILED}: {lines[-1]}" if "Traceback (most recent call last):" in lines else WORKER_DIED
 
 
 def _mark_orphan(store: Store, home: Path, cluster_id: str) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from flowspec.document.text.tree import Place, Source
-from flowspec.facts.api_model import input_shape
+from flowspec.facts.api_model import Json, input_shape
 from flowspec.importers.airflow.definitions import assigned_names, functions
 from flowspec.importers.airflow.expressions import Expressions
 from flowspec.importers.airflow.templates import rendered
@@ -23,8 +23,6 @@ from flowspec.importers.names import Names
 from flowspec.importers.placeholders import Wanted, placeholder_name
 from flowspec.importers.refusal import choose, load_json, refuse
 from flowspec.importers.shapes import fitted_members
-
-Json = dict[str, Any]
 
 _CREATE, _ADD, _END = "EmrCreateJobFlowOperator", "EmrAddStepsOperator", "EmrTerminateJobFlowOperator"
 # These only wait or ask.

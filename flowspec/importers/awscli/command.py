@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, NoReturn
 
 from flowspec.document.nearest import did_you_mean
 from flowspec.document.text.tree import Source
+from flowspec.facts.api_model import Json
 from flowspec.importers.awscli.parsed import REGIONS, Command, Script, Word
 from flowspec.importers.awscli.shorthand import ShorthandError
 from flowspec.importers.awscli.shorthand import parse as parse_shorthand
@@ -18,8 +19,6 @@ from flowspec.importers.placeholders import PLACEHOLDER, placeholder_name
 from flowspec.importers.refusal import refuse
 from flowspec.importers.shapes import fitted, parsed_json
 from flowspec.request.steps.target import DEFAULT_REGION, StepTarget
-
-Json = dict[str, Any]
 
 _AWS = re.compile(r"(.*[/\\\\])?aws(\.exe|\.cmd)?")
 

@@ -6,9 +6,9 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from flowspec.facts.api_model import input_shape
+from flowspec.facts.api_model import Json, input_shape
 from flowspec.facts.recommended import DEFAULT_ROLES
-from flowspec.importers.awscli.command import Call, Json, Members, said
+from flowspec.importers.awscli.command import Call, Members, said
 from flowspec.importers.placeholders import PLACEHOLDER
 
 EC2 = {

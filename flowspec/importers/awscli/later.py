@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from flowspec.facts.api_model import input_shape
-from flowspec.importers.awscli.command import Call, Json, find_call, name_of_command
+from flowspec.facts.api_model import Json, input_shape
+from flowspec.importers.awscli.command import Call, find_call, name_of_command
 from flowspec.importers.awscli.instances import one_fleet, one_group
 from flowspec.importers.awscli.parsed import Command, Script
 from flowspec.importers.awscli.software import added_steps

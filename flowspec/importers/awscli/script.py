@@ -12,14 +12,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from flowspec.document.text.tree import Source
-from flowspec.facts.api_model import input_shape
+from flowspec.facts.api_model import Json, input_shape
 from flowspec.importers.awscli.command import (
     NUMBERS,
     OBJECTS,
     SWITCHES,
     TEXTS,
     Call,
-    Json,
     find_call,
     name_of_command,
     said,

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from flowspec.facts.api_model import input_shape
-from flowspec.importers.awscli.command import Call, Json, Members, said
+from flowspec.facts.api_model import Json, input_shape
+from flowspec.importers.awscli.command import Call, Members, said
 from flowspec.importers.placeholders import PLACEHOLDER
 from flowspec.request.steps import hive, pig, spark, streaming
 from flowspec.request.steps.target import StepTarget, debugging_step

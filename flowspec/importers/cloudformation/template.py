@@ -16,13 +16,11 @@ from typing import Any, NamedTuple
 from flowspec.document.text.parse import compose
 from flowspec.document.text.tree import Items, Mapping, Node, Scalar, Source
 from flowspec.errors import SpecError
-from flowspec.facts.api_model import input_shape
+from flowspec.facts.api_model import Json, input_shape
 from flowspec.importers.cloudformation.functions import Functions, shown_argument
 from flowspec.importers.placeholders import Wanted
 from flowspec.importers.refusal import choose, load_json, refuse
 from flowspec.importers.shapes import fitted_members
-
-Json = dict[str, Any]
 
 _CLUSTER = "AWS::EMR::Cluster"
 # Resources of their own that belong to a cluster, and the property that names it.

@@ -19,11 +19,10 @@ from flowspec.emulator.errors import EmrError
 from flowspec.emulator.in_process import attach
 from flowspec.emulator.state import lifecycle
 from flowspec.emulator.state.store import Record, Store
+from flowspec.facts.api_model import Json
 from flowspec.facts.states import READY
 from flowspec.importers.migrate import samples
 from flowspec.importers.placeholders import replace_texts
-
-Json = dict[str, Any]
 
 # Only these advance a cluster: a script may list instance groups in order to change them, and then add steps.
 _LOOKS = ("DescribeCluster", "ListClusters", "DescribeStep", "ListSteps", "DescribeJobFlows")

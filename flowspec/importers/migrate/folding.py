@@ -9,10 +9,9 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
+from flowspec.facts.api_model import Json
 from flowspec.importers.later_calls import fold
 from flowspec.importers.placeholders import Variable, Wanted, placeholder
-
-Json = dict[str, Any]
 
 _DATES = {"date": "%Y-%m-%d", "date_digits": "%Y%m%d", "date_path": "%Y/%m/%d"}
 # The days that launch scripts take from the clock, with the filter that makes each of `ds`.

@@ -11,7 +11,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from flowspec.facts.api_model import input_shape
+from flowspec.facts.api_model import Json, input_shape
 from flowspec.importers.placeholders import placeholder_name
 from flowspec.importers.shapes import fitted, parsed_json
 from flowspec.importers.terraform.blocks import Values
@@ -20,7 +20,6 @@ from flowspec.importers.terraform.functions import jsonencode
 from flowspec.importers.terraform.instances import Resource
 from flowspec.importers.terraform.values import Unknown, has_placeholder, to_whole
 
-Json = dict[str, Any]
 Table = Mapping[str, str]
 
 CLUSTER: Table = {

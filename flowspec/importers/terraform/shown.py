@@ -9,11 +9,10 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from flowspec.facts.api_model import Json
 from flowspec.importers.terraform.blocks import Values
 from flowspec.importers.terraform.context import Context
 from flowspec.importers.terraform.instances import Resource, without_indexes
-
-Json = dict[str, Any]
 
 
 def is_shown(value: Json) -> bool:

@@ -5,14 +5,11 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
-from collections.abc import Mapping
 from enum import Enum
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple
 
 from flowspec.facts.api_model import KeyPath
 from flowspec.facts.mutability import Row
-
-Json: TypeAlias = "Mapping[str, Any]"
 
 _TOKEN_LENGTH = 5
 

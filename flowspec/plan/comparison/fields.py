@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from typing import Any, NamedTuple
 
+from flowspec.facts.api_model import JsonView
 from flowspec.facts.mutability import Handling, Row, row_of
 from flowspec.facts.releases import reconfigures
 from flowspec.facts.rules.common import Params, has_three_masters
 from flowspec.plan.cluster import TAG_PREFIX, Live
-from flowspec.plan.comparison.differences import Difference, Json, Kind, snake, token
+from flowspec.plan.comparison.differences import Difference, Kind, snake, token
 from flowspec.plan.comparison.fleets import compare_fleets
 from flowspec.plan.comparison.forms import removes, same
 from flowspec.plan.comparison.groups import REMOVABLE, compare_groups, written_as
@@ -32,7 +33,7 @@ class Comparison(NamedTuple):
     notes: tuple[str, ...] = ()
 
 
-def compare_fields(wanted: Json, live: Live, managed: Collection[str]) -> Comparison:
+def compare_fields(wanted: JsonView, live: Live, managed: Collection[str]) -> Comparison:
     """Compares a RunJobFlow request with a live cluster; steps are compared elsewhere.
 
     `managed` holds the tokens (see `token`) of what the last apply stated.
@@ -56,7 +57,7 @@ def _fixed(difference: Difference) -> Difference:
     return difference._replace(row=difference.row._replace(handling=Handling.REPLACE))
 
 
-def stated(wanted: Json) -> Iterator[str]:
+def stated(wanted: JsonView) -> Iterator[str]:
     """Yields the addresses of what can be taken off a cluster again: tags, policies, configurations of groups."""
     yield from (f"tags.{tag['Key']}" for tag in wanted.get("Tags", ()) if not tag["Key"].startswith(TAG_PREFIX))
     yield from (snake(name) for name in _POLICIES if name in wanted)
@@ -64,7 +65,7 @@ def stated(wanted: Json) -> Iterator[str]:
         yield from (f"{group_address(group)}.{snake(name)}" for name in REMOVABLE if group.get(name))
 
 
-def _members(wanted: Json, live: Live, managed: Collection[str]) -> Iterator[Difference]:
+def _members(wanted: JsonView, live: Live, managed: Collection[str]) -> Iterator[Difference]:
     """Yields the cluster's own members."""
     for name, value in wanted.items():
         row = row_of(name)
@@ -86,7 +87,7 @@ def _members(wanted: Json, live: Live, managed: Collection[str]) -> Iterator[Dif
 _FORCED_ON = ("KeepJobFlowAliveWhenNoSteps", "TerminationProtected")
 
 
-def _instances(wanted: Json, live: Json, notes: list[str]) -> Iterator[Difference]:
+def _instances(wanted: JsonView, live: JsonView, notes: list[str]) -> Iterator[Difference]:
     forced = _FORCED_ON if has_three_masters(Params({"Instances": wanted})) else ()
     for name, value in wanted.items():
         row = row_of(f"Instances.{name}")
@@ -102,7 +103,7 @@ def _instances(wanted: Json, live: Json, notes: list[str]) -> Iterator[Differenc
             yield Difference(("Instances", name), snake(name), now, value, row)
 
 
-def _read_back(name: str, live: Json) -> tuple[str, Any]:
+def _read_back(name: str, live: JsonView) -> tuple[str, Any]:
     """Returns the name and value as which a member of Instances is read back: one subnet or zone as a list."""
     if name == "Ec2SubnetId":
         return "Ec2SubnetIds", live.get("Ec2SubnetIds")
@@ -119,7 +120,7 @@ def _as_list(name: str, value: Any) -> Any:
     return value
 
 
-def _tags(wanted: Json, live: Json, managed: Collection[str]) -> Iterator[Difference]:
+def _tags(wanted: JsonView, live: JsonView, managed: Collection[str]) -> Iterator[Difference]:
     """Yields the differences of tags.
 
     Those that someone else put on the cluster are left alone: only what an apply stated is taken off again.
@@ -137,7 +138,7 @@ def _tags(wanted: Json, live: Json, managed: Collection[str]) -> Iterator[Differ
             yield Difference((), f"tags.{key}", value, None, row, Kind.REMOVE)
 
 
-def _machines(wanted: Json, live: Live, managed: Collection[str], notes: list[str]) -> Iterator[Difference]:
+def _machines(wanted: JsonView, live: Live, managed: Collection[str], notes: list[str]) -> Iterator[Difference]:
     """Yields the differences of instance groups or fleets; a cluster has one of the two for its life."""
     then, now = wanted.get("Instances", {}), live.params.get("Instances", {})
     for name, other in (_MACHINES, _MACHINES[::-1]):

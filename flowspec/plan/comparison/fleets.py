@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
-from flowspec.facts.api_model import TARGETS, KeyPath
+from flowspec.facts.api_model import TARGETS, JsonView, KeyPath
 from flowspec.facts.mutability import row_of
 from flowspec.plan.cluster import Live
-from flowspec.plan.comparison.differences import Difference, Json, Kind, snake
+from flowspec.plan.comparison.differences import Difference, Kind, snake
 from flowspec.plan.comparison.forms import configurations, same
 from flowspec.plan.comparison.groups import sized_by_policy
 
@@ -17,12 +17,12 @@ _COMPARED = ("Name", "LaunchSpecifications", "ResizeSpecifications", "Context")
 _DEFAULTS_OF_A_TYPE = {"WeightedCapacity": 1}
 
 
-def compare_fleets(wanted: Json, live: Live, managed: Collection[str], notes: list[str]) -> Iterator[Difference]:
+def compare_fleets(wanted: JsonView, live: Live, managed: Collection[str], notes: list[str]) -> Iterator[Difference]:
     """Yields the differences between the fleets of a request and those of a cluster that has fleets: one for each role.
 
     Targets that managed scaling moves are left alone; `notes` gets a sentence on each.
     """
-    now: Sequence[Json] = live.params["Instances"]["InstanceFleets"]
+    now: Sequence[JsonView] = live.params["Instances"]["InstanceFleets"]
     sized = sized_by_policy(wanted, live, managed)
     by_role = {fleet.get("InstanceFleetType"): index for index, fleet in enumerate(now)}
     for index, fleet in enumerate(wanted["Instances"]["InstanceFleets"]):
@@ -39,7 +39,7 @@ def compare_fleets(wanted: Json, live: Live, managed: Collection[str], notes: li
             yield Difference((), f"instance fleet {role}", before, 0, row, Kind.REMOVE, live.ids[index])
 
 
-def _differs(fleet: Json, now: Json, name: str, fleet_id: str, at: KeyPath, *, member: str = "") -> Difference:
+def _differs(fleet: JsonView, now: JsonView, name: str, fleet_id: str, at: KeyPath, *, member: str = "") -> Difference:
     role = fleet["InstanceFleetType"]
     row = row_of(f"{_MEMBER}[].{member or name}", role)
     path = (*at, name) if name in fleet else at
@@ -47,7 +47,7 @@ def _differs(fleet: Json, now: Json, name: str, fleet_id: str, at: KeyPath, *, m
     return Difference(path, address, now.get(name), fleet.get(name), row, Kind.SET, fleet_id)
 
 
-def _members(fleet: Json, now: Json, fleet_id: str, at: KeyPath) -> Iterator[Difference]:
+def _members(fleet: JsonView, now: JsonView, fleet_id: str, at: KeyPath) -> Iterator[Difference]:
     for name in _COMPARED:
         if not same(name, fleet.get(name), now.get(name)):
             yield _differs(fleet, now, name, fleet_id, at)
@@ -57,7 +57,7 @@ def _members(fleet: Json, now: Json, fleet_id: str, at: KeyPath) -> Iterator[Dif
 
 
 def _targets(
-    fleet: Json, now: Json, fleet_id: str, at: KeyPath, notes: list[str], *, sized: bool
+    fleet: JsonView, now: JsonView, fleet_id: str, at: KeyPath, notes: list[str], *, sized: bool
 ) -> Iterator[Difference]:
     role = fleet["InstanceFleetType"]
     for name in TARGETS:
@@ -71,7 +71,7 @@ def _targets(
             yield _differs(fleet, now, name, fleet_id, at)
 
 
-def _types_differ(then: Sequence[Json], now: Sequence[Json]) -> str:
+def _types_differ(then: Sequence[JsonView], now: Sequence[JsonView]) -> str:
     """Returns the member that differs: "" none, the types' Configurations only (in place), or the types themselves."""
     if not then:
         return ""
@@ -92,5 +92,5 @@ def _types_differ(then: Sequence[Json], now: Sequence[Json]) -> str:
     return "InstanceTypeConfigs.Configurations" if changed else ""
 
 
-def _by_type(configs: Sequence[Json]) -> dict[Any, Json]:
+def _by_type(configs: Sequence[JsonView]) -> dict[Any, JsonView]:
     return {config.get("InstanceType"): config for config in configs}

@@ -10,9 +10,9 @@ from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
+from flowspec.facts.api_model import JsonView
 from flowspec.facts.ids import role_name
 from flowspec.facts.limits import ALARM_DEFAULTS, COOL_DOWN_DEFAULT
-from flowspec.plan.comparison.differences import Json
 
 
 def same(name: str, wanted: Any, live: Any) -> bool:
@@ -77,12 +77,12 @@ def _without_last_slash(uri: str) -> str:
     return f"s3://{rest.rstrip('/')}" if separator and scheme in {"s3", "s3n", "s3a"} else uri.rstrip("/")
 
 
-def _names(applications: Sequence[Json]) -> frozenset[str]:
+def _names(applications: Sequence[JsonView]) -> frozenset[str]:
     """Returns the names of applications; EMR ignores their case, their order, and (from 4.0 on) all but the name."""
     return frozenset(str(one.get("Name", "")).lower() for one in applications)
 
 
-def configurations(value: Sequence[Json]) -> Json:
+def configurations(value: Sequence[JsonView]) -> JsonView:
     """Returns classifications by name, without those that say nothing: neither properties nor nested ones."""
     out: dict[str, Any] = {}
     for one in value:
@@ -94,7 +94,7 @@ def configurations(value: Sequence[Json]) -> Json:
     return {key: item for key, item in out.items() if item}
 
 
-def _scripts(actions: Sequence[Json]) -> list[Any]:
+def _scripts(actions: Sequence[JsonView]) -> list[Any]:
     """Returns bootstrap actions, where no arguments and an empty list of them are the same.
 
     An argument more or less is another action.
@@ -103,7 +103,7 @@ def _scripts(actions: Sequence[Json]) -> list[Any]:
     return [(name, script.get("Path", ""), script.get("Args", [])) for name, script in scripts]
 
 
-def _volumes(value: Json) -> Any:
+def _volumes(value: JsonView) -> Any:
     """Returns the volumes of an instance, one by one: EMR lists them so."""
     each = [
         config["VolumeSpecification"]
@@ -122,17 +122,17 @@ def _price(value: str) -> Any:
         return value
 
 
-def _scaling(value: Json) -> Json:
+def _scaling(value: JsonView) -> JsonView:
     """Returns the rules of scaling by name."""
     rules = {rule.get("Name", ""): rule for rule in value.get("Rules", ())}
     return {"Constraints": value.get("Constraints", {}), "Names": frozenset(rules), "Rules": rules}
 
 
-def _written_out_scaling(value: Json) -> Json:
+def _written_out_scaling(value: JsonView) -> JsonView:
     return {**value, "Rules": [_written_out_rule(rule) for rule in value.get("Rules", ())]}
 
 
-def _written_out_rule(rule: Json) -> Json:
+def _written_out_rule(rule: JsonView) -> JsonView:
     """Returns a rule with EMR's defaults, and without the dimension that EMR adds."""
     alarm = rule.get("Trigger", {}).get("CloudWatchAlarmDefinition", {})
     dimensions = [one for one in alarm.get("Dimensions", ()) if one.get("Key") != "JobFlowId"]
@@ -146,7 +146,7 @@ def _written_out_rule(rule: Json) -> Json:
     return {**rule, "Action": {**action, "SimpleScalingPolicyConfiguration": adjustment}, "Trigger": trigger}
 
 
-def _written_out_managed(value: Json) -> Json:
+def _written_out_managed(value: JsonView) -> JsonView:
     """Returns a policy with the two limits that default to the maximum (API: ComputeLimits), and the strategy."""
     limits = value.get("ComputeLimits", {})
     most = limits.get("MaximumCapacityUnits")
@@ -160,7 +160,7 @@ def written_out(name: str, value: Any) -> Any:
     return _WRITTEN_OUT[name](value) if value and name in _WRITTEN_OUT else value
 
 
-def _idle(value: Json) -> Json:
+def _idle(value: JsonView) -> JsonView:
     """Returns an hour, where no time is given (API: AutoTerminationPolicy)."""
     return {"IdleTimeout": 3600, **value}
 

@@ -7,10 +7,10 @@ from functools import partial
 from typing import Any
 
 from flowspec.errors import number_of
-from flowspec.facts.api_model import KeyPath
+from flowspec.facts.api_model import JsonView, KeyPath
 from flowspec.facts.mutability import row_of
 from flowspec.plan.cluster import Live
-from flowspec.plan.comparison.differences import Difference, Json, Kind, snake, token
+from flowspec.plan.comparison.differences import Difference, Kind, snake, token
 from flowspec.plan.comparison.forms import removes, same
 from flowspec.request.instances import group_address, market_of
 
@@ -19,7 +19,7 @@ _COMPARED = ("InstanceType", "Market", "BidPrice", "EbsConfiguration", "CustomAm
 _MEMBER = "Instances.InstanceGroups"
 
 
-def written_as(wanted: Json, path: KeyPath) -> KeyPath:
+def written_as(wanted: JsonView, path: KeyPath) -> KeyPath:
     """Returns the path of a member as the request writes it: of a group's type or count, that of the shorthand."""
     instances = wanted.get("Instances", {})
     if "MasterInstanceType" not in instances or path[:2] != ("Instances", "InstanceGroups"):
@@ -29,13 +29,13 @@ def written_as(wanted: Json, path: KeyPath) -> KeyPath:
     return ("Instances", name) if name in instances else ("Instances",)
 
 
-def compare_groups(wanted: Json, live: Live, managed: Collection[str], notes: list[str]) -> Iterator[Difference]:
+def compare_groups(wanted: JsonView, live: Live, managed: Collection[str], notes: list[str]) -> Iterator[Difference]:
     """Yields the differences between the groups of a request and those of a cluster that has groups.
 
     A size that a scaler moves is left alone; `notes` gets a sentence on each.
     """
-    then: Sequence[Json] = wanted["Instances"]["InstanceGroups"]
-    now: Sequence[Json] = live.params["Instances"]["InstanceGroups"]
+    then: Sequence[JsonView] = wanted["Instances"]["InstanceGroups"]
+    now: Sequence[JsonView] = live.params["Instances"]["InstanceGroups"]
     sized = sized_by_policy(wanted, live, managed)
     matched = match_groups(then, now)
     for index, group in enumerate(then):
@@ -54,7 +54,7 @@ def compare_groups(wanted: Json, live: Live, managed: Collection[str], notes: li
             yield Difference((), group_address(now[index]), count, 0, row, Kind.REMOVE, live.ids[index])
 
 
-def sized_by_policy(wanted: Json, live: Live, managed: Collection[str]) -> bool:
+def sized_by_policy(wanted: JsonView, live: Live, managed: Collection[str]) -> bool:
     """Returns True if managed scaling moves the sizes: once it is set, EMR does, until it is removed."""
     name = "ManagedScalingPolicy"
     if name in live.unread:
@@ -63,7 +63,7 @@ def sized_by_policy(wanted: Json, live: Live, managed: Collection[str]) -> bool:
     return bool(live.params.get(name)) and not removed
 
 
-def match_groups(then: Sequence[Json], now: Sequence[Json]) -> dict[int, int]:
+def match_groups(then: Sequence[JsonView], now: Sequence[JsonView]) -> dict[int, int]:
     """Pairs wanted groups with live ones (by index): master and core by their role, task groups by name and kind.
 
     A task group of the same name but of another type, market or volumes is another group: EMR can't change one into
@@ -74,7 +74,7 @@ def match_groups(then: Sequence[Json], now: Sequence[Json]) -> dict[int, int]:
     free = list(range(len(now)))
     matched: dict[int, int] = {}
 
-    def match(index: int, fits: Callable[[Json], bool]) -> None:
+    def match(index: int, fits: Callable[[JsonView], bool]) -> None:
         fitting = [one for one in free if fits(now[one])]
         if fitting:
             best = max(fitting, key=lambda one: (now[one].get("InstanceCount", 0) > 0, -one))
@@ -92,36 +92,36 @@ def match_groups(then: Sequence[Json], now: Sequence[Json]) -> dict[int, int]:
     return matched
 
 
-def _detail(group: Json) -> int:
+def _detail(group: JsonView) -> int:
     """Returns the number of members that a group states; each of its volumes counts."""
     volumes = group.get("EbsConfiguration", {}).get("EbsBlockDeviceConfigs", ())
     return sum(bool(group.get(name)) for name in _COMPARED) + sum(len(one["VolumeSpecification"]) for one in volumes)
 
 
-def _same_kind(group: Json, other: Json) -> bool:
+def _same_kind(group: JsonView, other: JsonView) -> bool:
     return other.get("InstanceRole") == "TASK" and all(
         same(name, _meant(group, name), other.get(name)) for name in _COMPARED
     )
 
 
-def _same_name(group: Json, other: Json) -> bool:
+def _same_name(group: JsonView, other: JsonView) -> bool:
     return (group.get("Name") or None) == other.get("Name")
 
 
-def _unnamed(group: Json, _: Json) -> bool:
+def _unnamed(group: JsonView, _: JsonView) -> bool:
     """Returns True for a group whose name is left open: it may have got one from the service."""
     return not group.get("Name")
 
 
-def _same_policies(group: Json, other: Json) -> bool:
+def _same_policies(group: JsonView, other: JsonView) -> bool:
     return all(same(name, group.get(name), other.get(name)) for name in REMOVABLE)
 
 
-def _same_size(group: Json, other: Json) -> bool:
+def _same_size(group: JsonView, other: JsonView) -> bool:
     return bool(group["InstanceCount"] == other.get("InstanceCount", 0))
 
 
-def _fits(tests: Sequence[Callable[[Json, Json], bool]], group: Json, other: Json) -> bool:
+def _fits(tests: Sequence[Callable[[JsonView, JsonView], bool]], group: JsonView, other: JsonView) -> bool:
     return _same_kind(group, other) and all(test(group, other) for test in tests)
 
 
@@ -133,18 +133,22 @@ _FITS = tuple(
 )
 
 
-def _meant(group: Json, name: str) -> Any:
+def _meant(group: JsonView, name: str) -> Any:
     return market_of(group) if name == "Market" else group.get(name)
 
 
-def _differs(group: Json, now: Json, name: str, group_id: str, at: KeyPath, *, kind: Kind = Kind.SET) -> Difference:
+def _differs(
+    group: JsonView, now: JsonView, name: str, group_id: str, at: KeyPath, *, kind: Kind = Kind.SET
+) -> Difference:
     row = row_of(f"{_MEMBER}[].{name}", group["InstanceRole"])
     label = "count" if name == "InstanceCount" else snake(name).removeprefix("instance_")
     path = (*at, name) if name in group else at
     return Difference(path, f"{group_address(group)}: {label}", now.get(name), group.get(name), row, kind, group_id)
 
 
-def _members(group: Json, now: Json, group_id: str, at: KeyPath, managed: Collection[str]) -> Iterator[Difference]:
+def _members(
+    group: JsonView, now: JsonView, group_id: str, at: KeyPath, managed: Collection[str]
+) -> Iterator[Difference]:
     for name in ("Name", *_COMPARED):
         if not same(name, _meant(group, name), now.get(name)):
             yield _differs(group, now, name, group_id, at)
@@ -156,7 +160,9 @@ def _members(group: Json, now: Json, group_id: str, at: KeyPath, managed: Collec
             yield _differs(group, now, name, group_id, at, kind=Kind.REMOVE)
 
 
-def _size(group: Json, now: Json, group_id: str, at: KeyPath, notes: list[str], *, sized: bool) -> Iterator[Difference]:
+def _size(
+    group: JsonView, now: JsonView, group_id: str, at: KeyPath, notes: list[str], *, sized: bool
+) -> Iterator[Difference]:
     count, running = group["InstanceCount"], now.get("InstanceCount", 0)
     if count == running:
         return

@@ -15,6 +15,7 @@ from flowspec.document.escaping import visible
 from flowspec.document.masking import MASK, mask
 from flowspec.errors import number_of
 from flowspec.facts import states
+from flowspec.facts.backends import TRAITS
 from flowspec.inspection.details import StepDetail
 from flowspec.inspection.named_secrets import without_named, without_named_options
 from flowspec.inspection.run_facts import RUNNING, RunFacts
@@ -109,7 +110,7 @@ def _about(report: RunFacts) -> Iterator[tuple[str, str]]:
     yield "Flow", " on ".join(visible(tags[tag]) for tag in (FLOW_TAG, TARGET_TAG) if tags.get(tag))
     yield "Spec", visible(tags.get(SOURCE_TAG, ""))
     yield "Release", cluster.release_label
-    yield "Region", report.region if report.backend == "emr" else "this machine"
+    yield "Region", report.region if TRAITS[report.backend].on_aws else "this machine"
     yield "Created", moment(cluster.created)
     yield "Ended", moment(cluster.ended)
     end = cluster.ended or report.read_at
@@ -362,7 +363,7 @@ def _no_logs(detail: StepDetail, report: RunFacts) -> str:
         return "There are no logs: the cluster was started without a log_uri."
     if detail.unread:
         return "The logs could not be read."
-    if report.backend == "emr" and not detail.step.has_ended:
+    if TRAITS[report.backend].ships_logs and not detail.step.has_ended:
         return "The logs are not there yet: EMR ships them about every five minutes."
     return "The logs are not there: they were removed, or have not been shipped yet."
 

@@ -38,7 +38,7 @@ def _compiled(step: Mapping[str, Any], route: Route, context: CompileContext) ->
 
 def _check_length(step: Mapping[str, Any], route: Route, context: CompileContext) -> None:
     length = step_characters(step)
-    if length > MAX_STEP_CHARACTERS and context.jobflow.stages_files:
+    if length > MAX_STEP_CHARACTERS and context.jobflow.traits.stages_files:
         message = f"the step is {length:,} characters long; EMR takes up to {MAX_STEP_CHARACTERS:,}"
         hint = "put what is long into a file in S3 and name that"
         context.files.report("FS260", route.spec, message, hint=hint)

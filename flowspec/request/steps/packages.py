@@ -39,8 +39,8 @@ def _make(fields: Mapping[str, Any], at: NodePath, files: Files, pure: bool) -> 
     at_file = (*at, "requirements")
     try:
         wanted = _requirements(fields["requirements"], at_file, files)
-        is_local = files.jobflow.backend == "local"
-        packages = wanted and (packages_here(wanted, pure) if is_local else _on_emr(wanted, fields, at, files, pure))
+        on_aws = files.jobflow.traits.on_aws
+        packages = wanted and (_on_emr(wanted, fields, at, files, pure) if on_aws else packages_here(wanted, pure))
         return _add(packages, at, files) if packages else None
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
@@ -50,7 +50,7 @@ def _make(fields: Mapping[str, Any], at: NodePath, files: Files, pure: bool) -> 
 
 
 def _add(packages: Packages, at: NodePath, files: Files) -> str | None:
-    staging = LOCAL_STAGING if files.jobflow.backend == "local" else files.staging(at)
+    staging = files.staging(at) if files.jobflow.traits.stages_files else LOCAL_STAGING
     if staging is None:
         return None
     key = packages.key

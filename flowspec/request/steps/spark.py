@@ -103,7 +103,7 @@ def _in_client_mode(step: SpecStep) -> SpecStep:
     conf = dict(step.fields.get("conf", {}))
     release = python_of(step.files.jobflow.fields.get("release_label"))
     version = wanted_version(step)
-    if step.files.jobflow.backend == "emr" and release and release.pyspark != version:
+    if step.files.jobflow.traits.on_aws and release and release.pyspark != version:
         conf.setdefault("spark.pyspark.python", f"python{version}")
     fields = {**step.fields, "py_files": [*step.fields.get("py_files", ()), uri]}
     return step._replace(fields={**fields, "conf": conf} if conf else fields)

@@ -102,7 +102,7 @@ def _warn_of_another_python(step: SpecStep) -> None:
     """Warns of commands that python3 runs, where the packages are for a version that python3 has not."""
     flow, version = step.files.jobflow, wanted_version(step)
     release = python_of(flow.fields.get("release_label"))
-    if flow.backend != "emr" or not release or version == release.versions[0]:
+    if not flow.traits.on_aws or not release or version == release.versions[0]:
         return
     there = "" if version in release.versions else ", which a bootstrap action has to install"
     for key in _COMMANDS:

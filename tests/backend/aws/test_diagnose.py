@@ -10,9 +10,10 @@ from flowspec.backend.aws.logs import PATIENCE, Shipped
 from flowspec.backend.aws.verdict import Outcome, Verdict, judge
 from flowspec.errors import ServiceError
 from flowspec.plan.cluster import Cluster, Step
+from tests.backend.aws.failures.cases import LogPlaces
 
 
-class KeptLogs:
+class KeptLogs(LogPlaces):
     """Logs in memory: a behaving stand-in for the live files and for S3."""
 
     def __init__(self, live=True, **logs):
@@ -32,15 +33,6 @@ class KeptLogs:
 
     def listed(self, folder, most):
         return []
-
-    def uri(self, path):
-        return f"s3://logs/j-1/{path}.gz"
-
-    def where(self, step_id):
-        return f"s3://logs/j-1/steps/{step_id}/"
-
-    def folder(self):
-        return "s3://logs/j-1/"
 
 
 def failed(logs, secrets=(), log_uri="s3://logs/", **details):

@@ -3,7 +3,6 @@
 import re
 import subprocess
 import sys
-import time
 
 import pytest
 from hypothesis import given, settings
@@ -17,6 +16,7 @@ from flowspec.document.rendering.patterns import (
     compile_pattern,
     replace,
 )
+from tests.work import counted_calls
 
 PIECES = st.sampled_from(
     ["a", "b", ".", r"\d", r"\w", r"\s", r"\W", "[ab]", "[^a]", "[a-c\\d]", "^", "$",
@@ -98,9 +98,7 @@ def test_what_people_write(pattern, good, bad):
     ],
 )
 def test_patterns_that_re_never_finishes(pattern, text, found):
-    started = time.process_time()
     assert is_found(pattern, text) is found
-    assert time.process_time() - started < 3
 
 
 @pytest.mark.parametrize(
@@ -180,10 +178,9 @@ def test_the_result_of_a_replacement_is_bounded():
 
 def test_replacing_never_costs_the_square():
     # At each a RE2 looks through all the rest for a b.
-    started = time.process_time()
-    with pytest.raises(PatternError, match="too much work"):
+    with counted_calls() as work, pytest.raises(PatternError, match="too much work"):
         replace(compile_pattern("a.*b|a"), "x", "a" * 90_000)
-    assert time.process_time() - started < 3
+    assert work.calls < 20_000
 
 
 def test_all_patterns_of_a_document_share_one_bound():
@@ -196,14 +193,12 @@ def test_all_patterns_of_a_document_share_one_bound():
 
 
 def test_large_patterns_share_it_too():
-    started = time.process_time()
     work, refused = PatternWork(), []
     for size in range(400):
         with pytest.raises(PatternError) as caught:
             compile_pattern(rf"(?:\pL{{500}}x{{{size}}}){{2}}", work)
         refused.append(str(caught.value))
     assert refused.index("the patterns of this document take too much work") < 30
-    assert time.process_time() - started < 6
 
 
 def test_half_a_character_is_not_searched():

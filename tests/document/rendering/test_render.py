@@ -1,5 +1,5 @@
 import os
-import time
+import re
 from datetime import datetime, timedelta, timezone
 
 import pytest
@@ -372,12 +372,10 @@ def test_the_patterns_of_a_document_are_bounded_together(files):
     given = "variables:\n" + "".join(
         f"  v{n}: {{pattern: '^([a-z]{{1,20}}-?)*$', default: '{{{{ v }}}}'}}\n" for n in range(200)
     )
-    started = time.process_time()
     document = files({"job.yaml": f"{given}  v: {{}}\n"}, variables={"v": "a" * 90_000})
-    spent = time.process_time() - started
-    refused = [one.message for one in document.diagnostics if one.id == "FS304"]
-    assert any("too much work" in one for one in refused)
-    assert spent < 5
+    (refused,) = [one.message for one in document.diagnostics if one.id == "FS304"]
+    assert "too much work" in refused
+    assert int(re.match("the variable 'v([0-9]+)'", refused)[1]) < 150
 
 
 def test_a_chain_of_files_has_an_end(files):

@@ -1,5 +1,4 @@
 import os
-import time
 from pathlib import Path
 from threading import Timer
 
@@ -10,6 +9,7 @@ from flowspec.document.text.parse import MAX_BYTES, load, resolve
 from flowspec.document.text.tree import plain, scalars
 from flowspec.errors import SpecError
 from flowspec.request.policy import read as read_policy
+from tests.work import counted_calls
 
 
 def write(tmp_path, text):
@@ -77,18 +77,18 @@ def test_five_megabytes_of_aliases_are_refused_at_once(tmp_path):
     text = "\n".join(levels) + f"\nz: [{', '.join(['*i'] * 1_300_000)}]\n"
     assert len(text) > 5_000_000
     path = write(tmp_path, text)
-    started = time.process_time()
-    found = refusal(path)
-    assert time.process_time() - started < 1
+    with counted_calls() as work:
+        found = refusal(path)
+    assert work.calls < 10_000
     assert found.id == "FS009"
     assert found.location.line <= 10
 
 
 def test_a_flat_list_of_aliases_is_refused_too(tmp_path):
     path = write(tmp_path, f"a: &a x\nz: [{', '.join(['*a'] * 1_300_000)}]\n")
-    started = time.process_time()
-    assert refusal(path).id == "FS009"
-    assert time.process_time() - started < 1
+    with counted_calls() as work:
+        assert refusal(path).id == "FS009"
+    assert work.calls < 1_000_000
 
 
 def test_deep_nesting_is_refused(tmp_path):
@@ -108,12 +108,15 @@ def test_a_huge_file_is_refused_unread(tmp_path):
     assert refusal(path).id == "FS010"
 
 
-def test_ten_thousand_steps_take_seconds(tmp_path):
-    steps = "".join(f"  - {{name: s{n}, type: jar, jar: s3://b/{n}.jar, args: [a, b]}}\n" for n in range(10_000))
-    path = write(tmp_path, f"flowspec: v1\nname: x\nsteps:\n{steps}")
-    started = time.process_time()
-    load(path)
-    assert time.process_time() - started < 10
+def test_thousands_of_steps_cost_no_more_than_their_number(tmp_path):
+    def calls(count):
+        steps = "".join(f"  - {{name: s{n}, type: jar, jar: s3://b/{n}.jar, args: [a, b]}}\n" for n in range(count))
+        path = write(tmp_path, f"flowspec: v1\nname: x\nsteps:\n{steps}")
+        with counted_calls() as work:
+            load(path)
+        return work.calls
+
+    assert calls(2_000) < 20 * calls(200)
 
 
 def test_a_special_file_is_read_and_found_wanting():

@@ -110,7 +110,7 @@ def _with_instances(emr: Emr, idle: IdleCluster, now: datetime) -> IdleCluster:
     instances = list(emr.pages("ListInstances", "Instances", ClusterId=idle.cluster.id))
     running = [one for one in instances if one.get("Status", {}).get("State") == "RUNNING"]
     counts = Counter(str(one.get("InstanceType", "unknown")) for one in running)
-    cost = None if emr.endpoint.backend == "local" else cost_of(emr, idle.cluster.id, instances, now)
+    cost = cost_of(emr, idle.cluster.id, instances, now) if emr.endpoint.traits.is_paid else None
     return idle._replace(instances=dict(sorted(counts.items())), cost=cost)
 
 

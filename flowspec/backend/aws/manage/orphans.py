@@ -39,7 +39,7 @@ def find_orphans(emr: Emr, folder: Path, specs: Collection[Path], *, target: str
     once for 50 active clusters and DescribeCluster for each. Raises FlowspecError on AWS for a folder outside of git.
     """
     repository = _repository(folder)
-    if repository is None and emr.endpoint.backend != "local":
+    if repository is None and emr.endpoint.traits.on_aws:
         raise FlowspecError(
             f"{folder} is in no git repository: clusters of other folders with the same path can't be told apart",
             remedy="prune from a clone of the repository, or end clusters by their ids: flowspec destroy ID",

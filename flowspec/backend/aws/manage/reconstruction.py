@@ -8,14 +8,12 @@ from typing import Any
 
 from flowspec.backend.aws.client import Emr
 from flowspec.backend.aws.observe import read_back
-from flowspec.facts.api_model import input_shape
+from flowspec.facts.api_model import Json, input_shape
 from flowspec.plan.cluster import FLOW_TAG, HIDDEN_TAG, TAG_PREFIX, TARGET_TAG, Cluster
 from flowspec.plan.runs.supervision import read_policies, token_of, unread_policies
 from flowspec.plan.runs.unattended import known_settings, unknown_settings
 from flowspec.plan.sensitive import known_secrets
 from flowspec.plan.steps import HISTORY_LIMIT, history_is_cut, surviving_steps
-
-Json = dict[str, Any]
 
 # What EMR fills in for all that say nothing, and refuses in the requests of older releases.
 _FILLED_IN: Mapping[str, Any] = {"StepConcurrencyLevel": 1, "VisibleToAllUsers": True}

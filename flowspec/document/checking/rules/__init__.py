@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 
 from flowspec.document.checking.messages import Violation
-from flowspec.document.checking.rules.spec import SPEC_RULES, Spec
-from flowspec.document.checking.rules.view import RequestView, request_view
+from flowspec.document.checking.rules.spec import SPEC_RULES
+from flowspec.document.checking.rules.view import RequestView, Spec, request_view, traits_of
 from flowspec.document.checking.rules.wording import HINTS, WORDINGS, notes
 from flowspec.facts.api_model import KeyPath
 from flowspec.facts.rules import Breach, Rule, breaches
@@ -57,7 +57,7 @@ def _was_given(one: Violation, rejected: Collection[KeyPath]) -> bool:
 def _violations(spec: Spec) -> Iterator[Violation]:
     for check in SPEC_RULES:
         yield from check(spec)
-    aws = spec.get("backend", "emr") == "emr"
+    aws = traits_of(spec).on_aws
     view = request_view(spec)
     found = list(breaches(view.params, aws=aws))
     patch = spec.get("api_params")

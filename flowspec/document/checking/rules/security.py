@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator
 from itertools import chain
-from typing import Any, TypeAlias
+from typing import Any
 
 from flowspec.document.checking.messages import Violation
-from flowspec.document.checking.rules.view import log_uri, texts_in
+from flowspec.document.checking.rules.view import Spec, log_uri, texts_in, traits_of
 from flowspec.document.masking import mask
 from flowspec.facts import releases
 from flowspec.facts.api_model import KeyPath
 
-Spec: TypeAlias = "Mapping[str, Any]"
 # Of names in lower case: by a third of the time that IGNORECASE takes.
 _SECRET_NAME = re.compile(r"passw(or)?d|secret|(api|access|private).?key|credential|auth.?token")
 # `--password=x`, `-Dpassword=x`, `PASSWORD=x`; else the word after `--password`.
@@ -113,7 +112,7 @@ _RULES: tuple[Callable[[Spec], Iterator[Violation]], ...] = (
 
 def check_security(spec: Spec, secrets: Collection[str]) -> Iterator[Violation]:
     """Yields every violation of a security rule by a rendered spec; none on this machine, which nobody else reads."""
-    if spec.get("backend", "emr") != "emr":
+    if not traits_of(spec).on_aws:
         return
     for check in _RULES:
         yield from check(spec)

@@ -9,14 +9,13 @@ from typing import Any, TypeAlias
 from urllib.parse import urlsplit
 
 from flowspec.document.checking.messages import Violation
-from flowspec.document.checking.rules.view import log_uri, texts_in
+from flowspec.document.checking.rules.view import Spec, log_uri, texts_in, traits_of
 from flowspec.document.nearest import did_you_mean
 from flowspec.facts.regions import AS_OF, REGIONS
 from flowspec.facts.releases import at_least, parse
 from flowspec.facts.streaming_options import LINKED
 from flowspec.facts.uris import host_of, link_name, nested_s3
 
-Spec: TypeAlias = "Mapping[str, Any]"
 SpecRule: TypeAlias = "Callable[[Spec], Iterator[Violation]]"
 
 _GENERIC = re.compile(r"-(D.*|conf|fs|jt|files|archives|libjars|tokenCacheFile)$")
@@ -47,7 +46,7 @@ def unknown_region(spec: Spec) -> Iterator[Violation]:
     """Warns of a region that botocore does not list: the first call of a plan would find no endpoint there."""
     region = spec.get("region")
     # An endpoint of one's own may go by any name.
-    if region is None or region in REGIONS or spec.get("endpoint_url") or spec.get("backend", "emr") != "emr":
+    if region is None or region in REGIONS or spec.get("endpoint_url") or not traits_of(spec).on_aws:
         return
     hint = did_you_mean(region, sorted(REGIONS), most=2) or "such as us-east-1"
     yield Violation("FS200", ("region",), f"the region '{region}' is not known (as of {AS_OF})", hint)
@@ -237,6 +236,7 @@ def _cycle(start: object, end: str, steps: Sequence[Mapping[str, Any]]) -> list[
 def timeouts(spec: Spec) -> Iterator[Violation]:
     """A running step can be cancelled from release 5.28.0 on (API reference, CancelSteps); watchers look every 30 s."""
     label = spec.get("release_label")
+    longest_poll = traits_of(spec).longest_poll
     old = "ami_version" in spec or (isinstance(label, str) and parse(label) and not at_least(label, 5, 28))
     for index, step in enumerate(spec.get("steps") or ()):
         timeout = step.get("timeout") if isinstance(step, dict) else None
@@ -251,9 +251,9 @@ def timeouts(spec: Spec) -> Iterator[Violation]:
                 "leave it out, or use a later release",
                 key=True,
             )
-        elif timeout < _LOOKED_AT_EVERY and spec.get("backend", "emr") == "emr":
-            message = f"a watcher looks at the steps on EMR every {_LOOKED_AT_EVERY} s, so the step may run longer"
-            yield Violation("FS294", at, message, f"{2 * _LOOKED_AT_EVERY} or more")
+        elif timeout < longest_poll:
+            message = f"a watcher looks at the steps on EMR every {longest_poll} s, so the step may run longer"
+            yield Violation("FS294", at, message, f"{2 * longest_poll} or more")
 
 
 def policies_that_read_logs(spec: Spec) -> Iterator[Violation]:
@@ -261,7 +261,7 @@ def policies_that_read_logs(spec: Spec) -> Iterator[Violation]:
 
     An exit code is in a step's logs alone. A cause may also be in what EMR reports (API reference, FailureDetails).
     """
-    if spec.get("backend", "emr") != "emr" or log_uri(spec):
+    if not traits_of(spec).ships_logs or log_uri(spec):
         return
     for index, step in enumerate(spec.get("steps") or ()):
         if not isinstance(step, dict):
@@ -279,9 +279,6 @@ def policies_that_read_logs(spec: Spec) -> Iterator[Violation]:
 
 
 _NO_EXIT_CODES = "the exit code of a step is only in its logs, and without log_uri there are none"
-
-# Seconds (`flowspec.backend.aws.backend`).
-_LOOKED_AT_EVERY = 30
 
 SPEC_RULES: tuple[SpecRule, ...] = (
     own_tags,

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 from flowspec.document import schema as schemas
 from flowspec.document.rendering.merge_patch import merge_patch, path_in_patch
 from flowspec.facts.api_model import KeyPath
+from flowspec.facts.backends import DEFAULT_BACKEND, TRAITS, Traits
 
+Spec: TypeAlias = "Mapping[str, Any]"
 _STEP_LOGS = "step_monitoring_configuration"
 
 
@@ -41,7 +43,7 @@ class RequestView(NamedTuple):
         return RequestView(merge_patch(self.params, patch), self.origins, patch)
 
 
-def request_view(spec: Mapping[str, Any]) -> RequestView:
+def request_view(spec: Spec) -> RequestView:
     """Returns the view of a rendered spec, without its `api_params`."""
     translation = _Translation()
     params: dict[str, Any] = {"Instances": {}}
@@ -50,12 +52,17 @@ def request_view(spec: Mapping[str, Any]) -> RequestView:
     return RequestView(params, translation.origins)
 
 
-def log_uri(spec: Mapping[str, Any]) -> Any:
+def log_uri(spec: Spec) -> Any:
     """Returns the LogUri of a spec's request, "" or None without one; a null in `api_params` takes `log_uri` away."""
     return (spec.get("api_params") or {}).get("LogUri", spec.get("log_uri"))
 
 
-def texts_in(spec: Mapping[str, Any]) -> Iterator[tuple[KeyPath, str | int, str]]:
+def traits_of(spec: Spec) -> Traits:
+    """Returns the properties of a spec's backend."""
+    return TRAITS[spec.get("backend", DEFAULT_BACKEND)]
+
+
+def texts_in(spec: Spec) -> Iterator[tuple[KeyPath, str | int, str]]:
     """Yields all texts of a spec: the path of the mapping or list that each is in, its key or index there, the text."""
     rest: list[tuple[KeyPath, Any]] = [((), spec)]
     while rest:

@@ -26,7 +26,20 @@ from flowspec.plan.cluster import Cluster, Step
 FAILURES = Path(__file__).parent
 
 
-class FolderLogs:
+class LogPlaces:
+    """The places in S3 of the logs of cluster j-1."""
+
+    def uri(self, path):
+        return f"s3://logs/j-1/{path}.gz"
+
+    def where(self, step_id):
+        return f"s3://logs/j-1/steps/{step_id}/"
+
+    def folder(self):
+        return "s3://logs/j-1/"
+
+
+class FolderLogs(LogPlaces):
     """The logs of a case, as a reader of shipped logs has them; `read_paths` are those that were read."""
 
     live = False
@@ -50,15 +63,6 @@ class FolderLogs:
     def listed(self, folder, most):
         files = sorted(path for path in (self.folder_ / folder).rglob("*") if path.is_file())
         return [Shipped(str(path.relative_to(self.folder_)), 100 + path.stat().st_size) for path in files][:most]
-
-    def uri(self, path):
-        return f"s3://logs/j-1/{path}.gz"
-
-    def where(self, step_id):
-        return f"s3://logs/j-1/steps/{step_id}/"
-
-    def folder(self):
-        return "s3://logs/j-1/"
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ import pytest
 from flowspec import FlowspecError, describe, end_idle, idle_clusters, list_clusters, protect
 from flowspec.backend.aws.client import Endpoint
 from flowspec.facts.states import ENDED
-from flowspec.report.runs import idle_document, idle_table
+from flowspec.report.clusters import idle_document, idle_table
 from tests.backend.aws.manage.conftest import FLEETS, step
 from tests.plan.test_converge import GROUPS
 
