@@ -36,9 +36,15 @@ def as_text(review: Review) -> str:
 def _lines(flow: FlowReview) -> Iterator[str]:
     for change in flow.changes:
         yield str(mask(change_line(change, flow.secrets, placed=True), flow.secrets))
-    yield from (f"note: {visible(note)}" for note in flow.notes)
+    yield from (f"note: {visible(note)}" for note in _notes(flow))
     if costs := cost_change(*flow.costs):
         yield f"cost: {costs}"
+
+
+def _notes(flow: FlowReview) -> Iterator[str]:
+    yield from flow.notes
+    if flow.left:
+        yield f"a running cluster of the flow goes on, and no spec manages it any more; to end it: {flow.left}"
 
 
 def _heading(flow: FlowReview) -> str:
@@ -46,7 +52,8 @@ def _heading(flow: FlowReview) -> str:
     moved = f", moved from {flow.moved_from}" if flow.moved_from else ""
     replaces = "; replaces a running cluster" if flow.replaces else ""
     status = "" if flow.status == CHANGED else f": {flow.status}"
-    return f"{flow.path}{target}{status}{moved}{replaces}"
+    left = "; leaves a running cluster" if flow.left else ""
+    return f"{flow.path}{target}{status}{moved}{replaces}{left}"
 
 
 def _summary(review: Review) -> str:
@@ -55,6 +62,8 @@ def _summary(review: Review) -> str:
     parts = [f"{counted[status]} {word}" for status, word in words.items() if counted[status]]
     replaced = sum(one.replaces for one in review.flows)
     parts += [f"{replaced} to replace where a cluster runs"] if replaced else []
+    left = sum(bool(one.left) for one in review.flows)
+    parts += [f"{left} to destroy where a cluster runs"] if left else []
     found = sum(len(one.findings) for one in review.flows)
     parts += [number_of(found, "new finding")] if found else []
     since = f"since {review.base[:12]}"
@@ -80,10 +89,10 @@ def as_markdown(review: Review) -> str:
 
 def _section(flow: FlowReview) -> str:
     commands = any(one.id == "FS503" for one in flow.findings)
-    unfolded = flow.replaces or flow.status == INVALID or commands
+    unfolded = flow.replaces or flow.left or flow.status == INVALID or commands
     marks = [(change.action, change_line(change, flow.secrets, placed=True)) for change in flow.changes]
     lines = diff_block(marks) if marks else []
-    lines += [f"- {escaped(note, flow.secrets)}" for note in flow.notes]
+    lines += [f"- {escaped(note, flow.secrets)}" for note in _notes(flow)]
     costs = cost_change(*flow.costs)
     lines += [f"- cost: {escaped(costs)}"] if costs else []
     lines += [f"- {_finding(one, flow.secrets)}" for one in flow.findings]
@@ -125,8 +134,9 @@ def _flow(flow: FlowReview) -> dict[str, Any]:
         "status": flow.status,
         "moved_from": flow.moved_from,
         "replaces": flow.replaces,
+        "left": flow.left,
         "changes": changes,
-        "notes": list(flow.notes),
+        "notes": [*_notes(flow)],
         "cost": dict(zip(("before", "after"), map(cost_document, flow.costs), strict=True)),
         "findings": [diagnostics.as_plain(one) for one in flow.findings],
     }

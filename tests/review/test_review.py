@@ -252,6 +252,29 @@ def test_new_gone_and_moved_flows(repo):
     }
 
 
+def test_a_cluster_that_no_spec_manages_any_more_is_told(repo):
+    before = {"a.yaml": spec("a"), "b.yaml": spec("b"), "run.yaml": spec("run", keep_alive="false")}
+    made = changed(repo, before, {"a.yaml": None, "b.yaml": spec("other"), "run.yaml": None})
+    told = "note: a running cluster of the flow goes on, and no spec manages it any more; to end it: flowspec destroy"
+    assert reviews.as_text(made).splitlines() == [
+        "b.yaml; leaves a running cluster",
+        "  ~ name: b → other  b.yaml:2",
+        f"  {told} b --backend=emr --region=us-east-1",
+        "",
+        "a.yaml: gone; leaves a running cluster",
+        "  - flow a",
+        f"  {told} a --backend=emr --region=us-east-1",
+        "  cost: 0.75 → 0.00 USD an hour",
+        "",
+        "run.yaml: gone",
+        "  - flow run",
+        "  cost: 0.75 → 0.00 USD an hour",
+        "",
+        f"Review since {made.base[:12]}: 2 gone, 1 changed, 2 to destroy where a cluster runs.",
+    ]
+    assert not any(one.replaces for one in made.flows)
+
+
 def test_findings_are_those_that_are_new(repo):
     warned = spec(more="tags: {a: b}\n").replace("emr-7.1.0", "emr-7.5.9")
     made = changed(repo, {"a.yaml": warned}, {"a.yaml": warned.replace("{a: b}", "{a: c}")})

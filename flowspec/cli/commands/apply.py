@@ -126,7 +126,7 @@ def command(  # noqa: PLR0917 - click passes options by name
         format_=format_,
         watch=_watch(made, flow, emr),
         launches=launches,
-        hooks=_hooks(made, flow, emr, allow_commands),
+        hooks=_hooks(made, flow, emr, allow_commands) if applied.waits else None,
     )
     # A saved plan, which can't be made again, is of what did run.
     if again:

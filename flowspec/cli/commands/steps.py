@@ -70,7 +70,7 @@ def add(  # noqa: PLR0917 - click passes options by name
     )
     for one in steps.failed:
         notify(f"note: {failed_note(one)}")
-    awaited = (*steps.awaits, *steps.added)
+    awaited = (*(one.id for one in steps.failed), *steps.awaits, *steps.added)
     if detach or not awaited:
         return _print(chosen, steps, format_)
     eprint(
