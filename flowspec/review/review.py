@@ -47,8 +47,8 @@ class FlowReview:
     """A flow at one target. `status` is new, gone, changed, same, or invalid (at head, so that it can't be compared).
 
     `findings` are those of the later revision that the earlier one had not. `moved_from` is the earlier path of a spec
-    that was renamed ("" if it was not). `left` is the command line that ends a running cluster which no spec manages any
-    more, because its flow is gone or has another name now; "" for none. `costs` are the estimates of both revisions'
+    that was renamed ("" if it was not). `left` is the command line that ends a running cluster which no spec manages
+    now, because its flow is gone or has another name; "" for none. `costs` are the estimates of both revisions'
     clusters.
     """
 
@@ -270,7 +270,12 @@ def _left(before: _Side) -> str:
     flow, request = before.jobflow, before.request
     if flow is None or request is None or not lives_on(request.params):
         return ""
-    settings = {"backend": flow.backend, "region": flow.region, "profile": flow.profile, "endpoint-url": flow.endpoint_url}
+    settings = {
+        "backend": flow.backend,
+        "region": flow.region,
+        "profile": flow.profile,
+        "endpoint-url": flow.endpoint_url,
+    }
     options = [f"--{name}={value}" for name, value in settings.items() if value]
     return shlex.join(["flowspec", "destroy", flow.name, *options])
 

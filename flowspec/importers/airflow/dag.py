@@ -63,7 +63,7 @@ class _Module(NamedTuple):
         return None if node is None else rendered(self.expressions.value(node), self.names, self.params)
 
     def each_value(self, task: _Task, argument: str) -> list[Any]:
-        """Returns an argument as Airflow renders it in each round of the task's loop; nothing if that is not certain."""
+        """Returns an argument in each round of the task's loop, as Airflow renders it; nothing if not certain."""
         node, loop = task.arguments.get(argument), task.loops[0] if len(task.loops) == 1 else None
         if node is None or not isinstance(loop, ast.For):
             return []
