@@ -139,7 +139,7 @@ def test_review_comments_on_what_a_change_of_the_base_file_does(act, repo, api):
     done = act("review", base=base, paths="jobs")
     assert done.returncode == 0, done.stderr
     assert "jobs/daily.yaml on target prod" in api.comments[0]["body"]
-    assert "jobs/weekly.yaml on target prod" in api.comments[0]["body"]
+    assert "jobs/weekly.yaml on targets laptop, prod" in api.comments[0]["body"]
 
 
 def test_a_saved_plan_is_applied(act, repo):  # noqa: F811

@@ -170,6 +170,7 @@ def _followed(  # noqa: PLR0917 - each is another thing
 
     assert one.emr is not None
     notify = partial(eprint, secrets=plan.secrets)
+    hooks = Hooks(one.jobflow, one.emr, partial(ewarn, secrets=plan.secrets), following.allow_commands, sleep)
     cost_of = cost_by_request(one.jobflow, plan.request, plan.fallback, one.emr.region)
     code = follow(
         Chosen(one.emr, applied.cluster_id, plan.secrets, steps=applied.steps),
@@ -179,7 +180,7 @@ def _followed(  # noqa: PLR0917 - each is another thing
         sleep=sleep,
         watch=with_budget_warning(watch, one.jobflow, cost_of),
         launches=Launches(plan, one.emr, notify, sleep),
-        hooks=Hooks(one.jobflow, one.emr, partial(ewarn, secrets=plan.secrets), following.allow_commands, sleep),
+        hooks=hooks if applied.waits else None,
     )
     print_rerun_hint(plan, code)
     return Exit(code)

@@ -91,6 +91,7 @@ class Plan:
     `skipped` says which run, that has ended, did all of it, so that nothing is run; `joins` is its id ("" for any other
     plan).
     `awaits` are the ids of its steps that are the spec's and not over yet; None where all of its steps are the run's.
+    `failed` are the ids of those that did not complete and are not run again.
     """
 
     flow: str
@@ -106,6 +107,7 @@ class Plan:
     converges: str | None = None
     observed: str = ""
     awaits: tuple[str, ...] | None = None
+    failed: tuple[str, ...] = ()
     blocked: str = ""
     remedy: str = ""
     remarks: tuple[str, ...] = ()

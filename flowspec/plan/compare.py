@@ -293,6 +293,7 @@ def _converging(submission: Plan, cluster: Cluster, comparison: Comparison, step
         converges=cluster.id if changes else None,
         observed=observed_digest(cluster, submission.secrets),
         awaits=tuple(one.id for one in steps.awaits),
+        failed=tuple(one.id for one in steps.failed),
         notes=(*comparison.notes, *_step_notes(steps)),
         blocked=unknown_steps(wanted, steps),
         remedy=RERUN_BY_NAME if steps.unknown else "",

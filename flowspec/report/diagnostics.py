@@ -94,6 +94,11 @@ def merged_targets(diagnostics: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
     return tuple(sorted((_noted(one, names) for one, names in alike.items()), key=lambda one: one.sort_key))
 
 
+def without_targets(diagnostics: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
+    """Returns findings without the target that each is of, to compare those of several."""
+    return tuple(replace(one, notes=tuple(n for n in one.notes if not n.startswith("target "))) for one in diagnostics)
+
+
 def _noted(found: Diagnostic, names: Sequence[str]) -> Diagnostic:
     if not names[0]:
         return found

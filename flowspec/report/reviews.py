@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Collection, Iterator
-from typing import Any
+from collections.abc import Collection, Iterator, Sequence
+from typing import Any, NamedTuple
 
 from flowspec.document.escaping import visible
 from flowspec.document.masking import mask
@@ -22,40 +21,102 @@ MARKER = "<!-- flowspec-review -->"
 _REVIEW_VERSION = 1
 
 
+class _Alike(NamedTuple):
+    """Flows of which the same is told: one at several targets, or several that a base file makes invalid."""
+
+    flows: list[FlowReview]
+    findings: tuple[Diagnostic, ...]
+
+    @property
+    def first(self) -> FlowReview:
+        """The flow that stands for all, but for their costs."""
+        return self.flows[0]
+
+    @property
+    def secrets(self) -> frozenset[str]:
+        """The secrets of all of them."""
+        return frozenset().union(*(one.secrets for one in self.flows))
+
+
+def _grouped(review: Review) -> list[_Alike]:
+    groups: dict[Any, list[FlowReview]] = {}
+    for flow in review.flows:
+        findings = diagnostics.without_targets(flow.findings)
+        # What is wrong in a base file is wrong in each spec that extends it.
+        path = "" if flow.status == INVALID and not flow.moved_from else flow.path
+        told = (path, flow.status, flow.moved_from, flow.replaces, tuple(_lines(flow)), findings)
+        groups.setdefault(told, []).append(flow)
+    return [
+        _Alike(flows, diagnostics.merged_targets(dict.fromkeys(found for one in flows for found in one.findings)))
+        for flows in groups.values()
+    ]
+
+
 def as_text(review: Review) -> str:
     """Returns the review for people: a heading and a line for each change of each flow, new findings, and a count."""
     lines: list[str] = []
-    for flow in review.flows:
-        lines += [visible(_heading(flow)), *(f"  {line}" for line in _lines(flow)), ""]
-        findings = diagnostics.as_text(flow.findings).splitlines()
+    groups = _grouped(review)
+    for group in groups:
+        shown = [*_lines(group.first), *_costs(group)]
+        lines += [visible(_heading(group)), *(f"  {line}" for line in shown), ""]
+        findings = diagnostics.as_text(group.findings).splitlines()
         lines += [*(line and f"  {line}" for line in findings), ""] if findings else []
     lines += [f"note: {visible(note)}" for note in review.notes]
-    return "\n".join([*lines, _summary(review)])
+    return "\n".join([*lines, _summary(review, groups)])
 
 
 def _lines(flow: FlowReview) -> Iterator[str]:
     for change in flow.changes:
         yield str(mask(change_line(change, flow.secrets, placed=True), flow.secrets))
-    yield from (f"note: {visible(note)}" for note in flow.notes)
-    if costs := cost_change(*flow.costs):
-        yield f"cost: {costs}"
+    yield from (f"note: {visible(note)}" for note in _notes(flow))
 
 
-def _heading(flow: FlowReview) -> str:
-    target = f" on target {flow.target}" if flow.target else ""
+def _costs(group: _Alike) -> Iterator[str]:
+    """Yields what each target costs; all that cost the same are told in one line."""
+    targets: dict[str, list[str]] = {}
+    for flow in group.flows:
+        targets.setdefault(cost_change(*flow.costs), []).append(flow.target)
+    for costs, names in targets.items():
+        where = f" on {', '.join(names)}" if len(targets) > 1 else ""
+        if costs:
+            yield f"cost{where}: {costs}"
+
+
+def _notes(flow: FlowReview) -> Iterator[str]:
+    yield from flow.notes
+    if flow.left:
+        yield f"a running cluster of the flow goes on, and no spec manages it any more; to end it: {flow.left}"
+
+
+def _heading(group: _Alike) -> str:
+    flow = group.first
+    places: dict[str, list[str]] = {}
+    for one in group.flows:
+        places.setdefault(one.path, []).append(one.target)
+    named = (f"{path}{_targets(targets)}" for path, targets in places.items())
     moved = f", moved from {flow.moved_from}" if flow.moved_from else ""
     replaces = "; replaces a running cluster" if flow.replaces else ""
+    left = "; leaves a running cluster" if flow.left else ""
     status = "" if flow.status == CHANGED else f": {flow.status}"
-    return f"{flow.path}{target}{status}{moved}{replaces}"
+    return f"{', '.join(named)}{status}{moved}{replaces}{left}"
 
 
-def _summary(review: Review) -> str:
-    counted = Counter(one.status for one in review.flows)
+def _targets(names: Sequence[str]) -> str:
+    known = [name for name in names if name]
+    return f" on target{'s' * (len(known) > 1)} {', '.join(known)}" if known else ""
+
+
+def _summary(review: Review, groups: Sequence[_Alike]) -> str:
+    specs: dict[str, set[str]] = {}
+    for one in review.flows:
+        specs.setdefault(one.status, set()).add(one.path)
     words = {NEW: "new", GONE: "gone", CHANGED: "changed", INVALID: "invalid"}
-    parts = [f"{counted[status]} {word}" for status, word in words.items() if counted[status]]
+    parts = [f"{len(specs[status])} {word}" for status, word in words.items() if status in specs]
     replaced = sum(one.replaces for one in review.flows)
     parts += [f"{replaced} to replace where a cluster runs"] if replaced else []
-    found = sum(len(one.findings) for one in review.flows)
+    left = sum(bool(one.left) for one in review.flows)
+    parts += [f"{left} to destroy where a cluster runs"] if left else []
+    found = sum(len(one.findings) for one in groups)
     parts += [number_of(found, "new finding")] if found else []
     since = f"since {review.base[:12]}"
     return f"Review {since}: {', '.join(parts)}." if parts else f"Review {since}: no flow changes."
@@ -63,14 +124,15 @@ def _summary(review: Review) -> str:
 
 def as_markdown(review: Review) -> str:
     """Returns the review for a comment: the count first, each flow folded, and no more than a comment may have."""
-    head = [MARKER, f"### {escaped(_summary(review))}", ""]
+    groups = _grouped(review)
+    head = [MARKER, f"### {escaped(_summary(review, groups))}", ""]
     notes = [f"- {escaped(note)}" for note in review.notes]
     size = sum(len(line) + 1 for line in (*head, *notes))
     shown: list[str] = []
-    for index, flow in enumerate(review.flows):
-        section = _section(flow)
+    for index, group in enumerate(groups):
+        section = _section(group)
         if size + len(section) > COMMENT_LIMIT:
-            left = len(review.flows) - index
+            left = sum(len(one.flows) for one in groups[index:])
             shown.append(f"**{number_of(left, 'more flow')}** did not fit: run `flowspec review` to see all.\n")
             break
         size += len(section) + 1
@@ -78,16 +140,15 @@ def as_markdown(review: Review) -> str:
     return "\n".join([*head, *shown, *notes]).rstrip()
 
 
-def _section(flow: FlowReview) -> str:
-    commands = any(one.id == "FS503" for one in flow.findings)
-    unfolded = flow.replaces or flow.status == INVALID or commands
+def _section(group: _Alike) -> str:
+    flow, secrets = group.first, group.secrets
+    commands = any(one.id == "FS503" for one in group.findings)
+    unfolded = flow.replaces or bool(flow.left) or flow.status == INVALID or commands
     marks = [(change.action, change_line(change, flow.secrets, placed=True)) for change in flow.changes]
     lines = diff_block(marks) if marks else []
-    lines += [f"- {escaped(note, flow.secrets)}" for note in flow.notes]
-    costs = cost_change(*flow.costs)
-    lines += [f"- cost: {escaped(costs)}"] if costs else []
-    lines += [f"- {_finding(one, flow.secrets)}" for one in flow.findings]
-    return str(mask("\n".join(folded(_heading(flow), lines, flow.secrets, unfolded=unfolded)), flow.secrets))
+    lines += [f"- {escaped(note, secrets)}" for note in (*_notes(flow), *_costs(group))]
+    lines += [f"- {_finding(one, secrets)}" for one in group.findings]
+    return str(mask("\n".join(folded(_heading(group), lines, secrets, unfolded=unfolded)), secrets))
 
 
 def _finding(found: Diagnostic, secrets: Collection[str]) -> str:
@@ -125,8 +186,9 @@ def _flow(flow: FlowReview) -> dict[str, Any]:
         "status": flow.status,
         "moved_from": flow.moved_from,
         "replaces": flow.replaces,
+        "left": flow.left,
         "changes": changes,
-        "notes": list(flow.notes),
+        "notes": [*_notes(flow)],
         "cost": dict(zip(("before", "after"), map(cost_document, flow.costs), strict=True)),
         "findings": [diagnostics.as_plain(one) for one in flow.findings],
     }
@@ -144,4 +206,4 @@ def findings(review: Review) -> list[Diagnostic]:
                 found.append(
                     Diagnostic("FS502", str(mask(message, flow.secrets)), change.location, severity=Severity.WARNING)
                 )
-    return list(dict.fromkeys(found))
+    return list(diagnostics.merged_targets(dict.fromkeys(found)))

@@ -37,7 +37,9 @@ def compare_requests(
     Of a flow that lives on, a change that a running cluster can't take has the action REPLACE, and the others name the
     operation that makes it. Values that may be secrets are masked.
     """
-    lasting = lives_on(expand_shorthand(before.params)) or lives_on(after.params)
+    # The cluster of an earlier name is not found again: it is neither changed nor replaced.
+    renamed = earlier.name != jobflow.name
+    lasting = not renamed and (lives_on(expand_shorthand(before.params)) or lives_on(after.params))
     changes, notes = compare_params(before.params, after.params, lasting=lasting)
     changes += [*_files(before, after), *compare_specs(earlier, jobflow)]
     return [as_shown(one, jobflow, after) for one in changes], notes

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import shlex
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -46,7 +47,9 @@ class FlowReview:
     """A flow at one target. `status` is new, gone, changed, same, or invalid (at head, so that it can't be compared).
 
     `findings` are those of the later revision that the earlier one had not. `moved_from` is the earlier path of a spec
-    that was renamed ("" if it was not). `costs` are the estimates of both revisions' clusters.
+    that was renamed ("" if it was not). `left` is the command line that ends a running cluster which no spec manages
+    now, because its flow is gone or has another name; "" for none. `costs` are the estimates of both revisions'
+    clusters.
     """
 
     path: str
@@ -58,6 +61,7 @@ class FlowReview:
     findings: tuple[Diagnostic, ...] = ()
     moved_from: str = ""
     lives_on: bool = False
+    left: str = ""
     costs: tuple[Estimate | None, Estimate | None] = (None, None)
     secrets: frozenset[str] = field(default=frozenset(), repr=False)
 
@@ -233,7 +237,8 @@ def _flow(path: str, target: str, before: _Side | None, after: _Side | None, mov
     if after is None:
         assert before is not None
         name = before.jobflow.name if before.jobflow else path
-        return made(name, GONE, (Change(Action.DELETE, f"flow {name}"),), costs=(before.cost, None))
+        gone = (Change(Action.DELETE, f"flow {name}"),)
+        return made(name, GONE, gone, left=_left(before), costs=(before.cost, None))
     findings = (*_new(before, after), *_commands(before, after))
     if after.jobflow is None or after.request is None:
         if findings or before is None:
@@ -256,7 +261,23 @@ def _flow(path: str, target: str, before: _Side | None, after: _Side | None, mov
     changes, notes = compare_requests(before.request, after.request, after.jobflow, before.jobflow)
     notes = (*notes, *unchecked(after.jobflow, after.cost)) if changes else notes
     secrets = after.request.secrets | before.request.secrets
-    return made(CHANGED if changes or moved else SAME, tuple(changes), notes, secrets=secrets)
+    left = _left(before) if before.jobflow.name != after.jobflow.name else ""
+    return made(CHANGED if changes or moved else SAME, tuple(changes), notes, left=left, secrets=secrets)
+
+
+def _left(before: _Side) -> str:
+    """Returns the command line that ends the cluster of a flow which lives on, and which no spec has now; else ""."""
+    flow, request = before.jobflow, before.request
+    if flow is None or request is None or not lives_on(request.params):
+        return ""
+    settings = {
+        "backend": flow.backend,
+        "region": flow.region,
+        "profile": flow.profile,
+        "endpoint-url": flow.endpoint_url,
+    }
+    options = [f"--{name}={value}" for name, value in settings.items() if value]
+    return shlex.join(["flowspec", "destroy", flow.name, *options])
 
 
 def _new(before: _Side | None, after: _Side) -> tuple[Diagnostic, ...]:

@@ -40,6 +40,35 @@ def living(flowspec, own_home, tmp_path):
         flowspec("destroy", one, "--unprotect", "--detach")
 
 
+def test_an_apply_on_a_cluster_whose_steps_failed_before_is_no_success(flowspec, living, tmp_path):
+    """A second apply, as of a job of CI that is started again, ran nothing and said `succeeded`."""
+    flag = tmp_path / "flag"
+    steps = (
+        f"  - {{name: fails, type: command, args: [test, -f, {flag}], on_failure: CANCEL_AND_WAIT}}\n"
+        "  - {name: later, type: command, args: ['true'], on_failure: CONTINUE}"
+    )
+    hooks = "hooks: {on_end: [{command: [sh, -c, 'echo told >> told']}]}"
+    flag.touch()
+    living(steps=steps, more=hooks)
+    assert flowspec("apply", "job.yaml").code == Exit.OK
+    flag.unlink()
+    job = tmp_path / "job.yaml"
+    job.write_text(job.read_text().replace("[test, -f", "[test, -e"))
+    assert flowspec("apply", "job.yaml", "--allow-commands").code == Exit.STEP_FAILED
+    told = (tmp_path / "told").read_text()
+    again = flowspec("apply", "job.yaml", "--allow-commands")
+    assert again.code == Exit.STEP_FAILED
+    assert "step 'fails'" in again.err
+    assert "--rerun failed runs it again" in again.err
+    assert (tmp_path / "told").read_text() == told, "a run that had ended before is told once"
+    job.write_text(job.read_text().replace("count: 2", "count: 3"))
+    resized = flowspec("apply", "job.yaml")
+    assert (resized.code, "ModifyInstanceGroups" in resized.err) == (Exit.STEP_FAILED, True)
+    flag.touch()
+    assert flowspec("apply", "job.yaml", "--rerun", "failed").code == Exit.OK
+    assert flowspec("apply", "job.yaml").code == Exit.OK
+
+
 @pytest.fixture
 def theirs():
     """Makes a cluster as someone else would: without our tags."""
@@ -150,7 +179,9 @@ def test_a_list_of_steps_is_added_once_and_watched(flowspec, living, tmp_path):
     assert "added 2 of 2 steps" in done.err
     assert "fail: FAILED" in done.err
     assert "2026-11-28" in flowspec("logs", id_, "--step", "count").out
-    again = answer(flowspec("steps", "add", "tiny", "more.yaml", "--var", "day=2026-11-28", "--format", "json"))
+    done = flowspec("steps", "add", "tiny", "more.yaml", "--var", "day=2026-11-28", "--format", "json")
+    assert done.code == Exit.STEP_FAILED
+    again = json.loads(done.out)
     assert (again["added"], len(again["failed"])) == ([], 1)
     other = answer(
         flowspec("steps", "add", id_, "more.yaml", "--var", "day=2026-11-29", "--detach", "--format", "json")

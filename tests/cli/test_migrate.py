@@ -227,7 +227,7 @@ def test_a_script_without_a_job_flow(migrate, script):
     code, out, err = migrate(script("print('nothing')"), "--yes")
     assert (code, out) == (1, "")
     assert "launch.py launched no job flow\n" in err
-    assert "--handler lambda_handler" in err
+    assert "\n  is it an AWS Lambda function?" in err
     code, out, err = migrate(script("raise SystemExit(2)"), "--yes")
     assert (code, out) == (1, "")
     assert "launch.py launched no job flow and ended with 2\n" in err
@@ -272,11 +272,6 @@ def test_options_of_lambda_functions_that_make_no_sense(migrate, script, tmp_pat
     (tmp_path / "bad.json").write_text("no JSON")
     code, _, err = migrate(script(HANDLER), "--yes", *options)
     assert (code, told in err) == (2, True), err
-
-
-def test_python_2_is_told(migrate, script):
-    code, _, err = migrate(script("print 'hello'", head=""), "--yes")
-    assert (code, "flowspec: this is Python 2; `2to3 -w SCRIPT`" in err) == (1, True)
 
 
 def test_names_become_files_that_are_safe_and_new(migrate, script, tmp_path):
@@ -416,6 +411,8 @@ def test_answers_of_the_user_are_what_the_script_gets(migrate, script, tmp_path)
     ("text", "hint"),
     [
         (HIVE, "secretsmanager.GetSecretValue answered with samples: say what they hold: --answer FILE"),
+        ("print 'hello'", "it is Python 2: make it Python 3 first: `2to3 -w SCRIPT`"),
+        ("import urllib2", "it is Python 2"),
         ("import no_such_module", "the module no_such_module is missing: install it"),
         ("import socket; socket.create_connection(('127.0.0.1', 9))", "a connection to ('127.0.0.1', 9) was refused"),
         ("emr.add_job_flow_steps(JobFlowId='j-X', Steps=[{'Name': 's', 'HadoopJarStep': {'Jar': 'x'}}])",

@@ -318,15 +318,52 @@ def test_an_operator_belongs_to_the_cluster_that_its_job_flow_id_names():
     assert small.params == {"Name": "etl", "Instances": {}}
 
 
-def test_steps_of_an_operator_in_a_loop_are_imported_once_with_a_note():
+_ONCE, _STEP = "once, though it is in a loop", "steps=[{'Name': name, 'HadoopJarStep': {'Jar': 'x'}}]"
+_LOOPS = {
+    "over known items": ("for name in ('a', 'b'):\n", ["a", "b"], "for each of the 2 rounds of its loop"),
+    "over pairs": ("for name, more in {'a': 1}.items():\n", ["a"], "for each of the 1 round of its loop"),
+    "over items that are not known": ("for name in made():\n", [placeholder("name")], _ONCE),
+    "with a name of the body": (
+        "for one in ['a', 'b']:\n    name = one + '!'\n",
+        [f"{placeholder('one')}!"],
+        _ONCE,
+    ),
+    "in a loop": ("for one in ['a', 'b']:\n  for name in ['c', 'd']:\n", [placeholder("name")], _ONCE),
+    "until something": ("while name():\n", [placeholder("name")], _ONCE),
+}
+
+
+@pytest.mark.parametrize(("loop", "names", "how"), _LOOPS.values(), ids=_LOOPS)
+def test_steps_of_an_operator_in_a_loop_are_imported_for_each_round_that_is_known(loop, names, how):
     module = (
         "EmrCreateJobFlowOperator(task_id='c', job_flow_overrides={'Name': 'n', 'Instances': {}}, emr_conn_id=None)\n"
-        "for name in ['a', 'b']:\n"
-        "    EmrAddStepsOperator(task_id=name, steps=[{'Name': name, 'HadoopJarStep': {'Jar': 'x'}}])\n"
+        f"{loop}    EmrAddStepsOperator(task_id='s', {_STEP})\n"
     )
     source = wanted(module, name="m.py")
-    assert [step["Name"] for step in source.params["Steps"]] == [placeholder("name")]
-    assert source.notes == ("line 3: EmrAddStepsOperator: its steps are imported, once, though it is in a loop",)
+    assert [step["Name"] for step in source.params["Steps"]] == names
+    (note,) = source.notes
+    assert note.endswith(f"EmrAddStepsOperator: its steps are imported, {how}")
+
+
+def test_a_failure_action_of_a_variable_keeps_the_words_of_its_step(tmp_path):
+    module = (
+        "def step(name, **more):\n"
+        "    return {'Name': name, 'ActionOnFailure': more.get('action', 'CONTINUE'), 'HadoopJarStep': {\n"
+        "        'Jar': 'command-runner.jar', 'Args': ['spark-submit', 's3://a/b.py', '{{ run_id }}', ROWS['few']]}}\n"
+        "JOB_FLOW_OVERRIDES = {'Name': 'n', 'ReleaseLabel': 'emr-7.5.0', 'Instances': {'InstanceGroups': [\n"
+        "    {'InstanceRole': 'MASTER', 'InstanceType': 'm5.xlarge', 'InstanceCount': 1}]},\n"
+        "    'Steps': [step('a'), step('b', action=Variable.get('act'))]}\n"
+    )
+    source = wanted(module, name="m.py")
+    assert {name: one.rules["description"] for name, one in source.variables.items()} == {
+        "act": "the variable act of Airflow",
+        "few": "in the module: ROWS['few']",
+        "run_id": "in Airflow: run_id",
+    }
+    compiled(source, tmp_path)
+    text = (tmp_path / "job.yaml").read_text()
+    assert "api_params" not in text
+    assert 'on_failure: "{{ act }}"' in text
 
 
 def test_what_is_no_python_is_refused_at_its_place():

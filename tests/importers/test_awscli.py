@@ -245,6 +245,17 @@ def test_a_script_with_variables(tmp_path):
     assert "PW: {type: string, sensitive: true}" in (tmp_path / "job.yaml").read_text()
 
 
+def test_a_here_document_in_an_absolute_path_is_read(tmp_path, sent):
+    command = "aws emr create-cluster --release-label emr-6.9.0 --instance-type x --configurations {}"
+    content = '[{"Classification": "a", "Properties": {"b": "c"}}]'
+    script = f"cat > /tmp/x.json <<EOF\n{content}\nEOF\n{command.format('file:///tmp/x.json')}\n"
+    assert wanted(script, folder=tmp_path).request == sent(command.format(f"'{content}'"))
+    other = wanted(script.replace("cat >", "jq . >"), folder=tmp_path)
+    assert other.notes == (
+        "line 4: /tmp/x.json is not read: the script writes it itself; --configurations is imported without it",
+    )
+
+
 def test_files_are_read_only_from_below_the_script(tmp_path, sent):
     (tmp_path / "conf").mkdir()
     (tmp_path / "conf" / "x.json").write_text('[{"Classification": "a", "Properties": {"b": "c"}}]')

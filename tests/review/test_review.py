@@ -252,6 +252,61 @@ def test_new_gone_and_moved_flows(repo):
     }
 
 
+def test_a_cluster_that_no_spec_manages_any_more_is_told(repo):
+    before = {"a.yaml": spec("a"), "b.yaml": spec("b"), "run.yaml": spec("run", keep_alive="false")}
+    made = changed(repo, before, {"a.yaml": None, "b.yaml": spec("other"), "run.yaml": None})
+    told = "note: a running cluster of the flow goes on, and no spec manages it any more; to end it: flowspec destroy"
+    assert reviews.as_text(made).splitlines() == [
+        "b.yaml; leaves a running cluster",
+        "  ~ name: b → other  b.yaml:2",
+        f"  {told} b --backend=emr --region=us-east-1",
+        "",
+        "a.yaml: gone; leaves a running cluster",
+        "  - flow a",
+        f"  {told} a --backend=emr --region=us-east-1",
+        "  cost: 0.75 → 0.00 USD an hour",
+        "",
+        "run.yaml: gone",
+        "  - flow run",
+        "  cost: 0.75 → 0.00 USD an hour",
+        "",
+        f"Review since {made.base[:12]}: 2 gone, 1 changed, 2 to destroy where a cluster runs.",
+    ]
+    assert not any(one.replaces for one in made.flows)
+
+
+def test_what_is_alike_at_several_targets_is_told_once(repo):
+    base = (
+        spec()
+        .replace("name: nightly\n", "")
+        .replace("backend: emr\nregion: us-east-1\nstaging: s3://acme/staging/\n", "")
+    )
+    base = base.replace("true", "false") + (
+        "targets:\n  dev: {default: true, backend: local}\n"
+        "  prod: {backend: emr, region: us-east-1, staging: 's3://acme/staging/'}\n"
+    )
+    flows = {f"{name}.yaml": f"flowspec: v1\nextends: base.yaml\nname: {name}\n" for name in ("a", "b")}
+    before = {"base.yaml": base, **flows}
+    after = {"base.yaml": base.replace("count: 2", "count: 5"), "b.yaml": flows["b.yaml"] + "keep_alife: true\n"}
+    made = changed(repo, before, after)
+    text = reviews.as_text(made).splitlines()
+    assert text[:5] == [
+        "a.yaml on targets dev, prod",
+        "  ~ instance group CORE: count 2 → 5  base.yaml:8",
+        "  cost on prod: 0.75 → 1.50 USD an hour",
+        "",
+        "b.yaml on targets dev, prod: invalid",
+    ]
+    assert text[-1].endswith(": 1 changed, 1 invalid, 1 new finding.")
+    assert sum("error[" in line for line in text) == len(reviews.findings(made)) == 1
+    markdown = reviews.as_markdown(made)
+    assert (markdown.count("<details"), markdown.count("**error**")) == (2, 1)
+    assert [one["target"] for one in json.loads(reviews.as_json(made))["flows"]] == ["dev", "prod", "dev", "prod"]
+    broken = changed(repo, {"b.yaml": flows["b.yaml"]}, {"base.yaml": base + " bad: [\n"})
+    assert reviews.as_text(broken).splitlines()[0] == "a.yaml, b.yaml: invalid"
+    assert reviews.as_text(broken).count("error[") == 1
+
+
 def test_findings_are_those_that_are_new(repo):
     warned = spec(more="tags: {a: b}\n").replace("emr-7.1.0", "emr-7.5.9")
     made = changed(repo, {"a.yaml": warned}, {"a.yaml": warned.replace("{a: b}", "{a: c}")})

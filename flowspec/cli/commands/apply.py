@@ -112,7 +112,7 @@ def _apply_one(spec: Path, following: Following, format_: str, options: dict[str
         format_=format_,
         watch=_watch(made, flow, emr),
         launches=launches,
-        hooks=_hooks(made, flow, emr, following.allow_commands),
+        hooks=_hooks(made, flow, emr, following.allow_commands) if applied.waits else None,
     )
     # A saved plan, which can't be made again, is of what did run.
     if again:

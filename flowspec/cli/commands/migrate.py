@@ -112,11 +112,11 @@ def _print_reasons(done: Run) -> None:
     for reason, remedy in known:
         eprint(f"  {reason}: {remedy}", level=Level.ERROR)
     if not known:
-        eprint(
-            "  does it need arguments? Give them after --, as in: flowspec migrate launch.py -- --date 2024-01-01\n"
-            "  is it an AWS Lambda function? Name its handler: flowspec migrate launch.py --handler lambda_handler",
-            level=Level.ERROR,
-        )
+        for hint in (
+            "does it need arguments? Give them after --, as in: flowspec migrate launch.py -- --date 2024-01-01",
+            "is it an AWS Lambda function? Name its handler: flowspec migrate launch.py --handler lambda_handler",
+        ):
+            eprint(f"  {hint}", level=Level.ERROR)
 
 
 def _read_json(option: str, file: Path) -> Any:

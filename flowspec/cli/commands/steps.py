@@ -72,26 +72,27 @@ def add(  # noqa: PLR0917 - click passes options by name
         notify(f"note: {failed_note(one)}")
     awaited = (*steps.awaits, *steps.added)
     if detach or not awaited:
-        return _print(chosen, steps, format_)
+        _print(chosen, steps, format_)
+        return Exit.STEP_FAILED if steps.failed and not detach else Exit.OK
     eprint(
         f"added {len(steps.added)} of {number_of(len(request.params['Steps']), 'step')} to cluster {chosen.cluster_id}"
     )
-    return follow(replace(chosen, steps=awaited), timeout=timeout, on_interrupt=on_interrupt, format_=format_)
+    watched = (*(one.id for one in steps.failed), *awaited)
+    return follow(replace(chosen, steps=watched), timeout=timeout, on_interrupt=on_interrupt, format_=format_)
 
 
-def _print(chosen: Chosen, steps: AddedSteps, format_: str) -> int:
+def _print(chosen: Chosen, steps: AddedSteps, format_: str) -> None:
     from flowspec.report.json_text import as_json
 
     if format_ == "json":
         failed = [one.id for one in steps.failed]
         document = {"cluster": chosen.cluster_id, "added": steps.added, "awaits": steps.awaits, "failed": failed}
         print_result(as_json(document))
-        return Exit.OK
+        return
     for one in steps.added:
         print_result(one)
     if not steps.added:
         eprint(f"cluster {chosen.cluster_id} has all these steps already")
-    return Exit.OK
 
 
 def _prepared(what: str, file: Path, options: dict[str, Any]) -> tuple[Chosen, JobFlow]:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from flowspec.document.text.tree import Place, Source
+from flowspec.errors import number_of
 from flowspec.facts.api_model import Json, input_shape
 from flowspec.importers.airflow.definitions import assigned_names, functions
 from flowspec.importers.airflow.expressions import Expressions
@@ -30,11 +31,11 @@ _WAITS = "Sensor"
 
 
 class _Task(NamedTuple):
-    """A call of an operator: its class, and whether it is in a loop."""
+    """A call of an operator: its class, and the loops that it is in, the outer ones first."""
 
     kind: str
     call: ast.Call
-    in_loop: bool
+    loops: tuple[ast.For | ast.While, ...]
 
     @property
     def arguments(self) -> Mapping[str, ast.expr]:
@@ -58,6 +59,13 @@ class _Module(NamedTuple):
         """Returns an argument as Airflow renders it; None where it is not given."""
         node = task.arguments.get(argument)
         return None if node is None else rendered(self.expressions.value(node), self.names, self.params)
+
+    def each_value(self, task: _Task, argument: str) -> list[Any]:
+        """Returns an argument in each round of the task's loop, as Airflow renders it; nothing if not certain."""
+        node, loop = task.arguments.get(argument), task.loops[0] if len(task.loops) == 1 else None
+        if node is None or not isinstance(loop, ast.For):
+            return []
+        return [rendered(one, self.names, self.params) for one in self.expressions.each_round(loop, node)]
 
 
 def read(source: Source, _folder: Path, cluster: str = "") -> Wanted:
@@ -114,12 +122,16 @@ def _tasks(tree: ast.Module) -> Iterator[_Task]:
     for node in ast.walk(tree):
         calls += [node] if isinstance(node, ast.Call) else []
         loops += [node] if isinstance(node, ast.For | ast.While) else []
-    looped = {id(node) for loop in loops for node in ast.walk(loop)}
+    around: dict[int, tuple[ast.For | ast.While, ...]] = {}
+    # `ast.walk` gives outer loops first.
+    for loop in loops:
+        for line in loop.body:
+            around |= {id(node): (*around.get(id(node), ()), loop) for node in ast.walk(line)}
     for node in sorted(calls, key=lambda one: one.lineno):
         func = node.func.value if isinstance(node.func, ast.Attribute) and node.func.attr == "partial" else node.func
         kind = ast.unparse(func).rpartition(".")[2]
         if kind.startswith("Emr"):
-            yield _Task(kind, node, id(node) in looped)
+            yield _Task(kind, node, around.get(id(node), ()))
 
 
 def _task_id(module: _Module, task: _Task) -> str:
@@ -144,14 +156,18 @@ def _take_over(module: _Module, other: _Task, task: _Task, created: list[_Task],
 
 def _add_steps(module: _Module, task: _Task, params: Json) -> Iterator[str]:
     """Adds the steps of an operator to the request; yields notes, each of which goes on after the operator's name."""
-    steps = module.value(task, "steps")
+    each = module.each_value(task, "steps")
+    unrolled = bool(each) and all(isinstance(one, list) for one in each)
+    steps = [step for one in each for step in one] if unrolled else module.value(task, "steps")
     if not isinstance(steps, list):
         yield " is not imported: its steps are known only when the module runs"
         return
     made = _fitted(module, {"Steps": steps}, task.line)
     role = module.value(task, "execution_role_arn")
     lost = fold(params, "AddJobFlowSteps", {"Steps": made.get("Steps", []), "ExecutionRoleArn": role})
-    yield f": its steps are imported, {'once, though it is in a loop' if task.in_loop else 'in the order of the file'}"
+    order = "once, though it is in a loop" if task.loops else "in the order of the file"
+    order = f"for each of the {number_of(len(each), 'round')} of its loop" if unrolled else order
+    yield f": its steps are imported, {order}"
     if lost:
         yield f": {lost}"
 

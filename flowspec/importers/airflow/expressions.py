@@ -79,8 +79,7 @@ class Expressions:
         # One expression of a function has another value in each call of it.
         used = sorted({one.id for one in ast.walk(node) if isinstance(one, ast.Name)} & self._locals.keys())
         shown += PLACEHOLDER.sub(r"{\1}", "".join(f", {name} = {self._locals[name]}" for name in used))
-        name = node.id if isinstance(node, ast.Name) else node.attr if isinstance(node, ast.Attribute) else "value"
-        return self.names.stand_in(f"in the module: {shown}", name.lower())
+        return self.names.stand_in(f"in the module: {shown}", _name_for(node).lower())
 
     def _name(self, node: ast.Name) -> Any:
         if node.id in self._locals:
@@ -103,6 +102,24 @@ class Expressions:
             return evaluate()
         finally:
             self._locals = before
+
+    def each_round(self, loop: ast.For, node: ast.expr) -> list[Any]:
+        """Returns the value of an expression in the body of a loop, for each round; nothing where that is not certain.
+
+        It is not where the body assigns a name that the expression needs.
+        """
+        set_inside = {
+            one.id
+            for line in loop.body
+            for one in ast.walk(line)
+            if isinstance(one, ast.Name) and isinstance(one.ctx, ast.Store)
+        }
+        if loop.orelse or any(isinstance(one, ast.Name) and one.id in set_inside for one in ast.walk(node)):
+            return []
+        try:
+            return self._looped([ast.comprehension(loop.target, loop.iter, [], 0)], node)
+        except (Unknown, TypeError, ValueError):
+            return []
 
     def _comprehension(self, node: ast.ListComp | ast.GeneratorExp) -> Any:
         return self._looped(node.generators, node.elt)
@@ -239,6 +256,8 @@ class Expressions:
         raise Unknown
 
     def _method(self, owner: Any, name: str, args: list[Any]) -> Any:
+        if name == "get" and isinstance(owner, dict) and len(args) in (1, 2) and not any(map(_has_placeholder, owner)):
+            return owner.get(_plain(args[0]), args[1] if len(args) > 1 else None)
         if name == "copy" and isinstance(owner, dict | list):
             return owner.copy()
         if name == "items" and isinstance(owner, dict) and not args:
@@ -268,6 +287,24 @@ class Expressions:
         default = self.value(fallback) if fallback is not None else args[1] if len(args) > 1 else None
         known = isinstance(default, str | int | float) and not _has_placeholder(default)
         return self.names.stand_in(f"the variable {args[0]} of Airflow", str(args[0]), str(default) if known else None)
+
+
+def _name_for(node: ast.expr) -> str:
+    """Returns the name that says most of an expression: its own, or that of the key that it looks up."""
+    if isinstance(node, ast.Name):
+        return node.id
+    if isinstance(node, ast.Attribute):
+        return node.attr
+    key = node.slice if isinstance(node, ast.Subscript) else None
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "get":
+        key = next(iter(node.args), None)
+    return key.value if isinstance(key, ast.Constant) and isinstance(key.value, str) else "value"
+
+
+def _plain(key: Any) -> Any:
+    if _has_placeholder(key):
+        raise Unknown
+    return key
 
 
 def _unpacked(target: ast.expr, value: Any) -> dict[str, Any]:

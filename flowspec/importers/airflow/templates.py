@@ -55,7 +55,7 @@ def _expression(text: str, names: Names, params: Mapping[str, Any]) -> str:
         name, template = date
         return names.open(name, name, Variable(template=template, rules={"description": f"{text.strip()} of Airflow"}))
     if not named:
-        return names.stand_in(f"in Airflow: {{{{{text}}}}}", "value")
+        return names.stand_in(f"in Airflow: {text.strip()}", text.strip() if text.strip().isidentifier() else "value")
     variable = named["got"] or named["value"]
     if variable:
         return names.stand_in(f"the variable {variable} of Airflow", variable)

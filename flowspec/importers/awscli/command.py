@@ -187,14 +187,12 @@ class Call:
         """Returns why the content of a file is known only when the script runs; "" for one that can be read now."""
         if PLACEHOLDER.search(path):
             return "its name is known only to the shell"
-        if path.startswith("/"):
-            return ""
-        if self.runs_in is None:
+        if self.runs_in is None and not path.startswith("/"):
             return "the script changes its folder before"
         return "the script writes it itself" if self.script.files.get(self._name(path), "") is None else ""
 
     def _name(self, path: str) -> str:
-        """Returns a path below the folder of the script, from the folder that the command runs in."""
+        """Returns a path below the folder of the script, or an absolute one, from the folder the command runs in."""
         return normpath(join(self.runs_in or "", path))
 
     def leave_out_unknown(self) -> None:
@@ -231,7 +229,7 @@ class Call:
         return f"only the shell knows what ${name} stands for" if name and self._printed(word) is None else ""
 
     def _file(self, path: str, word: Word) -> str:
-        written = None if path.startswith("/") else self.script.files.get(self._name(path))
+        written = self.script.files.get(self._name(path))
         if written is not None:
             return written
         if "\0" in path:

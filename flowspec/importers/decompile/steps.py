@@ -18,6 +18,7 @@ from flowspec.document.job_flow import JobFlow
 from flowspec.document.text.tree import Document, Place, Source
 from flowspec.document.text.tree import Mapping as MappingNode
 from flowspec.importers.decompile.fields import by_definition
+from flowspec.importers.placeholders import placeholder_name
 from flowspec.request.assets import Files
 from flowspec.request.pairs import Inexpressible
 from flowspec.request.steps.registry import compile_step, recognized
@@ -86,7 +87,9 @@ class Recognizer:
 
     def _compiles_to(self, step: Step, wanted: dict[str, Any]) -> bool:
         root = schemas.strict()
-        if not fits(step, root["$defs"]["step"], root):
+        # Of a value that a variable will have, the variable's own rules say what it may be.
+        stated = {key: one for key, one in step.items() if key != "on_failure" or not placeholder_name(one)}
+        if not fits(stated, root["$defs"]["step"], root):
             return False
         files = Files(self._jobflow)
         try:

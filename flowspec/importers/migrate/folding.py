@@ -89,6 +89,11 @@ def reasons(calls: Iterable[Mapping[str, Any]]) -> Iterator[tuple[str, str]]:
         operation, params = call["operation"], call["params"]
         if operation == "MissingModule":
             yield f"the module {params['Name']} is missing", "install it beside flowspec, or migrate the script itself"
+        elif operation == "Python2":
+            remedy = (
+                "make it Python 3 first: `2to3 -w SCRIPT`, which Python has up to 3.12, or the package fissix does it"
+            )
+            yield "it is Python 2", remedy
         elif operation == "Connection":
             remedy = "nothing is sent: put what the script asks for into a file beside it"
             yield f"a connection to {params['To']} was refused", remedy

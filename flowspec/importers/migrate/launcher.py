@@ -28,6 +28,11 @@ from flowspec.importers.migrate import boto2, samples
 from flowspec.importers.migrate.emr import CHOSEN_REGION, EmrAnswers
 
 _LONGEST_SLEEP = 0.01
+# Modules of Python 2's library that Python 3 has under other names ("What's New In Python 3.0", PEP 3108).
+_PYTHON_2_MODULES = {
+    *("ConfigParser", "Queue", "StringIO", "cPickle", "cStringIO", "commands", "httplib", "md5", "sets"),
+    *("urllib2", "urlparse"),
+}
 
 
 class _Record:
@@ -55,8 +60,13 @@ def main(argv: list[str]) -> None:
             _call_handler(record.path.with_name("event.json"), *rest[1:])
         else:
             _run_script("__main__", *rest)
+    except SyntaxError as error:
+        if _is_python_2(error):
+            record.add(service="", operation="Python2", params={})
+        raise
     except ModuleNotFoundError as error:
-        record.add(service="", operation="MissingModule", params={"Name": error.name})
+        operation = "Python2" if error.name in _PYTHON_2_MODULES else "MissingModule"
+        record.add(service="", operation=operation, params={"Name": error.name})
         raise
 
 
@@ -81,14 +91,7 @@ def _run_script(name: str, script: str, *args: str) -> dict[str, Any]:
     """Runs a script as the module `name`; returns what it defines."""
     sys.argv = [script, *args]
     sys.path[0] = str(Path(script).resolve().parent)
-    try:
-        return runpy.run_path(script, run_name=name)
-    except SyntaxError as error:
-        if _is_python_2(error):
-            print(  # noqa: T201 - beside the traceback, which goes to stderr as well
-                "flowspec: this is Python 2; `2to3 -w SCRIPT` or a few brackets make it Python 3", file=sys.stderr
-            )
-        raise
+    return runpy.run_path(script, run_name=name)
 
 
 def _call_handler(event: Path, name: str, script: str) -> None:

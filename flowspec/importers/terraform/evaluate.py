@@ -47,7 +47,9 @@ class Symbol:
         return Symbol(f"{self.text}.{name}", self.scope)
 
     def index(self, key: Any) -> Any:
-        """Returns an element of it."""
+        """Returns an element of it; by a key that could be the name of an attribute, that."""
+        if isinstance(key, str) and key.isidentifier():
+            return self.attribute(key)
         shown = json.dumps(key) if isinstance(key, str) else to_text(key)
         return Symbol(f"{self.text}[{shown}]", self.scope)
 
@@ -118,7 +120,10 @@ class Scope:
         return Symbol(expr.name, self)
 
     def _attribute(self, expr: syntax.Attribute) -> Any:
-        return self._descend(self.raw(expr.target), expr.name)
+        target = self.raw(expr.target)
+        # Other than an index, a name is never the key of an instance; `x.0` is an index in the old syntax.
+        is_name = isinstance(target, Symbol) and expr.name.isidentifier()
+        return target.attribute(expr.name) if is_name else self._descend(target, expr.name)
 
     def _index(self, expr: syntax.Index) -> Any:
         return self._descend(self.raw(expr.target), self.context.concrete(self.strict(expr.key)))
@@ -127,7 +132,7 @@ class Scope:
         if isinstance(target, Namespace):
             return target.attribute(str(key))
         if isinstance(target, Symbol):
-            return target.attribute(key) if isinstance(key, str) and key.isidentifier() else target.index(key)
+            return target.index(key)
         if placeholder_name(target):
             target = self.context.concrete(target)
         if isinstance(target, dict):

@@ -138,7 +138,7 @@ def _wanted(
     for part in (one for one in resources if one.kind in _PARTS):
         if _belongs(part, found, context, links):
             add_part(params, part, context)
-        elif len(clusters) == 1:
+        elif not any(_belongs(part, one, context, links) for one in clusters):
             context.note(f"{part.address} is not imported: it is for another cluster, as far as can be known here")
     _note_lifecycle(found, context)
     region = found.region if isinstance(found.region, str) and not placeholder_name(found.region) else ""

@@ -224,3 +224,45 @@ def test_a_state_file(tmp_path):
 def test_elements_of_another_type_are_refused_with_their_place(argument, member, tmp_path):
     (tmp_path / "main.tf").write_text(CLUSTER % argument)
     assert refusal("", folder=tmp_path, name=str(tmp_path)).message.startswith(member)
+
+
+_PER_KEY = """locals {
+  tables = { a = "m5.large", b = "m5.xlarge" }
+}
+resource "aws_emr_cluster" "c" {
+  for_each      = local.tables
+  name          = each.key
+  release_label = "emr-6.15.0"
+  service_role  = "R"
+  master_instance_group {
+    instance_type = "m5.xlarge"
+  }
+}
+resource "aws_emr_instance_group" "t" {
+  for_each      = local.tables
+  cluster_id    = aws_emr_cluster.c[each.key].id
+  instance_type = each.value
+}
+resource "aws_emr_managed_scaling_policy" "s" {
+  cluster_id = aws_emr_cluster.c["b"].id
+  compute_limits {
+    unit_type              = "Instances"
+    minimum_capacity_units = 2
+    maximum_capacity_units = 10
+  }
+}
+resource "aws_emr_instance_group" "lost" {
+  cluster_id    = var.elsewhere
+  instance_type = "m5.xlarge"
+}
+"""
+
+
+@pytest.mark.parametrize(("cluster", "scaled"), [("a", False), ("b", True)])
+def test_what_belongs_to_a_cluster_by_its_key_is_part_of_it_and_nothing_is_left_out_silently(tmp_path, cluster, scaled):
+    found = wanted(_PER_KEY, cluster=f'c["{cluster}"]', folder=tmp_path, name="main.tf")
+    task = [one["InstanceType"] for one in found.params["Instances"]["InstanceGroups"] if one["InstanceRole"] == "TASK"]
+    assert task == [{"a": "m5.large", "b": "m5.xlarge"}[cluster]]
+    assert ("ManagedScalingPolicy" in found.params) is scaled
+    lost = "aws_emr_instance_group.lost is not imported: it is for another cluster, as far as can be known here"
+    assert lost in found.notes

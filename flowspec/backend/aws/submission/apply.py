@@ -43,13 +43,20 @@ from flowspec.request.assets import Asset
 class Applied(NamedTuple):
     """The cluster that runs the flow, whether it was there before, and how many files were uploaded.
 
-    `steps` are the ids of this apply's steps on a cluster that lives on; None where all of its steps are.
+    `steps` are the ids of this apply's steps on a cluster that lives on; None where all of its steps are. `failed` are
+    those among them that had ended without success before, and are not run again.
     """
 
     cluster_id: str
     joined: bool
     uploaded: int = 0
     steps: tuple[str, ...] | None = None
+    failed: tuple[str, ...] = ()
+
+    @property
+    def waits(self) -> bool:
+        """True if a step was submitted or is waited for, so that its end is that of a run."""
+        return self.steps is None or len(self.steps) > len(self.failed)
 
 
 def apply(
@@ -73,7 +80,8 @@ def apply(
     if plan.blocked:
         raise FlowspecError(plan.blocked, remedy=plan.remedy)
     if plan.joins:
-        return Applied(plan.joins, joined=True, steps=plan.awaits)
+        steps = None if plan.awaits is None else (*plan.failed, *plan.awaits)
+        return Applied(plan.joins, joined=True, steps=steps, failed=plan.failed)
     if plan.converges:
         return _change(plan.converges, plan, emr, replan=replan, lock_timeout=lock_timeout, notify=notify, sleep=sleep)
     return _submit(plan, emr, notify, sleep)
@@ -93,7 +101,7 @@ def _change(
     from flowspec.backend.aws.submission.change import change_cluster
 
     uploaded = upload(plan.uploads, emr, notify)
-    steps = change_cluster(
+    steps, failed = change_cluster(
         plan,
         emr,
         replan=replan,
@@ -102,7 +110,7 @@ def _change(
         notify=notify,
         sleep=sleep,
     )
-    return Applied(cluster_id, joined=True, uploaded=uploaded, steps=steps)
+    return Applied(cluster_id, joined=True, uploaded=uploaded, steps=steps, failed=failed)
 
 
 def _submit(plan: Plan, emr: Emr, notify: Callable[[str], None], sleep: Callable[[float], None]) -> Applied:

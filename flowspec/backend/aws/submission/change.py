@@ -35,10 +35,10 @@ def change_cluster(
     lock_timeout: float,
     notify: Callable[[str], None],
     sleep: Callable[[float], None],
-) -> tuple[str, ...] | None:
-    """Makes the calls of a plan that converges a cluster; returns the ids of the steps that are its own.
+) -> tuple[tuple[str, ...] | None, tuple[str, ...]]:
+    """Makes the calls of a plan that converges a cluster; returns the ids of its steps, and of those that had failed.
 
-    Where all steps of the cluster are, as `Plan.awaits` has it, that is None.
+    Where all steps of the cluster are its own, as `Plan.awaits` has it, the first is None.
 
     When the cluster has changed since the plan was made, `replan` makes it again, while no one else can change the
     cluster, and `upload` stages the files of that plan. Raises Locked when another apply is changing the cluster or
@@ -61,7 +61,9 @@ def change_cluster(
             lock.check()
             added += _send(call, emr, cluster_id, sleep)
             notify(call.operation)
-    return None if current.awaits is None and not added else (*(current.awaits or ()), *added)
+    if current.awaits is None and not added:
+        return None, ()
+    return (*current.failed, *(current.awaits or ()), *added), current.failed
 
 
 def _wants_ready(plan: Plan) -> bool:
