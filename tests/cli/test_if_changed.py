@@ -112,7 +112,8 @@ def test_a_saved_plan_does_what_it_says(flowspec, counted, ran):
     assert "nothing was run" in flowspec("apply", "plan.json").out
     # The option is of the plan, not of its apply.
     assert flowspec(*argv).code == 0
-    assert "started cluster" in flowspec("apply", "plan.json", "--if-changed").err
+    assert flowspec("apply", "plan.json", "--if-changed").code == 2
+    assert "started cluster" in flowspec("apply", "plan.json").err
     assert len(ran()) == 2
 
 
@@ -120,6 +121,14 @@ def test_a_saved_plan_does_what_it_says(flowspec, counted, ran):
 def test_what_is_run_again_can_not_be_skipped(flowspec, counted, tmp_path, command):
     refused = flowspec(command, counted(), "--if-changed", "--rerun", "failed")
     assert (refused.code, "leave out one of them" in refused.err) == (2, True)
+    assert not (tmp_path / "ran").exists()
+
+
+@pytest.mark.parametrize("chosen", ["--only", "--from"])
+@pytest.mark.parametrize("command", ["plan", "apply"])
+def test_what_is_run_again_can_not_be_chosen(flowspec, counted, tmp_path, command, chosen):
+    refused = flowspec(command, counted(), chosen, "one", "--rerun", "failed")
+    assert (refused.code, "leave out --from and --only, or --rerun" in refused.err) == (2, True)
     assert not (tmp_path / "ran").exists()
 
 
