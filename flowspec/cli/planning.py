@@ -42,8 +42,8 @@ class Planned(NamedTuple):
     reads: Emr
 
 
-# Given to the apply of a saved plan: secrets are not in its file, a profile is that of one machine, policies only refuse,
-# and no plan depends on whether bootstrap actions run on this machine.
+# Given to the apply of a saved plan: secrets are not in its file, a profile is that of one machine, policies only
+# refuse, and no plan depends on whether bootstrap actions run on this machine.
 _OF_THE_APPLY = ("assignments", _PATHS, "profile", "policy_files", "run_bootstrap")
 ABOUT_WHAT_RUNS = ("replace", "if_changed", "rerun", "cancel_removed")
 
@@ -82,7 +82,9 @@ def refuse_converging(options: Mapping[str, Any]) -> None:
     """Raises click.UsageError for a given option about a running cluster, which an offline plan does not look at."""
     for name in ABOUT_WHAT_RUNS:
         if options[name]:
-            raise click.UsageError(f"{_spelling(name)} is about what runs, which a plan with --offline does not look at")
+            raise click.UsageError(
+                f"{_spelling(name)} is about what runs, which a plan made --offline does not look at"
+            )
 
 
 def _spelling(name: str) -> str:
@@ -227,7 +229,7 @@ def _refuse_other(given: Mapping[str, Any], saved: Mapping[str, Any]) -> None:
     """Raises click.UsageError for an option by which another plan than the saved one would be made."""
     for name, value in given.items():
         if value and name not in _OF_THE_APPLY and value != saved.get(name):
-            raise click.UsageError(f"{_spelling(name)} shapes a plan, and a saved one is applied as it is: leave it out")
+            raise click.UsageError(f"{_spelling(name)} shapes a plan; a saved one is applied as it is: leave it out")
 
 
 def _content(made: Planned) -> dict[str, Any]:

@@ -57,6 +57,18 @@ def test_the_output_says_which_run_makes_it_unnecessary(flowspec, counted, ran):
     assert len(ran()) == 1
 
 
+def test_a_request_that_is_never_the_same(flowspec, job):
+    path = job(
+        "  - {name: one, type: command, args: [echo, 'at {{ run }}']}\n", more="variables: {run: {default: '{{ ts }}'}}"
+    )
+    note = "since the spec uses `ts`, the time of the run"
+    first = flowspec("apply", path, "--if-changed")
+    assert (first.code, note in first.err) == (0, False)
+    assert note in flowspec("plan", path, "--if-changed").out
+    # With a day it is the first second of that day.
+    assert note not in flowspec("plan", path, "--if-changed", "--date", "2026-11-22").out
+
+
 def test_the_plan_of_what_is_skipped(flowspec, counted):
     path = counted()
     argv = ("plan", path, "--if-changed", "--exit-code")

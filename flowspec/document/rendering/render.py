@@ -75,7 +75,8 @@ def render(
         placeholders,
     )
     budget = Budget()
-    resolved = resolve(document, given, {**_clock(now), "target": chosen}, budget)
+    clock = _clock(now)
+    resolved = resolve(document, given, {**clock, "target": chosen}, budget)
     found += resolved.found
     found += _unused(document, resolved.names, budget)
     filler = _Filler(resolved, budget, found)
@@ -90,6 +91,7 @@ def render(
         rendered=True,
         declared=Mapping(declared, root.at),
         secrets=frozenset(resolved.secrets),
+        moment=clock["ts"],
     )
 
 
