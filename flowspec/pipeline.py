@@ -134,11 +134,8 @@ def _left_over(
 ) -> Unfinished | None:
     """Finds what `rerun` runs again on a cluster that ends with its steps: the rest of the last run; else None.
 
-    Raises FlowspecError for names of steps, which belong to a cluster that lives on, for a request of steps that are
-    chosen already, and what `unfinished` raises.
+    Raises FlowspecError for names of steps, which belong to a cluster that lives on, and what `unfinished` raises.
     """
-    if rerun and request.selected is not None:
-        raise FlowspecError("--rerun chooses the steps itself", remedy="leave out --from and --only, or --rerun")
     if not rerun or lives_on(request.params) or (running and running.keep_alive):
         return None
     if named := next((one for one in rerun if one != "failed"), None):

@@ -12,12 +12,12 @@ from flowspec.cli import print_error
 from flowspec.cli.confirm import confirm
 from flowspec.cli.exits import Exit
 from flowspec.cli.fleet import message_of, print_rows, work_on_flows
-from flowspec.cli.locate import Chosen, choose, is_spec
+from flowspec.cli.locate import Chosen, choose, is_spec, not_started
 from flowspec.cli.output import eprint, labelled
 from flowspec.cli.selection import is_folder_or_glob, selected_specs
 from flowspec.cli.specs import identity
 from flowspec.document.escaping import visible
-from flowspec.errors import number_of
+from flowspec.errors import NotStarted, number_of
 from flowspec.report.fleets import Row
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ def _found(what: str, connections: Connections, options: dict[str, Any]) -> Iter
 
 
 def _of_spec(spec: Path, connections: Connections, options: dict[str, Any]) -> Iterator[_Doomed | Row]:
-    from flowspec.backend.aws.observe import find_active
+    from flowspec.backend.aws.observe import find_active, find_last
 
     given = {name: value for name, value in options.items() if name != "backend"}
     who = identity(spec, **given)
@@ -108,6 +108,10 @@ def _of_spec(spec: Path, connections: Connections, options: dict[str, Any]) -> I
     active = find_active(shared, who.flow, who.target, name=who.name)
     yield from (_Doomed(Chosen(emr, one.id, who.secrets), one, row) for one in active)
     if not active:
+        error = not_started(shared, who)
+        # The past is looked at only then: for that all ended clusters of an account are listed.
+        if not (isinstance(error, NotStarted) or find_last(shared, who.flow, who.target, name=who.name)):
+            raise error
         yield row
 
 

@@ -135,21 +135,32 @@ def is_spec(what: str) -> bool:
 
 def _latest(emr: Emr, who: Identity) -> list[str]:
     """Returns the flow's active clusters (the earliest first, as for a plan), else the one that ends or ended last."""
-    from flowspec.backend.aws.observe import LOOKBACK, find_active, find_last, find_namesakes
+    from flowspec.backend.aws.observe import find_active, find_last
 
     active = find_active(emr, who.flow, who.target, name=who.name)
     if active:
         return [one.id for one in active]
     last = find_last(emr, who.flow, who.target, name=who.name)
     if last is None:
-        where = f" on target {who.target}" if who.target else ""
-        others = _not_ours(find_namesakes(emr, who.name, flow=who.flow, target=who.target))
-        # Another's cluster of that name may be the one that is meant.
-        raise (FlowspecError if others else NotStarted)(
-            f"flow {who.flow} is not running{where}, and was not started in the last {LOOKBACK.days} days{others}",
-            remedy="`flowspec apply` runs it; an older run is found by its cluster's id",
-        )
+        raise not_started(emr, who)
     return [last.id]
+
+
+def not_started(emr: Emr, who: Identity) -> FlowspecError:
+    """Returns the error for a flow without a cluster: NotStarted, unless another's cluster may be the one meant."""
+    from flowspec.backend.aws.observe import LOOKBACK, find_namesakes
+    from flowspec.plan.cluster import FLOW_TAG, TARGET_TAG
+
+    where = f" on target {who.target}" if who.target else ""
+    namesakes = find_namesakes(emr, who.name, flow=who.flow, target=who.target)
+    # A cluster of another target of the flow, or of another flow, is none that this spec could mean.
+    known = all(one.tags.keys() >= {FLOW_TAG, TARGET_TAG} for one in namesakes)
+    kind = NotStarted if known else FlowspecError
+    return kind(
+        f"flow {who.flow} is not running{where}, and was not started in the last {LOOKBACK.days} days"
+        f"{_not_ours(namesakes)}",
+        remedy="`flowspec apply` runs it; an older run is found by its cluster's id",
+    )
 
 
 def _not_ours(namesakes: Sequence[Cluster]) -> str:

@@ -42,6 +42,9 @@ class Planned(NamedTuple):
     reads: Emr
 
 
+# Given to the apply of a saved plan: secrets are not in its file, a profile is that of one machine, policies only
+# refuse, and no plan depends on whether bootstrap actions run on this machine.
+_OF_THE_APPLY = ("assignments", _PATHS, "profile", "policy_files", "run_bootstrap")
 ABOUT_WHAT_RUNS = ("replace", "if_changed", "rerun", "cancel_removed")
 
 
@@ -79,16 +82,23 @@ def refuse_converging(options: Mapping[str, Any]) -> None:
     """Raises click.UsageError for a given option about a running cluster, which an offline plan does not look at."""
     for name in ABOUT_WHAT_RUNS:
         if options[name]:
-            option = f"--{name.replace('_', '-')}"
-            raise click.UsageError(f"{option} is about what runs, which a plan with --offline does not look at")
+            raise click.UsageError(
+                f"{_spelling(name)} is about what runs, which a plan made --offline does not look at"
+            )
+
+
+def _spelling(name: str) -> str:
+    return "--from" if name == "first" else f"--{name.replace('_', '-')}"
 
 
 def refuse_contradictions(options: Mapping[str, Any]) -> None:
-    """Raises click.UsageError for options of which one says to run what the other may skip."""
+    """Raises click.UsageError for options of which one says to run what the other may skip, or leaves out."""
     if options["if_changed"] and options["rerun"]:
         raise click.UsageError(
             "--if-changed skips a flow whose last run succeeded, --rerun says what runs again: leave out one of them"
         )
+    if options["rerun"] and (options["first"] or options["only"]):
+        raise click.UsageError("--rerun chooses the steps itself: leave out --from and --only, or --rerun")
 
 
 def compiled(
@@ -169,7 +179,8 @@ def _portable(path: Path) -> str:
 def saved_plan(text: str, given: Mapping[str, Any]) -> Planned:
     """Makes the plan of a file again. Raises StalePlan, naming what moved, unless it is the one that was saved.
 
-    Of the options `given` now, variables and the profile count: secrets are not in the file.
+    Of the options `given` now, those in `_OF_THE_APPLY` count. Raises click.UsageError for others, unless the plan was
+    made with the same ones.
     """
     from flowspec.plan.saved import edited_plan, read_plan, refuse_stale
 
@@ -194,21 +205,31 @@ def _options(saved: Mapping[str, Any], given: Mapping[str, Any]) -> tuple[Path, 
 
     Raises KeyError, TypeError or ValueError for others.
     """
-    kept = dict(saved)
+    kept = {
+        **saved,
+        "date": datetime.fromisoformat(saved["date"]),
+        "rerun": tuple(saved.get("rerun", ())),
+        "only": tuple(saved.get("only", ())),
+    }
     options = {
         **given,
         **kept,
-        "date": datetime.fromisoformat(kept["date"]),
         "assignments": (*kept["assignments"], *given["assignments"]),
         _PATHS: (*map(Path, kept[_PATHS]), *given[_PATHS]),
-        "rerun": tuple(kept.get("rerun", ())),
-        "if_changed": kept.get("if_changed", False),
         "profile": given["profile"] or kept.get("profile"),
     }
     unknown = options.keys() - {*given, "spec"}
     if unknown:
         raise KeyError(*unknown)
+    _refuse_other(given, kept)
     return Path(options.pop("spec")), options
+
+
+def _refuse_other(given: Mapping[str, Any], saved: Mapping[str, Any]) -> None:
+    """Raises click.UsageError for an option by which another plan than the saved one would be made."""
+    for name, value in given.items():
+        if value and name not in _OF_THE_APPLY and value != saved.get(name):
+            raise click.UsageError(f"{_spelling(name)} shapes a plan; a saved one is applied as it is: leave it out")
 
 
 def _content(made: Planned) -> dict[str, Any]:

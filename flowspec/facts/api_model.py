@@ -104,10 +104,14 @@ class Mismatch(NamedTuple):
 
 
 class Problem(NamedTuple):
-    """A problem of a request: its place (`("Instances", "InstanceGroups", 0)`) and a message."""
+    """A problem of a request: its place (`("Instances", "InstanceGroups", 0)`) and a message.
+
+    For a member that there is not, `known` are those that there are.
+    """
 
     path: KeyPath
     message: str
+    known: tuple[str, ...] = ()
 
 
 class Shape:
@@ -312,14 +316,13 @@ def written(path: Sequence[str | int]) -> str:
 
 
 def _problem(one: Mismatch) -> Problem:
-    if one.kind in ("missing", "unknown"):
-        owner = written(one.path[:-1]) or "input"
-        known = ", ".join(one.expected) if one.kind == "unknown" else ""
-        said = {
-            "missing": f'Missing required parameter in {owner}: "{one.path[-1]}"',
-            "unknown": f'Unknown parameter in {owner}: "{one.path[-1]}", must be one of: {known}',
-        }
-        return Problem(one.path[:-1], said[one.kind])
+    owner = written(one.path[:-1]) or "input"
+    if one.kind == "missing":
+        return Problem(one.path[:-1], f'Missing required parameter in {owner}: "{one.path[-1]}"')
+    if one.kind == "unknown":
+        known = tuple(one.expected)
+        said = f'Unknown parameter in {owner}: "{one.path[-1]}", must be one of: {", ".join(known)}'
+        return Problem(one.path, said, known)
     return Problem(one.path, _said_of_value(one, f"parameter {written(one.path) or 'input'}"))
 
 

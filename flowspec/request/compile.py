@@ -104,10 +104,19 @@ def digest(params: Mapping[str, Any], assets: tuple[Asset, ...], secrets: Collec
 
 
 def _refused(jobflow: JobFlow, params: Mapping[str, Any]) -> list[Diagnostic]:
+    from flowspec.document.nearest import did_you_mean
     from flowspec.facts.api_model import problems
 
-    document = jobflow.document
-    return [document.diagnostic("FS109", ("api_params", *one.path), one.message) for one in problems(params)]
+    return [
+        jobflow.document.diagnostic(
+            "FS109",
+            ("api_params", *one.path),
+            one.message,
+            hint=did_you_mean(str(one.path[-1]), one.known) if one.known else "",
+            key=bool(one.known),
+        )
+        for one in problems(params)
+    ]
 
 
 class _Compiler(NamedTuple):

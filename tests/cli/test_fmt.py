@@ -1,5 +1,6 @@
 """`flowspec fmt`: files, folders and globs; what is checked, printed or written; its exit codes."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -35,6 +36,16 @@ def test_files_are_written_once(flowspec, folder):
     assert (folder / "jobs/a.yaml").stat().st_mode & 0o777 == 0o640
     assert flowspec("fmt", "jobs/*.yaml").out == "", "a glob, too, takes specs only"
     assert flowspec("fmt", "jobs/variables.yaml").out == "formatted jobs/variables.yaml\n", "a file is taken as it is"
+
+
+def test_what_changed_as_json(flowspec, folder):
+    checked = flowspec("fmt", "--diff", "--format", "json", "jobs")
+    (change,) = json.loads(checked.out)["changed"]
+    assert (checked.code, change["file"], "+name: a" in change["diff"]) == (3, "jobs/a.yaml", True)
+    done = flowspec("fmt", "--format", "json", "jobs")
+    assert (done.code, json.loads(done.out)) == (0, {"changed": [{"file": "jobs/a.yaml"}]})
+    assert json.loads(flowspec("fmt", "--format", "json", "jobs").out) == {"changed": []}
+    assert (folder / "jobs/a.yaml").read_text() == TIDY
 
 
 def test_diff_shows_the_lines(flowspec, folder):

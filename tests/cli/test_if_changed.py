@@ -57,6 +57,18 @@ def test_the_output_says_which_run_makes_it_unnecessary(flowspec, counted, ran):
     assert len(ran()) == 1
 
 
+def test_a_request_that_is_never_the_same(flowspec, job):
+    path = job(
+        "  - {name: one, type: command, args: [echo, 'at {{ run }}']}\n", more="variables: {run: {default: '{{ ts }}'}}"
+    )
+    note = "since the spec uses `ts`, the time of the run"
+    first = flowspec("apply", path, "--if-changed")
+    assert (first.code, note in first.err) == (0, False)
+    assert note in flowspec("plan", path, "--if-changed").out
+    # With a day it is the first second of that day.
+    assert note not in flowspec("plan", path, "--if-changed", "--date", "2026-11-22").out
+
+
 def test_the_plan_of_what_is_skipped(flowspec, counted):
     path = counted()
     argv = ("plan", path, "--if-changed", "--exit-code")
@@ -112,7 +124,8 @@ def test_a_saved_plan_does_what_it_says(flowspec, counted, ran):
     assert "nothing was run" in flowspec("apply", "plan.json").out
     # The option is of the plan, not of its apply.
     assert flowspec(*argv).code == 0
-    assert "started cluster" in flowspec("apply", "plan.json", "--if-changed").err
+    assert flowspec("apply", "plan.json", "--if-changed").code == 2
+    assert "started cluster" in flowspec("apply", "plan.json").err
     assert len(ran()) == 2
 
 
@@ -120,6 +133,14 @@ def test_a_saved_plan_does_what_it_says(flowspec, counted, ran):
 def test_what_is_run_again_can_not_be_skipped(flowspec, counted, tmp_path, command):
     refused = flowspec(command, counted(), "--if-changed", "--rerun", "failed")
     assert (refused.code, "leave out one of them" in refused.err) == (2, True)
+    assert not (tmp_path / "ran").exists()
+
+
+@pytest.mark.parametrize("chosen", ["--only", "--from"])
+@pytest.mark.parametrize("command", ["plan", "apply"])
+def test_what_is_run_again_can_not_be_chosen(flowspec, counted, tmp_path, command, chosen):
+    refused = flowspec(command, counted(), chosen, "one", "--rerun", "failed")
+    assert (refused.code, "leave out --from and --only, or --rerun" in refused.err) == (2, True)
     assert not (tmp_path / "ran").exists()
 
 

@@ -413,9 +413,20 @@ def test_a_cluster_with_the_name_and_without_the_tags_is_named_and_not_touched(f
             assert done.code == 1, argv
             assert f"{id_} (WAITING)" in done.err, argv
             assert "not touched" in done.err
+    done = flowspec("destroy", ".")
+    assert (done.code, f"{id_} (WAITING)" in done.err, "not touched" in done.err) == (1, True, True)
     status = answer(flowspec("status", id_, "--format", "json"))
     assert (status["state"], status["termination_protected"], status["steps"]) == ("WAITING", False, [])
     assert flowspec("resize", id_, "CORE=3").code == 0, "named by its id, it is meant"
+
+
+def test_the_cluster_of_another_target_is_no_failure_of_destroy(flowspec, own_home, theirs, job):
+    id_ = theirs("tiny")
+    tags = [{"Key": "flowspec:flow", "Value": "tiny"}, {"Key": "flowspec:target", "Value": "there"}]
+    connect(Endpoint("local")).call("AddTags", ResourceId=id_, Tags=tags)
+    job(QUICK)
+    done = flowspec("destroy", "job.yaml")
+    assert (done.code, f"{id_} (WAITING)" in done.out, flowspec("destroy", ".").code) == (0, True, 0)
 
 
 def test_two_clusters_with_our_tags(flowspec, living, theirs):

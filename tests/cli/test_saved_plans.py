@@ -115,6 +115,38 @@ def test_another_local_file(flowspec, job, tmp_path):
     assert (refused.code, "a local file gives another request" in refused.err) == (9, True)
 
 
+@pytest.mark.parametrize(
+    "option",
+    [
+        ["--replace"],
+        ["--if-changed"],
+        ["--rerun", "failed"],
+        ["--cancel-removed"],
+        ["--only", "two"],
+        ["--from", "two"],
+        ["--target", "there"],
+        ["--date", "2026-11-22"],
+        ["--staging", "s3://b/c/"],
+        ["--region", "eu-west-1"],
+        ["--endpoint-url", "http://127.0.0.1:1"],
+    ],
+    ids=lambda option: option[0],
+)
+def test_an_option_that_would_make_another_plan_is_refused(flowspec, job, option):
+    job(MORE)
+    assert flowspec("plan", "job.yaml", "-o", "plan.json").code == 0
+    refused = flowspec("apply", "plan.json", *option)
+    assert (refused.code, f"{option[0]} shapes a plan" in refused.err, "started" in refused.err) == (2, True, False)
+
+
+def test_the_options_of_the_saved_plan_may_be_given_again(flowspec, job):
+    job(MORE)
+    options = ("--target", "here", "--only", "two", "--date", "2026-11-22", "--replace")
+    assert flowspec("plan", "job.yaml", *options, "-o", "plan.json").code == 0
+    done = flowspec("apply", "plan.json", *options)
+    assert (done.code, "two: COMPLETED" in done.err, "one: " in done.err) == (0, True, False), done.err
+
+
 def test_no_secret_is_in_the_file_and_it_is_given_again(flowspec, job, tmp_path):
     job(
         "  - {name: one, type: command, args: [test, '{{ word }}', '=', hunter22]}",

@@ -5,6 +5,7 @@ is left out of it and put in here: the head, a release, instances. A spec that b
 whole. Console blocks are run; without one, job.yaml is validated.
 """
 
+import json
 import re
 import shlex
 import subprocess
@@ -111,6 +112,23 @@ def test_explain_lists_every_id_and_shows_pages():
     assert re.findall(r"^  (FS\d+)", listed, re.MULTILINE) == sorted(CATALOG)
     assert CliRunner().invoke(root, ["explain", "fs204"]).output == page("FS204")
     assert CliRunner().invoke(root, ["explain", "FS201", "FS202"]).output == f"{page('FS201')}\n{page('FS202')}"
+
+
+def test_explain_as_json():
+    shown = json.loads(
+        CliRunner().invoke(root, ["explain", "fs204", "steps.streaming.mapper", "--format", "json"]).output
+    )
+    assert [(one["id"], one["title"]) for one in shown] == [
+        ("FS204", "a bid price for on-demand instances"),
+        ("steps.streaming.mapper", ""),
+    ]
+    assert shown[0]["sections"].keys() == {"wrong", "right"}
+    assert shown[0]["sections"]["wrong"].startswith("```yaml\ninstance_groups:")
+    assert shown[0]["text"].startswith("A bid price is the most")
+    assert "example" in shown[1]["sections"]
+    listed = json.loads(CliRunner().invoke(root, ["explain", "--format", "json"]).output)
+    assert [one["id"] for one in listed["findings"]] == sorted(CATALOG)
+    assert listed["fields"][:3] == ["flowspec", "requires", "name"]
 
 
 def test_explain_lists_the_findings_in_parts_that_have_a_heading():

@@ -29,12 +29,12 @@ def test_nothing_to_say():
 @pytest.mark.parametrize(
     ("params", "path", "words"),
     [
-        ({**GOOD, "Naem": "x"}, (), 'Unknown parameter in input: "Naem"'),
+        ({**GOOD, "Naem": "x"}, ("Naem",), 'Unknown parameter in input: "Naem"'),
         ({"Name": "x"}, (), 'Missing required parameter in input: "Instances"'),
         ({**GOOD, "Tags": "x"}, ("Tags",), "Invalid type for parameter Tags"),
         (group(InstanceCount="3"), ("Instances", "InstanceGroups", 0, "InstanceCount"), "Invalid type"),
         (group(InstanceType=""), ("Instances", "InstanceGroups", 0, "InstanceType"), "valid min length: 1"),
-        (group(Typo=1), ("Instances", "InstanceGroups", 0), '"Typo"'),
+        (group(Typo=1), ("Instances", "InstanceGroups", 0, "Typo"), '"Typo"'),
         (
             group(Market="SPOTT"),
             ("Instances", "InstanceGroups", 0, "Market"),

@@ -5,14 +5,16 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Iterable
+from typing import Any
 
 import click
 
 from flowspec.cli import print_error
 from flowspec.cli.exits import Exit
-from flowspec.cli.options import completed
+from flowspec.cli.options import completed, output_format
 from flowspec.cli.output import print_result, wants_color
 from flowspec.errors import NothingFound
+from flowspec.report.json_text import as_json
 
 # An id, or one that lacks a letter: F204.
 _ID = re.compile(r"(?i)[a-z]{0,2}\d+")
@@ -34,22 +36,50 @@ _GROUPS = {
 
 @click.command("explain", epilog="Example: flowspec explain FS204 steps.streaming.mapper")
 @click.argument("words", nargs=-1, metavar="[ID|FIELD...]", shell_complete=completed("explained"))
-def command(words: tuple[str, ...]) -> int:
+@output_format("text", "json")
+def command(words: tuple[str, ...], format_: str) -> int:
     """Explain a finding, with a wrong and a right example, or a field of the spec; without a word, list them all.
 
     A field is named by the keys from the top of the spec: `instance_groups.type`, `steps.streaming.mapper`.
     `flowspec explain templates` lists the filters, tests and functions of templates, with examples.
     """
     if not words:
-        print_result("\n".join(_list()))
+        print_result(as_json(_index()) if format_ == "json" else "\n".join(_list()))
         return Exit.OK
     pages, unknown = _pages(words)
     for error in unknown:
         print_error(error)
     if unknown:
         return Exit.USAGE
+    if format_ == "json":
+        print_result(as_json([*map(_document, pages)]))
+        return Exit.OK
+    if sys.stdout and wants_color(sys.stdout):
+        pages = [*map(painted, pages)]
     print_result("\n".join(pages), newline=False)
     return Exit.OK
+
+
+def _index() -> dict[str, Any]:
+    from flowspec.document.catalog import CATALOG
+    from flowspec.document.checking.fields import field_names
+
+    findings = [{"id": id_, "severity": kind.severity.value, "title": kind.title} for id_, kind in CATALOG.items()]
+    return {"findings": findings, "fields": field_names("")}
+
+
+def _document(page: str) -> dict[str, Any]:
+    """Returns a page as data: its title, its text, and the Markdown of each section by its heading, such as `wrong`."""
+    head, *sections = re.split(r"^## ", page, flags=re.MULTILINE)
+    first, _, text = head.removeprefix("# ").partition("\n")
+    id_, _, title = first.partition(": ")
+    parts = (one.partition("\n") for one in sections)
+    return {
+        "id": id_,
+        "title": title,
+        "text": text.strip(),
+        "sections": {heading.lower(): body.strip() for heading, _, body in parts},
+    }
 
 
 def _list() -> Iterable[str]:
@@ -76,7 +106,7 @@ def _pages(words: Iterable[str]) -> tuple[list[str], list[NothingFound]]:
         except NothingFound as error:
             message = _VERY_LONG.sub(r"\1…", error.message)
             unknown.append(NothingFound(message, remedy=error.remedy))
-    return ([painted(text) for text in pages] if sys.stdout and wants_color(sys.stdout) else pages), unknown
+    return pages, unknown
 
 
 def _text(word: str) -> str:

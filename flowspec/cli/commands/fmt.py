@@ -10,24 +10,27 @@ import click
 from flowspec.cli import print_error
 from flowspec.cli.drafts import write_whole
 from flowspec.cli.exits import Exit, worst
-from flowspec.cli.options import SPEC_PATH
+from flowspec.cli.options import SPEC_PATH, output_format
 from flowspec.cli.output import eprint, print_result
 from flowspec.document.discovery import find_specs
 from flowspec.document.escaping import visible
 from flowspec.errors import FlowspecError
+from flowspec.report.json_text import as_json
 
 
 @click.command("fmt", epilog="Example: flowspec fmt --check jobs/")
 @click.argument("paths", nargs=-1, required=True, type=SPEC_PATH, metavar="PATH...")
 @click.option("--check", is_flag=True, help="Change nothing; exit with 3 when a file would change.")
 @click.option("--diff", is_flag=True, help="Print what would change, and change nothing.")
-def command(paths: tuple[Path, ...], check: bool, diff: bool) -> int:
+@output_format("text", "json")
+def command(paths: tuple[Path, ...], check: bool, diff: bool, format_: str) -> int:
     """Format specs in one style: order of keys, quotes, indentation and blank lines. Comments are kept.
 
     PATH is a file, a folder (the specs in it and below it) or a glob. The meaning of a spec is never changed: a file
     that can't be formatted without a change of meaning is left as it is, and is an error.
     """
-    changed, code = 0, Exit.OK
+    changed: list[dict[str, str]] = []
+    code = Exit.OK
     for path in find_specs(paths):
         try:
             before, after = _formatted(path)
@@ -36,18 +39,17 @@ def command(paths: tuple[Path, ...], check: bool, diff: bool) -> int:
             continue
         if before == after:
             continue
-        changed += 1
-        if diff:
-            name = visible(str(path))
-            lines = unified_diff(before.splitlines(), after.splitlines(), name, f"{name} (formatted)", lineterm="")
-            print_result("\n".join(lines))
-        elif check:
-            print_result(visible(str(path)))
-        else:
+        name = visible(str(path))
+        lines = unified_diff(before.splitlines(), after.splitlines(), name, f"{name} (formatted)", lineterm="")
+        changed.append({"file": str(path), **({"diff": "\n".join(lines)} if diff else {})})
+        if not (check or diff):
             write_whole(path, after)
-            print_result(f"formatted {visible(str(path))}")
+        if format_ == "text":
+            print_result(changed[-1].get("diff", name if check else f"formatted {name}"))
+    if format_ == "json":
+        print_result(as_json({"changed": changed}))
     if changed and (check or diff):
-        eprint(f"{changed} to format")
+        eprint(f"{len(changed)} to format")
         return code or Exit.CHANGES
     return code
 

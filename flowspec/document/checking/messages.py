@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from typing import Any, NamedTuple
 
 from flowspec.document.nearest import did_you_mean, nearest
@@ -118,16 +118,23 @@ def _missing(error: Any, path: tuple[str | int, ...]) -> Iterator[Violation]:
 
 
 def _example(name: str, schema: Schema) -> str:
-    """Returns the first example of a key, or of an item without a name, as a hint; "" if that is no scalar."""
+    """Returns the first example of a key, or of an item without a name, as a hint; "" if that is long."""
     first = (schema.get("examples") or [schema.get("const")])[0]
-    if first is None or kind(first) != "scalar":
+    is_short = kind(first) == "scalar" or (isinstance(first, list) and _is_short(first))
+    if first is None or not is_short:
         return ""
     return f"such as {name}: {_shown(first)}" if name else f"such as {_shown(first)}"
 
 
+def _is_short(values: Collection[Any]) -> bool:
+    return len(values) <= _FEW_KEYS and {*map(kind, values)} == {"scalar"}
+
+
 def _shown(value: Any) -> str:
     return (
-        f'"{value}"'
+        f"[{', '.join(map(_shown, value))}]"
+        if isinstance(value, list)
+        else f'"{value}"'
         if isinstance(value, str) and "{" in value
         else str(value).lower()
         if isinstance(value, bool)
@@ -140,6 +147,8 @@ def _type(error: Any, path: tuple[str | int, ...]) -> Iterator[Violation]:
     found = _wrong_type(error.instance, wanted, path)
     if found.hint:
         yield found
+    elif isinstance(error.instance, dict) and "configurations" in path:
+        yield found._replace(hint="a nested classification is below the key `configurations` of its classification")
     elif isinstance(error.instance, str) and {"integer", "number"} & {*wanted}:
         # The first sentence says the unit: `10 min` is no number of seconds.
         meaning = error.schema.get("description", "").partition(". ")[0].rstrip(".")
@@ -151,7 +160,7 @@ def _type(error: Any, path: tuple[str | int, ...]) -> Iterator[Violation]:
 def _small_example(schema: Schema) -> str:
     """Returns the example of a mapping that is no more than a few keys with scalars; "" without one."""
     example = next(iter(schema.get("examples", ())), None)
-    if not isinstance(example, dict) or len(example) > _FEW_KEYS or {*map(kind, example.values())} != {"scalar"}:
+    if not (isinstance(example, dict) and _is_short(example.values())):
         return ""
     return f"such as {{{', '.join(f'{key}: {_shown(value)}' for key, value in example.items())}}}"
 
@@ -195,7 +204,7 @@ def _boolean_hint(value: str) -> str:
     return ""
 
 
-_CALLED = {"on_failure": "action on failure", "type": "type"}
+_CALLED = {"on_failure": "action on failure", "defaults": "set of defaults"}
 
 
 def _choice(error: Any, path: tuple[str | int, ...]) -> Iterator[Violation]:

@@ -71,7 +71,8 @@ def render(
     environ = os.environ if environ is None else environ
     given = Given(variables, read_files(variable_files), environ, of_target, placeholders)
     budget = Budget()
-    resolved = resolve(document, given, {**_clock(now), "target": chosen}, budget)
+    clock = _clock(now)
+    resolved = resolve(document, given, {**clock, "target": chosen}, budget)
     found += resolved.found
     found += _unused(document, resolved.names, budget)
     filler = _Filler(resolved, budget, found)
@@ -85,6 +86,7 @@ def render(
         rendered=True,
         declared=Mapping({key: entry for key, entry in document.root.entries.items() if key in DECLARED}, root.at),
         secrets=frozenset(resolved.secrets),
+        moment=clock["ts"],
     )
 
 

@@ -156,7 +156,7 @@ class Document:
 
     `diagnostics` is what was found so far. A rendered document keeps its `variables` and `targets`
     blocks in `declared`, apart from what describes the job flow; `secrets` holds the text of its
-    sensitive variables.
+    sensitive variables, and `moment` what `ts` was in it.
     """
 
     path: Path
@@ -167,6 +167,7 @@ class Document:
     rendered: bool = False
     declared: Mapping | None = None
     secrets: frozenset[str] = frozenset()
+    moment: str = ""
 
     def find(self, path: NodePath) -> Node | None:
         """Returns the node at `path`, or None."""

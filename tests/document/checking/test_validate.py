@@ -149,6 +149,37 @@ def test_a_list_in_the_place_of_a_mapping_is_told_what_one_looks_like(spec):
     assert (found.id, found.hint) == ("FS103", "such as {team: search}")
 
 
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        ("placement: {availability_zone: us-east-1a}", "did you mean availability_zone?"),
+        ("auto_terminate: true", "did you mean keep_alive?"),
+        ("bootstrap_actions: [{name: a, script: s3://bkt/a.sh}]", "did you mean path?"),
+        ("bootstrap_actions: [{name: a, script_bootstrap_action: {path: s3://bkt/a.sh}}]", "did you mean path?"),
+        ("steps: [{name: a, type: hive, file: s3://bkt/a.q}]", "did you mean script?"),
+        ("steps: [{name: a, type: pig, path: s3://bkt/a.pig}]", "did you mean script?"),
+        ("steps: [{name: a, type: spark, file: a.py}]", "did you mean application?"),
+        ("steps: [{name: a, type: jar, hadoop_jar_step: {jar: s3://bkt/a.jar}}]", "did you mean jar?"),
+    ],
+)
+def test_a_word_of_the_api_or_of_other_tools_is_told_the_key(spec, text, hint):
+    assert [(one.id, one.hint) for one in errors(spec, HEAD + text) if one.id == "FS101"] == [("FS101", hint)]
+
+
+@pytest.mark.parametrize(
+    ("text", "id_", "told"),
+    [
+        ("steps: [{name: a, type: command}]", "FS102", "such as args: [bash, -c, echo hello]"),
+        ("steps: [{name: a, type: command, args: []}]", "FS107", "such as args: [bash, -c, echo hello]"),
+        ("configurations: {hadoop-env: {export: {A: b}}}", "FS103", "below the key `configurations`"),
+        ("defaults: all", "FS104", "'all' is not a set of defaults"),
+    ],
+)
+def test_the_remedy_of_a_wrong_value(spec, text, id_, told):
+    (found,) = errors(spec, HEAD + text)
+    assert (found.id, told in f"{found.message} {found.hint}") == (id_, True), found
+
+
 def test_a_spec_that_is_done_with_is_freed_at_once(tmp_path):
     """Trees in cycles wait for the garbage collector, which took 80 ms of each 500 specs."""
     (tmp_path / "job.yaml").write_text(

@@ -178,8 +178,6 @@ def test_what_can_not_be_asked_for(flow):
     with pytest.raises(FlowspecError, match="ends with its steps") as refused:
         flow.planned(COUNT + SORT, ["failed", "sort"])
     assert "--only sort" in refused.value.remedy
-    with pytest.raises(FlowspecError, match="chooses the steps itself"):
-        flow.planned(COUNT + SORT, first="sort")
 
 
 def test_a_skipped_exit_is_done(flow):

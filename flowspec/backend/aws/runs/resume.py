@@ -78,7 +78,8 @@ def compare_last(emr: Emr, jobflow: JobFlow, request: Request) -> LastRun:
     except UnknownBeginning as error:
         return LastRun(False, error.message, found.id)
     if not _had(emr, jobflow, request, clusters):
-        return LastRun(False, f"the last run, {found.id}, was of another request", found.id)
+        why = f"the last run, {found.id}, was of another request{_ever_another(jobflow, request)}"
+        return LastRun(False, why, found.id)
     last = clusters[-1]
     codes = ExitCodes(last, logs_of(emr, last))
     outcome = judge_settled(last, codes).outcome
@@ -87,6 +88,15 @@ def compare_last(emr: Emr, jobflow: JobFlow, request: Request) -> LastRun:
         return LastRun(False, f"the last run, {last.id}: {outcome.value}", last.id, notes)
     when = f"ended {last.ended.astimezone(timezone.utc):%Y-%m-%d %H:%M:%S} UTC" if last.ended else f"is {last.state}"
     return LastRun(True, f"run {last.id} of the same request succeeded and {when}", last.id, notes)
+
+
+def _ever_another(jobflow: JobFlow, request: Request) -> str:
+    """Returns the end of a sentence, for a spec by which the request of each second is another one."""
+    moment = jobflow.document.moment
+    # With --date it is midnight, and the same all day.
+    if not moment or moment.endswith("T000000Z") or moment not in str(request.params):
+        return ""
+    return ": that of every run is, since the spec uses `ts`, the time of the run; `ds` is the same all day"
 
 
 def _had(emr: Emr, jobflow: JobFlow, request: Request, clusters: list[Cluster]) -> bool:

@@ -179,7 +179,9 @@ WORDINGS: dict[str, Wording] = {
     "FS270": Wording("'{key}' is {value}; EMR takes {least} or more", "{least} or more"),
     "FS271": Wording("{feature} came with release {since}{without}; EMR refuses it for {label}", "a later release"),
     "FS272": Wording("'{uri}' is not an S3 URI", "such as s3://bucket/logs/"),
-    "FS274": Wording("no {absent}: EMR refuses a cluster without it", "such as {absent}: {default}"),
+    "FS274": Wording(
+        "no {absent}: EMR refuses a cluster without it", "such as {absent}: {default}, or defaults: recommended"
+    ),
     "FS275": Wording("EMR is not known to offer the instance type '{type}'"),
     "FS277": Wording("{count} instances in one group; EMR takes up to {most}", "{most} or less, or larger instances"),
     "FS278": Wording("the instance type {type} is in the fleet twice", "give each type once"),
