@@ -17,7 +17,8 @@ from flowspec.emulator.state.answers import Answer, status
 from flowspec.emulator.state.instances import Moment, role
 from flowspec.emulator.state.store import Record, Store
 from flowspec.emulator.state.volumes import answered
-from flowspec.facts import releases, states
+from flowspec.facts import states
+from flowspec.facts.rules.releases import NOT_RECONFIGURED, reconfigures
 
 _DEFAULT_TYPE = "m5.xlarge"
 """Type of the master of a request without instances: the first one in the EMR Management Guide's tutorial."""
@@ -297,16 +298,16 @@ def _modify_group(group: Record, change: Mapping[str, Any], at: Moment) -> None:
         request_validation.check_new_count(role(group), change["InstanceCount"], request["InstanceCount"])
         instances.resize(group, change["InstanceCount"], at, change.get("ShrinkPolicy", {}).get("InstanceResizePolicy"))
     if "Configurations" in change:
-        _require_reconfiguring(at.cluster)
+        _require_reconfiguring(at.cluster, change["Configurations"])
         merging = change.get("ReconfigurationType") == "MERGE"
         kept = request.get("Configurations", []) if merging else []
         _reconfigure(group, at)
         request["Configurations"] = _merged(kept, change["Configurations"])
 
 
-def _require_reconfiguring(cluster: Record) -> None:
-    if not releases.reconfigures(cluster.doc["request"].get("ReleaseLabel")):
-        raise validation("Reconfiguring a running cluster is only supported by emr-5.21.0 and later.")
+def _require_reconfiguring(cluster: Record, configurations: Sequence[Mapping[str, Any]]) -> None:
+    if not reconfigures(cluster.doc["request"], configurations):
+        raise validation(NOT_RECONFIGURED)
 
 
 def _reconfigure(group: Record, at: Moment) -> None:
@@ -339,10 +340,11 @@ def modify_instance_fleet(call: Call, params: Params) -> Answer:
         fleet, {market: change[name] for market, name in instances.TARGETS.items() if name in change}, at
     )
     if "InstanceTypeConfigs" in change:
-        _require_reconfiguring(at.cluster)
+        kinds = change["InstanceTypeConfigs"]
+        _require_reconfiguring(at.cluster, [one for kind in kinds for one in kind.get("Configurations", ())])
         _reconfigure(fleet, at)
         fleet.doc["request"]["InstanceTypeConfigs"] = [
-            _with_kept_configurations(kind, fleet.doc["request"]) for kind in change["InstanceTypeConfigs"]
+            _with_kept_configurations(kind, fleet.doc["request"]) for kind in kinds
         ]
     call.store.save(fleet)
     capacity.settle(call.store, at.cluster, call.now)
