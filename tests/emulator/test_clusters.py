@@ -133,6 +133,25 @@ def test_three_masters_mean_protection_and_no_end_after_the_steps(still, members
     assert cluster["AutoTerminate"] is False
 
 
+@pytest.mark.parametrize(
+    ("label", "protected", "groups", "replaced"),
+    [
+        ("emr-7.0.0", True, [MASTER], False),
+        ("emr-7.0.0", False, [MASTER], True),
+        ("emr-7.0.0", True, [MASTER, CORE], True),
+        ("emr-7.0.0", False, [{**MASTER, "InstanceCount": 3}, CORE], False),
+        ("emr-7.1.0", True, [MASTER], True),
+        ("emr-7.1.0", True, [{**MASTER, "InstanceCount": 3}, CORE], True),
+    ],
+)
+def test_the_default_of_the_replacement_of_unhealthy_nodes(still, label, protected, groups, replaced):
+    made = still.run(groups=groups, ReleaseLabel=label, instances={"TerminationProtected": protected})
+    assert still.cluster(made)["UnhealthyNodeReplacement"] is replaced
+    stated = {"TerminationProtected": protected, "UnhealthyNodeReplacement": not replaced}
+    made = still.run(groups=groups, ReleaseLabel=label, instances=stated)
+    assert still.cluster(made)["UnhealthyNodeReplacement"] is not replaced
+
+
 BAD_REQUESTS = {
     "characters of the name": ({"Name": "a|b"}, "The cluster name may not contain"),
     "release and AMI": ({"AmiVersion": "3.1"}, "Only one AMI version and release label may be specified."),
