@@ -329,6 +329,7 @@ NOT_FOUND_AS_JOB_FLOW = ("ValidationException", "Specified job flow ID not valid
         ("ModifyCluster", {"ClusterId": "j-NONE"}, NOT_FOUND_AS_CLUSTER),
         ("ListInstanceGroups", {"ClusterId": "j-NONE"}, NOT_FOUND_AS_CLUSTER),
         ("ListInstances", {"ClusterId": "j-NONE"}, NOT_FOUND_AS_CLUSTER),
+        ("ModifyInstanceGroups", {"ClusterId": "j-NONE"}, NOT_FOUND_AS_CLUSTER),
         ("ListBootstrapActions", {"ClusterId": "j-NONE"}, NOT_FOUND_AS_CLUSTER),
         ("AddTags", {"ResourceId": "j-NONE", "Tags": []}, NOT_FOUND_AS_CLUSTER),
         ("GetManagedScalingPolicy", {"ClusterId": "j-NONE"}, NOT_FOUND_AS_CLUSTER),
@@ -419,6 +420,9 @@ def test_ten_clusters_at_most_are_terminated_at_once(still):
     code, _ = refused(still, "TerminateJobFlows", JobFlowIds=[f"j-{number}" for number in range(11)])
     assert code == "ValidationException"
     assert refused(still, "TerminateJobFlows", JobFlowIds=[])[1] == "The JobFlowId list cannot be empty."
+    twice = [still.run()] * 2
+    said = ("ValidationException", "Specified job flow ID does not exist.")
+    assert refused(still, "TerminateJobFlows", JobFlowIds=twice) == said
 
 
 def test_clusters_are_listed_newest_first_fifty_on_a_page(still):

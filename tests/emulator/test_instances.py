@@ -526,6 +526,11 @@ def test_groups_and_fleets_are_not_asked_for_in_each_others_place(still, cluster
         with pytest.raises(EmrError, match="Instance fleets and instance groups are mutually exclusive") as caught:
             still.call(operation, ClusterId=made)
         assert caught.value.code == "InvalidRequestException"
+        other = {"ListInstanceGroups": "fleets", "ListInstanceFleets": "groups"}[operation]
+        said = f"The {operation} operation does not support clusters that use instance {other}. Use the ListInstance"
+        assert said in caught.value.message
+        code = "API_DOES_NOT_SUPPORT_INSTANCE_FLEET_CLUSTERS" if other == "fleets" else ""
+        assert caught.value.detail == code
 
 
 @pytest.fixture

@@ -273,6 +273,9 @@ def terminate_job_flows(call: Call, params: Params) -> Answer:
     """Answers TerminateJobFlows: terminates none of the clusters if one of them is protected."""
     if len(params["JobFlowIds"]) > MAX_TERMINATED_AT_ONCE:
         raise validation(f"At most {MAX_TERMINATED_AT_ONCE} job flows may be terminated at once.")
+    if len(set(params["JobFlowIds"])) < len(params["JobFlowIds"]):
+        # Its words for an id that is given twice (mrjob).
+        raise validation("Specified job flow ID does not exist.")
     clusters = [cluster for cluster in call.job_flows(params["JobFlowIds"]) if cluster.state in states.OPEN]
     if any(cluster.doc["protected"] for cluster in clusters):
         raise validation("Could not shut down one or more job flows since they are termination protected.")
