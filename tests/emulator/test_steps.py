@@ -109,7 +109,7 @@ def test_steps_asked_for_by_state_or_id_are_listed_in_order(still):
     assert names(StepIds=[ids[3], ids[0], ids[3]]) == ["3", "0", "3"]
     assert names(StepIds=[]) == ["3", "2", "1", "0"]
     for both in ({"StepIds": ids, "StepStates": ["COMPLETED"]}, {"StepIds": [], "StepStates": []}):
-        with pytest.raises(EmrError, match="Cannot specify both StepIds and StepStates.") as caught:
+        with pytest.raises(EmrError, match="Cannot specify both StepIds and StepStates") as caught:
             names(**both)
         assert caught.value.code == "InvalidRequestException"
 
