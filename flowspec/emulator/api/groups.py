@@ -170,7 +170,9 @@ def _type_specification(kind: Mapping[str, Any], cluster: Record) -> Answer:
         "CustomAmiId",
         "Priority",
     )
-    answer = {"WeightedCapacity": kind.get("WeightedCapacity", 1), **answered(kind, cluster)}
+    # The default bid is shown, of a master on demand, too (AWS CLI reference, list-instance-fleets; mrjob).
+    bid = {} if "BidPrice" in kind else {"BidPriceAsPercentageOfOnDemandPrice": 100.0}
+    answer = {"WeightedCapacity": kind.get("WeightedCapacity", 1), **bid, **answered(kind, cluster)}
     return answer | {name: kind[name] for name in echoed if name in kind}
 
 
