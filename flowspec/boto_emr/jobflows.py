@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timedelta, timezone
 from itertools import islice
 from typing import Any, TypeAlias
 
 from flowspec.backend.aws.client import Emr
+from flowspec.boto_emr.handler import ISO8601
 from flowspec.facts.api_model import ROLES
 from flowspec.facts.job_flows import KNOWN_SECONDS, MAX_JOB_FLOWS, RECENT_SECONDS, STATES_NOW, job_flow
 from flowspec.facts.states import OPEN
@@ -18,9 +19,22 @@ _Answer: TypeAlias = "dict[str, Any]"
 def describe_job_flows(emr: Emr, params: Mapping[str, Any]) -> _Answer:
     """Returns what DescribeJobFlows would answer, newest first. Raises ServiceError as the calls it makes."""
     wanted = params.get("JobFlowStates")
-    found = (_job_flow(emr, cluster_id) for cluster_id in _ids(emr, params))
+    found: Iterable[_Answer] = (_job_flow(emr, cluster_id) for cluster_id in _ids(emr, params))
+    if params.get("JobFlowIds"):
+        found = sorted((flow for flow in found if _in_time(flow, params)), key=_created, reverse=True)
     kept = (flow for flow in found if not wanted or flow["ExecutionStatusDetail"]["State"] in wanted)
     return {"JobFlows": list(islice(kept, MAX_JOB_FLOWS))}
+
+
+def _created(flow: _Answer) -> datetime:
+    created: datetime = flow["ExecutionStatusDetail"]["CreationDateTime"]
+    return created
+
+
+def _in_time(flow: _Answer, params: Mapping[str, Any]) -> bool:
+    # Times are written in one form, in which the earlier text is the earlier time.
+    created = _created(flow).astimezone(timezone.utc).strftime(ISO8601)
+    return bool(params.get("CreatedAfter", "") <= created <= params.get("CreatedBefore", "9"))
 
 
 def _ids(emr: Emr, params: Mapping[str, Any]) -> Iterator[str]:

@@ -149,7 +149,7 @@ ROWS: tuple[Row, ...] = (
     Row(
         "Instances.InstanceGroups[*].Configurations",
         Handling.IN_PLACE,
-        "API and guide, emr-5.21.0 and later (an empty list clears them); Terraform: in place for task groups",
+        "API and guide, see `reconfigures` (an empty list clears them); Terraform: in place for task groups",
         "ModifyInstanceGroups",
         "ModifyInstanceGroups",
     ),
@@ -197,7 +197,7 @@ ROWS: tuple[Row, ...] = (
     Row(
         "Instances.InstanceFleets[*].InstanceTypeConfigs.Configurations",
         Handling.IN_PLACE,
-        "guide, emr-5.21.0 and later: every type with every member is sent",
+        "guide, see `reconfigures`: every type with every member is sent",
         "ModifyInstanceFleet",
     ),
     Row(

@@ -70,11 +70,6 @@ def at_least(label: str | None, *version: int) -> bool:
     return parsed is not None and parsed >= version
 
 
-def reconfigures(label: str | None) -> bool:
-    """Returns True if a release changes configurations on a running cluster (Release Guide: from 5.21.0 on)."""
-    return at_least(label, 5, 21)
-
-
 def amazon_linux(label: str | None) -> str | None:
     """Returns an Amazon Linux release that an EMR release runs on; None before 5.30, and for AMI versions."""
     if at_least(label, 7):

@@ -84,7 +84,10 @@ def test_which_job_flows_today_s_calls_tell(still):
     assert told(JobFlowStates=["FAILED", "WAITING"]) == [made["TERMINATED_WITH_ERRORS"], made["WAITING"]]
     assert told(JobFlowStates=["COMPLETED"]) == [], "it ended, but not because its steps were through"
     assert told(JobFlowIds=[made["WAITING"]]) == [made["WAITING"]]
+    assert told(JobFlowIds=list(made.values())) == list(made.values())[::-1]
     assert told(CreatedAfter="2100-01-01T00:00:00Z") == []
+    assert told(CreatedAfter="2100-01-01T00:00:00Z", JobFlowIds=[made["WAITING"]]) == []
+    assert told(CreatedBefore="2000-01-01T00:00:00Z", JobFlowIds=[made["WAITING"]]) == []
     for params in ({}, {"JobFlowStates": ["TERMINATED"]}, {"CreatedBefore": "2100-01-01T00:00:00Z"}):
         wanted = connect(LOCAL).call("DescribeJobFlows", **params)["JobFlows"]
         assert told(**params) == [flow["JobFlowId"] for flow in wanted]

@@ -133,6 +133,25 @@ def test_three_masters_mean_protection_and_no_end_after_the_steps(still, members
     assert cluster["AutoTerminate"] is False
 
 
+@pytest.mark.parametrize(
+    ("label", "protected", "groups", "replaced"),
+    [
+        ("emr-7.0.0", True, [MASTER], False),
+        ("emr-7.0.0", False, [MASTER], True),
+        ("emr-7.0.0", True, [MASTER, CORE], True),
+        ("emr-7.0.0", False, [{**MASTER, "InstanceCount": 3}, CORE], False),
+        ("emr-7.1.0", True, [MASTER], True),
+        ("emr-7.1.0", True, [{**MASTER, "InstanceCount": 3}, CORE], True),
+    ],
+)
+def test_the_default_of_the_replacement_of_unhealthy_nodes(still, label, protected, groups, replaced):
+    made = still.run(groups=groups, ReleaseLabel=label, instances={"TerminationProtected": protected})
+    assert still.cluster(made)["UnhealthyNodeReplacement"] is replaced
+    stated = {"TerminationProtected": protected, "UnhealthyNodeReplacement": not replaced}
+    made = still.run(groups=groups, ReleaseLabel=label, instances=stated)
+    assert still.cluster(made)["UnhealthyNodeReplacement"] is not replaced
+
+
 BAD_REQUESTS = {
     "characters of the name": ({"Name": "a|b"}, "The cluster name may not contain"),
     "release and AMI": ({"AmiVersion": "3.1"}, "Only one AMI version and release label may be specified."),
@@ -310,6 +329,7 @@ NOT_FOUND_AS_JOB_FLOW = ("ValidationException", "Specified job flow ID not valid
         ("ModifyCluster", {"ClusterId": "j-NONE"}, NOT_FOUND_AS_CLUSTER),
         ("ListInstanceGroups", {"ClusterId": "j-NONE"}, NOT_FOUND_AS_CLUSTER),
         ("ListInstances", {"ClusterId": "j-NONE"}, NOT_FOUND_AS_CLUSTER),
+        ("ModifyInstanceGroups", {"ClusterId": "j-NONE"}, NOT_FOUND_AS_CLUSTER),
         ("ListBootstrapActions", {"ClusterId": "j-NONE"}, NOT_FOUND_AS_CLUSTER),
         ("AddTags", {"ResourceId": "j-NONE", "Tags": []}, NOT_FOUND_AS_CLUSTER),
         ("GetManagedScalingPolicy", {"ClusterId": "j-NONE"}, NOT_FOUND_AS_CLUSTER),
@@ -400,6 +420,9 @@ def test_ten_clusters_at_most_are_terminated_at_once(still):
     code, _ = refused(still, "TerminateJobFlows", JobFlowIds=[f"j-{number}" for number in range(11)])
     assert code == "ValidationException"
     assert refused(still, "TerminateJobFlows", JobFlowIds=[])[1] == "The JobFlowId list cannot be empty."
+    twice = [still.run()] * 2
+    said = ("ValidationException", "Specified job flow ID does not exist.")
+    assert refused(still, "TerminateJobFlows", JobFlowIds=twice) == said
 
 
 def test_clusters_are_listed_newest_first_fifty_on_a_page(still):

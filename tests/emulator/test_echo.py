@@ -308,6 +308,15 @@ ROWS = {
         80.0,
         "API, InstanceTypeSpecification",
     ),
+    "no bid": fleet(
+        {},
+        "InstanceTypeSpecifications.0.BidPriceAsPercentageOfOnDemandPrice",
+        100.0,
+        "AWS CLI reference, list-instance-fleets; mrjob; Terraform: the default is 100",
+    ),
+    "no percentage": fleet(
+        {"BidPrice": "0.1"}, "InstanceTypeSpecifications.0.BidPriceAsPercentageOfOnDemandPrice", ABSENT, "mrjob"
+    ),
     "volumes of a type": fleet(
         volumes({"VolumeSpecification": {"VolumeType": "gp2", "SizeInGB": 100}, "VolumesPerInstance": 1}),
         "InstanceTypeSpecifications.0.EbsBlockDevices",

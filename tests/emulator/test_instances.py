@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import re
 
 import pytest
@@ -451,11 +452,38 @@ def test_at_most_48_task_groups_are_added(still, cluster_id):
         still.call("AddInstanceGroups", JobFlowId=cluster_id, InstanceGroups=[TASK])
 
 
-def test_groups_are_reconfigured_from_release_5_21_on(still):
-    made = still.run(groups=[MASTER, CORE], ReleaseLabel="emr-5.20.0")
-    still.put_in_state(made, "RUNNING")
-    with pytest.raises(EmrError, match="Reconfiguring a running cluster is only supported by"):
-        modify(still, groups(still, made)["CORE"], Configurations=[])
+@pytest.mark.parametrize(
+    ("since", "before", "masters", "classification"),
+    [
+        ("emr-5.21.0", "emr-5.20.0", 1, "hdfs-site"),
+        ("emr-5.23.0", "emr-5.22.0", 1, "phoenix-hbase-site"),
+        ("emr-5.27.0", "emr-5.26.0", 3, "hdfs-site"),
+        ("emr-5.30.0", "emr-5.29.0", 1, "hbase-site"),
+    ],
+)
+def test_the_release_from_which_groups_and_fleets_are_reconfigured(still, since, before, masters, classification):
+    configurations = [{"Classification": classification, "Properties": {"a": "1"}}]
+    first = {**MASTER, "InstanceCount": masters}
+    for label, refused in ((before, True), (since, False)):
+        made = still.run(groups=[first, CORE], ReleaseLabel=label)
+        still.put_in_state(made, "RUNNING")
+        with (
+            pytest.raises(EmrError, match="Reconfiguring a running cluster is only supported by")
+            if refused
+            else contextlib.nullcontext()
+        ):
+            modify(still, groups(still, made)["CORE"], Configurations=configurations)
+    if masters == 1:
+        made = still.run(groups=[], instances={"InstanceFleets": FLEETS}, ReleaseLabel=before)
+        still.put_in_state(made, "RUNNING")
+        change = {
+            "InstanceFleetId": fleet(still, made)["Id"],
+            "InstanceTypeConfigs": [
+                {**kind, "Configurations": configurations} for kind in FLEETS[1]["InstanceTypeConfigs"]
+            ],
+        }
+        with pytest.raises(EmrError, match="Reconfiguring a running cluster is only supported by"):
+            still.call("ModifyInstanceFleet", ClusterId=made, InstanceFleet=change)
 
 
 FLEETS = [
@@ -502,6 +530,11 @@ def test_groups_and_fleets_are_not_asked_for_in_each_others_place(still, cluster
         with pytest.raises(EmrError, match="Instance fleets and instance groups are mutually exclusive") as caught:
             still.call(operation, ClusterId=made)
         assert caught.value.code == "InvalidRequestException"
+        other = {"ListInstanceGroups": "fleets", "ListInstanceFleets": "groups"}[operation]
+        said = f"The {operation} operation does not support clusters that use instance {other}. Use the ListInstance"
+        assert said in caught.value.message
+        code = "API_DOES_NOT_SUPPORT_INSTANCE_FLEET_CLUSTERS" if other == "fleets" else ""
+        assert caught.value.detail == code
 
 
 @pytest.fixture

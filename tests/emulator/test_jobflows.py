@@ -97,6 +97,9 @@ def test_job_flows_are_asked_for_by_id_and_by_time(still):
     created = still.cluster(second)["Status"]["Timeline"]["CreationDateTime"]
     assert set(ids(still, CreatedAfter=created)) >= {second, third}
     assert ids(still, CreatedBefore=created - 3600) == []
+    assert ids(still, JobFlowIds=[second], CreatedBefore=created - 3600) == []
+    assert ids(still, JobFlowIds=[second], CreatedAfter=created + 3600) == []
+    assert ids(still, JobFlowIds=[second], CreatedAfter=created - 3600, CreatedBefore=created + 3600) == [second]
     with pytest.raises(EmrError, match="Specified job flow ID not valid"):
         ids(still, JobFlowIds=[first, "j-NONE"])
     with pytest.raises(EmrError, match="CreatedAfter must be earlier than CreatedBefore"):
@@ -108,9 +111,11 @@ def test_without_parameters_old_job_flows_are_left_out(still, later):
     still.put_in_state(ended, "TERMINATED")
     later(15 * 86400)
     assert ids(still) == [alive]
+    assert ids(still, JobFlowIds=[ended]) == [ended]
     later(60 * 86400)
     assert ids(still) == []
-    assert ids(still, JobFlowIds=[ended]) == [ended]
+    assert ids(still, JobFlowIds=[ended]) == []
+    assert ids(still, CreatedBefore=still.cluster(ended)["Status"]["Timeline"]["CreationDateTime"]) == []
 
 
 def test_groups_have_a_start_once_their_instances_exist(still):

@@ -106,8 +106,12 @@ def test_steps_asked_for_by_state_or_id_are_listed_in_order(still):
 
     assert names(StepStates=["PENDING"]) == ["0", "2", "3"]
     assert names(StepStates=["COMPLETED"]) == ["1"]
-    assert names(StepIds=[ids[3], ids[0]]) == ["0", "3"]
-    assert names(StepIds=ids, StepStates=["COMPLETED"]) == ["1"]
+    assert names(StepIds=[ids[3], ids[0], ids[3]]) == ["3", "0", "3"]
+    assert names(StepIds=[]) == ["3", "2", "1", "0"]
+    for both in ({"StepIds": ids, "StepStates": ["COMPLETED"]}, {"StepIds": [], "StepStates": []}):
+        with pytest.raises(EmrError, match="Cannot specify both StepIds and StepStates") as caught:
+            names(**both)
+        assert caught.value.code == "InvalidRequestException"
 
 
 def test_pages_of_steps_by_state_go_on_in_order(still):

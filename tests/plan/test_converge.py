@@ -287,6 +287,23 @@ def test_configurations_are_fixed_before_release_5_21(emr, before, after):
     assert seen.action is Action.REPLACE
 
 
+@pytest.mark.parametrize(
+    ("label", "masters", "classification", "fixed"),
+    [
+        ("emr-5.26.0", 3, "spark-defaults", True),
+        ("emr-5.27.0", 3, "spark-defaults", False),
+        ("emr-5.29.0", 1, "hbase-site", True),
+        ("emr-5.30.0", 1, "hbase-site", False),
+    ],
+)
+def test_three_masters_and_hbase_are_reconfigured_by_later_releases(emr, label, masters, classification, fixed):
+    old = changed({**G, "ReleaseLabel": label}, group(0, "InstanceCount"), masters)
+    wanted = changed(old, group(1, "Configurations"), [{"Classification": classification, "Properties": {"a": "1"}}])
+    cluster_id = running(emr, old)
+    plan = planned(wanted, observed(emr, cluster_id))
+    assert (plan.replaces, plan.converges) == ((cluster_id, None) if fixed else (None, cluster_id))
+
+
 @pytest.mark.parametrize(("before", "after"), list(IGNORED.values()), ids=list(IGNORED))
 def test_a_member_without_effect_is_no_difference(emr, before, after):
     plan = planned(after, observed(emr, running(emr, before)))

@@ -33,7 +33,7 @@ from flowspec.emulator.worker.failing import fail_unstarted
 from flowspec.facts import states
 from flowspec.facts.api_model import RETURNED_OF_INSTANCES
 from flowspec.facts.limits import MAX_TERMINATED_AT_ONCE
-from flowspec.facts.releases import amazon_linux
+from flowspec.facts.releases import amazon_linux, at_least
 from flowspec.facts.rules import common
 
 _ECHOED = (
@@ -74,6 +74,7 @@ def _new_cluster(call: Call, params: Params) -> Record:
     highly_available = common.has_three_masters(common.Params(params))
     # A cluster with three masters is protected and long-lived by default (Management Guide, high availability).
     protected = wanted.get("TerminationProtected", False) or highly_available
+    replacement = not (protected and _replaces_unless_protected(params, highly_available=highly_available))
     doc = {
         "request": _kept(params),
         "reason": {},
@@ -84,7 +85,7 @@ def _new_cluster(call: Call, params: Params) -> Record:
         "idle_since": None,
         "keep_alive": wanted.get("KeepJobFlowAliveWhenNoSteps", False) or highly_available,
         "protected": protected,
-        "unhealthy_replacement": wanted.get("UnhealthyNodeReplacement", True),
+        "unhealthy_replacement": wanted.get("UnhealthyNodeReplacement", replacement),
         "visible": params.get("VisibleToAllUsers", True),
         "concurrency": params.get("StepConcurrencyLevel", 1),
         "tags": tags.merged({}, params.get("Tags", ())),
@@ -100,6 +101,17 @@ def _new_cluster(call: Call, params: Params) -> Record:
     }
     cluster_id = ids.new_id("j")
     return Record("cluster", cluster_id, cluster_id, call.settings.region, "STARTING", call.now, doc)
+
+
+def _replaces_unless_protected(params: Params, *, highly_available: bool) -> bool:
+    """Returns True for a cluster whose unhealthy nodes EMR replaces by default only without termination protection.
+
+    It has one node or three masters, and emr-7.0 or an earlier release (Management Guide, replacing unhealthy nodes).
+    """
+    wanted = params["Instances"]
+    kinds = [*wanted.get("InstanceGroups", ()), *wanted.get("InstanceFleets", ())]
+    single = len(kinds) < 2 and wanted.get("InstanceCount", 1) < 2
+    return (single or highly_available) and not at_least(params.get("ReleaseLabel"), 7, 1)
 
 
 def _kept(params: Params) -> Answer:
@@ -261,6 +273,9 @@ def terminate_job_flows(call: Call, params: Params) -> Answer:
     """Answers TerminateJobFlows: terminates none of the clusters if one of them is protected."""
     if len(params["JobFlowIds"]) > MAX_TERMINATED_AT_ONCE:
         raise validation(f"At most {MAX_TERMINATED_AT_ONCE} job flows may be terminated at once.")
+    if len(set(params["JobFlowIds"])) < len(params["JobFlowIds"]):
+        # Its words for an id that is given twice (mrjob).
+        raise validation("Specified job flow ID does not exist.")
     clusters = [cluster for cluster in call.job_flows(params["JobFlowIds"]) if cluster.state in states.OPEN]
     if any(cluster.doc["protected"] for cluster in clusters):
         raise validation("Could not shut down one or more job flows since they are termination protected.")

@@ -24,15 +24,17 @@ from flowspec.facts.job_flows import (
 
 
 def describe_job_flows(call: Call, params: Params) -> Answer:
-    """Answers DescribeJobFlows, newest first."""
+    """Answers DescribeJobFlows: those that match all of the parameters, of the last two months; newest first."""
     after, before = params.get("CreatedAfter"), params.get("CreatedBefore")
     if after is not None and before is not None and after >= before:
         raise validation("CreatedAfter must be earlier than CreatedBefore.")
     wanted = params.get("JobFlowStates")
+    since = max(after or 0.0, call.now - KNOWN_SECONDS)
     if params.get("JobFlowIds"):
-        found: Iterable[Record] = sorted(call.job_flows(params["JobFlowIds"]), key=lambda cluster: -cluster.seq)
+        named = sorted(call.job_flows(params["JobFlowIds"]), key=lambda cluster: -cluster.seq)
+        found: Iterable[Record] = (cluster for cluster in named if _between(cluster, since, before))
     else:
-        found = _newest_first(call, wanted, after if params else call.now - KNOWN_SECONDS, before)
+        found = _newest_first(call, wanted, since, before)
     if not params:
         found = (cluster for cluster in found if _recent(cluster, call.now))
     chosen = (cluster for cluster in found if not wanted or _state(cluster) in wanted)
@@ -40,19 +42,23 @@ def describe_job_flows(call: Call, params: Params) -> Answer:
 
 
 def _newest_first(
-    call: Call, job_flow_states: Iterable[str] | None, after: float | None, before: float | None
+    call: Call, job_flow_states: Iterable[str] | None, since: float, before: float | None
 ) -> Iterator[Record]:
-    """Yields clusters created between two times (in seconds since 1970; both may be None), newest first.
+    """Yields clusters created between two times (in seconds since 1970; the later may be None), newest first.
 
     They have one of the cluster states of `job_flow_states` (None: any). They are read as the caller takes them, since
     a home may have many more than an answer.
     """
-    find = partial(call.store.find, "cluster", region=call.settings.region, created_after=after, created_before=before)
+    find = partial(call.store.find, "cluster", region=call.settings.region, created_after=since, created_before=before)
     wanted = [STATES_NOW.get(state, state) for state in job_flow_states or ()] or None
     last = None
     while found := find(states=wanted, before_seq=last, newest_first=True, limit=MAX_JOB_FLOWS):
         yield from found
         last = found[-1].seq
+
+
+def _between(cluster: Record, since: float, before: float | None) -> bool:
+    return since <= cluster.created and (before is None or cluster.created <= before)
 
 
 def _recent(cluster: Record, now: float) -> bool:

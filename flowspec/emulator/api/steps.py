@@ -104,21 +104,24 @@ def _status(step: Record) -> Answer:
 
 
 def list_steps(call: Call, params: Params) -> Answer:
-    """Answers ListSteps: newest first, but in order of submission when ids or states are given."""
+    """Answers ListSteps: newest first; those with given ids as they are given, those in given states in order."""
     cluster = call.cluster(params["ClusterId"])
-    wanted = params.get("StepIds") or ()
-    if len(wanted) > MAX_STEP_IDS_LISTED:
-        raise invalid_request(f"At most {MAX_STEP_IDS_LISTED} step ids may be given.")
-    for step_id in wanted:
-        _step(call, cluster, step_id)
+    if "StepIds" in params and "StepStates" in params:
+        # Even if one of them is empty (mrjob).
+        raise invalid_request("Cannot specify both StepIds and StepStates.")
+    if params.get("StepIds"):
+        return {"Steps": [_summary(step) for step in _named(call, cluster, params["StepIds"])]}
     states_wanted = params.get("StepStates") or None
     latest = call.store.find("step", cluster_id=cluster.id, states=states_wanted, newest_first=True, limit=_MOST_LISTED)
-    found = [step for step in latest if not wanted or step.id in wanted]
-    in_order = bool(wanted or states_wanted)
-    if in_order:
-        found.reverse()
-    shown, more = page([(step.seq, step) for step in found], params, falling=not in_order)
+    found = latest[::-1] if states_wanted else latest
+    shown, more = page([(step.seq, step) for step in found], params, falling=not states_wanted)
     return {"Steps": [_summary(step) for step in shown], **more}
+
+
+def _named(call: Call, cluster: Record, ids: Sequence[str]) -> list[Record]:
+    if len(ids) > MAX_STEP_IDS_LISTED:
+        raise invalid_request(f"At most {MAX_STEP_IDS_LISTED} step ids may be given.")
+    return [_step(call, cluster, step_id) for step_id in ids]
 
 
 def cancel_steps(call: Call, params: Params) -> Answer:

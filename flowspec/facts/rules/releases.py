@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from flowspec.facts.api_model import KeyPath
 from flowspec.facts.releases import Version, applications, existence, first_with, names, numbers, parse
@@ -12,6 +12,7 @@ from flowspec.facts.rules.common import (
     Breach,
     Params,
     doubtful,
+    has_three_masters,
     integer,
     machines,
     mapping,
@@ -229,6 +230,27 @@ def features_that_emr_refuses(params: Params) -> Iterator[Breach]:
 def other_features(params: Params) -> Iterator[Breach]:
     """A feature is in the release."""
     return _missing(OTHER_FEATURES, params)
+
+
+# -- running clusters
+
+NOT_RECONFIGURED = (
+    "Reconfiguring a running cluster is only supported by emr-5.21.0 and later: classifications of Phoenix by "
+    "emr-5.23.0, a cluster with three masters by emr-5.27.0, classifications of HBase by emr-5.30.0."
+)
+
+
+def reconfigures(request: Mapping[str, Any], configurations: Iterable[Mapping[str, Any]]) -> bool:
+    """Returns True if the running cluster of a RunJobFlow request takes these configurations for a group or fleet.
+
+    Source: EMR Release Guide, "Reconfigure an instance group in a running cluster".
+    """
+    version = parse(request.get("ReleaseLabel"))
+    needed = ["5.21.0", *(["5.27.0"] if has_three_masters(Params(request)) else ())]
+    for one in configurations:
+        product = text(one.get("Classification")).partition("-")[0]
+        needed += {"phoenix": ["5.23.0"], "hbase": ["5.30.0"]}.get(product, ())
+    return version is not None and all(version >= numbers(since) for since in needed)
 
 
 RULES = (

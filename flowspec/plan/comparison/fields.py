@@ -6,13 +6,13 @@ difference, too: it has to be taken off the cluster.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from flowspec.facts.api_model import JsonView
 from flowspec.facts.mutability import Handling, Row, row_of
-from flowspec.facts.releases import reconfigures
 from flowspec.facts.rules.common import Params, has_three_masters
+from flowspec.facts.rules.releases import reconfigures
 from flowspec.plan.cluster import TAG_PREFIX, Live
 from flowspec.plan.comparison.differences import Difference, Kind, snake, token
 from flowspec.plan.comparison.fleets import compare_fleets
@@ -46,10 +46,19 @@ def compare_fields(wanted: JsonView, live: Live, managed: Collection[str]) -> Co
         *_tags(request, live.params, managed),
         *_machines(request, live, managed, notes),
     ]
-    if not reconfigures(live.params.get("ReleaseLabel")):
-        found = [_fixed(one) if one.row.member.endswith(".Configurations") else one for one in found]
-    located = (one._replace(path=written_as(wanted, one.path)) for one in found)
+    possible = (_fixed(one) if _reconfigures_in_vain(one, live) else one for one in found)
+    located = (one._replace(path=written_as(wanted, one.path)) for one in possible)
     return Comparison(tuple(located), tuple(notes))
+
+
+def _reconfigures_in_vain(difference: Difference, live: Live) -> bool:
+    """Returns True for other configurations of a group or fleet, which the cluster's release does not change."""
+    if not difference.row.member.endswith(".Configurations"):
+        return False
+    after: Sequence[Json] = difference.after or ()
+    if "InstanceTypeConfigs" in difference.row.member:
+        after = [one for kind in after for one in kind.get("Configurations", ())]
+    return not reconfigures(live.params, after)
 
 
 def _fixed(difference: Difference) -> Difference:
