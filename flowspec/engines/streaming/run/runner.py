@@ -11,6 +11,7 @@ import shutil
 import struct
 import tempfile
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -139,7 +140,8 @@ def _launch_error(message: str) -> ClientError:
 def _send_some(member: PoolProcess, todo: range, members: int) -> range:
     """Sends a process the numbers of its next tasks; returns the rest."""
     some = max(1, min(_MOST_AT_ONCE, len(todo) // (_SHARE * members)))
-    member.channel.send(todo[:some])
+    with suppress(OSError):  # it has died, which is noticed when its messages are read
+        member.channel.send(todo[:some])
     return todo[some:]
 
 
@@ -254,9 +256,9 @@ class _Runner:
         for member in members:
             todo = _send_some(member, todo, len(members))
         for member, results in self._pool.messages(members, idle, _PROGRESS_INTERVAL):
-            for result in results or [None]:
+            for result in results:
                 self._record(result)
-            if results and results[-1].number != ALL_TASKS:
+            if results[-1].number != ALL_TASKS:
                 todo = _send_some(member, todo, len(members))
             else:
                 member.awaited = False
@@ -286,13 +288,8 @@ class _Runner:
             channel.send([run_reduce(self._context, one, shuffle, self._map_outputs, progress) for one in numbers])
         channel.send([TaskResult(ALL_TASKS, {})])
 
-    def _record(self, result: TaskResult | None) -> None:
-        """Adds up what a process reported; None: it died without a report."""
-        if result is None:
-            self._failed = True
-            self._log.warn("LocalJobRunner", self._job.id)
-            self._log.plain(TaskFailure("java.io.IOException: a task's process ended unexpectedly").trace())
-            return
+    def _record(self, result: TaskResult) -> None:
+        """Adds up what a process reported."""
         for group, counters in result.counters.items():
             totals = self._counters.setdefault(group, {})
             for name, amount in counters.items():

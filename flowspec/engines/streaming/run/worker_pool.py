@@ -12,7 +12,9 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection, Pipe, wait
 from typing import Any
 
+from flowspec.engines.exit_status import as_in_shell
 from flowspec.engines.streaming.data.processes import die_with_parent, kill_children
+from flowspec.engines.streaming.hadoop.failure import TaskFailure
 
 _GRACE = 3.0  # seconds that a process gets to end its own children
 # Between two looks whether a process has ended: most end within a millisecond, and the step waits for it.
@@ -53,7 +55,7 @@ class WorkerPool:
     def messages(
         self, members: list[PoolProcess], idle: Callable[[], None], interval: float
     ) -> Iterator[tuple[PoolProcess, Any]]:
-        """Yields the messages of the members until none of them is awaited; None from one that has died.
+        """Yields the messages of the members until none of them is awaited. Raises `TaskFailure` when one has died.
 
         `idle` is called at least every `interval` seconds.
         """
@@ -63,8 +65,8 @@ class WorkerPool:
                 member = awaited[channel]
                 try:
                     message = channel.recv()
-                except EOFError:
-                    member.awaited, message = False, None
+                except (EOFError, OSError):  # OSError: it died while it sent, or before it read what was sent to it
+                    raise self._death_of(member) from None
                 yield member, message
             idle()
 
@@ -75,6 +77,19 @@ class WorkerPool:
                 _signal(member.pid, number)
             deadline = time.monotonic() + _GRACE
             self._members = [member for member in self._members if not _ended(member, deadline)]
+
+    def _death_of(self, member: PoolProcess) -> TaskFailure:
+        """Waits for a process that has closed its channel; returns the failure that its end is."""
+        self._members.remove(member)
+        member.channel.close()
+        _, status = os.waitpid(member.pid, 0)
+        number = as_in_shell(os.waitstatus_to_exitcode(status)) - 128
+        ended = "ended by an error of flowspec's own (above): please report it"
+        if number > 0:
+            ended = f"was killed by signal {number}"
+        if number == signal.SIGKILL:
+            ended += "; if memory ran out, FLOWSPEC_PARALLEL=1 runs one task at a time"
+        return TaskFailure(f"java.io.IOException: process {member.pid}, which ran tasks of this job, {ended}")
 
     def _run_child(self, parent: int, work: Callable[[Connection], None], channel: Connection) -> None:
         """Runs a child to its end; never returns."""

@@ -75,6 +75,23 @@ def test_children_die_with_a_killed_job(words):
     wait_for(lambda: gone_now(int(pid.read_text())))
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux lists the parents of processes in /proc")
+def test_a_killed_process_of_a_job_ends_the_job_at_once(words):
+    (words / "more.txt").write_text("a\n")
+    process, pid = start_sleeper(words, "-input", f"{words}/more.txt")
+    mapper = int(pid.read_text())
+    worker = int(Path(f"/proc/{mapper}/stat").read_text().rpartition(")")[2].split()[1])
+    begun = time.monotonic()
+    os.kill(worker, signal.SIGKILL)
+    _, said = process.communicate(timeout=60)
+    assert time.monotonic() - begun < 30  # the mappers sleep 60 seconds
+    assert process.returncode == 1
+    assert f"process {worker}, which ran tasks of this job, was killed by signal 9; if memory ran out," in said.decode()
+    assert list((words / "out").iterdir()) == []
+    assert list((words / "tmp").iterdir()) == []
+    os.kill(mapper, signal.SIGKILL)  # outside of a step nobody does
+
+
 def test_children_stay_in_the_process_group(words):
     process, pid = start_sleeper(words)
     try:
