@@ -97,7 +97,7 @@ def _splits(job: Job) -> Sequence[inputs.TaskInput]:
 
 def _check_output(job: Job) -> None:
     if job.output_path.exists():
-        raise _launch_error(f"Output directory {job.output} already exists")
+        raise _output_exists(job)
     above = next(folder for folder in job.output_path.parents if folder.exists())
     if not above.is_dir():
         # Hadoop's local file system throws ParentNotDirectoryException. In S3 a key may be below another one.
@@ -131,6 +131,10 @@ def _committer_version(job: Job) -> int:
         return job.configuration.integer(name, 2)
     except ValueError as error:
         raise _launch_error(f"{name}: {error}") from error
+
+
+def _output_exists(job: Job) -> ClientError:
+    return _launch_error(f"Output directory {job.output} already exists")
 
 
 def _launch_error(message: str) -> ClientError:
@@ -216,7 +220,14 @@ class _Runner:
         """Sets the job up as LocalJobRunner.Job.run does, with the same failures."""
         if self._version not in (1, 2):
             raise TaskFailure("java.io.IOException: Only 1 or 2 algorithm version is supported")
-        self._context.committer.setup()
+        new = self._job.output_format != NULL_OUTPUT
+        try:
+            self._context.committer.setup(new=new)
+        except FileExistsError as error:
+            if not new:
+                raise
+            # Another job has made it since the output was checked: shipped files were copied in between.
+            raise _output_exists(self._job) from error
         if self._job.reduces < 0:
             raise TaskFailure(f"java.lang.NegativeArraySizeException: {self._job.reduces}")
 

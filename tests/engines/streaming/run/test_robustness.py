@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -90,6 +91,24 @@ def test_a_killed_process_of_a_job_ends_the_job_at_once(words):
     assert list((words / "out").iterdir()) == []
     assert list((words / "tmp").iterdir()) == []
     os.kill(mapper, signal.SIGKILL)  # outside of a step nobody does
+
+
+def test_of_jobs_that_start_together_one_gets_the_output(words):
+    (words / "shipped").mkdir()
+    for number in range(1000):  # they are copied between the check of the output and its making
+        (words / f"shipped/{number}").touch()
+    job = ["-files", f"{words}/shipped", "-mapper", "cat", "-input", f"{words}/in.txt", "-output", f"{words}/out"]
+    with ThreadPoolExecutor() as pool:
+        ran = list(pool.map(lambda name: run(job, cwd(words / name)), ["x", "y", "z"]))
+    assert sorted(one.returncode for one in ran) == [0, 5, 5]
+    refused = f"Error Launching job : Output directory file:{words}/out already exists"
+    assert sum(refused in text_of(one) for one in ran) == 2
+    assert sorted(path.name for path in (words / "out").iterdir()) == ["_SUCCESS", "part-00000"]
+
+
+def cwd(folder: Path) -> Path:
+    folder.mkdir()
+    return folder
 
 
 def test_children_stay_in_the_process_group(words):
