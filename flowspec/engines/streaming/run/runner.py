@@ -56,7 +56,7 @@ def run_job(job: Job, syslog: JobLog) -> bool:
         raise _launch_error(f"no place for temporary files: {error.strerror or error}") from error
     links: list[Path] = []
     try:
-        links = _localize_files(job, scratch, syslog)
+        _localize_files(job, scratch, syslog, links)
         return _Runner(job, syslog, scratch, splits).run()
     finally:
         for link in links:
@@ -64,10 +64,10 @@ def run_job(job: Job, syslog: JobLog) -> bool:
         shutil.rmtree(scratch, ignore_errors=True)
 
 
-def _localize_files(job: Job, scratch: Path, syslog: JobLog) -> list[Path]:
+def _localize_files(job: Job, scratch: Path, syslog: JobLog, links: list[Path]) -> None:
     try:
-        return localize(job.shipments, scratch / "cache", job.files.working, syslog)
-    except (OSError, shutil.Error) as error:
+        localize(job.shipments, scratch / "cache", job.files.working, syslog, links)
+    except OSError as error:
         raise _launch_error(str(error)) from error
 
 

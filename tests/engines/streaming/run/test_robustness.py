@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -406,6 +407,51 @@ def test_an_archive_does_not_write_outside_of_its_directory(words):
     assert ran.returncode == 5
     assert "evil.tgz" in text_of(ran)
     assert not list(words.rglob("evil.txt"))
+
+
+@pytest.mark.parametrize("name", ["cut.tgz", "cut.zip", "empty.tar", "secret.zip"])
+def test_an_archive_that_can_not_be_unpacked_is_named_and_no_link_stays(words, name):
+    shutil.make_archive(str(words / "cut"), "gztar", root_dir=words, base_dir="in.txt")
+    (words / "cut.tgz").write_bytes((words / "cut.tar.gz").read_bytes()[:60])
+    (words / "cut.zip").write_bytes(b"PK")
+    (words / "empty.tar").touch()
+    with zipfile.ZipFile(words / "secret.zip", "w") as archive:
+        archive.writestr("a", "x")
+        archive.filelist[0].flag_bits |= 1  # encrypted
+    job = ["-files", f"{words}/in.txt", "-archives", f"{words}/{name}", "-mapper", "cat", "-input", f"{words}/in.txt"]
+    ran = run([*job, "-output", f"{words}/out"], words / "cwd")
+    assert ran.returncode == 5
+    assert f"Error Launching job : {words}/{name} can't be copied to " in text_of(ran)
+    assert len(text_of(ran).splitlines()) == 2
+    assert list((words / "cwd").iterdir()) == []
+
+
+@pytest.mark.parametrize("option", ["-files", "-archives"])
+def test_a_full_disk_for_shipped_files_is_named_with_its_remedy(small_disk, words, option):
+    (words / "big").mkdir()
+    (words / "big/data").write_bytes(os.urandom(2 << 20))
+    shipped = (
+        words / "big/data" if option == "-files" else shutil.make_archive(str(words / "big"), "tar", words / "big")
+    )
+    job = [option, str(shipped), "-mapper", "cat", "-input", f"{words}/in.txt", "-output", f"{words}/out"]
+    ran = run(job, words / "cwd", {"TMPDIR": str(small_disk)})
+    assert ran.returncode == 5
+    said = (
+        f"{shipped} can't be copied to {small_disk}/.*: No space left on device; TMPDIR names the folder for temporary"
+    )
+    assert re.search(said, text_of(ran))
+    assert list(small_disk.iterdir()) == []
+
+
+def test_links_to_nowhere_in_a_shipped_directory_are_left_out(words):
+    (words / "lib").mkdir()
+    (words / "lib/a").symlink_to("../in.txt")
+    (words / "lib/gone").symlink_to("nowhere")
+    (words / "lib/self").symlink_to(".")
+    job = ["-files", f"{words}/lib", "-mapper", "sh -c 'cat lib/self/a; ls lib'", "-reducer", "NONE"]
+    ran = run([*job, "-input", f"{words}/in.txt", "-output", f"{words}/out"], words / "cwd")
+    assert ran.returncode == 0, text_of(ran)
+    assert (words / "out/part-00000").read_text() == "b\t\na\t\nb\t\na\t\nself\t\n"
 
 
 @pytest.mark.parametrize("given", [{}, {"OPENBLAS_NUM_THREADS": "7"}])
