@@ -20,7 +20,7 @@ from flowspec.engines.exit_status import as_in_shell
 from flowspec.engines.streaming.data import processes
 from flowspec.engines.streaming.data.lines import BLOCK, split_lines
 from flowspec.engines.streaming.hadoop.failure import TaskFailure
-from flowspec.engines.streaming.hadoop.javalang import BLANKS, is_long
+from flowspec.engines.streaming.hadoop.javalang import BLANKS, parse_number
 
 # Bytes that a command may leave unread without harm: PipeMapRed.BUFFER_SIZE, and what a pipe of Linux holds.
 INPUT_BUFFER, _PIPE = 131072, 65536
@@ -318,8 +318,10 @@ class Reporter:
         if len(columns) != 3:
             self._warn(f"Cannot parse counter line: {line}")
             return
-        group, name, amount = columns
-        if not is_long(amount):
-            self._warn(f"Cannot parse counter increment '{amount}' from line: {line}")
+        group, name, text = columns
+        try:
+            amount = parse_number(text, bits=64)
+        except ValueError:
+            self._warn(f"Cannot parse counter increment '{text}' from line: {line}")
             return
-        self._count(group, name, int(amount))
+        self._count(group, name, amount)

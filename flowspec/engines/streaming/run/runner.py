@@ -110,12 +110,14 @@ def _wanted_maps(job: Job) -> int:
     Where the number shows in the result, it is LocalJobRunner's 1: in the part files of a map-only job, and in the
     order of keys that a comparator finds equal.
     """
+    name = "mapreduce.job.maps"
+    try:
+        given = job.configuration.integer(name, 1)
+    except ValueError as error:
+        raise uncaught(f"java.lang.NumberFormatException: {error}") from error
     if not job.reduces or job.sort_fields:
         return 1
-    given = job.configuration.get("mapreduce.job.maps")
-    if job.configuration.is_given("mapreduce.job.maps") and given.isdecimal():
-        return max(1, int(given))
-    return job.parallel
+    return max(1, given) if job.configuration.is_given(name) else job.parallel
 
 
 def _check_properties(job: Job) -> None:
