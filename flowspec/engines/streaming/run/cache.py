@@ -27,15 +27,14 @@ class Shipment(NamedTuple):
 
 
 def shipments(arguments: Arguments, files: FileSystems) -> list[Shipment]:
-    """Returns all that is to be shipped, each name once: the first wins. Raises `ClientError` for what is missing."""
-    found = [
+    """Returns all that is to be shipped; of one name the first wins. Raises `ClientError` for what is missing."""
+    return [
         *_listed(arguments.generic.get("files", [])[:1], files, archive=False),
         *_listed(arguments.generic.get("archives", [])[:1], files, archive=True),
         *(shipment for text in arguments.all("file") for shipment in _packed(text, files)),
         *_cached(arguments.all("cacheFile"), files, archive=False),
         *_cached(arguments.all("cacheArchive"), files, archive=True),
     ]
-    return list({shipment.name: shipment for shipment in reversed(found)}.values())[::-1]
 
 
 def _listed(values: list[str], files: FileSystems, *, archive: bool) -> Iterator[Shipment]:

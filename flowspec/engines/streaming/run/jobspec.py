@@ -33,6 +33,12 @@ _CODECS = {
     "org.apache.hadoop.io.compress.BZip2Codec": "bz2",
 }
 _CONFIGURING = "java.lang.RuntimeException: Error in configuring object"
+_REFUSED = (
+    "stream.io.identifier.resolver.class",
+    "mapred.output.committer.class",
+    "aggregate.max.num.unique.values",
+    "mapreduce.aggregate.max.num.unique.values",
+)
 _MAPPER_NUMBERS = {
     "stream.num.map.output.key.fields": 32,  # bits
     "stream.minRecWrittenToEnableSkip_": 64,
@@ -475,7 +481,7 @@ class _Builder:
         for name in ("mapred.mapper.new-api", "mapred.reducer.new-api"):
             if self._conf.boolean(name):
                 raise unsupported(f"{name}=true")
-        for name in ("stream.io.identifier.resolver.class", "mapred.output.committer.class"):
+        for name in _REFUSED:
             if self._conf.get(name):
                 raise unsupported(f"{name}={self._conf.get(name)}")
         grouping = self._conf.get("mapreduce.job.output.group.comparator.class")

@@ -26,6 +26,7 @@ from flowspec.engines.streaming.data.runs import MemoryFiles
 from flowspec.engines.streaming.hadoop.arguments import ClientError, uncaught
 from flowspec.engines.streaming.hadoop.classes import COMBINE_INPUT, NLINE_INPUT, NULL_OUTPUT
 from flowspec.engines.streaming.hadoop.failure import TaskFailure, from_os_error
+from flowspec.engines.streaming.hadoop.javalang import wrapped
 from flowspec.engines.streaming.run.cache import localize
 from flowspec.engines.streaming.run.jobspec import Job
 from flowspec.engines.streaming.run.tasks import BYTES_READ, BYTES_WRITTEN, FRAMEWORK, FRAMEWORK_ORDER, MAP_OUTPUT_BYTES
@@ -306,7 +307,7 @@ class _Runner:
         for group, counters in result.counters.items():
             totals = self._counters.setdefault(group, {})
             for name, amount in counters.items():
-                totals[name] = totals.get(name, 0) + amount
+                totals[name] = wrapped(totals.get(name, 0) + amount)
         if result.map_output:
             self._map_outputs.append(result.map_output)
         self._failed = self._failed or bool(result.causes)

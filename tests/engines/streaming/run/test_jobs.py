@@ -369,13 +369,13 @@ DIGITS = "9" * 5000  # more than Python reads
 
 def test_a_counter_of_more_digits_than_a_long_is_passed_over(tmp_path):
     script = (
-        f"cat; for n in {DIGITS} 9223372036854775808 9223372036854775807; do echo reporter:counter:g,c,$n >&2; done\n"
+        f"cat; for n in {DIGITS} 9223372036854775808 9223372036854775807 2; do echo reporter:counter:g,c,$n >&2; done\n"
     )
     args = "-files {IN}/../m.sh -mapper m.sh -reducer NONE"
     ran = run_job(tmp_path, Recorded({"a.txt": b"x\n"}, args, [], {"m.sh": script}))
     assert ran.returncode == 0, ran.stderr[-1000:]
     assert ran.stderr.count(b"Cannot parse counter increment") == 2
-    assert parse_counters(ran.stderr.decode())["g"] == {"c": 9223372036854775807}
+    assert parse_counters(ran.stderr.decode())["g"] == {"c": -9223372036854775807}  # as a long adds up
 
 
 def test_a_value_of_more_digits_than_a_long_fails_its_aggregation(tmp_path):

@@ -277,6 +277,10 @@ def test_version_1_of_the_committer_keeps_everything_back(words):
         (["-libjars", "x.jar", "-input", "i", "-output", "o"], "-libjars"),
         (["-input", "i", "-output", "o", "-inputreader", "StreamXmlRecordReader,begin=a,end=b"], "-inputreader"),
         (["-input", "i", "-output", "o", "-io", "typedbytes"], "typedbytes"),
+        (
+            ["-D", "aggregate.max.num.unique.values=9", "-input", "i", "-output", "o"],
+            "aggregate.max.num.unique.values=9",
+        ),
         (["-input", "i", "-output", "o", "-inputformat", "SequenceFileInputFormat"], "SequenceFileInputFormat"),
         (["-jt", "host:8032", "-input", "i", "-output", "o"], "-jt host:8032"),
         (["-fs", "hdfs://host", "-input", "i", "-output", "o"], "-fs hdfs://host"),
@@ -395,6 +399,17 @@ def test_a_name_that_exists_in_the_working_directory_is_left_and_used(words):
     assert run([*job, "-output", f"{words}/out"], words / "cwd").returncode == 0
     assert (words / "out" / "part-00000").read_text() == "mine\t\n"
     assert (words / "cwd" / "m.sh").read_text() == "echo mine\n"
+
+
+def test_of_two_shipped_files_of_one_name_the_first_is_used_with_a_warning(words):
+    for folder in ("x", "y"):
+        (words / folder).mkdir()
+        (words / folder / "m.sh").write_text(f"echo {folder}\n")
+    job = ["-files", f"{words}/x/m.sh,{words}/y/m.sh", "-mapper", "m.sh", "-reducer", "NONE"]
+    ran = run([*job, "-input", f"{words}/in.txt", "-output", f"{words}/out"], words / "cwd")
+    assert (words / "out" / "part-00000").read_text() == "x\t\n"
+    assert f"Failed to create symlink: {words}/cwd/m.sh exists and is used as it is" in text_of(ran)
+    assert list((words / "cwd").iterdir()) == []
 
 
 def test_an_archive_does_not_write_outside_of_its_directory(words):
