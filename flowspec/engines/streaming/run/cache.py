@@ -16,6 +16,7 @@ from typing import NamedTuple
 from flowspec.engines.joblog import JobLog
 from flowspec.engines.paths import FileSystems
 from flowspec.engines.streaming.hadoop.arguments import Arguments, ClientError, refused, uncaught
+from flowspec.interrupts import interrupts_held_back
 
 
 class Shipment(NamedTuple):
@@ -100,8 +101,9 @@ def localize(wanted: tuple[Shipment, ...], scratch: Path, working: Path, syslog:
             _copy(shipment, place)
         except OSError as error:
             raise OSError(f"{shipment.source} can't be copied to {place}: {_reason(error)}") from error
-        link.symlink_to(place)
-        links.append(link)
+        with interrupts_held_back():
+            link.symlink_to(place)
+            links.append(link)
 
 
 def _reason(error: OSError) -> str:

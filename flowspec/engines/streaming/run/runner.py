@@ -40,6 +40,7 @@ from flowspec.engines.streaming.run.worker import (
     shuffle_of,
 )
 from flowspec.engines.streaming.run.worker_pool import PoolProcess, WorkerPool
+from flowspec.interrupts import interrupts_held_back
 
 _PROGRESS_INTERVAL = 0.3  # seconds between two looks at the progress
 _MOST_AT_ONCE = 32  # tasks that a process is given together
@@ -60,9 +61,10 @@ def run_job(job: Job, syslog: JobLog) -> bool:
         _localize_files(job, scratch, syslog, links)
         return _Runner(job, syslog, scratch, splits).run()
     finally:
-        for link in links:
-            link.unlink(missing_ok=True)
-        shutil.rmtree(scratch, ignore_errors=True)
+        with interrupts_held_back():
+            for link in links:
+                link.unlink(missing_ok=True)
+            shutil.rmtree(scratch, ignore_errors=True)
 
 
 def _localize_files(job: Job, scratch: Path, syslog: JobLog, links: list[Path]) -> None:
@@ -203,10 +205,11 @@ class _Runner:
             self._log.warn("LocalJobRunner", self._job.id)
             self._log.plain(failure.trace())
         finally:
-            self._pool.end()
-            self._memory.close()
-            if not done:
-                self._context.committer.abort_job()
+            with interrupts_held_back():
+                self._pool.end()
+                self._memory.close()
+                if not done:
+                    self._context.committer.abort_job()
         self._conclude(done)
         return done
 

@@ -15,6 +15,7 @@ from typing import Any
 from flowspec.engines.exit_status import as_in_shell
 from flowspec.engines.streaming.data.processes import die_with_parent, kill_children
 from flowspec.engines.streaming.hadoop.failure import TaskFailure
+from flowspec.interrupts import interrupts_held_back
 
 _GRACE = 3.0  # seconds that a process gets to end its own children
 # Between two looks whether a process has ended: most end within a millisecond, and the step waits for it.
@@ -43,13 +44,14 @@ class WorkerPool:
         sys.stdout.flush()
         sys.stderr.flush()
         parent = os.getpid()
-        pid = os.fork()
-        if not pid:
-            ours.close()
-            self._run_child(parent, work, theirs)
-        theirs.close()
-        member = PoolProcess(pid, ours)
-        self._members.append(member)
+        with interrupts_held_back():  # until a child is in its own code, and the parent knows of it
+            pid = os.fork()
+            if not pid:
+                ours.close()
+                self._run_child(parent, work, theirs)
+            theirs.close()
+            member = PoolProcess(pid, ours)
+            self._members.append(member)
         return member
 
     def messages(
@@ -95,6 +97,7 @@ class WorkerPool:
         """Runs a child to its end; never returns."""
         status = 1
         try:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT, signal.SIGTERM})
             die_with_parent(parent)
             for member in self._members:
                 member.channel.close()
@@ -105,9 +108,9 @@ class WorkerPool:
         except BaseException:  # noqa: BLE001 - whatever it was, the child must end here
             self._log_crash()
         finally:
-            signal.signal(signal.SIGTERM, signal.SIG_IGN)  # a second one must not interrupt this
-            kill_children()
-            os._exit(status)
+            with interrupts_held_back():
+                kill_children()
+                os._exit(status)
 
 
 def _signal(pid: int, number: int) -> None:

@@ -69,6 +69,23 @@ def test_a_signal_ends_everything_and_leaves_nothing(words, number, status):
     assert list((words / "cwd").iterdir()) == []
 
 
+def test_more_signals_do_not_end_the_clean_up(words):
+    """A terminal, `timeout` and a user in a hurry send several."""
+    (words / "shipped").mkdir()
+    for number in range(1000):
+        (words / f"shipped/{number}").touch()
+    process, pid = start_sleeper(words, "-file", f"{words}/shipped")  # each of them is linked
+    for number in [signal.SIGINT, *[signal.SIGTERM] * 3]:
+        process.send_signal(number)
+        time.sleep(0.002)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "Error" not in said.decode()
+    wait_for(lambda: gone_now(int(pid.read_text())))
+    for folder in ("out", "tmp", "cwd"):
+        assert list((words / folder).iterdir()) == []
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells children of their parent's death")
 def test_children_die_with_a_killed_job(words):
     process, pid = start_sleeper(words)
