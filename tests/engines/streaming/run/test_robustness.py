@@ -72,7 +72,7 @@ def test_a_signal_ends_everything_and_leaves_nothing(words, number, status):
 def test_more_signals_do_not_end_the_clean_up(words):
     """A terminal, `timeout` and a user in a hurry send several."""
     (words / "shipped").mkdir()
-    for number in range(1000):
+    for number in range(200):
         (words / f"shipped/{number}").touch()
     process, pid = start_sleeper(words, "-file", f"{words}/shipped")  # each of them is linked
     for number in [signal.SIGINT, *[signal.SIGTERM] * 3]:
@@ -113,7 +113,7 @@ def test_a_killed_process_of_a_job_ends_the_job_at_once(words):
 
 def test_of_jobs_that_start_together_one_gets_the_output(words):
     (words / "shipped").mkdir()
-    for number in range(1000):  # they are copied between the check of the output and its making
+    for number in range(300):  # they are copied between the check of the output and its making
         (words / f"shipped/{number}").touch()
     job = ["-files", f"{words}/shipped", "-mapper", "cat", "-input", f"{words}/in.txt", "-output", f"{words}/out"]
     with ThreadPoolExecutor() as pool:
