@@ -133,7 +133,11 @@ class _Lister:
                 continue
             path = directory / entry.name
             if not entry.is_dir():
-                yield _input_file(path, child, entry.stat())
+                try:
+                    status = entry.stat()
+                except FileNotFoundError:  # a link to nowhere: RawLocalFileSystem.listStatus leaves it out
+                    continue
+                yield _input_file(path, child, status)
             elif self._recursive:
                 yield from self._directory(child, path)
             elif not self._ignore_directories:
