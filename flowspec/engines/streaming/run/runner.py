@@ -25,7 +25,7 @@ from flowspec.engines.streaming.data.committer import Committer
 from flowspec.engines.streaming.data.runs import MemoryFiles
 from flowspec.engines.streaming.hadoop.arguments import ClientError, uncaught
 from flowspec.engines.streaming.hadoop.classes import COMBINE_INPUT, NLINE_INPUT, NULL_OUTPUT
-from flowspec.engines.streaming.hadoop.failure import TaskFailure, from_os_error
+from flowspec.engines.streaming.hadoop.failure import TaskFailure, from_system_error
 from flowspec.engines.streaming.hadoop.javalang import wrapped
 from flowspec.engines.streaming.run.cache import localize
 from flowspec.engines.streaming.run.jobspec import Job
@@ -200,8 +200,8 @@ class _Runner:
             if not self._failed:
                 self._context.committer.commit_job()
                 done = True
-        except (OSError, TaskFailure) as error:
-            failure = from_os_error(error) if isinstance(error, OSError) else error
+        except (OSError, MemoryError, TaskFailure) as error:
+            failure = error if isinstance(error, TaskFailure) else from_system_error(error)
             self._log.warn("LocalJobRunner", self._job.id)
             self._log.plain(failure.trace())
         finally:

@@ -14,7 +14,7 @@ from typing import Any
 
 from flowspec.engines.exit_status import as_in_shell
 from flowspec.engines.streaming.data.processes import die_with_parent, kill_children
-from flowspec.engines.streaming.hadoop.failure import TaskFailure
+from flowspec.engines.streaming.hadoop.failure import ONE_AT_A_TIME, TaskFailure
 from flowspec.interrupts import interrupts_held_back
 
 _GRACE = 3.0  # seconds that a process gets to end its own children
@@ -90,7 +90,7 @@ class WorkerPool:
         if number > 0:
             ended = f"was killed by signal {number}"
         if number == signal.SIGKILL:
-            ended += "; if memory ran out, FLOWSPEC_PARALLEL=1 runs one task at a time"
+            ended += f"; if memory ran out, {ONE_AT_A_TIME}"
         return TaskFailure(f"java.io.IOException: process {member.pid}, which ran tasks of this job, {ended}")
 
     def _run_child(self, parent: int, work: Callable[[Connection], None], channel: Connection) -> None:

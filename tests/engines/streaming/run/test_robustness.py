@@ -69,6 +69,18 @@ def test_a_signal_ends_everything_and_leaves_nothing(words, number, status):
     assert list((words / "cwd").iterdir()) == []
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="macOS has no limit of address space")
+@pytest.mark.parametrize("more", [[], ["-reducer", "cat"], ["-combiner", "cat"]])
+def test_a_lack_of_memory_fails_the_task_with_its_remedy(words, more):
+    (words / "in.txt").write_bytes(b"x" * (90 << 20))
+    job = ["-mapper", "cat", *more, "-input", f"{words}/in.txt", "-output", f"{words}/out"]
+    ran = run(job, words / "cwd", {"FLOWSPEC_PARALLEL": "1"}, before=["prlimit", "--as=200000000"])
+    assert ran.returncode == 1
+    assert "Caused by: java.lang.OutOfMemoryError: no memory is left; FLOWSPEC_PARALLEL=1 runs" in text_of(ran)
+    assert "Traceback" not in text_of(ran)
+    assert list((words / "out").iterdir()) == []
+
+
 def test_more_signals_do_not_end_the_clean_up(words):
     """A terminal, `timeout` and a user in a hurry send several."""
     (words / "shipped").mkdir()
