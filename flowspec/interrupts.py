@@ -1,4 +1,4 @@
-"""Holds Ctrl-C and SIGTERM back while processes are forked."""
+"""Holds Ctrl-C and SIGTERM back while processes are forked or something is cleaned up."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def interrupts_held_back() -> Iterator[None]:
-    """Delays Ctrl-C and SIGTERM to the end of the block, in which processes are forked; these begin with them blocked.
+    """Delays Ctrl-C and SIGTERM to the end of the block; processes that are forked in it begin with them blocked.
 
     Python ignores what is raised in the hooks of a fork, such as those of logging, so that an interrupt would be lost
     (in 3 of 20 runs that were interrupted in the first 0.2 s); in a process that has just begun it was a traceback.

@@ -53,7 +53,7 @@ ROOMS = {
     "plugins": {"errors"},
     "scaffold": set(),
     "facts": {"errors"},
-    "engines": {"errors", "facts"},
+    "engines": {"errors", "interrupts", "facts"},
     "emulator": {"errors", "interrupts", "facts", "engines"},
     "testing": {"emulator"},
     "document": {"errors", "facts", "version", "plugins"},

@@ -231,7 +231,7 @@ def _ship(given: Submission, files: FileSystems) -> None:
     """Puts the files and archives of the application into the working directory, under their names."""
     syslog = JobLog.from_environment()
     try:
-        localize(tuple(_shipments(given, files)), files.working / "tmp" / "shipped", files.working, syslog)
+        localize(tuple(_shipments(given, files)), files.working / "tmp" / "shipped", files.working, syslog, [])
     finally:
         syslog.close()
 

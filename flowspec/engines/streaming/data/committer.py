@@ -32,10 +32,13 @@ class Committer:
         self._output = output
         self._version = version
         self._mark = mark
+        self._is_set_up = False
         self._emptied: Path | None = None  # the folder of a task that is done
 
-    def setup(self) -> None:
-        """Makes the directory, with its parents. Raises `OSError`."""
+    def setup(self, *, new: bool = True) -> None:
+        """Makes the directory, with its parents. Raises `OSError`; `FileExistsError` if it must be `new` and is not."""
+        self._output.mkdir(parents=True, exist_ok=not new)
+        self._is_set_up = True
         (self._output / TEMPORARY / "0").mkdir(parents=True, exist_ok=True)
 
     def work_path(self, attempt: str) -> Path:
@@ -79,6 +82,8 @@ class Committer:
 
     def abort_job(self) -> None:
         """Removes everything temporary; the directory stays, with the parts that were committed."""
+        if not self._is_set_up:  # it is another job's
+            return
         shutil.rmtree(self._output / TEMPORARY, ignore_errors=True)
 
 

@@ -133,7 +133,11 @@ class _Lister:
                 continue
             path = directory / entry.name
             if not entry.is_dir():
-                yield _input_file(path, child, entry.stat())
+                try:
+                    status = entry.stat()
+                except FileNotFoundError:  # a link to nowhere: RawLocalFileSystem.listStatus leaves it out
+                    continue
+                yield _input_file(path, child, status)
             elif self._recursive:
                 yield from self._directory(child, path)
             elif not self._ignore_directories:
@@ -158,11 +162,11 @@ def split_files(found: list[InputFile], conf: Configuration, maps: int = 1) -> l
     (`_even_size`). Properties of split sizes that the user set are never overridden.
     """
     try:
-        block = conf.integer("fs.local.block.size", _BLOCK_SIZE)
-    except ValueError as error:  # an IllegalArgumentException while the job is set up
-        raise ClientError(status=1) from error
+        block = conf.integer("fs.local.block.size", _BLOCK_SIZE, bits=64)
+    except ValueError as error:  # an IllegalArgumentException while the job is set up: Hadoop's client says nothing
+        raise ClientError(logged=f"Error in the job's options : fs.local.block.size: {error}", status=1) from error
     try:
-        minimum = max(1, conf.integer("mapreduce.input.fileinputformat.split.minsize", 1))
+        minimum = max(1, conf.integer("mapreduce.input.fileinputformat.split.minsize", 1, bits=64))
     except ValueError as error:
         raise uncaught(f"java.lang.NumberFormatException: {error}") from error
     goal = sum(file.size for file in found)
@@ -238,7 +242,7 @@ def combined_sizes(conf: Configuration) -> CombinedSizes:
     prefix = "mapreduce.input.fileinputformat.split."
     try:
         names = ("maxsize", "minsize.per.node", "minsize.per.rack")
-        most, node, rack = (conf.integer(prefix + name, 0) for name in names)
+        most, node, rack = (conf.integer(prefix + name, 0, bits=64) for name in names)
     except ValueError as error:
         raise uncaught(f"java.lang.NumberFormatException: {error}") from error
     for least, place in ((node, "node"), (rack, " rack")):

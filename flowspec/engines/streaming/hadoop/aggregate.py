@@ -60,9 +60,10 @@ def _texts(values: Iterable[Writable]) -> Iterator[str]:
 
 
 def _long(text: str) -> int:
-    if not javalang.is_long(text):
-        raise TaskFailure(f'java.lang.NumberFormatException: For input string: "{text}"')
-    return int(text)
+    try:
+        return javalang.parse_number(text, bits=64)
+    except ValueError as error:
+        raise TaskFailure(f"java.lang.NumberFormatException: {error}") from error
 
 
 def _double(text: str) -> float:

@@ -12,9 +12,11 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
+from flowspec.engines.streaming.hadoop.javalang import parse_number
+
 _VARIABLE = re.compile(r"\$\{([^}$ ]+)\}")
 _NOT_IN_A_NAME = re.compile(r"[^A-Za-z0-9]")
-_INTEGER = re.compile(r"[+-]?\d+|[+-]?0[xX][0-9a-fA-F]+")
+_HEXADECIMAL = re.compile(r"(-?)0[xX](.*)")
 _NOT_IN_XML = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 _MAX_EXPANSIONS = 20  # Configuration.MAX_SUBST
 
@@ -233,14 +235,14 @@ class Configuration:
         """Returns True if an empty value was given: no number for the client, though it never reaches the tasks."""
         return self._raw.get(name) == ""
 
-    def integer(self, name: str, default: int) -> int:
-        """Returns the value as a number. Raises `ValueError`: then Hadoop's client ends without a word."""
+    def integer(self, name: str, default: int, *, bits: int = 32) -> int:
+        """Returns the value as a number: that of getInt, of getLong with 64 `bits`. Raises `ValueError`."""
         text = self.get(name).strip()
         if not text:
             return default
-        if not _INTEGER.fullmatch(text):
-            raise ValueError(f'For input string: "{text}"')
-        return int(text, 16 if "x" in text.lower() else 10)
+        if hexadecimal := _HEXADECIMAL.fullmatch(text):  # Configuration.getHexDigits
+            return parse_number(hexadecimal[1] + hexadecimal[2], bits=bits, radix=16)
+        return parse_number(text, bits=bits)
 
     def boolean(self, name: str, *, default: bool = False) -> bool:
         """Reads `true` or `false` in any capitals; anything else counts as not given."""

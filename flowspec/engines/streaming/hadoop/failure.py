@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import errno
 
+ONE_AT_A_TIME = "FLOWSPEC_PARALLEL=1 runs one task at a time"
+"""The remedy where a job needs more memory than this machine has."""
+
 
 class TaskFailure(Exception):
     """A task failed. `causes` are the exceptions of its trace, outermost first, each `class: message`."""
@@ -17,8 +20,10 @@ class TaskFailure(Exception):
         return [f"java.lang.Exception: {self.causes[0]}", *(f"Caused by: {cause}" for cause in self.causes)]
 
 
-def from_os_error(error: OSError) -> TaskFailure:
+def from_system_error(error: OSError | MemoryError) -> TaskFailure:
     """Returns Hadoop's message when the system refuses to read or write (a full disk: `No space left on device`)."""
+    if isinstance(error, MemoryError):
+        return TaskFailure(f"java.lang.OutOfMemoryError: no memory is left; {ONE_AT_A_TIME}")
     reason = error.strerror or str(error)
     place = f"{error.filename}: " if error.filename and error.errno != errno.ENOSPC else ""
     return TaskFailure(f"java.io.IOException: {place}{reason}")

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 
-INTEGER = re.compile(r"[+-]?\d+")
-"""The texts that Integer.parseInt and Long.parseLong take, with the digits of any script."""
+_DECIMAL = re.compile(r"[+-]?\d+")  # with the digits of any script
+_HEXADECIMAL = re.compile(r"[+-]?[0-9a-fA-F]+")
 
 BLANKS = "".join(map(chr, range(33)))
 """The characters that String.trim takes away."""
@@ -13,9 +14,14 @@ BLANKS = "".join(map(chr, range(33)))
 _LONGS = 1 << 64
 
 
-def is_long(text: str) -> bool:
-    """Returns whether Long.parseLong takes a text."""
-    return bool(INTEGER.fullmatch(text)) and int(text) == wrapped(int(text))
+def parse_number(text: str, *, bits: int, radix: int = 10) -> int:
+    """Returns the number that Integer.parseInt (`bits` 32) or Long.parseLong (64) reads. Raises `ValueError`."""
+    if (_DECIMAL if radix == 10 else _HEXADECIMAL).fullmatch(text):
+        with suppress(ValueError):  # Python reads no more than 4300 digits
+            number = int(text, radix)
+            if -1 << bits - 1 <= number < 1 << bits - 1:
+                return number
+    raise ValueError(f'For input string: "{text}"' + f" under radix {radix}" * (radix != 10))
 
 
 def wrapped(number: int) -> int:

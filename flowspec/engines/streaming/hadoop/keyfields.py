@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable
 from typing import NamedTuple
 
-from flowspec.engines.streaming.hadoop.javalang import INTEGER
+from flowspec.engines.streaming.hadoop.javalang import parse_number
 
 _TOKEN = re.compile(r"[nr.,]|[^nr.,]+")  # StringTokenizer("nr.,", returnDelims)
 _NUMBER = re.compile(rb"(-?)0*(\d*)")
@@ -94,10 +94,10 @@ def _position(tokens: list[str], character: int) -> tuple[int, int]:
 def _number(tokens: list[str]) -> int:
     if not tokens:
         raise BadOptions("java.util.NoSuchElementException")
-    token = tokens.pop()
-    if not INTEGER.fullmatch(token):
-        raise BadOptions(f'java.lang.NumberFormatException: For input string: "{token}"')
-    return int(token)
+    try:
+        return parse_number(tokens.pop(), bits=32)
+    except ValueError as error:
+        raise BadOptions(f"java.lang.NumberFormatException: {error}") from error
 
 
 def _letters(tokens: list[str]) -> str:

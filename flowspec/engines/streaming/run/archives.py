@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import tarfile
 import zipfile
+import zlib
 from pathlib import Path
 
 _TARS = (".tgz", ".tar.gz", ".tar")
@@ -25,8 +26,9 @@ def unpack(source: Path, place: Path) -> None:
                     _extract_checked(archive, place)
         else:
             shutil.copyfile(source, place)
-    except (tarfile.TarError, zipfile.BadZipFile) as error:
-        raise OSError(f"{source}: {error}") from error
+    except (tarfile.TarError, zipfile.BadZipFile, EOFError, zlib.error, RuntimeError) as error:
+        # EOFError: the file is cut off. RuntimeError: a zip needs a password, or is compressed in a way of its own.
+        raise OSError(str(error).replace("\n", " ")) from error
 
 
 def _extract_checked(archive: tarfile.TarFile, place: Path) -> None:

@@ -7,6 +7,7 @@ an existing name is left and used), org.apache.hadoop.yarn.util.FSDownload (copi
 
 from __future__ import annotations
 
+import errno
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +16,7 @@ from typing import NamedTuple
 from flowspec.engines.joblog import JobLog
 from flowspec.engines.paths import FileSystems
 from flowspec.engines.streaming.hadoop.arguments import Arguments, ClientError, refused, uncaught
+from flowspec.interrupts import interrupts_held_back
 
 
 class Shipment(NamedTuple):
@@ -26,15 +28,14 @@ class Shipment(NamedTuple):
 
 
 def shipments(arguments: Arguments, files: FileSystems) -> list[Shipment]:
-    """Returns all that is to be shipped, each name once: the first wins. Raises `ClientError` for what is missing."""
-    found = [
+    """Returns all that is to be shipped; of one name the first wins. Raises `ClientError` for what is missing."""
+    return [
         *_listed(arguments.generic.get("files", [])[:1], files, archive=False),
         *_listed(arguments.generic.get("archives", [])[:1], files, archive=True),
         *(shipment for text in arguments.all("file") for shipment in _packed(text, files)),
         *_cached(arguments.all("cacheFile"), files, archive=False),
         *_cached(arguments.all("cacheArchive"), files, archive=True),
     ]
-    return list({shipment.name: shipment for shipment in reversed(found)}.values())[::-1]
 
 
 def _listed(values: list[str], files: FileSystems, *, archive: bool) -> Iterator[Shipment]:
@@ -81,12 +82,11 @@ def unqualified(command: str, arguments: Arguments) -> str:
     return command
 
 
-def localize(wanted: tuple[Shipment, ...], scratch: Path, working: Path, syslog: JobLog) -> list[Path]:
-    """Copies and unpacks below `scratch`, and links from the working directory; returns the links made.
+def localize(wanted: tuple[Shipment, ...], scratch: Path, working: Path, syslog: JobLog, links: list[Path]) -> None:
+    """Copies and unpacks below `scratch`, and links from the working directory; adds the links made to `links`.
 
     Raises `OSError`, also for an archive that can't be read.
     """
-    links: list[Path] = []
     for number, shipment in enumerate(wanted):
         link = working / shipment.name
         if link.is_symlink() or link.exists():
@@ -97,10 +97,21 @@ def localize(wanted: tuple[Shipment, ...], scratch: Path, working: Path, syslog:
             continue
         place = scratch / str(number) / shipment.source.name
         place.parent.mkdir(parents=True)
-        _copy(shipment, place)
-        link.symlink_to(place)
-        links.append(link)
-    return links
+        try:
+            _copy(shipment, place)
+        except OSError as error:
+            raise OSError(f"{shipment.source} can't be copied to {place}: {_reason(error)}") from error
+        with interrupts_held_back():
+            link.symlink_to(place)
+            links.append(link)
+
+
+def _reason(error: OSError) -> str:
+    if isinstance(error, shutil.Error):  # of a directory: a list of what could not be copied
+        return "; ".join(str(reason) for _, _, reason in error.args[0])
+    if error.errno == errno.ENOSPC:
+        return f"{error.strerror}; TMPDIR names the folder for temporary files"
+    return error.strerror or str(error)
 
 
 def _copy(shipment: Shipment, place: Path) -> None:
@@ -110,7 +121,12 @@ def _copy(shipment: Shipment, place: Path) -> None:
 
         unpack(shipment.source, place)
     elif shipment.source.is_dir():
-        shutil.copytree(shipment.source, place)
+        shutil.copytree(shipment.source, place, ignore=_dangling)
     else:
         shutil.copyfile(shipment.source, place)
         place.chmod(shipment.source.stat().st_mode & 0o777 | 0o555)
+
+
+def _dangling(folder: str, names: list[str]) -> list[str]:
+    """Returns the links that lead nowhere: RawLocalFileSystem.listStatus leaves them out."""
+    return [name for name in names if not Path(folder, name).exists()]

@@ -109,13 +109,17 @@ def _print_error(error: ClientError, syslog: JobLog) -> None:
 @contextmanager
 def _signals() -> Iterator[None]:
     """Makes SIGTERM and SIGINT end the job in order: children, scratch and `_temporary` go before this process."""
+    leaving = False
 
     def leave(number: int, _frame: FrameType | None) -> None:
-        raise SystemExit(128 + number)
+        nonlocal leaving
+        if not leaving:  # a second one, such as that to the group after that to the process, must not end the clean-up
+            leaving = True
+            raise SystemExit(128 + number)
 
     before = {number: signal.signal(number, leave) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
         yield
     finally:
-        for number, handler in before.items():
+        for number, handler in before.items() if not leaving else ():
             signal.signal(number, handler)

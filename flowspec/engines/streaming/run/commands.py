@@ -20,10 +20,15 @@ from flowspec.engines.exit_status import as_in_shell
 from flowspec.engines.streaming.data import processes
 from flowspec.engines.streaming.data.lines import BLOCK, split_lines
 from flowspec.engines.streaming.hadoop.failure import TaskFailure
-from flowspec.engines.streaming.hadoop.javalang import BLANKS, is_long
+from flowspec.engines.streaming.hadoop.javalang import BLANKS, parse_number
 
 # Bytes that a command may leave unread without harm: PipeMapRed.BUFFER_SIZE, and what a pipe of Linux holds.
 INPUT_BUFFER, _PIPE = 131072, 65536
+_PATIENCE = 10  # seconds without output, after which it is worth a look whether the command still runs
+_HELD_OPEN = (
+    "the command has ended, but a process that it started in the background has its standard output or error open: the "
+    "task waits for that; redirect both of it (`program > /dev/null 2>&1 &`)"
+)
 
 
 def split_words(command: str) -> list[str]:
@@ -171,12 +176,15 @@ class RunningCommand:
         feed: Feed,
         listen: Callable[[int], None],
         longest: int | None = None,
+        warn: Callable[[str], None] = lambda _: None,
     ) -> None:
         assert process.stdin
         assert process.stdout
         assert process.stderr
         self._process = process
         self._listen = listen
+        self._warn = warn
+        self._told = False
         self._output, self._stderr = process.stdout.fileno(), process.stderr.fileno()
         processes.enlarge_pipe(self._output)
         self._pace = processes.Pace(self._output)
@@ -212,7 +220,9 @@ class RunningCommand:
         while self._silent:
             self._await()
         for thread in self._threads:
-            thread.join()
+            while thread.is_alive():
+                thread.join(_PATIENCE)
+                self._tell_of_others()
         code = self._process.wait()
         self._close()
         if self._errors:
@@ -229,7 +239,7 @@ class RunningCommand:
         self._close()
 
     def _read(self) -> bytes:
-        while self._silent and self._output not in self._await():
+        while self._output not in self._await():
             pass
         piece = os.read(self._output, BLOCK)
         self._pace.rest(len(piece))
@@ -237,12 +247,21 @@ class RunningCommand:
 
     def _await(self) -> Mapping[int, int]:
         """Waits until the command has written something or closed a pipe; returns the descriptors that are ready."""
-        ready = dict(self._poll.poll())
+        ready = dict(self._poll.poll(_PATIENCE * 1000))
+        if not ready:
+            self._tell_of_others()
         if self._stderr in ready:
             self._silent = False
+            self._poll.unregister(self._stderr)
             if ready[self._stderr] & select.POLLIN:
                 self._in_thread(self._listen, self._stderr)
         return ready
+
+    def _tell_of_others(self) -> None:
+        """Warns, once, if the command has ended and another process has its output open: Hadoop waits silently."""
+        if not self._told and self._process.poll() is not None:
+            self._told = True
+            self._warn(_HELD_OPEN)
 
     def _close(self) -> None:
         for pipe in (self._process.stdout, self._process.stderr):
@@ -318,8 +337,10 @@ class Reporter:
         if len(columns) != 3:
             self._warn(f"Cannot parse counter line: {line}")
             return
-        group, name, amount = columns
-        if not is_long(amount):
-            self._warn(f"Cannot parse counter increment '{amount}' from line: {line}")
+        group, name, text = columns
+        try:
+            amount = parse_number(text, bits=64)
+        except ValueError:
+            self._warn(f"Cannot parse counter increment '{text}' from line: {line}")
             return
-        self._count(group, name, int(amount))
+        self._count(group, name, amount)

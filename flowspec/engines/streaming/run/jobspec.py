@@ -19,7 +19,7 @@ from flowspec.engines.paths import FileSystems
 from flowspec.engines.streaming.hadoop import classes
 from flowspec.engines.streaming.hadoop.arguments import Arguments, ClientError, refused, uncaught, unsupported
 from flowspec.engines.streaming.hadoop.configuration import Configuration, read_conf_file
-from flowspec.engines.streaming.hadoop.javalang import INTEGER
+from flowspec.engines.streaming.hadoop.javalang import parse_number
 from flowspec.engines.streaming.hadoop.keyfields import BadOptions, KeyField, parse_key_fields
 from flowspec.engines.streaming.run.cache import Shipment, shipments, unqualified
 from flowspec.facts.machine import usable_cores
@@ -33,11 +33,17 @@ _CODECS = {
     "org.apache.hadoop.io.compress.BZip2Codec": "bz2",
 }
 _CONFIGURING = "java.lang.RuntimeException: Error in configuring object"
-_MAPPER_NUMBERS = (
-    "stream.num.map.output.key.fields",
-    "stream.minRecWrittenToEnableSkip_",
-    "stream.jobconf.truncate.limit",
+_REFUSED = (
+    "stream.io.identifier.resolver.class",
+    "mapred.output.committer.class",
+    "aggregate.max.num.unique.values",
+    "mapreduce.aggregate.max.num.unique.values",
 )
+_MAPPER_NUMBERS = {
+    "stream.num.map.output.key.fields": 32,  # bits
+    "stream.minRecWrittenToEnableSkip_": 64,
+    "stream.jobconf.truncate.limit": 32,
+}
 _OURS = ("FLOWSPEC_SYSLOG", "FLOWSPEC_S3_ROOT", "FLOWSPEC_HDFS_ROOT", "FLOWSPEC_PARALLEL")
 _INPUTDIR = "mapreduce.input.fileinputformat.inputdir"
 _T = TypeVar("_T")
@@ -130,8 +136,8 @@ def build(arguments: Arguments, environ: Mapping[str, str], files: FileSystems) 
     _require(arguments)
     try:
         return _Builder(arguments, conf, files).job(tuple(sent), _parallel(environ))
-    except ValueError as error:  # IllegalArgumentException: the client ends without a word
-        raise ClientError(status=1) from error
+    except ValueError as error:  # IllegalArgumentException: Hadoop's client ends without a word
+        raise ClientError(logged=f"Error in the job's options : {error}", status=1) from error
 
 
 def _configuration(arguments: Arguments, environ: Mapping[str, str], files: FileSystems) -> Configuration:
@@ -350,9 +356,7 @@ class _Builder:
         text = self._arguments.first("reducer")
         number = self._arguments.first("numReduceTasks")
         if number is not None:
-            if not INTEGER.fullmatch(number):
-                raise ValueError(f'For input string: "{number}"')
-            self._conf.set("mapreduce.job.reduces", number)
+            self._conf.set("mapreduce.job.reduces", str(parse_number(number, bits=32)))
         if text == "NONE":
             self._conf.set("mapreduce.job.reduces", "0")
         if text is None or not self._reduces():
@@ -402,10 +406,10 @@ class _Builder:
         """Returns a number that only the tasks read; where it is none, they have been made to fail."""
         return default if self._bad_number(name) else self._conf.integer(name, default)
 
-    def _bad_number(self, name: str) -> str:
+    def _bad_number(self, name: str, bits: int = 32) -> str:
         """Returns the error in a number that only the tasks read, "" if there is none."""
         try:
-            self._conf.integer(name, 0)
+            self._conf.integer(name, 0, bits=bits)
         except ValueError as error:
             return f"java.lang.NumberFormatException: {error}"
         return ""
@@ -414,8 +418,8 @@ class _Builder:
         """Checks the numbers that PipeMapRed, PipeMapper and PipeReducer read when they are configured."""
         if cause := self._bad_number("stream.num.reduce.output.key.fields"):
             self._reduce_failure = (_CONFIGURING, cause)
-        for name in _MAPPER_NUMBERS:
-            cause = self._bad_number(name)
+        for name, bits in _MAPPER_NUMBERS.items():
+            cause = self._bad_number(name, bits)
             if cause and mapper.command:
                 self._map_failure = (_CONFIGURING, _CONFIGURING, cause)
 
@@ -423,8 +427,9 @@ class _Builder:
         """Checks the numbers that MapTask reads: first its reader, then its sorter (MapOutputBuffer.init)."""
         if self._reduces() and (cause := self._bad_sort_buffer()):
             self._map_failure = _no_collector(cause)
-        if cause := self._bad_number("mapreduce.input.linerecordreader.line.maxlength"):
-            self._map_failure = (cause,)
+        for name in ("mapreduce.job.counters.max", "mapreduce.input.linerecordreader.line.maxlength"):
+            if cause := self._bad_number(name):
+                self._map_failure = (cause,)
 
     def _bad_sort_buffer(self) -> str:
         name = "mapreduce.task.io.sort.mb"
@@ -476,7 +481,7 @@ class _Builder:
         for name in ("mapred.mapper.new-api", "mapred.reducer.new-api"):
             if self._conf.boolean(name):
                 raise unsupported(f"{name}=true")
-        for name in ("stream.io.identifier.resolver.class", "mapred.output.committer.class"):
+        for name in _REFUSED:
             if self._conf.get(name):
                 raise unsupported(f"{name}={self._conf.get(name)}")
         grouping = self._conf.get("mapreduce.job.output.group.comparator.class")

@@ -79,7 +79,7 @@ def _run_command(task: Task, reader: Reader, output: Output) -> None:
 
 
 def _tolerates_unread_input(task: Task) -> bool:
-    least = task.job.configuration.integer("stream.minRecWrittenToEnableSkip_", _NEVER)
+    least = task.job.configuration.integer("stream.minRecWrittenToEnableSkip_", _NEVER, bits=64)
     return least <= task.counters[FRAMEWORK].get(MAP_OUTPUT_RECORDS, 0)
 
 

@@ -11,6 +11,7 @@ import shutil
 import struct
 import tempfile
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -24,7 +25,8 @@ from flowspec.engines.streaming.data.committer import Committer
 from flowspec.engines.streaming.data.runs import MemoryFiles
 from flowspec.engines.streaming.hadoop.arguments import ClientError, uncaught
 from flowspec.engines.streaming.hadoop.classes import COMBINE_INPUT, NLINE_INPUT, NULL_OUTPUT
-from flowspec.engines.streaming.hadoop.failure import TaskFailure, from_os_error
+from flowspec.engines.streaming.hadoop.failure import TaskFailure, from_system_error
+from flowspec.engines.streaming.hadoop.javalang import wrapped
 from flowspec.engines.streaming.run.cache import localize
 from flowspec.engines.streaming.run.jobspec import Job
 from flowspec.engines.streaming.run.tasks import BYTES_READ, BYTES_WRITTEN, FRAMEWORK, FRAMEWORK_ORDER, MAP_OUTPUT_BYTES
@@ -38,6 +40,7 @@ from flowspec.engines.streaming.run.worker import (
     shuffle_of,
 )
 from flowspec.engines.streaming.run.worker_pool import PoolProcess, WorkerPool
+from flowspec.interrupts import interrupts_held_back
 
 _PROGRESS_INTERVAL = 0.3  # seconds between two looks at the progress
 _MOST_AT_ONCE = 32  # tasks that a process is given together
@@ -55,18 +58,19 @@ def run_job(job: Job, syslog: JobLog) -> bool:
         raise _launch_error(f"no place for temporary files: {error.strerror or error}") from error
     links: list[Path] = []
     try:
-        links = _localize_files(job, scratch, syslog)
+        _localize_files(job, scratch, syslog, links)
         return _Runner(job, syslog, scratch, splits).run()
     finally:
-        for link in links:
-            link.unlink(missing_ok=True)
-        shutil.rmtree(scratch, ignore_errors=True)
+        with interrupts_held_back():
+            for link in links:
+                link.unlink(missing_ok=True)
+            shutil.rmtree(scratch, ignore_errors=True)
 
 
-def _localize_files(job: Job, scratch: Path, syslog: JobLog) -> list[Path]:
+def _localize_files(job: Job, scratch: Path, syslog: JobLog, links: list[Path]) -> None:
     try:
-        return localize(job.shipments, scratch / "cache", job.files.working, syslog)
-    except (OSError, shutil.Error) as error:
+        localize(job.shipments, scratch / "cache", job.files.working, syslog, links)
+    except OSError as error:
         raise _launch_error(str(error)) from error
 
 
@@ -96,7 +100,7 @@ def _splits(job: Job) -> Sequence[inputs.TaskInput]:
 
 def _check_output(job: Job) -> None:
     if job.output_path.exists():
-        raise _launch_error(f"Output directory {job.output} already exists")
+        raise _output_exists(job)
     above = next(folder for folder in job.output_path.parents if folder.exists())
     if not above.is_dir():
         # Hadoop's local file system throws ParentNotDirectoryException. In S3 a key may be below another one.
@@ -109,12 +113,14 @@ def _wanted_maps(job: Job) -> int:
     Where the number shows in the result, it is LocalJobRunner's 1: in the part files of a map-only job, and in the
     order of keys that a comparator finds equal.
     """
+    name = "mapreduce.job.maps"
+    try:
+        given = job.configuration.integer(name, 1)
+    except ValueError as error:
+        raise uncaught(f"java.lang.NumberFormatException: {error}") from error
     if not job.reduces or job.sort_fields:
         return 1
-    given = job.configuration.get("mapreduce.job.maps")
-    if job.configuration.is_given("mapreduce.job.maps") and given.isdecimal():
-        return max(1, int(given))
-    return job.parallel
+    return max(1, given) if job.configuration.is_given(name) else job.parallel
 
 
 def _check_properties(job: Job) -> None:
@@ -132,6 +138,10 @@ def _committer_version(job: Job) -> int:
         raise _launch_error(f"{name}: {error}") from error
 
 
+def _output_exists(job: Job) -> ClientError:
+    return _launch_error(f"Output directory {job.output} already exists")
+
+
 def _launch_error(message: str) -> ClientError:
     return ClientError(logged=f"Error Launching job : {message}", status=5)
 
@@ -139,7 +149,8 @@ def _launch_error(message: str) -> ClientError:
 def _send_some(member: PoolProcess, todo: range, members: int) -> range:
     """Sends a process the numbers of its next tasks; returns the rest."""
     some = max(1, min(_MOST_AT_ONCE, len(todo) // (_SHARE * members)))
-    member.channel.send(todo[:some])
+    with suppress(OSError):  # it has died, which is noticed when its messages are read
+        member.channel.send(todo[:some])
     return todo[some:]
 
 
@@ -189,15 +200,16 @@ class _Runner:
             if not self._failed:
                 self._context.committer.commit_job()
                 done = True
-        except (OSError, TaskFailure) as error:
-            failure = from_os_error(error) if isinstance(error, OSError) else error
+        except (OSError, MemoryError, TaskFailure) as error:
+            failure = error if isinstance(error, TaskFailure) else from_system_error(error)
             self._log.warn("LocalJobRunner", self._job.id)
             self._log.plain(failure.trace())
         finally:
-            self._pool.end()
-            self._memory.close()
-            if not done:
-                self._context.committer.abort_job()
+            with interrupts_held_back():
+                self._pool.end()
+                self._memory.close()
+                if not done:
+                    self._context.committer.abort_job()
         self._conclude(done)
         return done
 
@@ -214,7 +226,14 @@ class _Runner:
         """Sets the job up as LocalJobRunner.Job.run does, with the same failures."""
         if self._version not in (1, 2):
             raise TaskFailure("java.io.IOException: Only 1 or 2 algorithm version is supported")
-        self._context.committer.setup()
+        new = self._job.output_format != NULL_OUTPUT
+        try:
+            self._context.committer.setup(new=new)
+        except FileExistsError as error:
+            if not new:
+                raise
+            # Another job has made it since the output was checked: shipped files were copied in between.
+            raise _output_exists(self._job) from error
         if self._job.reduces < 0:
             raise TaskFailure(f"java.lang.NegativeArraySizeException: {self._job.reduces}")
 
@@ -254,9 +273,9 @@ class _Runner:
         for member in members:
             todo = _send_some(member, todo, len(members))
         for member, results in self._pool.messages(members, idle, _PROGRESS_INTERVAL):
-            for result in results or [None]:
+            for result in results:
                 self._record(result)
-            if results and results[-1].number != ALL_TASKS:
+            if results[-1].number != ALL_TASKS:
                 todo = _send_some(member, todo, len(members))
             else:
                 member.awaited = False
@@ -286,17 +305,12 @@ class _Runner:
             channel.send([run_reduce(self._context, one, shuffle, self._map_outputs, progress) for one in numbers])
         channel.send([TaskResult(ALL_TASKS, {})])
 
-    def _record(self, result: TaskResult | None) -> None:
-        """Adds up what a process reported; None: it died without a report."""
-        if result is None:
-            self._failed = True
-            self._log.warn("LocalJobRunner", self._job.id)
-            self._log.plain(TaskFailure("java.io.IOException: a task's process ended unexpectedly").trace())
-            return
+    def _record(self, result: TaskResult) -> None:
+        """Adds up what a process reported."""
         for group, counters in result.counters.items():
             totals = self._counters.setdefault(group, {})
             for name, amount in counters.items():
-                totals[name] = totals.get(name, 0) + amount
+                totals[name] = wrapped(totals.get(name, 0) + amount)
         if result.map_output:
             self._map_outputs.append(result.map_output)
         self._failed = self._failed or bool(result.causes)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Protocol
 
 from flowspec.engines.counters import Counters
@@ -149,7 +150,8 @@ class Task:
     ) -> commands.RunningCommand:
         """Starts a command of this task, whose input has `longest` bytes at most. Raises `TaskFailure`."""
         process = commands.start(command, self.environment(), self.job.files.working)
-        return commands.RunningCommand(process, feed, self.reporter(report=report).listen, longest)
+        warn = partial(self.syslog.warn, "PipeMapRed")
+        return commands.RunningCommand(process, feed, self.reporter(report=report).listen, longest, warn)
 
     def check_status(self, code: int) -> None:
         """Raises `TaskFailure` for an exit status other than 0, unless the job tolerates it."""

@@ -22,7 +22,7 @@ from flowspec.engines.streaming.data.inputs import Split, TaskInput
 from flowspec.engines.streaming.data.layout import Layout
 from flowspec.engines.streaming.data.merge import Merge
 from flowspec.engines.streaming.hadoop import classes, keyfields
-from flowspec.engines.streaming.hadoop.failure import TaskFailure, from_os_error
+from flowspec.engines.streaming.hadoop.failure import TaskFailure, from_system_error
 from flowspec.engines.streaming.hadoop.partition import Partitioner, hash_partitioner, key_field_partitioner
 from flowspec.engines.streaming.run.jobspec import Job
 from flowspec.engines.streaming.run.maptask import ShuffleOutput, run_map
@@ -73,8 +73,8 @@ def attempt(task: Task, work: Callable[[], None]) -> TaskResult:
         work()
     except TaskFailure as failure:
         return _failed(task, failure)
-    except OSError as error:
-        return _failed(task, from_os_error(error))
+    except (OSError, MemoryError) as error:
+        return _failed(task, from_system_error(error))
     return TaskResult(task.number, task.counters)
 
 
@@ -248,8 +248,8 @@ class MapWorker:
             map_output = self._collector.close()
         except TaskFailure as failure:
             return self._finish_failed(failure)
-        except OSError as error:
-            return self._finish_failed(from_os_error(error))
+        except (OSError, MemoryError) as error:
+            return self._finish_failed(from_system_error(error))
         weighed: Counters = {FRAMEWORK: {MAP_OUTPUT_BYTES: map_output.weight}} if map_output.weight else {}
         return TaskResult(ALL_TASKS, weighed, map_output=map_output)
 

@@ -12,7 +12,10 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection, Pipe, wait
 from typing import Any
 
+from flowspec.engines.exit_status import as_in_shell
 from flowspec.engines.streaming.data.processes import die_with_parent, kill_children
+from flowspec.engines.streaming.hadoop.failure import ONE_AT_A_TIME, TaskFailure
+from flowspec.interrupts import interrupts_held_back
 
 _GRACE = 3.0  # seconds that a process gets to end its own children
 # Between two looks whether a process has ended: most end within a millisecond, and the step waits for it.
@@ -41,19 +44,20 @@ class WorkerPool:
         sys.stdout.flush()
         sys.stderr.flush()
         parent = os.getpid()
-        pid = os.fork()
-        if not pid:
-            ours.close()
-            self._run_child(parent, work, theirs)
-        theirs.close()
-        member = PoolProcess(pid, ours)
-        self._members.append(member)
+        with interrupts_held_back():  # until a child is in its own code, and the parent knows of it
+            pid = os.fork()
+            if not pid:
+                ours.close()
+                self._run_child(parent, work, theirs)
+            theirs.close()
+            member = PoolProcess(pid, ours)
+            self._members.append(member)
         return member
 
     def messages(
         self, members: list[PoolProcess], idle: Callable[[], None], interval: float
     ) -> Iterator[tuple[PoolProcess, Any]]:
-        """Yields the messages of the members until none of them is awaited; None from one that has died.
+        """Yields the messages of the members until none of them is awaited. Raises `TaskFailure` when one has died.
 
         `idle` is called at least every `interval` seconds.
         """
@@ -63,8 +67,8 @@ class WorkerPool:
                 member = awaited[channel]
                 try:
                     message = channel.recv()
-                except EOFError:
-                    member.awaited, message = False, None
+                except (EOFError, OSError):  # OSError: it died while it sent, or before it read what was sent to it
+                    raise self._death_of(member) from None
                 yield member, message
             idle()
 
@@ -76,10 +80,24 @@ class WorkerPool:
             deadline = time.monotonic() + _GRACE
             self._members = [member for member in self._members if not _ended(member, deadline)]
 
+    def _death_of(self, member: PoolProcess) -> TaskFailure:
+        """Waits for a process that has closed its channel; returns the failure that its end is."""
+        self._members.remove(member)
+        member.channel.close()
+        _, status = os.waitpid(member.pid, 0)
+        number = as_in_shell(os.waitstatus_to_exitcode(status)) - 128
+        ended = "ended by an error of flowspec's own (above): please report it"
+        if number > 0:
+            ended = f"was killed by signal {number}"
+        if number == signal.SIGKILL:
+            ended += f"; if memory ran out, {ONE_AT_A_TIME}"
+        return TaskFailure(f"java.io.IOException: process {member.pid}, which ran tasks of this job, {ended}")
+
     def _run_child(self, parent: int, work: Callable[[Connection], None], channel: Connection) -> None:
         """Runs a child to its end; never returns."""
         status = 1
         try:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT, signal.SIGTERM})
             die_with_parent(parent)
             for member in self._members:
                 member.channel.close()
@@ -90,9 +108,9 @@ class WorkerPool:
         except BaseException:  # noqa: BLE001 - whatever it was, the child must end here
             self._log_crash()
         finally:
-            signal.signal(signal.SIGTERM, signal.SIG_IGN)  # a second one must not interrupt this
-            kill_children()
-            os._exit(status)
+            with interrupts_held_back():
+                kill_children()
+                os._exit(status)
 
 
 def _signal(pid: int, number: int) -> None:

@@ -264,6 +264,11 @@ def test_directories(tree):
         listed(tree, ".")
 
 
+def test_a_link_to_nowhere_in_a_directory_is_no_input(tree):
+    (tree / "sub/gone").symlink_to("nowhere")
+    assert listed(tree, "sub") == ["sub/c.txt", "sub/e [1].txt"]
+
+
 def test_bad_paths_are_told_together(tree):
     with pytest.raises(inputs.InvalidInput) as raised:
         listed(tree, "nowhere", "*.csv", "a1.txt", "_hidden")

@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from flowspec.engines.streaming.data import processes
+from flowspec.engines.streaming.run import commands
 from flowspec.engines.streaming.run.commands import Reporter, RunningCommand, find_program, split_words, start
 
 
@@ -196,3 +197,31 @@ def test_an_error_while_a_command_is_fed_is_raised_at_its_end(tmp_path, longest)
     assert b"".join(command.output()) == b"x\n"
     with pytest.raises(OSError, match="the disk is gone"):
         command.finish()
+
+
+@pytest.mark.parametrize(
+    "script", ["sleep 0.5 &", "sleep 0.5 >/dev/null &", "sleep 0.5 2>/dev/null &", "echo warned >&2; sleep 0.5 &"]
+)
+def test_what_a_command_leaves_behind_with_its_output_open_is_told_once(tmp_path, monkeypatch, script):
+    monkeypatch.setattr(commands, "_PATIENCE", 0.05)
+    (tmp_path / "m.sh").write_text(f"{script}\n")
+    told = []
+    process = start(f"sh {tmp_path}/m.sh", os.environ, tmp_path)
+    command = RunningCommand(process, lambda _: None, _drain, 0, told.append)
+    assert list(command.output()) == []
+    assert command.finish() == 0
+    assert [text.partition(", but")[0] for text in told] == ["the command has ended"]
+
+
+def _drain(descriptor):
+    for _ in processes.read_chunks(descriptor):
+        pass
+
+
+def test_a_slow_command_is_not_told_of(tmp_path, monkeypatch):
+    monkeypatch.setattr(commands, "_PATIENCE", 0.05)
+    told = []
+    slow = RunningCommand(start("sleep 0.3", os.environ, tmp_path), lambda _: None, lambda _: None, 0, told.append)
+    assert list(slow.output()) == []
+    assert slow.finish() == 0
+    assert told == []

@@ -275,7 +275,12 @@ def test_a_job(tmp_path, name):
     ("args", "status", "said"),
     [
         ("-D stream.map.output.field.separator=\x01 -mapper cat", 1, "(code 0x1"),
-        ("-numReduceTasks 1x -mapper cat", 1, "Streaming Command Failed!"),
+        ("-numReduceTasks 1x -mapper cat", 1, 'Error in the job\'s options : For input string: "1x"'),
+        ("-numReduceTasks 2147483648 -mapper cat", 1, 'For input string: "2147483648"'),  # Integer.parseInt
+        ("-D mapreduce.job.reduces=99999999999 -mapper cat", 1, 'For input string: "99999999999"'),
+        ("-D mapreduce.job.maps=x -mapper cat", 1, 'NumberFormatException: For input string: "x"'),
+        ("-D fs.local.block.size=0x8000000000000000 -mapper cat", 1, "size: For input string"),
+        ("-D mapreduce.job.counters.max=x -mapper cat", 1, 'NumberFormatException: For input string: "x"'),
         (
             f"-partitioner {LIB}.IdentityMapper -mapper cat",
             1,
@@ -357,6 +362,27 @@ def test_what_fails_the_setup_of_a_job(tmp_path):
     assert "java.lang.NegativeArraySizeException: -1" in ran.stderr.decode()
     assert ran.returncode == 1
     assert list((tmp_path / "out").iterdir()) == []
+
+
+DIGITS = "9" * 5000  # more than Python reads
+
+
+def test_a_counter_of_more_digits_than_a_long_is_passed_over(tmp_path):
+    script = (
+        f"cat; for n in {DIGITS} 9223372036854775808 9223372036854775807 2; do echo reporter:counter:g,c,$n >&2; done\n"
+    )
+    args = "-files {IN}/../m.sh -mapper m.sh -reducer NONE"
+    ran = run_job(tmp_path, Recorded({"a.txt": b"x\n"}, args, [], {"m.sh": script}))
+    assert ran.returncode == 0, ran.stderr[-1000:]
+    assert ran.stderr.count(b"Cannot parse counter increment") == 2
+    assert parse_counters(ran.stderr.decode())["g"] == {"c": -9223372036854775807}  # as a long adds up
+
+
+def test_a_value_of_more_digits_than_a_long_fails_its_aggregation(tmp_path):
+    job = Recorded({"a.txt": f"LongValueSum:k\t{DIGITS}\n".encode()}, "-mapper cat -reducer aggregate", [])
+    ran = run_job(tmp_path, job)
+    assert ran.returncode == 1
+    assert f'Caused by: java.lang.NumberFormatException: For input string: "{DIGITS}"' in ran.stderr.decode()
 
 
 def test_too_many_groups_of_counters(tmp_path):

@@ -7,6 +7,8 @@ import signal
 import subprocess
 import sys
 import time
+import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -67,12 +69,76 @@ def test_a_signal_ends_everything_and_leaves_nothing(words, number, status):
     assert list((words / "cwd").iterdir()) == []
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="macOS has no limit of address space")
+@pytest.mark.parametrize("more", [[], ["-reducer", "cat"], ["-combiner", "cat"]])
+def test_a_lack_of_memory_fails_the_task_with_its_remedy(words, more):
+    (words / "in.txt").write_bytes(b"x" * (90 << 20))
+    job = ["-mapper", "cat", *more, "-input", f"{words}/in.txt", "-output", f"{words}/out"]
+    ran = run(job, words / "cwd", {"FLOWSPEC_PARALLEL": "1"}, before=["prlimit", "--as=200000000"])
+    assert ran.returncode == 1
+    assert "Caused by: java.lang.OutOfMemoryError: no memory is left; FLOWSPEC_PARALLEL=1 runs" in text_of(ran)
+    assert "Traceback" not in text_of(ran)
+    assert list((words / "out").iterdir()) == []
+
+
+def test_more_signals_do_not_end_the_clean_up(words):
+    """A terminal, `timeout` and a user in a hurry send several."""
+    (words / "shipped").mkdir()
+    for number in range(200):
+        (words / f"shipped/{number}").touch()
+    process, pid = start_sleeper(words, "-file", f"{words}/shipped")  # each of them is linked
+    for number in [signal.SIGINT, *[signal.SIGTERM] * 3]:
+        process.send_signal(number)
+        time.sleep(0.002)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "Error" not in said.decode()
+    wait_for(lambda: gone_now(int(pid.read_text())))
+    for folder in ("out", "tmp", "cwd"):
+        assert list((words / folder).iterdir()) == []
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells children of their parent's death")
 def test_children_die_with_a_killed_job(words):
     process, pid = start_sleeper(words)
     process.kill()
     process.communicate(timeout=60)
     wait_for(lambda: gone_now(int(pid.read_text())))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux lists the parents of processes in /proc")
+def test_a_killed_process_of_a_job_ends_the_job_at_once(words):
+    (words / "more.txt").write_text("a\n")
+    process, pid = start_sleeper(words, "-input", f"{words}/more.txt")
+    mapper = int(pid.read_text())
+    worker = int(Path(f"/proc/{mapper}/stat").read_text().rpartition(")")[2].split()[1])
+    begun = time.monotonic()
+    os.kill(worker, signal.SIGKILL)
+    _, said = process.communicate(timeout=60)
+    assert time.monotonic() - begun < 30  # the mappers sleep 60 seconds
+    assert process.returncode == 1
+    assert f"process {worker}, which ran tasks of this job, was killed by signal 9; if memory ran out," in said.decode()
+    assert list((words / "out").iterdir()) == []
+    assert list((words / "tmp").iterdir()) == []
+    os.kill(mapper, signal.SIGKILL)  # outside of a step nobody does
+
+
+def test_of_jobs_that_start_together_one_gets_the_output(words):
+    (words / "shipped").mkdir()
+    for number in range(300):  # they are copied between the check of the output and its making
+        (words / f"shipped/{number}").touch()
+    job = ["-files", f"{words}/shipped", "-mapper", "cat", "-input", f"{words}/in.txt", "-output", f"{words}/out"]
+    with ThreadPoolExecutor() as pool:
+        ran = list(pool.map(lambda name: run(job, cwd(words / name)), ["x", "y", "z"]))
+    assert sorted(one.returncode for one in ran) == [0, 5, 5]
+    refused = f"Error Launching job : Output directory file:{words}/out already exists"
+    assert sum(refused in text_of(one) for one in ran) == 2
+    assert sorted(path.name for path in (words / "out").iterdir()) == ["_SUCCESS", "part-00000"]
+
+
+def cwd(folder: Path) -> Path:
+    folder.mkdir()
+    return folder
 
 
 def test_children_stay_in_the_process_group(words):
@@ -240,6 +306,10 @@ def test_version_1_of_the_committer_keeps_everything_back(words):
         (["-libjars", "x.jar", "-input", "i", "-output", "o"], "-libjars"),
         (["-input", "i", "-output", "o", "-inputreader", "StreamXmlRecordReader,begin=a,end=b"], "-inputreader"),
         (["-input", "i", "-output", "o", "-io", "typedbytes"], "typedbytes"),
+        (
+            ["-D", "aggregate.max.num.unique.values=9", "-input", "i", "-output", "o"],
+            "aggregate.max.num.unique.values=9",
+        ),
         (["-input", "i", "-output", "o", "-inputformat", "SequenceFileInputFormat"], "SequenceFileInputFormat"),
         (["-jt", "host:8032", "-input", "i", "-output", "o"], "-jt host:8032"),
         (["-fs", "hdfs://host", "-input", "i", "-output", "o"], "-fs hdfs://host"),
@@ -360,6 +430,17 @@ def test_a_name_that_exists_in_the_working_directory_is_left_and_used(words):
     assert (words / "cwd" / "m.sh").read_text() == "echo mine\n"
 
 
+def test_of_two_shipped_files_of_one_name_the_first_is_used_with_a_warning(words):
+    for folder in ("x", "y"):
+        (words / folder).mkdir()
+        (words / folder / "m.sh").write_text(f"echo {folder}\n")
+    job = ["-files", f"{words}/x/m.sh,{words}/y/m.sh", "-mapper", "m.sh", "-reducer", "NONE"]
+    ran = run([*job, "-input", f"{words}/in.txt", "-output", f"{words}/out"], words / "cwd")
+    assert (words / "out" / "part-00000").read_text() == "x\t\n"
+    assert f"Failed to create symlink: {words}/cwd/m.sh exists and is used as it is" in text_of(ran)
+    assert list((words / "cwd").iterdir()) == []
+
+
 def test_an_archive_does_not_write_outside_of_its_directory(words):
     import tarfile
 
@@ -370,6 +451,51 @@ def test_an_archive_does_not_write_outside_of_its_directory(words):
     assert ran.returncode == 5
     assert "evil.tgz" in text_of(ran)
     assert not list(words.rglob("evil.txt"))
+
+
+@pytest.mark.parametrize("name", ["cut.tgz", "cut.zip", "empty.tar", "secret.zip"])
+def test_an_archive_that_can_not_be_unpacked_is_named_and_no_link_stays(words, name):
+    shutil.make_archive(str(words / "cut"), "gztar", root_dir=words, base_dir="in.txt")
+    (words / "cut.tgz").write_bytes((words / "cut.tar.gz").read_bytes()[:60])
+    (words / "cut.zip").write_bytes(b"PK")
+    (words / "empty.tar").touch()
+    with zipfile.ZipFile(words / "secret.zip", "w") as archive:
+        archive.writestr("a", "x")
+        archive.filelist[0].flag_bits |= 1  # encrypted
+    job = ["-files", f"{words}/in.txt", "-archives", f"{words}/{name}", "-mapper", "cat", "-input", f"{words}/in.txt"]
+    ran = run([*job, "-output", f"{words}/out"], words / "cwd")
+    assert ran.returncode == 5
+    assert f"Error Launching job : {words}/{name} can't be copied to " in text_of(ran)
+    assert len(text_of(ran).splitlines()) == 2
+    assert list((words / "cwd").iterdir()) == []
+
+
+@pytest.mark.parametrize("option", ["-files", "-archives"])
+def test_a_full_disk_for_shipped_files_is_named_with_its_remedy(small_disk, words, option):
+    (words / "big").mkdir()
+    (words / "big/data").write_bytes(os.urandom(2 << 20))
+    shipped = (
+        words / "big/data" if option == "-files" else shutil.make_archive(str(words / "big"), "tar", words / "big")
+    )
+    job = [option, str(shipped), "-mapper", "cat", "-input", f"{words}/in.txt", "-output", f"{words}/out"]
+    ran = run(job, words / "cwd", {"TMPDIR": str(small_disk)})
+    assert ran.returncode == 5
+    said = (
+        f"{shipped} can't be copied to {small_disk}/.*: No space left on device; TMPDIR names the folder for temporary"
+    )
+    assert re.search(said, text_of(ran))
+    assert list(small_disk.iterdir()) == []
+
+
+def test_links_to_nowhere_in_a_shipped_directory_are_left_out(words):
+    (words / "lib").mkdir()
+    (words / "lib/a").symlink_to("../in.txt")
+    (words / "lib/gone").symlink_to("nowhere")
+    (words / "lib/self").symlink_to(".")
+    job = ["-files", f"{words}/lib", "-mapper", "sh -c 'cat lib/self/a; ls lib'", "-reducer", "NONE"]
+    ran = run([*job, "-input", f"{words}/in.txt", "-output", f"{words}/out"], words / "cwd")
+    assert ran.returncode == 0, text_of(ran)
+    assert (words / "out/part-00000").read_text() == "b\t\na\t\nb\t\na\t\nself\t\n"
 
 
 @pytest.mark.parametrize("given", [{}, {"OPENBLAS_NUM_THREADS": "7"}])
