@@ -55,7 +55,7 @@ def _reconfigures_in_vain(difference: Difference, live: Live) -> bool:
     """Returns True for other configurations of a group or fleet, which the cluster's release does not change."""
     if not difference.row.member.endswith(".Configurations"):
         return False
-    after: Sequence[Json] = difference.after or ()
+    after: Sequence[JsonView] = difference.after or ()
     if "InstanceTypeConfigs" in difference.row.member:
         after = [one for kind in after for one in kind.get("Configurations", ())]
     return not reconfigures(live.params, after)
