@@ -84,7 +84,7 @@ class LogReader:
         for step in steps:
             tails = None if unread else self.notes.try_to("logs", partial(self._tails, step))
             unread = tails is None
-            where = self.logs.where(step.id)
+            where = self.logs.step_location(step.id)
             if tails:
                 yield StepDetail(step, where, tails, *self._counters(step))
             else:

@@ -16,7 +16,7 @@ from queue import SimpleQueue
 from threading import Event as Flag
 from typing import Protocol
 
-from flowspec.backend.aws.client import Emr, may_pass
+from flowspec.backend.aws.client import Emr, is_transient
 from flowspec.backend.aws.events import ClusterChanged, Ended, StepChanged, StepProgress, Unreachable
 from flowspec.backend.aws.logs import Logs, logs_of
 from flowspec.backend.aws.observe import describe
@@ -70,7 +70,7 @@ def watch(
 
     `steps` are the ids of the steps that are waited for and judged (`Applied.steps`), None for all of the cluster's;
     others that are already over at the first look give no event. The last event is always `Ended`. Failing calls are
-    tolerated for five minutes in a row; before the first answer only those that may pass (`may_pass`), and within
+    tolerated for five minutes in a row; before the first answer only those that may pass (`is_transient`), and within
     `timeout`.
     Raises FlowspecError when there is no such cluster or it can't be reached.
     """
@@ -128,7 +128,7 @@ def _is_final(error: FlowspecError, seen: Cluster | None, answered: float, deadl
     """
     if now - answered > _PATIENCE:
         return True
-    return seen is None and (not may_pass(error) or (deadline is not None and now >= deadline))
+    return seen is None and (not is_transient(error) or (deadline is not None and now >= deadline))
 
 
 class _Seen:

@@ -78,7 +78,7 @@ class ExitCodes:
         return (log or b"").decode("utf-8", "replace")
 
     def _absent(self, step: Step) -> Unread:
-        where = self.logs.where(step.id)
+        where = self.logs.step_location(step.id)
         if self.logs.live:
             return Unread(f"{where} has no controller log: it was removed", True)
         if not self._has_uri:
