@@ -126,11 +126,11 @@ def _put(case: Case, sample: Path, to: Path, uri: str, at: NodePath) -> None:
 def _stage(asset: Asset, home: Path) -> None:
     path = FileSystems(Path("/"), s3=s3_root(home)).locate(asset.uri)
     if asset.packages is not None:
-        from flowspec.backend.packing import put
+        from flowspec.backend.packing import put_archive
 
         # Those for EMR's Python may not run here. They are kept in the user's home: each case has a home of its own.
         here = for_this_machine(asset.packages)
-        put(asset._replace(packages=here, sha256=here.key), path)
+        put_archive(asset._replace(packages=here, sha256=here.key), path)
         return
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("wb") as file:

@@ -90,11 +90,11 @@ def print_rerun_hint(plan: Plan, code: int) -> None:
 
 
 def _launched_again(launches: Launches, cluster: Cluster, left: float | None) -> Applied | None:
-    if left == 0.0 and launches.following(cluster):
+    if left == 0.0 and launches.next_plan(cluster):
         ewarn("note: it is not launched again: --timeout has passed")
         return None
     try:
-        return launches.again(cluster)
+        return launches.relaunch(cluster)
     except FlowspecError as error:
         ewarn(f"note: it could not be launched again: {error.sentence}")
         return None

@@ -157,10 +157,10 @@ def _rank(match: Match) -> tuple[int, int, int]:
 
 def _matches(line: Line) -> Iterator[Match]:
     """Yields the first rule of each weight that knows the line."""
-    told = line.kind in {Kind.EXCEPTION, Kind.ERROR}
+    has_level = line.kind in {Kind.EXCEPTION, Kind.ERROR}
     wrapped = any(wrapper.search(line.says) for wrapper in WRAPPERS)
     for weight in Weight:
-        if weight is Weight.EXCEPTION and (not told or wrapped):
+        if weight is Weight.EXCEPTION and (not has_level or wrapped):
             continue
         for rule in RULES:
             if rule.weight is weight and rule.pattern.search(line.says):

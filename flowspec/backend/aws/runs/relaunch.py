@@ -23,20 +23,20 @@ class Launches:
     sleep: Callable[[float], None] = time.sleep
     failed: list[str] = field(default_factory=list)
 
-    def following(self, cluster: Cluster) -> Plan | None:
+    def next_plan(self, cluster: Cluster) -> Plan | None:
         """Returns the plan to launch again with; None when the cluster's end gives no reason, or nothing is left."""
         return next_launch(self.plan, cluster, len(self.failed) + 1)
 
-    def again(self, cluster: Cluster) -> Applied | None:
+    def relaunch(self, cluster: Cluster) -> Applied | None:
         """Launches again when the cluster's end gives reason to, and something is left to try; else returns None.
 
         Raises as `apply` does.
         """
-        following = self.following(cluster)
-        if following is None:
+        plan = self.next_plan(cluster)
+        if plan is None:
             return None
         self.failed.append(launch_line(cluster, size(self.plan.request)))
         self.notify(self.failed[-1])
-        applied = apply(following, self.emr, notify=self.notify, sleep=self.sleep)
+        applied = apply(plan, self.emr, notify=self.notify, sleep=self.sleep)
         self.notify(f"launched again: cluster {applied.cluster_id}")
         return applied
