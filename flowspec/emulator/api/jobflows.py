@@ -34,7 +34,7 @@ def describe_job_flows(call: Call, params: Params) -> Answer:
     else:
         found = _newest_first(call, wanted, after if params else call.now - KNOWN_SECONDS, before)
     if not params:
-        found = (cluster for cluster in found if _recent(cluster, call.now))
+        found = (cluster for cluster in found if _is_recent(cluster, call.now))
     chosen = (cluster for cluster in found if not wanted or _state(cluster) in wanted)
     return {"JobFlows": [_job_flow(call, cluster) for cluster in islice(chosen, MAX_JOB_FLOWS)]}
 
@@ -55,7 +55,7 @@ def _newest_first(
         last = found[-1].seq
 
 
-def _recent(cluster: Record, now: float) -> bool:
+def _is_recent(cluster: Record, now: float) -> bool:
     age = now - cluster.created
     return age <= RECENT_SECONDS or (cluster.state in states.ALIVE and age <= KNOWN_SECONDS)
 
@@ -70,9 +70,9 @@ def _job_flow(call: Call, cluster: Record) -> Answer:
     answer = job_flow(
         clusters.describe_cluster(call, named)["Cluster"],
         # ListSteps gives the newest first, DescribeJobFlows the oldest.
-        _all(call, steps.list_steps, "Steps", named)[::-1],
-        _all(call, clusters.list_bootstrap_actions, "BootstrapActions", named),
-        [] if fleets else _all(call, groups.list_instance_groups, "InstanceGroups", named),
+        _read_all_pages(call, steps.list_steps, "Steps", named)[::-1],
+        _read_all_pages(call, clusters.list_bootstrap_actions, "BootstrapActions", named),
+        [] if fleets else _read_all_pages(call, groups.list_instance_groups, "InstanceGroups", named),
         {role: _nodes(call, cluster, role, fleets=fleets) for role in (ROLES if fleets else ROLES[:1])},
     )
     request = cluster.doc["request"]
@@ -83,10 +83,10 @@ def _job_flow(call: Call, cluster: Record) -> Answer:
 
 def _nodes(call: Call, cluster: Record, role: str, *, fleets: bool) -> list[Answer]:
     only: Answer = {"InstanceFleetType": role} if fleets else {"InstanceGroupTypes": [role]}
-    return _all(call, groups.list_instances, "Instances", {"ClusterId": cluster.id, **only})
+    return _read_all_pages(call, groups.list_instances, "Instances", {"ClusterId": cluster.id, **only})
 
 
-def _all(call: Call, operation: Operation, member: str, params: Params) -> list[Answer]:
+def _read_all_pages(call: Call, operation: Operation, member: str, params: Params) -> list[Answer]:
     """Returns all pages of a list."""
     answer = operation(call, params)
     items = list(answer[member])

@@ -109,7 +109,7 @@ def _fork_worker(home: Path, cluster_id: str, lock: int) -> int:
     with paths.worker_log(home, cluster_id).open("ab", buffering=0) as log:
         pid = os.fork()
         if not pid:
-            _run(lambda: _be_worker(home, cluster_id, lock, log.fileno()))
+            _run(lambda: _run_as_worker(home, cluster_id, lock, log.fileno()))
         return pid
 
 
@@ -132,7 +132,7 @@ def fork_step(work: Callable[[], int], place: processes.Place) -> Fork:
     with place.stdout.open("ab") as out, place.stderr.open("ab") as err, _pipe() as (ready, inherited):
         pid = os.fork()
         if not pid:
-            _run(lambda: _be_step(work, place, (out.fileno(), err.fileno()), inherited.fileno()))
+            _run(lambda: _run_as_step(work, place, (out.fileno(), err.fileno()), inherited.fileno()))
         inherited.close()
         # Its session and its pid file are there, so that it can be killed from now on.
         started = ready.read(1)
@@ -142,7 +142,7 @@ def fork_step(work: Callable[[], int], place: processes.Place) -> Fork:
     return Fork(pid)
 
 
-def _be_step(work: Callable[[], int], place: processes.Place, output: tuple[int, int], ready: int) -> int:
+def _run_as_step(work: Callable[[], int], place: processes.Place, output: tuple[int, int], ready: int) -> int:
     detach(keep=ready, output=output)
     processes.become_step(place.note)
     os.write(ready, _OK)
@@ -171,7 +171,7 @@ def _run(work: Callable[[], int]) -> NoReturn:
         os._exit(status)
 
 
-def _be_worker(home: Path, cluster_id: str, lock: int, log: int) -> int:
+def _run_as_worker(home: Path, cluster_id: str, lock: int, log: int) -> int:
     detach(keep=lock, output=(log, log))
     os.chdir(paths.cluster_folder(home, cluster_id))
     environment = processes.worker_environment(cluster_id)
@@ -259,7 +259,7 @@ class ForkServer:
         """Sends an order to the server, starting one if there is none; returns False if no more orders can wait."""
         with self._guard:
             if not self._pid:
-                self._replace()
+                self._replace_server()
             if not self._is_watched:
                 self._watch()
             try:
@@ -271,7 +271,7 @@ class ForkServer:
                 raise
         return True
 
-    def _replace(self) -> None:
+    def _replace_server(self) -> None:
         """Starts another fork server in the place of a dead one: a new interpreter, as this process has threads."""
         server = subprocess.Popen(
             python_module(__name__, str(self._orders.fileno())),
@@ -304,9 +304,9 @@ class ForkServer:
                 if first == self._retried:
                     raise ChildProcessError("two processes that were to fork it have ended")
                 self._retried = first
-                self._replace()
+                self._replace_server()
             except OSError as error:
-                while _is_readable(self._orders) and (order := _received(self._orders)):
+                while _is_readable(self._orders) and (order := _receive_order(self._orders)):
                     _fail(order, error)
                     os.close(order.lock)
 
@@ -334,33 +334,33 @@ def _serve(orders: socket.socket) -> int:
         select.select([orders], [], [])
         latest = time.monotonic() + _LATEST_SECONDS
         while _is_readable(orders):
-            _await_quiet(orders, latest)
+            _await_no_orders(orders, latest)
             # One that was taken and not yet forked would be lost with this process: none is taken in advance.
-            order = _received(orders)
+            order = _receive_order(orders)
             if order is None:
                 return 0
             _fork_or_fail(order)
 
 
-def _await_quiet(orders: socket.socket, latest: float) -> None:
+def _await_no_orders(orders: socket.socket, latest: float) -> None:
     """Waits until no order has come for a moment, up to `latest` (of time.monotonic)."""
-    before, now = -1, _size(orders)
+    before, now = -1, _waiting_bytes(orders)
     while now != before and time.monotonic() < latest:
         time.sleep(_QUIET_SECONDS)
-        before, now = now, _size(orders)
+        before, now = now, _waiting_bytes(orders)
 
 
 def _is_readable(orders: socket.socket) -> bool:
     return bool(select.select([orders], [], [], 0)[0])
 
 
-def _size(orders: socket.socket) -> int:
-    """Returns the bytes of all orders that wait."""
+def _waiting_bytes(orders: socket.socket) -> int:
+    """Returns the size in bytes of all waiting orders."""
     return int.from_bytes(fcntl.ioctl(orders, termios.FIONREAD, bytes(4)), sys.byteorder)
 
 
-def _received(orders: socket.socket) -> _Order | None:
-    """Returns the next order; None after the last."""
+def _receive_order(orders: socket.socket) -> _Order | None:
+    """Receives the next order; None after the last."""
     message, locks, _, _ = socket.recv_fds(orders, _LONGEST_MESSAGE, 1)
     if not message:
         return None

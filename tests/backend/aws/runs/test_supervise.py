@@ -21,7 +21,7 @@ from flowspec.backend.aws.runs.settle import (
     tag_of_marks,
     was_repeated,
 )
-from flowspec.backend.aws.runs.supervise import WatcherAction, Supervisor
+from flowspec.backend.aws.runs.supervise import Supervisor, WatcherAction
 from flowspec.backend.aws.submission.apply import apply
 from flowspec.backend.aws.submission.lock import LOCK_LASTS, _new_lock
 from flowspec.backend.aws.verdict import Outcome
