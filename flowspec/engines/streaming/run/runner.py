@@ -136,7 +136,7 @@ def _launch_error(message: str) -> ClientError:
     return ClientError(logged=f"Error Launching job : {message}", status=5)
 
 
-def _send_some(member: PoolProcess, todo: range, members: int) -> range:
+def _send_next_tasks(member: PoolProcess, todo: range, members: int) -> range:
     """Sends a process the numbers of its next tasks; returns the rest."""
     some = max(1, min(_MOST_AT_ONCE, len(todo) // (_SHARE * members)))
     member.channel.send(todo[:some])
@@ -185,7 +185,7 @@ class _Runner:
         done = False
         try:
             self._setup()
-            self._work()
+            self._run_phases()
             if not self._failed:
                 self._context.committer.commit_job()
                 done = True
@@ -198,17 +198,17 @@ class _Runner:
             self._memory.close()
             if not done:
                 self._context.committer.abort_job()
-        self._conclude(done)
+        self._log_end(done)
         return done
 
-    def _conclude(self, done: bool) -> None:
+    def _log_end(self, done: bool) -> None:
         job = self._job
         if done:
-            self._show(100, 100 if job.reduces else 0)
+            self._log_progress(100, 100 if job.reduces else 0)
             self._log.info("Job", f"Job {job.id} completed successfully")
         else:
             self._log.info("Job", f"Job {job.id} failed with state FAILED due to: NA")
-        self._log.info("Job", format_counters(_in_order(self._counters)))
+        self._log.info("Job", format_counters(_order_counters(self._counters)))
 
     def _setup(self) -> None:
         """Sets the job up as LocalJobRunner.Job.run does, with the same failures."""
@@ -218,8 +218,8 @@ class _Runner:
         if self._job.reduces < 0:
             raise TaskFailure(f"java.lang.NegativeArraySizeException: {self._job.reduces}")
 
-    def _work(self) -> None:
-        self._show(0, 0)
+    def _run_phases(self) -> None:
+        self._log_progress(0, 0)
         self._log_space()
         self._map_phase()
         if not self._failed and self._job.reduces:
@@ -252,12 +252,12 @@ class _Runner:
         members = [self._pool.start(work) for work in works]
         todo = range(tasks)
         for member in members:
-            todo = _send_some(member, todo, len(members))
+            todo = _send_next_tasks(member, todo, len(members))
         for member, results in self._pool.messages(members, idle, _PROGRESS_INTERVAL):
             for result in results or [None]:
-                self._record(result)
+                self._add_result(result)
             if results and results[-1].number != ALL_TASKS:
-                todo = _send_some(member, todo, len(members))
+                todo = _send_next_tasks(member, todo, len(members))
             else:
                 member.awaited = False
 
@@ -286,7 +286,7 @@ class _Runner:
             channel.send([run_reduce(self._context, one, shuffle, self._map_outputs, progress) for one in numbers])
         channel.send([TaskResult(ALL_TASKS, {})])
 
-    def _record(self, result: TaskResult | None) -> None:
+    def _add_result(self, result: TaskResult | None) -> None:
         """Adds up what a process reported; None: it died without a report."""
         if result is None:
             self._failed = True
@@ -304,15 +304,15 @@ class _Runner:
     def _show_share(self, shared: SharedCounters, total: int, start: tuple[int, int], end: tuple[int, int]) -> None:
         share = min(1.0, shared.total() / total) if total else 0.0
         maps, reduces = (int(low + (high - low) * share) for low, high in zip(start, end, strict=True))
-        self._show(maps, reduces)
+        self._log_progress(maps, reduces)
 
-    def _show(self, maps: int, reduces: int) -> None:
+    def _log_progress(self, maps: int, reduces: int) -> None:
         if (maps, reduces) != self._percent:
             self._percent = (maps, reduces)
             self._log.info("Job", f" map {maps}% reduce {reduces}%")
 
 
-def _in_order(counters: Counters) -> Counters:
+def _order_counters(counters: Counters) -> Counters:
     """Returns the framework's group, those of the commands by name, then the bytes read and written."""
     last = (BYTES_READ[0], BYTES_WRITTEN[0])
     own = sorted(name for name in counters if name not in (FRAMEWORK, *last))

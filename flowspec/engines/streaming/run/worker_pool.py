@@ -74,7 +74,7 @@ class WorkerPool:
             for member in self._members:
                 _signal(member.pid, number)
             deadline = time.monotonic() + _GRACE
-            self._members = [member for member in self._members if not _ended(member, deadline)]
+            self._members = [member for member in self._members if not _await_end(member, deadline)]
 
     def _run_child(self, parent: int, work: Callable[[Connection], None], channel: Connection) -> None:
         """Runs a child to its end; never returns."""
@@ -100,7 +100,7 @@ def _signal(pid: int, number: int) -> None:
         os.kill(pid, number)
 
 
-def _ended(member: PoolProcess, deadline: float) -> bool:
+def _await_end(member: PoolProcess, deadline: float) -> bool:
     pause = _SHORTEST_PAUSE
     while os.waitpid(member.pid, os.WNOHANG) == (0, 0):
         if time.monotonic() > deadline:
