@@ -432,10 +432,8 @@ def _uv_platform(packages: Packages) -> list[str]:
 
 def _packing_error(packages: Packages, program: str, output: str, scratch: Path) -> FlowspecError:
     lines = [line.strip() for line in without_credentials(output).splitlines()]
-    kept_lines = [
-        line.removeprefix("ERROR: ") for line in lines if line and not line.startswith(("WARNING", "[notice]"))
-    ]
-    end = " | ".join(_shortened(line) for line in kept_lines[-_TOLD_LINES:])
+    told = [line.removeprefix("ERROR: ") for line in lines if line and not line.startswith(("WARNING", "[notice]"))]
+    end = " | ".join(_shortened(line) for line in told[-_TOLD_LINES:])
     if _NO_ANSWER.search(output):
         last = next(line for line in reversed(lines) if _NO_ANSWER.search(line))
         message = f"{packages.told} can't be packed, an index does not answer; {program} said: {_shortened(last)}"

@@ -90,7 +90,7 @@ def print_rerun_hint(plan: Plan, code: int) -> None:
 
 
 def _launched_again(launches: Launches, cluster: Cluster, left: float | None) -> Applied | None:
-    if left == 0.0 and launches.next_plan(cluster):
+    if left == 0.0 and launches.following(cluster):
         ewarn("note: it is not launched again: --timeout has passed")
         return None
     try:

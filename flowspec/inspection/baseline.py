@@ -29,7 +29,7 @@ class Baseline:
     notes: tuple[str, ...] = ()
     secrets: frozenset[str] = field(default=frozenset(), repr=False)
 
-    def has_unseen_difference(self, later: Cluster) -> bool:
+    def unseen(self, later: Cluster) -> bool:
         """Returns True if the specs differ only in what EMR does not show, such as the content of local files."""
         return not self.changes and self.cluster.digest != later.digest
 

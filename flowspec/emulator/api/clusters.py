@@ -75,7 +75,7 @@ def _new_cluster(call: Call, params: Params) -> Record:
     # A cluster with three masters is protected and long-lived by default (Management Guide, high availability).
     protected = wanted.get("TerminationProtected", False) or highly_available
     doc = {
-        "request": _stored_request(params),
+        "request": _kept(params),
         "reason": {},
         "ready": None,
         "ended": None,
@@ -102,7 +102,7 @@ def _new_cluster(call: Call, params: Params) -> Record:
     return Record("cluster", cluster_id, cluster_id, call.settings.region, "STARTING", call.now, doc)
 
 
-def _stored_request(params: Params) -> Answer:
+def _kept(params: Params) -> Answer:
     """Returns the request without members stored elsewhere, and without the Kerberos passwords."""
     kept = {name: value for name, value in params.items() if name not in {"Steps", "Tags"}}
     if "KerberosAttributes" in kept:

@@ -16,7 +16,7 @@ from flowspec.emulator.state import capacity, ids, instances
 from flowspec.emulator.state.answers import Answer, status
 from flowspec.emulator.state.instances import Moment, role
 from flowspec.emulator.state.store import Record, Store
-from flowspec.emulator.state.volumes import volumes_answer
+from flowspec.emulator.state.volumes import answered
 from flowspec.facts import releases, states
 
 _DEFAULT_TYPE = "m5.xlarge"
@@ -132,7 +132,7 @@ def group_answer(group: Record, at: Moment) -> Answer:
         "LastSuccessfullyAppliedConfigurations": applied["configurations"],
         "LastSuccessfullyAppliedConfigurationsVersion": applied["version"],
         "ShrinkPolicy": request.get("ShrinkPolicy", {}),
-        **volumes_answer(request, at.cluster),
+        **answered(request, at.cluster),
     }
     policy = scaling.policy_answer(group, at)
     scaled = {"AutoScalingPolicy": policy} if policy else {}
@@ -167,7 +167,7 @@ def _type_specification(kind: Mapping[str, Any], cluster: Record) -> Answer:
         "CustomAmiId",
         "Priority",
     )
-    answer = {"WeightedCapacity": kind.get("WeightedCapacity", 1), **volumes_answer(kind, cluster)}
+    answer = {"WeightedCapacity": kind.get("WeightedCapacity", 1), **answered(kind, cluster)}
     return answer | {name: kind[name] for name in echoed if name in kind}
 
 

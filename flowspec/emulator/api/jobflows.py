@@ -34,7 +34,7 @@ def describe_job_flows(call: Call, params: Params) -> Answer:
     else:
         found = _newest_first(call, wanted, after if params else call.now - KNOWN_SECONDS, before)
     if not params:
-        found = (cluster for cluster in found if _is_recent(cluster, call.now))
+        found = (cluster for cluster in found if _recent(cluster, call.now))
     chosen = (cluster for cluster in found if not wanted or _state(cluster) in wanted)
     return {"JobFlows": [_job_flow(call, cluster) for cluster in islice(chosen, MAX_JOB_FLOWS)]}
 
@@ -55,7 +55,7 @@ def _newest_first(
         last = found[-1].seq
 
 
-def _is_recent(cluster: Record, now: float) -> bool:
+def _recent(cluster: Record, now: float) -> bool:
     age = now - cluster.created
     return age <= RECENT_SECONDS or (cluster.state in states.ALIVE and age <= KNOWN_SECONDS)
 

@@ -270,7 +270,7 @@ def _baseline(report: RunFacts) -> View | None:
         "changes": [*moved, *(_change(one, report) for one in found.changes[:_MOST_CHANGES])],
         "more": f"{more:,} more differences are not on this page." if more > 0 else "",
         "notes": found.notes,
-        "same": _UNSEEN if found.has_unseen_difference(report.cluster) else _SAME,
+        "same": _UNSEEN if found.unseen(report.cluster) else _SAME,
     }
 
 

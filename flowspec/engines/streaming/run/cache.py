@@ -28,16 +28,16 @@ class Shipment(NamedTuple):
 def shipments(arguments: Arguments, files: FileSystems) -> list[Shipment]:
     """Returns all that is to be shipped, each name once: the first wins. Raises `ClientError` for what is missing."""
     found = [
-        *_files_shipments(arguments.generic.get("files", [])[:1], files, archive=False),
-        *_files_shipments(arguments.generic.get("archives", [])[:1], files, archive=True),
-        *(shipment for text in arguments.all("file") for shipment in _jar_shipments(text, files)),
-        *_cache_shipments(arguments.all("cacheFile"), files, archive=False),
-        *_cache_shipments(arguments.all("cacheArchive"), files, archive=True),
+        *_listed(arguments.generic.get("files", [])[:1], files, archive=False),
+        *_listed(arguments.generic.get("archives", [])[:1], files, archive=True),
+        *(shipment for text in arguments.all("file") for shipment in _packed(text, files)),
+        *_cached(arguments.all("cacheFile"), files, archive=False),
+        *_cached(arguments.all("cacheArchive"), files, archive=True),
     ]
     return list({shipment.name: shipment for shipment in reversed(found)}.values())[::-1]
 
 
-def _files_shipments(values: list[str], files: FileSystems, *, archive: bool) -> Iterator[Shipment]:
+def _listed(values: list[str], files: FileSystems, *, archive: bool) -> Iterator[Shipment]:
     for text in (part for value in values for part in value.split(",")):
         if not text:
             raise uncaught("java.lang.IllegalArgumentException: File name can't be empty string")
@@ -48,7 +48,7 @@ def _files_shipments(values: list[str], files: FileSystems, *, archive: bool) ->
         yield Shipment(source, name or source.name, archive)
 
 
-def _cache_shipments(values: list[str], files: FileSystems, *, archive: bool) -> Iterator[Shipment]:
+def _cached(values: list[str], files: FileSystems, *, archive: bool) -> Iterator[Shipment]:
     for text in (part for value in values for part in value.split(",")):
         path, _, name = text.partition("#")
         if not name:
@@ -62,7 +62,7 @@ def _cache_shipments(values: list[str], files: FileSystems, *, archive: bool) ->
         yield Shipment(source, name, archive)
 
 
-def _jar_shipments(text: str, files: FileSystems) -> Iterator[Shipment]:
+def _packed(text: str, files: FileSystems) -> Iterator[Shipment]:
     """Yields a `-file` under its own name, and what is in it: the job's jar holds the content of a directory."""
     source = files.locate(text)
     if not source.exists():

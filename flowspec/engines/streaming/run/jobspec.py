@@ -422,7 +422,7 @@ class _Builder:
     def _check_map_task(self) -> None:
         """Checks the numbers that MapTask reads: first its reader, then its sorter (MapOutputBuffer.init)."""
         if self._reduces() and (cause := self._bad_sort_buffer()):
-            self._map_failure = _collector_error(cause)
+            self._map_failure = _no_collector(cause)
         if cause := self._bad_number("mapreduce.input.linerecordreader.line.maxlength"):
             self._map_failure = (cause,)
 
@@ -460,7 +460,7 @@ class _Builder:
             return tuple(parse_key_fields(self._conf.get("mapreduce.partition.keycomparator.options"))) or None
         except BadOptions as error:
             if self._reduces():
-                self._map_failure = _collector_error(str(error))
+                self._map_failure = _no_collector(str(error))
             return None
 
     def _codec(self) -> str:
@@ -484,7 +484,7 @@ class _Builder:
             raise unsupported(f"mapreduce.job.output.group.comparator.class={grouping}")
 
 
-def _collector_error(cause: str) -> tuple[str, str]:
+def _no_collector(cause: str) -> tuple[str, str]:
     said = f"Initialization of all the collectors failed. Error in last collector was:{cause}"
     return f"java.io.IOException: {said}", cause
 

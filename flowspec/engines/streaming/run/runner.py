@@ -136,7 +136,7 @@ def _launch_error(message: str) -> ClientError:
     return ClientError(logged=f"Error Launching job : {message}", status=5)
 
 
-def _send_next_tasks(member: PoolProcess, todo: range, members: int) -> range:
+def _send_some(member: PoolProcess, todo: range, members: int) -> range:
     """Sends a process the numbers of its next tasks; returns the rest."""
     some = max(1, min(_MOST_AT_ONCE, len(todo) // (_SHARE * members)))
     member.channel.send(todo[:some])
@@ -198,10 +198,10 @@ class _Runner:
             self._memory.close()
             if not done:
                 self._context.committer.abort_job()
-        self._log_end(done)
+        self._conclude(done)
         return done
 
-    def _log_end(self, done: bool) -> None:
+    def _conclude(self, done: bool) -> None:
         job = self._job
         if done:
             self._log_progress(100, 100 if job.reduces else 0)
@@ -252,12 +252,12 @@ class _Runner:
         members = [self._pool.start(work) for work in works]
         todo = range(tasks)
         for member in members:
-            todo = _send_next_tasks(member, todo, len(members))
+            todo = _send_some(member, todo, len(members))
         for member, results in self._pool.messages(members, idle, _PROGRESS_INTERVAL):
             for result in results or [None]:
-                self._add_result(result)
+                self._record(result)
             if results and results[-1].number != ALL_TASKS:
-                todo = _send_next_tasks(member, todo, len(members))
+                todo = _send_some(member, todo, len(members))
             else:
                 member.awaited = False
 
@@ -286,7 +286,7 @@ class _Runner:
             channel.send([run_reduce(self._context, one, shuffle, self._map_outputs, progress) for one in numbers])
         channel.send([TaskResult(ALL_TASKS, {})])
 
-    def _add_result(self, result: TaskResult | None) -> None:
+    def _record(self, result: TaskResult | None) -> None:
         """Adds up what a process reported; None: it died without a report."""
         if result is None:
             self._failed = True
