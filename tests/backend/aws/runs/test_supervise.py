@@ -281,10 +281,10 @@ class Unread:
 
     blocks = read = tail
 
-    def listed(self, *_):
+    def list_logs(self, *_):
         return []
 
-    def where(self, step_id):
+    def step_location(self, step_id):
         return f"s3://acme-logs/j-1/steps/{step_id}/"
 
     uri = folder = lambda *_: ""
