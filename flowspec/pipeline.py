@@ -283,7 +283,7 @@ def apply_and_watch(
     left = time_left(timeout, clock)
     while True:
         end = _end_of(watched(applied.cluster_id, steps=applied.steps, timeout=left()), on_event)
-        further = None if left() == 0.0 else launches.again(end.cluster)
+        further = None if left() == 0.0 else launches.relaunch(end.cluster)
         if further is None:
             return RunResult(end.cluster, end.verdict, joined, emr, plan.skipped)
         applied = further

@@ -92,7 +92,7 @@ def pack(packages: Packages, home: Path | None) -> Path:
         with locked(path.with_suffix(".lock")):
             if not path.exists():
                 with _scratch(path) as scratch:
-                    _make(packages, scratch)
+                    _build_archive(packages, scratch)
                     (scratch / "made.zip").replace(path)
             _mark_used(path)
     except PackingError as error:
@@ -102,7 +102,9 @@ def pack(packages: Packages, home: Path | None) -> Path:
     return path
 
 
-def put(asset: Asset, path: Path, home: Path | None = None, notify: Callable[[str], None] = lambda _: None) -> bool:
+def put_archive(
+    asset: Asset, path: Path, home: Path | None = None, notify: Callable[[str], None] = lambda _: None
+) -> bool:
     """Puts the archive of an asset's packages at a path, whole or not at all; False if it is there already."""
     try:
         if _mark_used(path):
@@ -155,7 +157,7 @@ def prune_packages(home: Path, older_than: float) -> tuple[int, int]:
         path: path.parent.name for path in copies.glob("*/*.zip")
     }
     try:
-        halves = [size for path in copies.glob("*/.*.zip.*.*") if (size := _delete_half(path)) is not None]
+        halves = [size for path in copies.glob("*/.*.zip.*.*") if (size := _delete_partial_copy(path)) is not None]
         halves += [size for path in packed.glob("*-*/") if (size := _delete_scratch(path)) is not None]
         used = _keys_in_use(home) if keys else set()
         sizes = halves + [
@@ -172,19 +174,19 @@ def prune_packages(home: Path, older_than: float) -> tuple[int, int]:
 _A_DAY = 86400.0
 
 
-def _delete_half(path: Path) -> int | None:
-    """Deletes the copy that `put` had not ended when it was killed; returns the disk space freed in bytes, or None."""
+def _delete_partial_copy(path: Path) -> int | None:
+    """Deletes a copy that a killed `put_archive` left unfinished; returns the disk space freed in bytes, or None."""
     pid = path.name.split(".")[-2]
     try:
         found = path.lstat()
     except FileNotFoundError:  # it was ended, or another prune was first
         return None
-    if not pid.isdecimal() or found.st_mtime > time.time() - _A_DAY or _is_there(int(pid)):
+    if not pid.isdecimal() or found.st_mtime > time.time() - _A_DAY or _is_running(int(pid)):
         return None
     path.unlink(missing_ok=True)
     with suppress(OSError):
         path.parent.rmdir()
-    return _freed(found)
+    return _freed_bytes(found)
 
 
 def _delete_scratch(folder: Path) -> int | None:
@@ -197,7 +199,7 @@ def _delete_scratch(folder: Path) -> int | None:
         return None
 
 
-def _is_there(pid: int) -> bool:
+def _is_running(pid: int) -> bool:
     try:
         os.kill(pid, 0)
     except (ProcessLookupError, OverflowError):
@@ -240,10 +242,10 @@ def _delete_unused(path: Path, packed: Path, latest: float) -> int | None:
         # It is not empty where a process was killed while it copied an archive.
         with suppress(OSError):
             path.parent.rmdir()
-    return _freed(found)
+    return _freed_bytes(found)
 
 
-def _freed(found: os.stat_result) -> int:
+def _freed_bytes(found: os.stat_result) -> int:
     # A file with another name stays on the disk. POSIX: the unit of st_blocks is 512 bytes on Linux and macOS.
     return found.st_blocks * 512 if found.st_nlink == 1 else 0
 
@@ -258,7 +260,7 @@ def _scratch(path: Path) -> Iterator[Path]:
         yield Path(scratch)
 
 
-def _make(packages: Packages, scratch: Path) -> None:
+def _build_archive(packages: Packages, scratch: Path) -> None:
     tree = scratch / "tree"
     _install(packages, tree, scratch)
     found = sorted((path.relative_to(tree).as_posix(), path) for path in tree.rglob("*") if path.is_file())
@@ -291,7 +293,7 @@ def _install(packages: Packages, tree: Path, scratch: Path) -> None:
         shutil.rmtree(tree, ignore_errors=True)
         tree.mkdir()
         if entries:
-            _run(packages, [*map(_line, entries), *further], tree, scratch)
+            _install_requirements(packages, [*map(_requirement_line, entries), *further], tree, scratch)
         found = {_package(path): path for path in sorted(tree.glob("*.dist-info"))}
         missing, needed = missing_packages(roots, {one.name: one for one in found}, packages.environment)
         if not missing:
@@ -301,7 +303,7 @@ def _install(packages: Packages, tree: Path, scratch: Path) -> None:
     for package, path in found.items():
         if package.name not in needed:
             _remove(tree, path)
-    _tidy(tree)
+    _remove_machine_specifics(tree)
     _write_launcher(tree, packages.interpreter)
 
 
@@ -321,7 +323,7 @@ def _refuse_more(packages: Packages, entries: Sequence[Entry], missing: Sequence
         )
 
 
-def _line(entry: Entry) -> str:
+def _requirement_line(entry: Entry) -> str:
     text = str(entry.path) if entry.path else entry.text
     return " ".join((text, *(f"--hash={one}" for one in entry.hashes)))
 
@@ -344,7 +346,7 @@ def _remove(tree: Path, folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
 
 
-def _tidy(tree: Path) -> None:
+def _remove_machine_specifics(tree: Path) -> None:
     """Removes what differs from machine to machine: scripts, bytecode, and what the installer writes about itself."""
     shutil.rmtree(tree / "bin", ignore_errors=True)
     for path in list(tree.rglob("*")):
@@ -359,18 +361,18 @@ def _tidy(tree: Path) -> None:
 # --- pip and uv ---
 
 
-def _run(packages: Packages, lines: Sequence[str], tree: Path, scratch: Path) -> None:
+def _install_requirements(packages: Packages, lines: Sequence[str], tree: Path, scratch: Path) -> None:
     """Fills a folder with what the lines of a requirements file ask for. Raises FlowspecError."""
     file, constraints = scratch / "requirements.txt", scratch / "constraints.txt"
     file.write_text("\n".join([*map(_option_line, packages.requirements.options), *lines, ""]), "utf-8")
-    limits = [_line(one) for one in packages.requirements.constraints if one.applies(packages.environment)]
+    limits = [_requirement_line(one) for one in packages.requirements.constraints if one.applies(packages.environment)]
     constraints.write_text("\n".join([*limits, ""]), "utf-8")
     asked = ["-r", str(file), *(["-c", str(constraints)] if limits else [])]
     if importlib.util.find_spec("pip"):
         _by_pip(packages, asked, tree, scratch)
     elif uv := shutil.which("uv"):
         fixed = ["pip", "install", "--no-build", "--link-mode=copy", f"--python={sys.executable}"]
-        _call(packages, [uv, *fixed, *_uv_platform(packages), "--target", str(tree), *asked], scratch)
+        _run_installer(packages, [uv, *fixed, *_uv_platform(packages), "--target", str(tree), *asked], scratch)
     else:
         raise FlowspecError(
             "there is neither pip nor uv to pack Python packages with",
@@ -389,18 +391,18 @@ def _by_pip(packages: Packages, asked: Sequence[str], tree: Path, scratch: Path)
     wheels.mkdir()
     pip = [sys.executable, "-m", "pip", "--quiet"]
     platform = ["--only-binary=:all:", *_pip_platform(packages)]
-    _call(packages, [*pip, "download", *platform, "--dest", str(wheels), *asked], scratch)
+    _run_installer(packages, [*pip, "download", *platform, "--dest", str(wheels), *asked], scratch)
     unpacking = ["--no-deps", "--no-index", "--no-compile", "--no-warn-script-location", "--target", str(tree)]
-    _call(packages, [*pip, "install", *platform, *unpacking, *map(str, sorted(wheels.glob("*.whl")))], scratch)
+    _run_installer(packages, [*pip, "install", *platform, *unpacking, *map(str, sorted(wheels.glob("*.whl")))], scratch)
 
 
-def _call(packages: Packages, argv: Sequence[str], scratch: Path) -> None:
+def _run_installer(packages: Packages, argv: Sequence[str], scratch: Path) -> None:
     # Not in the folder of the caller, whose files Python would import in place of pip's. Temporary files of a pip that
     # is killed go with those of this process.
     environment = {**_environment(), "TMPDIR": str(scratch)}
     done = subprocess.run(argv, cwd=scratch, env=environment, capture_output=True, text=True, check=False)
     if done.returncode:
-        raise _failure(packages, "pip" if argv[0] == sys.executable else "uv", done.stdout + done.stderr, scratch)
+        raise _packing_error(packages, "pip" if argv[0] == sys.executable else "uv", done.stdout + done.stderr, scratch)
 
 
 def _environment() -> dict[str, str]:
@@ -428,7 +430,7 @@ def _uv_platform(packages: Packages) -> list[str]:
     return [*version, "--python-platform", f"{packages.architecture}-{'manylinux_2_28' if newer else 'manylinux2014'}"]
 
 
-def _failure(packages: Packages, program: str, output: str, scratch: Path) -> FlowspecError:
+def _packing_error(packages: Packages, program: str, output: str, scratch: Path) -> FlowspecError:
     lines = [line.strip() for line in without_credentials(output).splitlines()]
     told = [line.removeprefix("ERROR: ") for line in lines if line and not line.startswith(("WARNING", "[notice]"))]
     end = " | ".join(_shortened(line) for line in told[-_TOLD_LINES:])

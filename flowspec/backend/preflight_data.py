@@ -39,7 +39,7 @@ def used_data(plan: Plan, region: str) -> tuple[DataUse, ...]:
     return data_uses(plan.request, region)
 
 
-def submitted(plan: Plan, uses: Iterable[DataUse]) -> list[DataUse]:
+def uses_submitted(plan: Plan, uses: Iterable[DataUse]) -> list[DataUse]:
     """Returns the uses by what the plan would submit: on a living cluster, the steps that are added."""
     steps = {one.path[1] for one in plan.changes if one.action is Action.SUBMIT and one.path[:1] == ("Steps",)}
     staged = {asset.uri for asset in plan.uploads}
@@ -86,7 +86,7 @@ def data_findings(
         found.append(
             Finding(Level.UNCHECKED, number_of(len(asked) - _MOST, "more URI"), f"{_MOST} are looked up at most")
         )
-    return [*found, *_written_twice(uses, wanted)]
+    return [*found, *_duplicate_output_findings(uses, wanted)]
 
 
 def finding(level: Level, use: DataUse, message: str = "", remedy: str = "") -> Finding:
@@ -95,14 +95,14 @@ def finding(level: Level, use: DataUse, message: str = "", remedy: str = "") -> 
 
 
 def _check_file(use: DataUse, uses: Sequence[DataUse], store: Store) -> Finding:
-    return _read(use, uses, store.object_exists(use.uri))
+    return _input_finding(use, uses, store.object_exists(use.uri))
 
 
 def _check_input(use: DataUse, uses: Sequence[DataUse], store: Store) -> Finding:
-    return _read(use, uses, store.path_exists(use.uri))
+    return _input_finding(use, uses, store.path_exists(use.uri))
 
 
-def _read(use: DataUse, uses: Sequence[DataUse], exists: bool) -> Finding:
+def _input_finding(use: DataUse, uses: Sequence[DataUse], exists: bool) -> Finding:
     if exists:
         return finding(Level.OK, use)
     writer = next(earlier_uses(use, uses), None)
@@ -147,13 +147,13 @@ _READS = frozenset({Use.FILE, Use.INPUT, Use.ARGUMENT})
 
 def _check_earlier(use: DataUse, writer: DataUse, store: Store, *, goes_on: bool) -> Finding:
     """Checks that what an omitted step wrote is there; `goes_on`: its cluster runs, with its HDFS."""
-    surely = writer.use is not Use.ARGUMENT and (use.use is not Use.ARGUMENT or _holds(use.uri, writer.uri))
-    told = f"{writer.part}, which is left out, {'writes' if surely else 'may write'} it"
+    surely = writer.use is not Use.ARGUMENT and (use.use is not Use.ARGUMENT or _contains_uri(use.uri, writer.uri))
+    how_written = f"{writer.part}, which is left out, {'writes' if surely else 'may write'} it"
     if not store.has(use.uri):
         # Neither are another cluster's HDFS, and S3 buckets that do not exist, which have a finding of their own.
         if goes_on or not _OF_CLUSTER.match(use.uri):
-            return finding(Level.UNCHECKED, use, told)
-        message = f"{told}: it was in the HDFS of a cluster that is gone"
+            return finding(Level.UNCHECKED, use, how_written)
+        message = f"{how_written}: it was in the HDFS of a cluster that is gone"
         return finding(Level.WRONG if surely else Level.UNCHECKED, use, message, _AGAIN)
     exists = store.object_exists(use.uri) if use.use is Use.FILE else store.path_exists(use.uri)
     if exists:
@@ -161,7 +161,7 @@ def _check_earlier(use: DataUse, writer: DataUse, store: Store, *, goes_on: bool
     if writer.under_way:
         return finding(Level.UNCHECKED, use, f"does not exist yet; {writer.part}, which is under way, may write it")
     missing = surely or use.use is not Use.ARGUMENT
-    return finding(Level.WRONG if missing else Level.UNCHECKED, use, f"does not exist; {told}", _AGAIN)
+    return finding(Level.WRONG if missing else Level.UNCHECKED, use, f"does not exist; {how_written}", _AGAIN)
 
 
 # HDFS of the cluster itself: hdfs:///x, /x and x; hdfs://host:8020/x is another one's.
@@ -169,12 +169,12 @@ _OF_CLUSTER = re.compile(r"(?:hdfs:(?://)?)?/(?!/)|(?![A-Za-z][A-Za-z0-9+.-]*:)"
 _AGAIN = "run that step, too: --from or --only it"
 
 
-def _holds(uri: str, other: str) -> bool:
+def _contains_uri(uri: str, other: str) -> bool:
     """Returns True if `other` is a URI itself, or below it."""
     return f"{other.rstrip('/')}/".startswith(f"{uri.rstrip('/')}/")
 
 
-def _written_twice(uses: Sequence[DataUse], wanted: Collection[DataUse]) -> Iterator[Finding]:
+def _duplicate_output_findings(uses: Sequence[DataUse], wanted: Collection[DataUse]) -> Iterator[Finding]:
     """Yields a finding for each output that an earlier step of the same request makes already."""
     for use in wanted:
         if use.use is not Use.OUTPUT:

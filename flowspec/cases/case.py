@@ -76,12 +76,12 @@ def load_case(path: Path) -> Case:
     fails, message = (fails, "") if isinstance(fails, str) else (fails["step"], fails.get("message", ""))
     return Case(
         path=path,
-        spec=_spec(document, data.get("spec")),
+        spec=_find_spec(document, data.get("spec")),
         target=data.get("target"),
         variables=data.get("variables", {}),
-        now=_moment(document, data.get("date", "2026-01-01")),
+        now=_parse_date(document, data.get("date", "2026-01-01")),
         inputs={uri: path.parent / name for uri, name in data.get("inputs", {}).items()},
-        expected=tuple(_expected(path.parent, uri, how) for uri, how in data.get("expect", {}).items()),
+        expected=tuple(_expected_output(path.parent, uri, how) for uri, how in data.get("expect", {}).items()),
         counters=data.get("counters", {}),
         fails=fails,
         message=message,
@@ -98,7 +98,7 @@ def _refuse_name(document: Document) -> None:
         raise SpecError([document.source.diagnostic("FS802", message, hint="rename it")])
 
 
-def _moment(document: Document, day: str) -> datetime:
+def _parse_date(document: Document, day: str) -> datetime:
     try:
         return datetime.strptime(day, "%Y-%m-%d").replace(tzinfo=timezone.utc)
     except ValueError:
@@ -106,13 +106,13 @@ def _moment(document: Document, day: str) -> datetime:
         raise SpecError([document.diagnostic("FS105", ("date",), message)]) from None
 
 
-def _expected(folder: Path, uri: str, how: str | Mapping[str, str]) -> Expected:
+def _expected_output(folder: Path, uri: str, how: str | Mapping[str, str]) -> Expected:
     path, compare = (how, "exact") if isinstance(how, str) else (how["path"], how.get("compare", "exact"))
     return Expected(uri, folder / path, compare == "lines", ("expect", uri))
 
 
-def _spec(document: Document, name: str | None) -> Path:
-    """Returns the path of the case's spec. Raises SpecError where it can't be told."""
+def _find_spec(document: Document, name: str | None) -> Path:
+    """Returns the path of the case's spec. Raises SpecError if there is none or it is ambiguous."""
     folder = Path(os.path.normpath(document.path.parent / ".." / ".."))
     if name is not None:
         path = Path(os.path.normpath(folder / name))

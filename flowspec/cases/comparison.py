@@ -35,7 +35,7 @@ def difference(expected: Path, actual: Path, *, in_any_order: bool) -> str:
         return _difference_of_lines(_all_lines(expected), _all_lines(actual))
     if expected.is_dir():
         return _difference_of_folders(expected, actual)
-    return _difference_of_texts(_whole(expected), _whole(actual))
+    return _difference_of_texts(_joined_content(expected), _joined_content(actual))
 
 
 def write_expected(expected: Path, actual: Path, *, in_any_order: bool) -> None:
@@ -45,7 +45,9 @@ def write_expected(expected: Path, actual: Path, *, in_any_order: bool) -> None:
     """
     is_file = expected.is_file() or (not expected.exists() and (bool(expected.suffix) or actual.is_file()))
     if is_file:
-        text = b"".join(sorted(line + b"\n" for line in _all_lines(actual))) if in_any_order else _whole(actual)
+        text = (
+            b"".join(sorted(line + b"\n" for line in _all_lines(actual))) if in_any_order else _joined_content(actual)
+        )
         expected.parent.mkdir(parents=True, exist_ok=True)
         expected.write_bytes(_PACKERS.get(expected.suffix, bytes)(text))
         return
@@ -80,16 +82,16 @@ def _is_data(name: str) -> bool:
     return not name.startswith(("_", "."))
 
 
-def _whole(path: Path) -> bytes:
-    return b"".join(_content(file) for file in _files(path).values())
+def _joined_content(path: Path) -> bytes:
+    return b"".join(_read_content(file) for file in _files(path).values())
 
 
 def _all_lines(path: Path) -> list[bytes]:
     """Returns the lines of all files: the last one of a file may have no newline at its end."""
-    return [line for file in _files(path).values() for line in _lines(_content(file))]
+    return [line for file in _files(path).values() for line in _lines(_read_content(file))]
 
 
-def _content(file: Path) -> bytes:
+def _read_content(file: Path) -> bytes:
     data = file.read_bytes()
     try:
         return _OPENERS[file.suffix](data) if file.suffix in _OPENERS else data
@@ -106,13 +108,13 @@ def _difference_of_folders(expected: Path, actual: Path) -> str:
     wanted, found = _files(expected), _files(actual)
     if not actual.is_dir():
         return "it is a file, a folder is expected"
-    told = [f"there is no {_printable(os.fsencode(name))}" for name in wanted if name not in found]
-    told += [f"{_printable(os.fsencode(name))} is not expected" for name in found if name not in wanted]
+    differences = [f"there is no {_printable(os.fsencode(name))}" for name in wanted if name not in found]
+    differences += [f"{_printable(os.fsencode(name))} is not expected" for name in found if name not in wanted]
     for name in [name for name in wanted if name in found]:
-        text = _difference_of_texts(_content(wanted[name]), _content(found[name]))
+        text = _difference_of_texts(_read_content(wanted[name]), _read_content(found[name]))
         if text:
-            return "\n".join([*_some(told), f"{_printable(os.fsencode(name))}: {text}"])
-    return "\n".join(_some(told))
+            return "\n".join([*_limit_lines(differences), f"{_printable(os.fsencode(name))}: {text}"])
+    return "\n".join(_limit_lines(differences))
 
 
 def _difference_of_texts(wanted: bytes, found: bytes) -> str:
@@ -125,8 +127,10 @@ def _difference_of_texts(wanted: bytes, found: bytes) -> str:
         return f"the {cut} has no newline at its end"
     start = max(0, first - _BEFORE)
     diff = _diff(ours[start : first + _WINDOW], theirs[start : first + _WINDOW])
-    counts = f"{_counted(ours)} expected, {len(theirs)} came" if len(ours) != len(theirs) else _counted(ours)
-    return "\n".join([f"differs from line {first + 1} on ({counts})", *_some(diff, _SHOWN)])
+    counts = (
+        f"{_number_of_lines(ours)} expected, {len(theirs)} came" if len(ours) != len(theirs) else _number_of_lines(ours)
+    )
+    return "\n".join([f"differs from line {first + 1} on ({counts})", *_limit_lines(diff, _SHOWN)])
 
 
 def _diff(ours: Sequence[bytes], theirs: Sequence[bytes]) -> list[str]:
@@ -147,17 +151,17 @@ def _difference_of_lines(wanted: Iterable[bytes], found: Iterable[bytes]) -> str
     if ours == theirs:
         return ""
     missing, added = sorted((ours - theirs).elements()), sorted((theirs - ours).elements())
-    told = [f"{_counted(missing)} missing, {len(added)} not expected"]
-    told += _some([f"  -{_printable(line)}" for line in missing], _LISTED)
-    told += _some([f"  +{_printable(line)}" for line in added], _LISTED)
-    return "\n".join(told)
+    differences = [f"{_number_of_lines(missing)} missing, {len(added)} not expected"]
+    differences += _limit_lines([f"  -{_printable(line)}" for line in missing], _LISTED)
+    differences += _limit_lines([f"  +{_printable(line)}" for line in added], _LISTED)
+    return "\n".join(differences)
 
 
-def _counted(lines: Sequence[object]) -> str:
+def _number_of_lines(lines: Sequence[object]) -> str:
     return number_of(len(lines), "line")
 
 
-def _some(lines: Iterable[str], most: int = _SHOWN) -> Iterator[str]:
+def _limit_lines(lines: Iterable[str], most: int = _SHOWN) -> Iterator[str]:
     listed = list(lines)
     yield from listed[:most]
     if len(listed) > most:

@@ -30,7 +30,7 @@ def find_cases(paths: Sequence[Path]) -> list[Path]:
     found: dict[str, Path] = {}
     for path in paths:
         for one in [path] if path.exists() else _matches(path):
-            for case in _at(one):
+            for case in _cases_at(one):
                 found.setdefault(os.path.realpath(case), case)
     return list(found.values())
 
@@ -43,28 +43,28 @@ def _matches(path: Path) -> list[Path]:
     return [one for one in found if one.is_dir() or one.name in _NAMES or (one.is_file() and is_spec(one))]
 
 
-def _at(path: Path) -> Iterator[Path]:
+def _cases_at(path: Path) -> Iterator[Path]:
     if path.is_file():
-        yield from [path] if path.name in _NAMES else _of_spec(path)
+        yield from [path] if path.name in _NAMES else _cases_of_spec(path)
         return
-    here = _described(path)
+    here = _case_file_in(path)
     if here:
         yield here
         return
     for folder, folders, _ in os.walk(path):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         if Path(os.path.abspath(folder)).name == FOLDER:  # noqa: PTH100 - unlike Path.resolve it keeps links
-            yield from filter(None, (_described(Path(folder, name)) for name in folders))
+            yield from filter(None, (_case_file_in(Path(folder, name)) for name in folders))
 
 
-def _described(folder: Path) -> Path | None:
+def _case_file_in(folder: Path) -> Path | None:
     return next((folder / name for name in _NAMES if (folder / name).is_file()), None)
 
 
-def _of_spec(spec: Path) -> Iterator[Path]:
+def _cases_of_spec(spec: Path) -> Iterator[Path]:
     """Yields the cases beside a spec that are about it, or can't be read."""
     folder = spec.parent / FOLDER
-    for case in _at(folder) if folder.is_dir() else ():
+    for case in _cases_at(folder) if folder.is_dir() else ():
         try:
             if not load_case(case).spec.samefile(spec):
                 continue
@@ -79,7 +79,7 @@ def name_of(path: Path) -> str:
     return str(Path.cwd()) if name == "." else name
 
 
-def selected(cases: Iterable[Path], conditions: Sequence[str]) -> list[Path]:
+def select_by_conditions(cases: Iterable[Path], conditions: Sequence[str]) -> list[Path]:
     """Returns the cases whose flow, as the case renders it, is chosen by conditions (`flowspec.document.selection`).
 
     A case that can't be read or rendered is among them. Raises FlowspecError for what is no condition.
@@ -95,14 +95,14 @@ def _is_selected(case: Path, alternatives: Sequence[Sequence[Condition]]) -> boo
         return True
 
 
-def touched(cases: Iterable[Path], base: str) -> list[Path]:
+def select_changed(cases: Iterable[Path], base: str) -> list[Path]:
     """Returns the cases that differ from the merge base with a revision, in their files or in what their flow is of.
 
     That is the spec, the files that it extends, and the local files that its request names. A case that can't be read
     counts as touched. Raises FlowspecError when a repository can't be compared with its `base`.
     """
     changes = _Changes(base)
-    return [case for case in cases if changes.concern(case)]
+    return [case for case in cases if changes.affect(case)]
 
 
 class _Changes:
@@ -112,7 +112,7 @@ class _Changes:
         self._base = base
         self._by_repository: dict[Repository, frozenset[Path]] = {}
 
-    def concern(self, case: Path) -> bool:
+    def affect(self, case: Path) -> bool:
         repository = Repository.containing(case.parent)
         if repository not in self._by_repository:
             parted = repository.merge_base(repository.commit(self._base), repository.commit("HEAD"))

@@ -32,7 +32,7 @@ _WITHOUT_AWS = {
 
 
 @dataclass(frozen=True)
-class Ran:
+class CompletedRun:
     """The end of a run. `counters` are those of the steps that have any, by name; `diagnosis` that of a failed run."""
 
     cluster: Cluster
@@ -41,7 +41,7 @@ class Ran:
     diagnosis: Diagnosis | None
 
 
-def execute(sandbox: Sandbox, wait: Callable[[float], None]) -> Ran:
+def execute(sandbox: Sandbox, wait: Callable[[float], None]) -> CompletedRun:
     """Runs the job flow to its end, and calls `wait` between two polls, with the seconds that a watch would wait.
 
     Raises FlowspecError when the flow can't be started, and what `wait` raises.
@@ -53,7 +53,7 @@ def execute(sandbox: Sandbox, wait: Callable[[float], None]) -> Ran:
     logs = logs_of(emr, end.cluster)
     has_failed = end.verdict.outcome not in {Outcome.SUCCEEDED, Outcome.TIMED_OUT}
     counters = {step.name: counters_of(logs, step.id) for step in end.cluster.steps}
-    return Ran(
+    return CompletedRun(
         end.cluster,
         end.verdict,
         {name: counted for name, counted in counters.items() if counted},

@@ -14,8 +14,8 @@ from threading import Event, Lock
 
 from flowspec.cases.case import Case, load_case, refuse_unusable
 from flowspec.cases.comparison import difference, write_expected
-from flowspec.cases.discovery import find_cases, name_of, selected, touched
-from flowspec.cases.execution import Ran, execute
+from flowspec.cases.discovery import find_cases, name_of, select_by_conditions, select_changed
+from flowspec.cases.execution import CompletedRun, execute
 from flowspec.cases.last_failed import last_failed as failed_last
 from flowspec.cases.last_failed import remember
 from flowspec.cases.sandbox import Sandbox, prepare
@@ -87,7 +87,7 @@ def run_tests(
     NothingFound when there is no case, FlowspecError when `base` can't be compared with; a case that failed is a
     result.
     """
-    cases = _chosen([Path(path) for path in paths], names, select, base, last_failed)
+    cases = _choose_cases([Path(path) for path in paths], names, select, base, last_failed)
     turns = _Turns()
     results: dict[Path, CaseResult] = {}
     with ThreadPoolExecutor(jobs or usable_cores(), "case") as pool:
@@ -140,7 +140,7 @@ class _Turns:
             raise _Stopped
 
 
-def _chosen(
+def _choose_cases(
     paths: Sequence[Path], names: Sequence[str], select: Sequence[str], base: str | None, only_failed: bool
 ) -> list[Path]:
     cases = find_cases(paths)
@@ -153,13 +153,13 @@ def _chosen(
         raise NothingFound(
             f"no case's name contains {' or '.join(map(repr, names))}", remedy="names are paths of folders"
         )
-    cases = selected(cases, select)
+    cases = select_by_conditions(cases, select)
     if not cases:
         raise NothingFound(f"no case is of a flow that is selected by {' or '.join(select)}")
     if only_failed:
         failed = failed_last()
         cases = [case for case in cases if os.path.realpath(case) in failed] or cases
-    return cases if base is None else touched(cases, base)
+    return cases if base is None else select_changed(cases, base)
 
 
 def _run(path: Path, turns: _Turns, *, update: bool, keep: bool) -> CaseResult:
@@ -174,7 +174,7 @@ def _run(path: Path, turns: _Turns, *, update: bool, keep: bool) -> CaseResult:
                 ran = execute(sandbox, turns.wait)
             end_clusters(home)
             with turns:
-                result = _judged(result, sandbox, ran, update=update)
+                result = _compare_results(result, sandbox, ran, update=update)
         except SpecError as error:
             result = replace(result, outcome=CaseOutcome.INVALID, diagnostics=error.diagnostics)
         except FlowspecError as error:
@@ -185,8 +185,8 @@ def _run(path: Path, turns: _Turns, *, update: bool, keep: bool) -> CaseResult:
         except _Stopped:
             raise
         except Exception as error:  # noqa: BLE001 - whatever it is, the other cases are run
-            told = "an internal error ended the case"
-            result = replace(result, outcome=CaseOutcome.FAILED, problems=(told,), crash=error)
+            problem = "an internal error ended the case"
+            result = replace(result, outcome=CaseOutcome.FAILED, problems=(problem,), crash=error)
         if keep and result.outcome is CaseOutcome.FAILED:
             result = replace(result, home=home)
     return replace(result, seconds=time.monotonic() - started)
@@ -197,7 +197,7 @@ def _check_expected(case: Case, *, update: bool) -> None:
         refuse_unusable(case, one.path, one.at, may_be_missing=update)
 
 
-def _judged(result: CaseResult, sandbox: Sandbox, ran: Ran, *, update: bool) -> CaseResult:
+def _compare_results(result: CaseResult, sandbox: Sandbox, ran: CompletedRun, *, update: bool) -> CaseResult:
     """Returns the result by how the run ended, its counters and its outputs, with secrets masked."""
     problems = [*_end_problems(sandbox.case, ran), *_counter_problems(sandbox.case, ran)]
     if update and not problems:
@@ -210,25 +210,29 @@ def _judged(result: CaseResult, sandbox: Sandbox, ran: Ran, *, update: bool) -> 
     return replace(result, outcome=CaseOutcome.FAILED if problems else CaseOutcome.PASSED, problems=masked)
 
 
-def _end_problems(case: Case, ran: Ran) -> Iterator[str]:
+def _end_problems(case: Case, ran: CompletedRun) -> Iterator[str]:
     outcome, step = ran.verdict.outcome, ran.verdict.step
     diagnosis = ran.diagnosis
-    told = [line for lines in (diagnosis.facts, *diagnosis.excerpts.values()) for line in lines] if diagnosis else []
+    failure_lines = (
+        [line for lines in (diagnosis.facts, *diagnosis.excerpts.values()) for line in lines] if diagnosis else []
+    )
     if outcome.exit_code != case.exit_code:
         advice = [f"try: {one}" for one in diagnosis.advice] if diagnosis else []
         first = f"the run ended with exit code {outcome.exit_code} ({outcome.value}), {case.exit_code} is expected"
-        yield "\n".join([first, *(f"  {line}" for line in (*told, *advice))])
+        yield "\n".join([first, *(f"  {line}" for line in (*failure_lines, *advice))])
     elif case.fails and (step is None or step.name != case.fails):
         yield f"step '{case.fails}' should have failed, it was {_failed_step(ran)}"
-    elif case.message and not any(case.message in line for line in told):
-        yield "\n".join([f"'{case.message}' is in nothing that tells the failure:", *(f"  {line}" for line in told)])
+    elif case.message and not any(case.message in line for line in failure_lines):
+        yield "\n".join(
+            [f"'{case.message}' is in nothing that tells the failure:", *(f"  {line}" for line in failure_lines)]
+        )
 
 
-def _failed_step(ran: Ran) -> str:
+def _failed_step(ran: CompletedRun) -> str:
     return f"step '{ran.verdict.step.name}'" if ran.verdict.step else "none"
 
 
-def _counter_problems(case: Case, ran: Ran) -> Iterator[str]:
+def _counter_problems(case: Case, ran: CompletedRun) -> Iterator[str]:
     names = [step.name for step in ran.cluster.steps]
     for step, groups in case.counters.items():
         if names.count(step) != 1:

@@ -47,9 +47,9 @@ class Sandbox:
 
     def locate(self, uri: str, at: NodePath) -> Path:
         """Returns the path of an output or input in the home. Raises SpecError for what is not in it."""
-        return _located(self.case, self.flow, self.home, uri, at)
+        return _locate_in_home(self.case, self.flow, self.home, uri, at)
 
-    def shown(self, uri: str) -> str:
+    def path_in_spec(self, uri: str) -> str:
         """Returns a path of the request as the spec has it."""
         root = str(_data_folder(self.flow)) + "/"
         return uri.removeprefix("file:").removeprefix(root) if root in uri else uri
@@ -75,7 +75,7 @@ def prepare(case: Case, home: Path) -> Sandbox:
     for uri, sample in case.inputs.items():
         at = ("inputs", uri)
         refuse_unusable(case, sample, at)
-        _put(case, sample, _located(case, flow, home, uri, at), uri, at)
+        _copy_sample(case, sample, _locate_in_home(case, flow, home, uri, at), uri, at)
     request = compile(flow)
     # A plan refuses steps that can't run on this machine.
     make_plan(flow, request, None, assess(request.params))
@@ -87,7 +87,7 @@ def prepare(case: Case, home: Path) -> Sandbox:
     return sandbox
 
 
-def _located(case: Case, flow: JobFlow, home: Path, uri: str, at: NodePath) -> Path:
+def _locate_in_home(case: Case, flow: JobFlow, home: Path, uri: str, at: NodePath) -> Path:
     if is_s3(uri) and not _GLOB & set(uri):
         try:
             return FileSystems(Path("/"), s3=s3_root(home)).locate(uri)
@@ -102,7 +102,7 @@ def _located(case: Case, flow: JobFlow, home: Path, uri: str, at: NodePath) -> P
     raise SpecError([case.document.diagnostic("FS803", at, message, key=True, notes=(_NO_PLACE,))])
 
 
-def _put(case: Case, sample: Path, to: Path, uri: str, at: NodePath) -> None:
+def _copy_sample(case: Case, sample: Path, to: Path, uri: str, at: NodePath) -> None:
     """Copies a sample file or folder to its place in the home."""
     if sample.is_file():
         to = to / sample.name if uri.endswith("/") else to
@@ -126,11 +126,11 @@ def _put(case: Case, sample: Path, to: Path, uri: str, at: NodePath) -> None:
 def _stage(asset: Asset, home: Path) -> None:
     path = FileSystems(Path("/"), s3=s3_root(home)).locate(asset.uri)
     if asset.packages is not None:
-        from flowspec.backend.packing import put
+        from flowspec.backend.packing import put_archive
 
         # Those for EMR's Python may not run here. They are kept in the user's home: each case has a home of its own.
         here = for_this_machine(asset.packages)
-        put(asset._replace(packages=here, sha256=here.key), path)
+        put_archive(asset._replace(packages=here, sha256=here.key), path)
         return
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("wb") as file:
@@ -141,22 +141,22 @@ def _refuse_missing_inputs(sandbox: Sandbox) -> None:
     """Raises SpecError for steps that read what neither the case nor an earlier step provides, or write elsewhere."""
     found = []
     given = [Files(sandbox.flow).data_path(uri, ()) for uri in sandbox.case.inputs]
-    there = [_qualified(uri) for uri in (*given, *(asset.uri for asset in sandbox.request.assets))]
+    there = [_qualify(uri) for uri in (*given, *(asset.uri for asset in sandbox.request.assets))]
     for name, jar in _steps(sandbox.request.params):
         paths = data_paths(jar["Jar"], jar.get("MainClass"), jar.get("Args", ()))
         if paths is None:
             # Whether these are read or written, only the program knows.
-            there += [_qualified(word) for word in jar.get("Args", ()) if "://" in word]
+            there += [_qualify(word) for word in jar.get("Args", ()) if "://" in word]
             continue
         for uri in dict.fromkeys(paths.reads):
-            if not _is_there(_qualified(uri), there):
-                found.append(_missing(sandbox, name, sandbox.shown(uri)))
-        for uri in map(_qualified, paths.writes):
+            if not _may_match(_qualify(uri), there):
+                found.append(_missing_input_diagnostic(sandbox, name, sandbox.path_in_spec(uri)))
+        for uri in map(_qualify, paths.writes):
             if uri.startswith("file:") and not Path(uri[len("file:") :]).is_relative_to(sandbox.home):
                 message = f"step '{name}' writes to {uri[len('file:') :]}, outside of the home of the case"
                 hint = "write to s3://, or to a relative path"
                 found.append(sandbox.case.document.diagnostic("FS803", (), message, hint=hint))
-        there += map(_qualified, paths.writes)
+        there += map(_qualify, paths.writes)
     if found:
         raise SpecError(found)
 
@@ -166,14 +166,14 @@ def _steps(params: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
         yield step["Name"], step["HadoopJarStep"]
 
 
-def _missing(sandbox: Sandbox, step: str, uri: str) -> Any:
+def _missing_input_diagnostic(sandbox: Sandbox, step: str, uri: str) -> Any:
     message = f"step '{step}' reads {uri}, and the case provides nothing there"
     hint = f"inputs: {{{uri}: FOLDER}}"
     return sandbox.case.document.diagnostic("FS801", ("inputs",), message, hint=hint, key=True)
 
 
-def _qualified(uri: str) -> str:
-    """Returns a path as a full URI, its scheme s3 for s3n and s3a; what is no path of Hadoop's as it is."""
+def _qualify(uri: str) -> str:
+    """Returns a path as a full URI, its scheme s3 for s3n and s3a; unchanged if it is no path of Hadoop's."""
     try:
         full = FileSystems(Path("/"), s3=Path("/"), hdfs=Path("/")).qualify(uri)
     except FlowspecError:
@@ -181,7 +181,7 @@ def _qualified(uri: str) -> str:
     return f"s3:{full.partition(':')[2]}" if is_s3(full) else full
 
 
-def _is_there(uri: str, there: Iterable[str]) -> bool:
+def _may_match(uri: str, there: Iterable[str]) -> bool:
     """Returns True if a path or glob may match something below one of the places, or above it."""
     stem = uri[: min((at for at, letter in enumerate(uri) if letter in _GLOB), default=len(uri))]
     whole = stem == uri

@@ -94,7 +94,7 @@ def _launched_again(launches: Launches, cluster: Cluster, left: float | None) ->
         ewarn("note: it is not launched again: --timeout has passed")
         return None
     try:
-        return launches.again(cluster)
+        return launches.relaunch(cluster)
     except FlowspecError as error:
         ewarn(f"note: it could not be launched again: {error.sentence}")
         return None

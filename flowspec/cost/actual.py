@@ -56,7 +56,7 @@ def actual_cost(
         hourly = instance_hourly(region, one["InstanceType"], market=market, volumes=(volumes or {}).get(owner, ()))
         unknown += hourly.unknown
         origins |= hourly.origins
-        if _lives(one):
+        if _has_no_end(one):
             going.append(hourly.price)
         if hourly.price:
             amounts.append(hourly.price.times(seconds / _HOUR))
@@ -77,7 +77,7 @@ def actual_cost(
 _HOUR = 3600
 
 
-def _lives(instance: JsonView) -> bool:
+def _has_no_end(instance: JsonView) -> bool:
     return "EndDateTime" not in instance.get("Status", {}).get("Timeline", {})
 
 

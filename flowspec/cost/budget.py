@@ -36,17 +36,19 @@ def _budget(jobflow: JobFlow) -> Mapping[str, float]:
 
 def over_budget(jobflow: JobFlow, cost: Estimate | None) -> list[Diagnostic]:
     """Returns findings at `budget`, where the cluster may cost more than that; what is not known is not counted."""
-    return _over(jobflow, cost, "the cluster", {"hourly": ("budget", "hourly"), "run": ("budget", "run")})
+    return _budget_findings(jobflow, cost, "the cluster", {"hourly": ("budget", "hourly"), "run": ("budget", "run")})
 
 
-def _over(jobflow: JobFlow, cost: Estimate | None, subject: str, places: Mapping[str, NodePath]) -> list[Diagnostic]:
+def _budget_findings(
+    jobflow: JobFlow, cost: Estimate | None, subject: str, places: Mapping[str, NodePath]
+) -> list[Diagnostic]:
     if cost is None or cost.hourly is None:
         return []
     limits = {name: (amount, _budget(jobflow).get(name)) for name, amount in _amounts(cost).items()}
     dearest = max((one for one in cost.parts if one.hourly), key=lambda one: one.hourly.high if one.hourly else 0)
     hint = f"most of it is {dearest.name}: {dearest.size}"
     return [
-        jobflow.document.diagnostic("FS620", places[name], _too_dear(subject, cost, name, limit), hint=hint)
+        jobflow.document.diagnostic("FS620", places[name], _over_budget_message(subject, cost, name, limit), hint=hint)
         for name, (amount, limit) in limits.items()
         if limit is not None and amount.high > limit
     ]
@@ -57,7 +59,7 @@ def _amounts(cost: Estimate) -> dict[str, Range]:
     return {name: amount for name, amount in (("hourly", cost.hourly), ("run", cost.run)) if amount}
 
 
-def _too_dear(subject: str, cost: Estimate, name: str, limit: float) -> str:
+def _over_budget_message(subject: str, cost: Estimate, name: str, limit: float) -> str:
     most = f"{'at least ' if cost.unknown else 'up to '}{amount_text(_amounts(cost)[name].high)} USD"
     if name == "run":
         return f"a run of {hours_text(cost.hours or 0)} may cost {most}; the budget is {amount_text(limit)}"
@@ -72,7 +74,7 @@ def refuse_over_budget(
     if cost is not None:
         for at, one in enumerate(alternatives):
             places = dict.fromkeys(("hourly", "run"), ("fallback", at))
-            found += _over(jobflow, _estimated(jobflow, one, region), "this alternative", places)
+            found += _budget_findings(jobflow, _estimated(jobflow, one, region), "this alternative", places)
     if found:
         raise SpecError(settle([*jobflow.warnings, *found], jobflow.target, jobflow.secrets))
 
@@ -84,8 +86,8 @@ def run_budget_hours(jobflow: JobFlow, cost: Estimate | None) -> float | None:
     return run / most if run and most else None
 
 
-def unchecked(jobflow: JobFlow, cost: Estimate | None) -> list[str]:
-    """Returns a sentence on what the budget was not compared with, since it has no price; none if all has one."""
+def unchecked_budget_notes(jobflow: JobFlow, cost: Estimate | None) -> list[str]:
+    """Returns a sentence on the parts without a price, which the budget was not compared with; none if all have one."""
     if cost is None or not cost.unknown or not {"hourly", "run"} & _budget(jobflow).keys():
         return []
     known = "the budget was checked without what has no price" if cost.hourly else "the budget was not checked"
@@ -94,7 +96,7 @@ def unchecked(jobflow: JobFlow, cost: Estimate | None) -> list[str]:
 
 def budget_notes(jobflow: JobFlow, cost: Estimate | None) -> list[str]:
     """Returns sentences on what the budget was not held against, and on how long a run's lasts if nobody said it."""
-    notes = unchecked(jobflow, cost)
+    notes = unchecked_budget_notes(jobflow, cost)
     if cost and not cost.hours and (hours := run_budget_hours(jobflow, cost)):
         most = "less than " if cost.unknown else ""
         notes.append(

@@ -79,27 +79,27 @@ def _storage(region: str, volumes: Iterable[JsonView]) -> Hourly:
 
 def volumes_of(params: JsonView, machine: JsonView) -> list[JsonView]:
     """Returns the volumes of each instance of a group or fleet's type: those asked for or EMR's own, and the root."""
-    return [_root(params), *(_asked(machine) or _default(machine["InstanceType"]))]
+    return [_root_volume(params), *(_requested_volumes(machine) or _default_storage(machine["InstanceType"]))]
 
 
 def has_volumes(machine: JsonView) -> bool:
     """Returns True if a group, or a fleet's type, asks for volumes of its own, so that EMR adds none."""
-    return bool(_asked(machine))
+    return bool(_requested_volumes(machine))
 
 
-def _root(params: JsonView) -> JsonView:
+def _root_volume(params: JsonView) -> JsonView:
     provisioned = {"Iops": params.get("EbsRootVolumeIops", 0), "Throughput": params.get("EbsRootVolumeThroughput", 0)}
     # Only a gp3 volume can have these (RunJobFlow, EbsRootVolumeIops).
     kind = "gp3" if any(provisioned.values()) else _DEFAULT_VOLUMES
     return {"VolumeType": kind, "SizeInGB": params.get("EbsRootVolumeSize", ROOT_VOLUME_GB), **provisioned}
 
 
-def _asked(machine: JsonView) -> list[JsonView]:
+def _requested_volumes(machine: JsonView) -> list[JsonView]:
     devices = machine.get("EbsConfiguration", {}).get("EbsBlockDeviceConfigs", ())
     return [one["VolumeSpecification"] for one in devices for _ in range(one.get("VolumesPerInstance", 1))]
 
 
-def _default(instance_type: str) -> Iterator[JsonView]:
+def _default_storage(instance_type: str) -> Iterator[JsonView]:
     """Yields the storage that EMR adds to a type that has no disks of its own."""
     count, gb = default_volumes(instance_type)
     if count:

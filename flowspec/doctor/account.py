@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import TYPE_CHECKING
 
-from flowspec.doctor.check import Check, State, Work, absent
+from flowspec.doctor.check import Check, State, Work, absent_check
 from flowspec.doctor.needs import Needs
 from flowspec.errors import FlowspecError, ServiceError
 
@@ -26,7 +26,7 @@ def credentials_check(endpoint: Endpoint, *, needed: bool, timeout: float, keep:
         try:
             account = Account(endpoint, timeout=timeout)
         except FlowspecError as error:
-            return absent("credentials", error.message, error.remedy, needed=needed)
+            return absent_check("credentials", error.message, error.remedy, needed=needed)
         keep(account)
         return Check("credentials", State.OK, f"from {account.method}")
 
@@ -46,12 +46,15 @@ def account_checks(endpoint: Endpoint, account: Account | None, needs: Needs) ->
         "create it in IAM (`aws emr create-default-roles` creates EMR's default roles), or name another in the spec"
     )
     for name in needs.roles:
-        yield f"role {name}", partial(_thing, f"role {name}", account.has_role, name, remedy)
+        yield f"role {name}", partial(_existence_check, f"role {name}", account.has_role, name, remedy)
     for name in needs.profiles:
-        yield f"profile {name}", partial(_thing, f"profile {name}", account.has_instance_profile, name, remedy)
+        yield (
+            f"profile {name}",
+            partial(_existence_check, f"profile {name}", account.has_instance_profile, name, remedy),
+        )
     for name in needs.buckets:
         make = f"`aws s3 mb s3://{name}` creates it, or name another in the spec"
-        yield f"bucket {name}", partial(_thing, f"bucket {name}", account.has_bucket, name, make)
+        yield f"bucket {name}", partial(_existence_check, f"bucket {name}", account.has_bucket, name, make)
 
 
 def _names(needs: Needs) -> list[str]:
@@ -64,10 +67,10 @@ def _region(endpoint: Endpoint, account: Account | None, *, needed: bool) -> Che
 
     region = account.region if account else endpoint.region
     if region is None:
-        return absent("region", "no AWS region was given", _REGION_REMEDY, needed=needed and account is not None)
+        return absent_check("region", "no AWS region was given", _REGION_REMEDY, needed=needed and account is not None)
     if region not in regions() and not endpoint.endpoint_url:
         remedy = "check its name; `pip install --upgrade boto3` brings newer regions"
-        return absent("region", f"{region} has no EMR, by the installed boto3", remedy, needed=needed)
+        return absent_check("region", f"{region} has no EMR, by the installed boto3", remedy, needed=needed)
     return Check("region", State.OK, region)
 
 
@@ -76,10 +79,10 @@ def _caller(account: Account, *, needed: bool) -> Check:
         return Check("account", State.OK, account.caller())
     except ServiceError as error:
         remedy = error.remedy or "renew the credentials: `aws sso login`, `aws configure`, or new AWS_… variables"
-        return absent("account", f"AWS refuses the credentials: {error.code}", remedy, needed=needed)
+        return absent_check("account", f"AWS refuses the credentials: {error.code}", remedy, needed=needed)
 
 
-def _thing(what: str, exists: Callable[[str], bool], name: str, remedy: str) -> Check:
+def _existence_check(what: str, exists: Callable[[str], bool], name: str, remedy: str) -> Check:
     from flowspec.backend.aws.client import is_denied
 
     try:
@@ -88,4 +91,4 @@ def _thing(what: str, exists: Callable[[str], bool], name: str, remedy: str) -> 
         if not is_denied(error):
             raise
         return Check(what, State.UNCHECKED, "these credentials are not allowed to ask")
-    return Check(what, State.OK, "is there") if found else absent(what, "is not there", remedy, needed=True)
+    return Check(what, State.OK, "is there") if found else absent_check(what, "is not there", remedy, needed=True)

@@ -32,7 +32,7 @@ class Check:
     remedy: str = ""
 
 
-def absent(name: str, found: str, remedy: str, *, needed: bool) -> Check:
+def absent_check(name: str, found: str, remedy: str, *, needed: bool) -> Check:
     """Returns the outcome for something that is not there."""
     return Check(name, State.MISSING if needed else State.OPTIONAL, found, remedy)
 
@@ -47,19 +47,19 @@ def run_checks(works: Iterable[Work], seconds: float) -> list[Check]:
     threads = []
 
     def run(number: int, work: Work) -> None:
-        outcomes[number] = _outcome(work)
+        outcomes[number] = _run_check(work)
 
     for number, work in enumerate(works):
         # Daemons: what hangs (a file system, a credential process) must not keep the command from ending.
         thread = threading.Thread(target=run, args=(number, work), daemon=True)
         thread.start()
         threads.append((thread, work[0]))
-    _join([thread for thread, _ in threads], seconds)
+    _join_all([thread for thread, _ in threads], seconds)
     late = f"no answer within {seconds:g} s"
     return [outcomes.get(number, Check(name, State.UNCHECKED, late)) for number, (_, name) in enumerate(threads)]
 
 
-def _outcome(work: Work) -> Check:
+def _run_check(work: Work) -> Check:
     name, check = work
     try:
         return check()
@@ -69,7 +69,7 @@ def _outcome(work: Work) -> Check:
         return Check(name, State.UNCHECKED, str(error))
 
 
-def _join(threads: list[threading.Thread], seconds: float) -> None:
+def _join_all(threads: list[threading.Thread], seconds: float) -> None:
     end = time.monotonic() + seconds
     for thread in threads:
         thread.join(max(0.0, end - time.monotonic()))

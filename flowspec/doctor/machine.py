@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterator
 from functools import partial
 from pathlib import Path
 
-from flowspec.doctor.check import Check, State, Work, absent
+from flowspec.doctor.check import Check, State, Work, absent_check
 from flowspec.doctor.needs import Needs
 from flowspec.document.text.requires import unmet_requirements
 from flowspec.engines import jvm
@@ -41,10 +41,10 @@ def machine_checks(needs: Needs) -> Iterator[Work]:
     yield "spark", partial(_spark, needed="spark" in needs.engines)
     yield "hadoop", partial(_hadoop, needed="hadoop" in needs.engines)
     for name, reason in needs.refused:
-        yield f"step {name}", partial(Check, f"step {name}", State.MISSING, *_split(reason))
+        yield f"step {name}", partial(Check, f"step {name}", State.MISSING, *_split_remedy(reason))
 
 
-def _split(sentence: str) -> tuple[str, str]:
+def _split_remedy(sentence: str) -> tuple[str, str]:
     found, _, remedy = sentence.partition("; ")
     return found, remedy
 
@@ -60,14 +60,14 @@ def _packages() -> Check:
         return Check("packages", State.UNCHECKED, "flowspec is not installed as a package", remedy)
     if unmet:
         remedy = f"pip install {' '.join(map(shlex.quote, unmet))}"
-        return absent("packages", f"not as flowspec requires them: {', '.join(unmet)}", remedy, needed=True)
+        return absent_check("packages", f"not as flowspec requires them: {', '.join(unmet)}", remedy, needed=True)
     return Check("packages", State.OK, f"flowspec {installed_version()}, and all that it requires")
 
 
 def _program(name: str, pattern: str, remedy: str) -> Check:
     path = shutil.which(name)
     if path is None:
-        return absent(name, f"there is no {name} on PATH", remedy, needed=False)
+        return absent_check(name, f"there is no {name} on PATH", remedy, needed=False)
     return Check(name, State.OK, _version([path, "--version"], pattern))
 
 
@@ -85,25 +85,25 @@ def _home(*, needed: bool) -> Check:
     folder = state_folder()
     try:
         # To write a file is the only sure answer: of mounts that are read-only, access() says otherwise to root.
-        with tempfile.TemporaryFile(dir=_existing(folder)):
+        with tempfile.TemporaryFile(dir=_nearest_existing(folder)):
             pass
     except OSError as error:
         remedy = "set FLOWSPEC_HOME to a folder you own"
-        return absent("home", f"{folder} can't be written: {error.strerror}", remedy, needed=needed)
+        return absent_check("home", f"{folder} can't be written: {error.strerror}", remedy, needed=needed)
     return Check("home", State.OK, f"{folder} {'is writable' if folder.is_dir() else 'can be made'}")
 
 
 def _disk(*, needed: bool) -> Check:
     folder = state_folder()
-    free = shutil.disk_usage(_existing(folder)).free
+    free = shutil.disk_usage(_nearest_existing(folder)).free
     found = f"{free / (1 << 30):.1f} GiB free"
     if free < _LITTLE:
         remedy = "`flowspec emulator prune` removes what ended clusters left; FLOWSPEC_HOME names another folder"
-        return absent("disk", f"only {found} at {folder}", remedy, needed=needed)
+        return absent_check("disk", f"only {found} at {folder}", remedy, needed=needed)
     return Check("disk", State.OK, found)
 
 
-def _existing(folder: Path) -> Path:
+def _nearest_existing(folder: Path) -> Path:
     """Returns the folder, or the nearest one above that exists."""
     return next(one for one in (folder, *folder.parents) if one.exists())
 
@@ -111,12 +111,12 @@ def _existing(folder: Path) -> Path:
 def _java(*, needed: bool) -> Check:
     path, remedy = jvm.find_java(), jvm.JAVA_REMEDY
     if path is None:
-        return absent("java", "there is no Java", remedy, needed=needed)
+        return absent_check("java", "there is no Java", remedy, needed=needed)
     version = _version([path, "-version"], r'version "([^"]+)"')
     spark = jvm.find_spark()
     if spark and _major(spark.version("spark-core")) >= 4 and 0 < _major(version.removeprefix("1.")) < _JAVA_OF_SPARK_4:
         found = f"Java {version}, and Spark {spark.version('spark-core')} wants {_JAVA_OF_SPARK_4}"
-        return absent("java", found, remedy, needed=needed)
+        return absent_check("java", found, remedy, needed=needed)
     return Check("java", State.OK, f"{version or 'of unknown version'} ({path})")
 
 
@@ -128,7 +128,7 @@ def _major(version: str) -> int:
 def _spark(*, needed: bool) -> Check:
     spark = jvm.find_spark()
     if spark is None:
-        return absent("spark", "there is no Spark", _SPARK_REMEDY, needed=needed)
+        return absent_check("spark", "there is no Spark", _SPARK_REMEDY, needed=needed)
     return Check("spark", State.OK, f"{spark.version('spark-core')} ({spark.home})")
 
 
@@ -138,5 +138,5 @@ def _hadoop(*, needed: bool) -> Check:
         return Check("hadoop", State.OK, f"{version or 'of unknown version'} ({path})")
     spark = jvm.find_spark()
     if spark is None:
-        return absent("hadoop", "there is neither a `hadoop` on PATH nor a Spark", _SPARK_REMEDY, needed=needed)
+        return absent_check("hadoop", "there is neither a `hadoop` on PATH nor a Spark", _SPARK_REMEDY, needed=needed)
     return Check("hadoop", State.OK, f"{spark.version('hadoop-client-api')}, the client among Spark's jars")

@@ -95,36 +95,38 @@ class Faults(NamedTuple):
     slow_start: float = 0.0
     no_capacity: frozenset[str] = frozenset()
 
-    def lacking(self, request: Mapping[str, Any]) -> str:
-        """Returns the type and place of which a RunJobFlow request finds no capacity, "" when it finds all."""
+    def find_missing_capacity(self, request: Mapping[str, Any]) -> str:
+        """Returns the types or the places for which a RunJobFlow request finds no capacity, "" when there is enough."""
         instances = request.get("Instances", {})
         subnets = instances.get("Ec2SubnetIds") or [instances.get("Ec2SubnetId")]
         zone = instances.get("Placement", {}).get("AvailabilityZone")
         places = [place for place in (*subnets, zone) if place]
         if places and self.no_capacity.issuperset(places):
             return ", ".join(places)
-        return next((kind for kinds in _choices(instances) if (kind := ", ".join(self._gone(kinds)))), "")
+        return next(
+            (kind for kinds in _requested_types(instances) if (kind := ", ".join(self._unavailable_types(kinds)))), ""
+        )
 
-    def _gone(self, kinds: Collection[tuple[str, str]]) -> Collection[str]:
-        """Returns the types of a group or fleet, if none of them is to be had."""
+    def _unavailable_types(self, kinds: Collection[tuple[str, str]]) -> Collection[str]:
+        """Returns the types of a group or fleet if none of them is available."""
         gone = [name for name, market in kinds if name in self.no_capacity or market.lower() in self.no_capacity]
         return gone if len(gone) == len(kinds) else ()
 
     def before(self, operation: str) -> None:
         """Raises EmrError (ThrottlingException) if the call is to be throttled."""
-        if _applies(self.throttle, operation):
+        if _occurs(self.throttle, operation):
             raise EmrError("ThrottlingException", "Rate exceeded")
 
     def after(self, operation: str) -> None:
         """Raises EmrError or AnswerLost if the answer of a call that took effect is to be replaced or dropped."""
-        if _applies(self.internal_error, operation):
+        if _occurs(self.internal_error, operation):
             raise _internal_error(operation)
-        if _applies(self.lost_answer, operation):
+        if _occurs(self.lost_answer, operation):
             raise AnswerLost(operation)
 
 
-def _choices(instances: Mapping[str, Any]) -> Iterator[list[tuple[str, str]]]:
-    """Yields the types of each group and fleet with their markets: one of them is enough."""
+def _requested_types(instances: Mapping[str, Any]) -> Iterator[list[tuple[str, str]]]:
+    """Yields the types of each group and fleet with their markets; a group or fleet needs one of them."""
     for group in instances.get("InstanceGroups", ()):
         yield [(group["InstanceType"], group.get("Market", ""))]
     for fleet in instances.get("InstanceFleets", ()):
@@ -137,7 +139,7 @@ def _choices(instances: Mapping[str, Any]) -> Iterator[list[tuple[str, str]]]:
             yield [(instances[member], "")]
 
 
-def _applies(probabilities: Mapping[str, float], operation: str) -> bool:
+def _occurs(probabilities: Mapping[str, float], operation: str) -> bool:
     probability = probabilities.get(operation, probabilities.get(_EVERY, 0.0))
     return random.random() < probability  # noqa: S311 - a simulated fault, not a secret
 
@@ -162,7 +164,7 @@ def parse(text: str, operations: Collection[str] | None = None) -> Faults:
     return faults
 
 
-def tagged(request: Mapping[str, Any]) -> str:
+def read_tag(request: Mapping[str, Any]) -> str:
     """Returns the list of faults in the tag of a RunJobFlow request, "" without one."""
     return next((tag.get("Value") or "" for tag in request.get("Tags", ()) if tag.get("Key") == TAG), "")
 

@@ -141,10 +141,10 @@ class Endpoint(ThreadingHTTPServer):
         # Checked here, so that other users can't use up the connections either.
         if self._same_user_only and uid_of_peer(client_address, (HOST, self.server_port)) != os.geteuid():
             self._reject(request, 403, "the embedded EMR serves only the user who runs it (see --allow-other-users)")
-        elif why := self._begin(request, client_address):
+        elif why := self._start_serving(request, client_address):
             self._reject(request, 503, why)
 
-    def _begin(self, request: Any, client_address: Any) -> str:
+    def _start_serving(self, request: Any, client_address: Any) -> str:
         """Starts the thread that serves a connection; returns why it can't, else ""."""
         with self._guard:
             if len(self._open) >= self.max_connections:
@@ -161,7 +161,7 @@ class Endpoint(ThreadingHTTPServer):
     def _reject(self, request: Any, status: int, text: str) -> None:
         """Says why a connection is refused, for which a new one always has room, and closes it."""
         with contextlib.suppress(OSError):
-            request.sendall(_as_bytes(_refused(status, text), close=True))
+            request.sendall(_as_bytes(_refusal_response(status, text), close=True))
         if self._patience.acquire(blocking=False):
             try:
                 threading.Thread(target=self._close_slowly, args=(request,), daemon=True).start()
@@ -270,7 +270,7 @@ class _Handler(BaseHTTPRequestHandler):
         if self.server.pages is None or signed:
             self.send_error(405, "this is the embedded EMR of flowspec; it takes POST, AWS JSON 1.1")
             return
-        self._answer(partial(self._page, self.server.pages))
+        self._answer(partial(self._answer_page, self.server.pages))
 
     def _answer(self, respond: Callable[[], Response | None]) -> None:
         """Sends a response; without one, or if the request is refused, closes the connection."""
@@ -284,7 +284,7 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             self.wfile.write(_as_bytes(response, close=self.close_connection))
 
-    def _page(self, pages: Pages) -> Response:
+    def _answer_page(self, pages: Pages) -> Response:
         _refuse_foreign(self.headers)
         self._body()
         if self.server.access_key and not self._has_password():
@@ -293,8 +293,8 @@ class _Handler(BaseHTTPRequestHandler):
         try:
             found = pages(self.server.service_for(self.server.region), path)
         except Exception:  # noqa: BLE001
-            return _crashed(f"the page {path}")
-        return found or _refused(404, f"there is nothing at {path}")
+            return _internal_error_response(f"the page {path}")
+        return found or _refusal_response(404, f"there is nothing at {path}")
 
     def _has_password(self) -> bool:
         """Returns True if a browser gives the access key as the name of a user; it can't sign requests."""
@@ -308,7 +308,7 @@ class _Handler(BaseHTTPRequestHandler):
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
         """Answers in AWS's error format and closes: the rest of a bad request must not be parsed as another one."""
         self.close_connection = True
-        self.wfile.write(_as_bytes(_refused(code, message or explain or HTTPStatus(code).phrase), close=True))
+        self.wfile.write(_as_bytes(_refusal_response(code, message or explain or HTTPStatus(code).phrase), close=True))
         _drain(self.connection)
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - http.server's name
@@ -328,9 +328,9 @@ class _Handler(BaseHTTPRequestHandler):
         try:
             return respond(self.server.service_for(scope[1] if scope else self.server.region), target, body)
         except FlowspecError as error:
-            return _refused(500, error.sentence)
+            return _refusal_response(500, error.sentence)
         except Exception:  # noqa: BLE001
-            return _crashed(target)
+            return _internal_error_response(target)
 
     def _check_access_key(self) -> None:
         if not self.server.access_key:
@@ -375,14 +375,14 @@ def _refuse_foreign(headers: Any) -> None:
         raise _Refused(403, "requests from web pages are refused")
 
 
-def _refused(status: int, message: str) -> Response:
+def _refusal_response(status: int, message: str) -> Response:
     return refusal(EmrError(_CODES.get(HTTPStatus(status), "BadRequest"), message, status))
 
 
-def _crashed(what: str) -> Response:
-    """Logs the exception in hand, which is a bug; it must not leave the client without an answer."""
+def _internal_error_response(what: str) -> Response:
+    """Logs the current exception, which is a bug, and returns the answer for the client, which must get one."""
     _log.exception("%s failed", what)
-    return _refused(500, "internal error in the emulator; see its stderr")
+    return _refusal_response(500, "internal error in the emulator; see its stderr")
 
 
 def _drain(connection: socket.socket) -> None:

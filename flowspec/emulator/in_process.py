@@ -93,7 +93,7 @@ class EmbeddedClient:
 
         if found := api_model.problems(params, operation, enums=False):
             raise ParamValidationError(report="\n".join(one.message for one in found))
-        body = json.dumps(_sent(params, api_model.input_shape(operation))).encode()
+        body = json.dumps(_to_json_values(params, api_model.input_shape(operation))).encode()
         response = respond(self._service, f"{TARGET_PREFIX}.{operation}", body)
         if response is None:
             raise ConnectionClosedError(endpoint_url=ENDPOINT_URL)
@@ -104,7 +104,7 @@ class EmbeddedClient:
             refused: Any = {"Code": members["__type"], "Message": members["message"]}
             raise ClientError({"Error": refused, "ResponseMetadata": metadata}, operation)
         shape = api_model.output_shape(operation)
-        return {**(_parsed(members, shape) if shape else {}), "ResponseMetadata": metadata}
+        return {**(_from_json_values(members, shape) if shape else {}), "ResponseMetadata": metadata}
 
 
 @cache
@@ -115,12 +115,12 @@ def _operations() -> dict[str, str]:
     return {xform_name(operation): operation for operation in api_model.operations()}
 
 
-def _sent(value: Any, shape: api_model.Shape) -> Any:
+def _to_json_values(value: Any, shape: api_model.Shape) -> Any:
     """Returns the parameters as JSON, with seconds since 1970 for times."""
     if shape.type_name == "structure":
-        return {name: _sent(item, shape.members[name]) for name, item in value.items()}
+        return {name: _to_json_values(item, shape.members[name]) for name, item in value.items()}
     if shape.type_name == "list":
-        return [_sent(item, shape.member) for item in value]
+        return [_to_json_values(item, shape.member) for item in value]
     return _as_epoch(value) if shape.type_name == "timestamp" else value
 
 
@@ -133,13 +133,13 @@ def _as_epoch(moment: Any) -> float:
     return float(moment.timestamp() if isinstance(moment, datetime) else moment)
 
 
-def _parsed(value: Any, shape: api_model.Shape) -> Any:
+def _from_json_values(value: Any, shape: api_model.Shape) -> Any:
     """Returns the part of an answer that the model knows, with datetimes."""
     if shape.type_name == "structure":
         known = ((name, member) for name, member in shape.members.items() if value.get(name) is not None)
-        return {name: _parsed(value[name], member) for name, member in known}
+        return {name: _from_json_values(value[name], member) for name, member in known}
     if shape.type_name == "list":
-        return [_parsed(item, shape.member) for item in value]
+        return [_from_json_values(item, shape.member) for item in value]
     return datetime.fromtimestamp(value).astimezone() if shape.type_name == "timestamp" else value
 
 

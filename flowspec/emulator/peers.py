@@ -65,7 +65,7 @@ def _uid_in_tables(client: Address, server: Address) -> int | None:
     for table in _TABLES:
         try:
             with table.open(encoding="ascii") as lines:
-                found = _find(lines, _encoded(client), _encoded(server))
+                found = _find(lines, _encode_address(client), _encode_address(server))
         except FileNotFoundError:
             # tcp6, on a kernel without IPv6.
             continue
@@ -77,17 +77,17 @@ def _uid_in_tables(client: Address, server: Address) -> int | None:
 def _find(lines: Iterable[str], client: str, server: str) -> int | None:
     for line in lines:
         columns = line.split()
-        if (_unmapped(columns[_LOCAL]), _unmapped(columns[_REMOTE])) == (client, server):
+        if (_without_ipv6_prefix(columns[_LOCAL]), _without_ipv6_prefix(columns[_REMOTE])) == (client, server):
             # A socket that its process has closed has inode 0 and uid 0, whoever owned it: not root's.
             return int(columns[_UID]) if columns[_INODE] != "0" else None
     return None
 
 
-def _unmapped(address: str) -> str:
+def _without_ipv6_prefix(address: str) -> str:
     return address.removeprefix(_MAPPED_PREFIX)
 
 
-def _encoded(address: Address) -> str:
+def _encode_address(address: Address) -> str:
     """Encodes an address as the tables do: the 32-bit word in host byte order, and the port, in hexadecimal."""
     word = int.from_bytes(socket.inet_aton(address[0]), sys.byteorder)
     return f"{word:08X}:{address[1]:04X}"

@@ -37,7 +37,7 @@ def prune(home: Path, older_than: float) -> Pruned:
     clusters, freed = 0, 0
     with Store(home) as store, _prune_lock(home):
         supervisor.fail_orphans(store, home, store.with_worker(states.ALIVE))
-        for cluster_id in [*_ended(store, older_than), *_orphans(store, home, older_than)]:
+        for cluster_id in [*_find_ended(store, older_than), *_find_orphan_folders(store, home, older_than)]:
             with supervisor.without_worker(home, cluster_id) as dead:
                 if dead:
                     # The record first: if we are killed in between, the next call finds the folder without one.
@@ -58,12 +58,12 @@ def _prune_lock(home: Path) -> Iterator[None]:
         os.close(folder)
 
 
-def _ended(store: Store, older_than: float) -> list[str]:
+def _find_ended(store: Store, older_than: float) -> list[str]:
     latest = clock.now() - older_than
     return [cluster.id for cluster in store.find("cluster", states=states.ENDED) if cluster.doc["ended"] <= latest]
 
 
-def _orphans(store: Store, home: Path, older_than: float) -> Iterator[str]:
+def _find_orphan_folders(store: Store, home: Path, older_than: float) -> Iterator[str]:
     latest = clock.now() - max(older_than, _MIN_ORPHAN_AGE_SECONDS)
     for folder in paths.clusters(home).iterdir():
         # The emulator creates neither links nor files here.
@@ -76,7 +76,7 @@ def remove_folder(folder: Path) -> int:
     """Removes a folder tree; returns its size on disk in bytes."""
     if not folder.is_dir():
         return 0
-    paths.open_up(folder)
+    paths.restore_permissions(folder)
     files = (Path(path, name) for path, _, names in os.walk(folder) for name in names)
     size = sum(os.lstat(file).st_blocks * _BLOCK_BYTES for file in files)
     shutil.rmtree(folder)

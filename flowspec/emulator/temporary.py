@@ -35,7 +35,7 @@ def temporary_home(*, keep: Callable[[], bool] = lambda: False) -> Iterator[Path
     finally:
         end_clusters(home)
         if not keep():
-            paths.open_up(home)
+            paths.restore_permissions(home)
             shutil.rmtree(home, ignore_errors=True)
 
 

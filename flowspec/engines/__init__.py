@@ -96,14 +96,14 @@ def command_for(
         inherited = os.environ.get("HADOOP_CLIENT_OPTS", "").split()
         defines = (shlex.quote(f"-D{key}={value}") for key, value in properties.items())
         environment["HADOOP_CLIENT_OPTS"] = " ".join((*inherited, *defines))
-    if counting := _counting(configurations):
+    if counting := _honoured_configurations(configurations):
         environment["FLOWSPEC_CONFIGURATIONS"] = json.dumps(counting)
     systems = FileSystems(Path("/"), s3_root, hdfs_root)
-    work = _work(jar, main_class, args, lambda uri: local_file(uri, systems))
+    work = _choose_work(jar, main_class, args, lambda uri: local_file(uri, systems))
     return Command(work.argv, environment, is_script=work.engine == "script")
 
 
-def _counting(configurations: Sequence[Mapping[str, Any]]) -> dict[str, Mapping[str, str]]:
+def _honoured_configurations(configurations: Sequence[Mapping[str, Any]]) -> dict[str, Mapping[str, str]]:
     return {
         one["Classification"]: one["Properties"]
         for one in configurations
@@ -114,7 +114,7 @@ def _counting(configurations: Sequence[Mapping[str, Any]]) -> dict[str, Mapping[
 def engine_of(jar: str, main_class: str | None, args: Sequence[str]) -> str:
     """Returns the engine of a step: streaming, spark, hadoop, s3-dist-cp, script or command; "" where nothing does."""
     try:
-        return _work(jar, main_class, args, lambda uri: uri).engine
+        return _choose_work(jar, main_class, args, lambda uri: uri).engine
     except FlowspecError:
         return ""
 
@@ -122,7 +122,7 @@ def engine_of(jar: str, main_class: str | None, args: Sequence[str]) -> str:
 def data_paths(jar: str, main_class: str | None, args: Sequence[str]) -> DataPaths | None:
     """Returns the paths that a step reads and writes; None where its arguments do not tell them apart."""
     try:
-        work = _work(jar, main_class, args, lambda uri: uri)
+        work = _choose_work(jar, main_class, args, lambda uri: uri)
         return ENGINES[work.engine].data_paths(work.args) if work.engine in ENGINES else None
     except FlowspecError:
         return None
@@ -131,7 +131,7 @@ def data_paths(jar: str, main_class: str | None, args: Sequence[str]) -> DataPat
 def unsupported(jar: str, main_class: str | None, args: Sequence[str]) -> str | None:
     """Says why a HadoopJarStep can't run on this machine, with a remedy; None when it can."""
     try:
-        work = _work(jar, main_class, args, lambda uri: uri)
+        work = _choose_work(jar, main_class, args, lambda uri: uri)
         if work.engine in ENGINES:
             ENGINES[work.engine].preflight(work.program, work.args)
     except FlowspecError as error:
@@ -178,29 +178,29 @@ class _Work(NamedTuple):
     args: Sequence[str] = ()
 
 
-def _work(jar: str, main_class: str | None, args: Sequence[str], locate: _Locate) -> _Work:
+def _choose_work(jar: str, main_class: str | None, args: Sequence[str], locate: _Locate) -> _Work:
     name = PurePosixPath(jar).name
     if name == _COMMAND_RUNNER:
-        return _command(args, locate)
+        return _runner_work(args, locate)
     if name == _SCRIPT_RUNNER:
-        return _script(args, locate)
+        return _script_work(args, locate)
     if engine := by_jar(name):
-        return _run(engine, "", _fetching(args) if jar.startswith(_AMI_STREAMING) else args)
+        return _engine_work(engine, "", _ship_commands_in_s3(args) if jar.startswith(_AMI_STREAMING) else args)
     _require_hadoop(f"'{jar}'")
-    return _hadoop("jar", locate(jar), *([main_class] if main_class else []), *args)
+    return _hadoop_command("jar", locate(jar), *([main_class] if main_class else []), *args)
 
 
-def _command(args: Sequence[str], locate: _Locate) -> _Work:
+def _runner_work(args: Sequence[str], locate: _Locate) -> _Work:
     if not args:
         raise FlowspecError("command-runner.jar was given nothing to run", remedy="name the program in `args`")
     program, rest = args[0], list(args[1:])
     name = PurePosixPath(program).name
     if engine := by_program(name):
-        return _run(engine, name, rest)
+        return _engine_work(engine, name, rest)
     if name in ("hadoop", "hdfs"):
         return _hadoop_program(name, rest, locate)
     if name == _STATE_PUSHER:
-        return _nothing()
+        return _state_pusher_work()
     _refuse_absent(name)
     # A path may still be made, by a bootstrap action or an earlier step; a name is looked up now.
     if "/" not in program and shutil.which(program) is None:
@@ -217,11 +217,11 @@ def _hadoop_program(name: str, args: Sequence[str], locate: _Locate) -> _Work:
     """Returns the work of `hadoop jar` or of the file system's shell, under its three names."""
     verb = args[0] if args else ""
     if name == "hadoop" and verb == "jar" and len(args) > 1:
-        return _work(args[1], None, args[2:], locate)
+        return _choose_work(args[1], None, args[2:], locate)
     if verb not in (("fs", "dfs") if name == "hadoop" else ("dfs",)):
         raise FlowspecError(f"{' '.join((name, verb)).strip()}: it is not here", remedy=ELSEWHERE)
     _require_hadoop(f"'{name} {verb}'")
-    return _hadoop("fs", *args[1:])
+    return _hadoop_command("fs", *args[1:])
 
 
 def _require_hadoop(what: str) -> None:
@@ -230,36 +230,36 @@ def _require_hadoop(what: str) -> None:
     hadoop.require(what)
 
 
-def _hadoop(*words: str) -> _Work:
-    return _run("hadoop", "", words)
+def _hadoop_command(*words: str) -> _Work:
+    return _engine_work("hadoop", "", words)
 
 
-def _script(args: Sequence[str], locate: _Locate) -> _Work:
+def _script_work(args: Sequence[str], locate: _Locate) -> _Work:
     if not args:
         raise FlowspecError("script-runner.jar was given no script", remedy="name the script in `args`")
     name = PurePosixPath(args[0]).name
     # The AMIs' spark-submit is outside of PATH, so steps ran it by script-runner.jar; no other engine was run so.
     if by_program(name) == "spark":
-        return _run("spark", name, args[1:])
+        return _engine_work("spark", name, args[1:])
     if "/libs/state-pusher/" in args[0]:  # before release 4.0.0 it was a script of the region's bucket
-        return _nothing()
+        return _state_pusher_work()
     _refuse_absent(name)
     return _Work("script", (locate(args[0]), *args[1:]))
 
 
-def _nothing() -> _Work:
+def _state_pusher_work() -> _Work:
     """Returns the step of `enable_debugging`: it told a service of AWS about the job, and old scripts still have it."""
     return _Work("", ("sh", "-c", 'echo "$0" >&2', _NOTHING_TO_PUSH))
 
 
-def _run(name: str, program: str, args: Sequence[str]) -> _Work:
+def _engine_work(name: str, program: str, args: Sequence[str]) -> _Work:
     engine = ENGINES[name]
     engine.require(program, args)
     argv = python_module(engine.module, *((program,) if engine.takes_name else ()), *args)
     return _Work(name, argv, program, args)
 
 
-def _fetching(args: Sequence[str]) -> list[str]:
+def _ship_commands_in_s3(args: Sequence[str]) -> list[str]:
     """Returns the arguments of the AMIs' streaming jar with commands in S3 shipped.
 
     That jar fetched them by itself: as if -files shipped them.

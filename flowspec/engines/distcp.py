@@ -162,8 +162,8 @@ def _run(copy: Copy, systems: FileSystems, syslog: JobLog) -> int:
         raise FlowspecError(f"Input path does not exist: {copy.src}")
     if copy.without_effect:
         syslog.info(_LOGGER, f"without effect on this machine: {', '.join(copy.without_effect)}")
-    files = [file for file in _found(copy, source, systems) if _matches(copy, file)]
-    outputs = dict(_outputs(copy, files))
+    files = [file for file in _find_files(copy, source, systems) if _matches(copy, file)]
+    outputs = dict(_plan_outputs(copy, files))
     syslog.info(_LOGGER, f"Copying {len(files)} files of {copy.src} to {len(outputs)} files of {copy.dest}")
     for number, (name, parts) in enumerate(outputs.items(), 1):
         _write(target / name, parts, copy.codec)
@@ -176,7 +176,7 @@ def _run(copy: Copy, systems: FileSystems, syslog: JobLog) -> int:
     return 0
 
 
-def _found(copy: Copy, source: Path, systems: FileSystems) -> Iterator[_File]:
+def _find_files(copy: Copy, source: Path, systems: FileSystems) -> Iterator[_File]:
     """Yields all files at or below --src, or of those below only what the prefixes file lists, in order."""
     base = copy.src.rstrip("/")
     if source.is_file():
@@ -197,11 +197,11 @@ def _matches(copy: Copy, file: _File) -> bool:
     return all(pattern is None or pattern.fullmatch(file.uri) for pattern in (copy.pattern, copy.group_by))
 
 
-def _outputs(copy: Copy, files: Sequence[_File]) -> Iterator[tuple[str, list[_File]]]:
+def _plan_outputs(copy: Copy, files: Sequence[_File]) -> Iterator[tuple[str, list[_File]]]:
     """Yields the files to write, each with those it is made of."""
     if copy.group_by is None:
         for file in files:
-            yield _renamed(file.relative, copy.codec), [file]
+            yield _with_codec_suffix(file.relative, copy.codec), [file]
         return
     groups: dict[str, list[_File]] = {}
     for file in files:
@@ -209,11 +209,11 @@ def _outputs(copy: Copy, files: Sequence[_File]) -> Iterator[tuple[str, list[_Fi
         assert found is not None, "those that do not match were left out"
         groups.setdefault("".join(part or "" for part in found.groups()), []).append(file)
     for group, members in groups.items():
-        for number, parts in enumerate(_cut(members, copy.target_size)):
+        for number, parts in enumerate(_split_by_size(members, copy.target_size)):
             yield _group_name(group, number, parts[0], copy.codec), parts
 
 
-def _cut(files: Sequence[_File], size: int | None) -> Iterator[list[_File]]:
+def _split_by_size(files: Sequence[_File], size: int | None) -> Iterator[list[_File]]:
     """Yields files in runs of at least `size` bytes; one file is never cut in two."""
     run: list[_File] = []
     length = 0
@@ -233,10 +233,10 @@ def _group_name(group: str, number: int, first: _File, codec: str) -> str:
     suffix = Path(first.relative).suffix if codec == "keep" and first.relative.endswith(".gz") else ""
     name = f"{group}{number or ''}".strip("/") or "part"
     suffix = "" if name.endswith(suffix) else suffix
-    return _renamed(f"{folder}/{name}{suffix}".lstrip("/"), codec)
+    return _with_codec_suffix(f"{folder}/{name}{suffix}".lstrip("/"), codec)
 
 
-def _renamed(name: str, codec: str) -> str:
+def _with_codec_suffix(name: str, codec: str) -> str:
     plain = name.removesuffix(".gz")
     return {"gzip": f"{plain}.gz", "none": plain, "keep": name}[codec]
 

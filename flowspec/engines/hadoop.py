@@ -34,22 +34,22 @@ def main(words: Sequence[str]) -> None:
         # As on a cluster: `-rm -r /data` must never mean a folder of this machine.
         words = ["fs", "-D", "fs.defaultFS=hdfs:///", *words[1:]]
     try:
-        argv, environment = _prepared(words)
+        argv, environment = _command_and_environment(words)
     except (FlowspecError, OSError) as error:
         sys.exit(sentence_of(error))
     os.execve(argv[0], argv, environment)  # noqa: S606 - words need no shell
 
 
-def _prepared(words: Sequence[str]) -> tuple[list[str], dict[str, str]]:
+def _command_and_environment(words: Sequence[str]) -> tuple[list[str], dict[str, str]]:
     """Returns the Java program's command line and its environment."""
     environment = {**os.environ, **jvm.configure(os.environ)}
     if hadoop := shutil.which("hadoop"):
         environment["HADOOP_CLASSPATH"] = str(jvm.CLASSES)
         return [hadoop, *words], environment
-    return _java(words, environment["HADOOP_CONF_DIR"]), environment
+    return _java_command(words, environment["HADOOP_CONF_DIR"]), environment
 
 
-def _java(words: Sequence[str], conf: str) -> list[str]:
+def _java_command(words: Sequence[str], conf: str) -> list[str]:
     spark, java = jvm.require_spark("it", of="Hadoop"), jvm.require_java("Hadoop")
     class_path = os.pathsep.join([conf, str(jvm.CLASSES), str(spark.jars / "*")])
     options = shlex.split(os.environ.get("HADOOP_CLIENT_OPTS", ""))

@@ -178,10 +178,10 @@ def _write_xml(path: Path, properties: Mapping[str, str]) -> None:
 
 def _write_properties(path: Path, properties: Mapping[str, str]) -> None:
     """Writes a file as java.util.Properties reads it."""
-    lines = (f"{_escaped(name, ' :=#!')}={_escaped(value, '')}\n" for name, value in properties.items())
+    lines = (f"{_escape(name, ' :=#!')}={_escape(value, '')}\n" for name, value in properties.items())
     path.write_text("".join(lines), encoding="utf-8")
 
 
-def _escaped(text: str, special: str) -> str:
+def _escape(text: str, special: str) -> str:
     text = text.replace("\\", "\\\\").replace("\n", "\\n").replace("\r", "\\r").replace("\t", "\\t")
     return "".join(f"\\{char}" if char in special else char for char in text)

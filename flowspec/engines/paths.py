@@ -52,9 +52,9 @@ class FileSystems(NamedTuple):
         if not scheme and not path.startswith("/"):
             scheme = "hdfs" if self.hdfs else "file"
             path = f"{HDFS_HOME if self.hdfs else self.working}/{path}"
-        path = _normal(path, text)
+        path = _normalize(path, text)
         if authority in (".", ".."):
-            raise _leads_out(text)
+            raise _outside_root_error(text)
         scheme = scheme or "file"
         if scheme == "file":
             return f"file:{path}"
@@ -86,16 +86,16 @@ def split_uri(text: str) -> tuple[str, str, str]:
     return head, authority, slash + path
 
 
-def _leads_out(text: str) -> FlowspecError:
+def _outside_root_error(text: str) -> FlowspecError:
     return FlowspecError(f"{text}: the path leads out of its root", remedy="leave out the '..'")
 
 
-def _normal(path: str, text: str) -> str:
+def _normalize(path: str, text: str) -> str:
     parts: list[str] = []
     for part in path.split("/"):
         if part == "..":
             if not parts:
-                raise _leads_out(text)
+                raise _outside_root_error(text)
             parts.pop()
         elif part not in ("", "."):
             parts.append(part)

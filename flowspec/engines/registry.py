@@ -28,8 +28,8 @@ class DataPaths(NamedTuple):
     writes: tuple[str, ...]
 
 
-def _accept(_program: str, _args: Sequence[str]) -> None:
-    """Leaves every error to the process, which reports it in the step's logs."""
+def _check_nothing(_program: str, _args: Sequence[str]) -> None:
+    """Checks nothing: the process reports every error in the step's logs."""
 
 
 class Engine(NamedTuple):
@@ -46,8 +46,8 @@ class Engine(NamedTuple):
     programs: tuple[str, ...] = ()
     takes_name: bool = False
     jar: str = ""
-    require: Check = _accept
-    preflight: Check = _accept
+    require: Check = _check_nothing
+    preflight: Check = _check_nothing
     error_logs: tuple[str, ...] = ()
     data_paths: Callable[[Sequence[str]], DataPaths | None] = lambda _: None
 

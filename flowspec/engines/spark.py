@@ -69,7 +69,7 @@ def parse(program: str, words: Sequence[str]) -> Submission:
     while at < len(words) and words[at].startswith("-"):
         name, equals, value = words[at].partition("=")
         at += 1
-        if program == "spark-sql" and not _is_sparks(name):
+        if program == "spark-sql" and not _is_spark_option(name):
             at -= 1
             break
         if name in _CONTROL:
@@ -82,14 +82,14 @@ def parse(program: str, words: Sequence[str]) -> Submission:
                 raise FlowspecError(f"{program}: {name} has no value", remedy=f"give it one: {name} VALUE")
             value = words[at]
             at += 1
-        _take(found, name, value)
+        _add_option(found, name, value)
     found.application = tuple(words[at:])
     if program == "spark-submit" and not found.application:
         raise FlowspecError("spark-submit was given no application", remedy="name the script or jar behind its options")
-    return _example(found) if program == "spark-example" else found
+    return _submission_of_example(found) if program == "spark-example" else found
 
 
-def _example(given: Submission) -> Submission:
+def _submission_of_example(given: Submission) -> Submission:
     """Returns the submission for `spark-example OPTIONS CLASS ARGS...`, where the package may be left out."""
     if not given.application:
         raise FlowspecError("spark-example was given no example", remedy="name its class, such as SparkPi")
@@ -97,8 +97,8 @@ def _example(given: Submission) -> Submission:
     return replace(given, options=[*given.options, ("--class", main_class)], application=(JAR, *given.application[1:]))
 
 
-def _resolved(given: Submission, spark: jvm.Spark) -> Submission:
-    """Replaces what only a node of EMR has by what this machine has. Raises FlowspecError if it has nothing."""
+def _replace_node_paths(given: Submission, spark: jvm.Spark) -> Submission:
+    """Replaces files that only a node of EMR has by those of this machine. Raises FlowspecError if there are none."""
     if not given.application:
         return given
     before = given.last("--class") or ""
@@ -108,12 +108,12 @@ def _resolved(given: Submission, spark: jvm.Spark) -> Submission:
     return replace(given, options=options, application=(application, *given.application[1:]))
 
 
-def _is_sparks(name: str) -> bool:
+def _is_spark_option(name: str) -> bool:
     """Returns True if an option of spark-sql is for Spark, and not for the SQL program (-f, -e, --database …)."""
     return name.startswith("--") and name not in {"--database", "--define", "--hiveconf", "--hivevar", "--silent"}
 
 
-def _take(found: Submission, name: str, value: str) -> None:
+def _add_option(found: Submission, name: str, value: str) -> None:
     if name not in ("--conf", "-c"):
         found.options.append((name, value))
         return
@@ -126,22 +126,22 @@ def _take(found: Submission, name: str, value: str) -> None:
 def require(program: str, words: Sequence[str]) -> None:
     """Raises FlowspecError for a command line that can't run on this machine."""
     spark = jvm.require_spark(f"'{program}'")
-    _resolved(parse(program, words), spark)
+    _replace_node_paths(parse(program, words), spark)
 
 
 def main(program: str, words: Sequence[str]) -> int:
     """Runs the program; returns its exit status. Raises SystemExit where it can't run."""
     try:
         spark = jvm.require_spark(program)
-        given = _resolved(parse(program, words), spark)
+        given = _replace_node_paths(parse(program, words), spark)
         files = FileSystems.from_environment(os.environ, Path.cwd())
         defaults = jvm.configurations(os.environ).get("spark-defaults", {})
-        argv = [str(spark.home / "bin" / "spark-submit"), *_translated(program, given, defaults, files)]
+        argv = [str(spark.home / "bin" / "spark-submit"), *_local_command_line(program, given, defaults, files)]
         _ship(given, files)
     except (FlowspecError, OSError) as error:
         sys.exit(sentence_of(error))
     environment = {**os.environ, **jvm.configure(os.environ, _defaults(defaults)), **_environment(given, spark)}
-    _tell(given, defaults)
+    _report_without_effect(given, defaults)
     return _run(argv, environment)
 
 
@@ -157,7 +157,9 @@ def _run(argv: Sequence[str], environment: Mapping[str, str]) -> int:
     return as_in_shell(code)
 
 
-def _translated(program: str, given: Submission, defaults: Mapping[str, str], files: FileSystems) -> Iterator[str]:
+def _local_command_line(
+    program: str, given: Submission, defaults: Mapping[str, str], files: FileSystems
+) -> Iterator[str]:
     """Yields the command line for this machine."""
     master = given.last("--master") or ""
     yield from ("--master", master if master.startswith("local") else "local[*]", "--deploy-mode", "client")
@@ -186,43 +188,47 @@ def _class_path(given: Submission, defaults: Mapping[str, str]) -> str:
 
 def _sql_words(words: Sequence[str], files: FileSystems) -> Iterator[str]:
     for before, word in zip(["", *words], words, strict=False):
-        yield _located(word, files) if before in ("-f", "-i") else word
+        yield _locate_paths(word, files) if before in ("-f", "-i") else word
 
 
 def _application(text: str, files: FileSystems) -> str:
-    path = _located(text, files)
+    path = _locate_paths(text, files)
     scheme, _, plain = split_uri(path)
     if not scheme and plain.endswith((".py", ".jar")) and not Path(plain).exists():
         raise FlowspecError(f"{text}: there is no such file ({path})", remedy="check the step's `application`")
     return path
 
 
-def _located(text: str, files: FileSystems) -> str:
+def _locate_paths(text: str, files: FileSystems) -> str:
     """Returns a list of paths, those of a cluster's file systems as paths of this machine; a `#name` is kept."""
-    return ",".join(_located_one(part, files) for part in text.split(","))
+    return ",".join(_locate_path(part, files) for part in text.split(","))
 
 
-def _located_one(text: str, files: FileSystems) -> str:
+def _locate_path(text: str, files: FileSystems) -> str:
     path, mark, name = text.partition("#")
     scheme, _, _ = split_uri(path)
     return f"{files.locate(path)}{mark}{name}" if scheme in (*S3_SCHEMES, "hdfs", "file") else text
 
 
-def _renamed(text: str, files: FileSystems) -> str:
+def _locate_renamed(text: str, files: FileSystems) -> str:
     """Ships `path#name` in a list of files as the file `name`: only on YARN does Spark know the form."""
     return ",".join(
-        str(files.working / one.partition("#")[2]) if "#" in one else one for one in _located(text, files).split(",")
+        str(files.working / one.partition("#")[2]) if "#" in one else one
+        for one in _locate_paths(text, files).split(",")
     )
 
 
-_LOCATED = {"--files": _renamed, **dict.fromkeys(("--py-files", "--archives", "--jars", "--properties-file"), _located)}
+_LOCATED = {
+    "--files": _locate_renamed,
+    **dict.fromkeys(("--py-files", "--archives", "--jars", "--properties-file"), _locate_paths),
+}
 
 
 def _shipments(given: Submission, files: FileSystems) -> Iterator[Shipment]:
     """Yields the files and archives of the application that are on this machine, with their names."""
     for option, archive in (("--files", False), ("--archives", True)):
         for text in filter(None, (given.last(option) or "").split(",")):
-            path, _, name = _located_one(text, files).partition("#")
+            path, _, name = _locate_path(text, files).partition("#")
             if not split_uri(path)[0]:
                 yield Shipment(files.working / path, name or Path(path).name, archive)
 
@@ -296,7 +302,7 @@ def _memory(given: Submission, defaults: Mapping[str, str]) -> str:
         for role in ("driver", "executor")
     ]
     asked = max((_bytes(text) for text in texts if text), default=0)
-    return f"{min(asked, _most()) >> 20}m" if asked else ""
+    return f"{min(asked, _memory_limit()) >> 20}m" if asked else ""
 
 
 def _bytes(text: str) -> int:
@@ -306,13 +312,13 @@ def _bytes(text: str) -> int:
     return int(found[1]) << _UNITS[found[2]]
 
 
-def _most() -> int:
+def _memory_limit() -> int:
     """Returns the bytes that a program may have here: three quarters of the machine's memory."""
     return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") * 3 // 4
 
 
-def _tell(given: Submission, defaults: Mapping[str, str]) -> None:
-    """Says once what of the command line and the cluster's spark-defaults does not count here."""
+def _report_without_effect(given: Submission, defaults: Mapping[str, str]) -> None:
+    """Writes to stderr what of the command line and the cluster's spark-defaults has no effect here."""
     said = [
         *(name if value is None else f"{name} {value}" for name, value in given.options if name in _WITHOUT_EFFECT),
         *(f"{name} {value}" for name, value in given.options if name in ("--master", "--deploy-mode")),

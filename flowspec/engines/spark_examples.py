@@ -35,11 +35,11 @@ def locate(application: str, main_class: str, spark: jvm.Spark) -> tuple[str, st
         # Its name has the versions of Scala and Spark, except on EMR.
         here = next(iter(sorted(spark.home.glob("examples/jars/spark-examples*.jar"))), here)
         if not here.exists():
-            return _NO_JAR, _our_class(main_class, spark)
+            return _NO_JAR, _replacement_class(main_class, spark)
     return (str(here) if here.exists() else application), main_class
 
 
-def _our_class(main_class: str, spark: jvm.Spark) -> str:
+def _replacement_class(main_class: str, spark: jvm.Spark) -> str:
     ours = sorted(path.stem for path in (jvm.CLASSES / "flowspec" / "examples").glob("*.java"))
     name = main_class.removeprefix(PACKAGE)
     if name in ours:

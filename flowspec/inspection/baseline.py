@@ -30,7 +30,7 @@ class Baseline:
     secrets: frozenset[str] = field(default=frozenset(), repr=False)
 
     def unseen(self, later: Cluster) -> bool:
-        """Returns True if the spec differs in what can't be seen: the content of local files, what EMR never shows."""
+        """Returns True if the specs differ only in what EMR does not show, such as the content of local files."""
         return not self.changes and self.cluster.digest != later.digest
 
     def steps(self, later: Cluster) -> Mapping[str, Step]:
@@ -49,7 +49,7 @@ def find_baseline(emr: Emr, cluster: Cluster) -> Baseline | None:
 
     Raises ServiceError when EMR refuses to be read.
     """
-    successful = next((one for one in earlier_runs(emr, cluster) if _succeeded(emr, one)), None)
+    successful = next((one for one in earlier_runs(emr, cluster) if _has_succeeded(emr, one)), None)
     if successful is None or cluster.live is None:
         return None
     earlier = settle_on(emr, read_back(emr, successful.id))
@@ -58,5 +58,5 @@ def find_baseline(emr: Emr, cluster: Cluster) -> Baseline | None:
     return Baseline(earlier, tuple(changes), notes, known_secrets(earlier) | named_secrets(earlier))
 
 
-def _succeeded(emr: Emr, cluster: Cluster) -> bool:
+def _has_succeeded(emr: Emr, cluster: Cluster) -> bool:
     return judge_settled(cluster, ExitCodes(cluster, logs_of(emr, cluster))).outcome is Outcome.SUCCEEDED

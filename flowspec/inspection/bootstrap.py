@@ -42,7 +42,7 @@ def _spans(names: list[str], cluster: Cluster, logs: Logs, master: str) -> Itera
     failed = _FAILED.search(cluster.reason)
     for number, name in enumerate(names, 1):
         blocks = logs.read(f"node/{master}/bootstrap-actions/{number}/controller")
-        stamps = _stamps(b"".join(islice(blocks, _BLOCKS))) if blocks is not None else []
+        stamps = _timestamps(b"".join(islice(blocks, _BLOCKS))) if blocks is not None else []
         if not stamps:
             return
         over = len(stamps) > 1
@@ -50,11 +50,11 @@ def _spans(names: list[str], cluster: Cluster, logs: Logs, master: str) -> Itera
         yield Span(f"Bootstrap action {name}", state, started=stamps[0], ended=stamps[-1] if over else None)
 
 
-def _stamps(text: bytes) -> list[datetime]:
+def _timestamps(text: bytes) -> list[datetime]:
     # Python 3.10 reads fractions of three or six digits only, and no Z.
-    return [datetime.fromisoformat(f"{_six_digits(found.decode())}+00:00") for found in _STAMP.findall(text)]
+    return [datetime.fromisoformat(f"{_pad_fraction(found.decode())}+00:00") for found in _STAMP.findall(text)]
 
 
-def _six_digits(stamp: str) -> str:
+def _pad_fraction(stamp: str) -> str:
     second, _, fraction = stamp.partition(".")
     return f"{second}.{fraction:0<6}"

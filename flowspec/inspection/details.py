@@ -46,7 +46,7 @@ class Notes:
         """Notes a sentence."""
         self.sentences[sentence] = None
 
-    def try_to(self, subject: str, read: Callable[[], _T]) -> _T | None:
+    def read_or_note(self, subject: str, read: Callable[[], _T]) -> _T | None:
         """Returns what `read` returns; on an error notes it and returns None."""
         try:
             return read()
@@ -82,9 +82,9 @@ class LogReader:
     def read(self, steps: Sequence[Step], *, unread: bool) -> Iterator[StepDetail]:
         """Yields the details of steps. `unread`: it is known already that the logs can't be read."""
         for step in steps:
-            tails = None if unread else self.notes.try_to("logs", partial(self._tails, step))
+            tails = None if unread else self.notes.read_or_note("logs", partial(self._tails, step))
             unread = tails is None
-            where = self.logs.where(step.id)
+            where = self.logs.step_location(step.id)
             if tails:
                 yield StepDetail(step, where, tails, *self._counters(step))
             else:
@@ -95,8 +95,8 @@ class LogReader:
         return tuple(tail for tail in found if tail)
 
     def _counters(self, step: Step) -> tuple[Counters, Counters]:
-        counters = self.notes.try_to("counters", lambda: counters_of(self.logs, step.id)) or {}
+        counters = self.notes.read_or_note("counters", lambda: counters_of(self.logs, step.id)) or {}
         before = self.counterparts.get(step.id) if counters else None
         if before is None:
             return counters, {}
-        return counters, self.notes.try_to("earlier counters", lambda: counters_of(self.earlier, before.id)) or {}
+        return counters, self.notes.read_or_note("earlier counters", lambda: counters_of(self.earlier, before.id)) or {}

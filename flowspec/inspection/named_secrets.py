@@ -24,19 +24,19 @@ def named_secrets(cluster: Cluster) -> frozenset[str]:
     return frozenset(value for value in found if _SURELY.fullmatch(value))
 
 
-def without_named(value: Any) -> Any:
-    """Returns plain data with the texts masked of which the key says that they are secret."""
+def mask_named_secrets(value: Any) -> Any:
+    """Returns plain data in which the texts are masked whose key names a secret."""
     if isinstance(value, Mapping):
         if NAMES_A_SECRET.search(str(value.get("Key", ""))):
             return {**value, "Value": MASK}
-        return {key: MASK if _is_secret(key, item) else without_named(item) for key, item in value.items()}
+        return {key: MASK if _is_secret(key, item) else mask_named_secrets(item) for key, item in value.items()}
     if isinstance(value, frozenset):
         return sorted(value)
-    return [without_named(item) for item in value] if isinstance(value, list | tuple) else value
+    return [mask_named_secrets(item) for item in value] if isinstance(value, list | tuple) else value
 
 
-def without_named_options(words: Sequence[str]) -> list[str]:
-    """Returns arguments with the values of options masked of which the name says that they are secret."""
+def mask_named_options(words: Sequence[str]) -> list[str]:
+    """Returns arguments in which the values of options are masked whose name names a secret."""
     shown = list(words)
     for index, value in _options(words):
         shown[index] = shown[index].removesuffix(value) + MASK

@@ -48,12 +48,12 @@ def read_run(
     hidden = frozenset(secrets) | known_secrets(cluster) | named_secrets(cluster)
     verdict, logs = failure_of(counted), logs_of(emr, cluster)
     diagnosis = diagnose(cluster, verdict, logs, hidden) if verdict else None
-    baseline = notes.try_to("earlier runs", lambda: find_baseline(emr, cluster)) if compare else None
+    baseline = notes.read_or_note("earlier runs", lambda: find_baseline(emr, cluster)) if compare else None
     hidden |= baseline.secrets if baseline else frozenset()
     earlier, counterparts = (logs_of(emr, baseline.cluster), baseline.steps(cluster)) if baseline else (logs, {})
     reader = LogReader(logs, notes, hidden, diagnosis.cause if diagnosis else None, earlier, counterparts)
     steps = choose_steps(cluster.steps, verdict.step if verdict else None)
-    bootstrap = notes.try_to("the logs of bootstrap actions", lambda: read_bootstrap(emr, cluster, logs)) or ()
+    bootstrap = notes.read_or_note("the logs of bootstrap actions", lambda: read_bootstrap(emr, cluster, logs)) or ()
     return RunFacts(
         cluster=cluster,
         outcome=judge(counted).outcome.value if is_over(cluster) else RUNNING,
@@ -67,7 +67,7 @@ def read_run(
         details=tuple(reader.read(steps, unread=bool(diagnosis and diagnosis.unread))),
         compared=compare,
         baseline=baseline,
-        cost=notes.try_to("the cost", lambda: cost(emr, cluster)),
+        cost=notes.read_or_note("the cost", lambda: cost(emr, cluster)),
         notes=tuple(notes.sentences),
         secrets=hidden,
     )

@@ -52,12 +52,12 @@ def tail_of(logs: Logs, step_id: str, name: str, secrets: Collection[str], cause
         return None
     cut = len(found) > _BYTES + before
     text = mask_bytes(found, secrets, len(found) - _BYTES if cut else 0).decode("utf-8", "replace")
-    told = cause if cause and cause.log == logs.uri(f"steps/{step_id}/{name}") else None
-    return Tail(name, _shown(text.removesuffix("\n").split("\n") if text else [], told, cut=cut), cut)
+    cause_here = cause if cause and cause.log == logs.uri(f"steps/{step_id}/{name}") else None
+    return Tail(name, _select_lines(text.removesuffix("\n").split("\n") if text else [], cause_here, cut=cut), cut)
 
 
-def _shown(texts: Sequence[str], cause: Cause | None, *, cut: bool) -> tuple[Line, ...]:
-    at = _find(texts, cause.quote) if cause else -1
+def _select_lines(texts: Sequence[str], cause: Cause | None, *, cut: bool) -> tuple[Line, ...]:
+    at = _find_quote(texts, cause.quote) if cause else -1
     marked = range(at, at + len(cause.quote)) if cause and at >= 0 else range(0)
     first = cause.line - at if cause and cause.line and at >= 0 else 0 if cut else 1
     kept = [
@@ -68,18 +68,18 @@ def _shown(texts: Sequence[str], cause: Cause | None, *, cut: bool) -> tuple[Lin
     lines = []
     for before, index in zip([-1, *kept], kept, strict=False):
         gap = index - before - 1
-        lines.append(Line(_cut(texts[index]), first and first + index, index in marked, gap))
+        lines.append(Line(_shorten_line(texts[index]), first and first + index, index in marked, gap))
     return tuple(lines)
 
 
-def _find(texts: Sequence[str], quote: Sequence[str]) -> int:
-    """Returns where the last of the places begins in which the lines of a quote are; -1 without any."""
+def _find_quote(texts: Sequence[str], quote: Sequence[str]) -> int:
+    """Returns the index at which the last occurrence of the lines of a quote begins; -1 without any."""
     size = len(quote)
     places = range(len(texts) - size, -1, -1) if size else ()
     return next((at for at in places if list(texts[at : at + size]) == list(quote)), -1)
 
 
-def _cut(text: str) -> str:
+def _shorten_line(text: str) -> str:
     return shortened(visible_line(text.removesuffix("\r")), _WIDTH)
 
 

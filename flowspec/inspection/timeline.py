@@ -38,10 +38,15 @@ def spans_of(cluster: Cluster, bootstrap: tuple[Span, ...] = ()) -> tuple[Span, 
     EMR tells when a cluster was created and when it was ready (ClusterTimeline). Bootstrap actions are between the two,
     and only their logs tell when: `bootstrap` is what those tell.
     """
-    return (_start(cluster, bootstrap), *bootstrap, *map(_of_step, cluster.steps), *_rest(cluster))
+    return (
+        _provisioning_span(cluster, bootstrap),
+        *bootstrap,
+        *map(_step_span, cluster.steps),
+        *_time_after_steps(cluster),
+    )
 
 
-def _start(cluster: Cluster, bootstrap: tuple[Span, ...]) -> Span:
+def _provisioning_span(cluster: Cluster, bootstrap: tuple[Span, ...]) -> Span:
     if bootstrap:
         return Span("Provisioning", "COMPLETED", started=cluster.created, ended=bootstrap[0].started)
     actions = len(cluster.live.params.get("BootstrapActions", ())) if cluster.live else 0
@@ -52,7 +57,7 @@ def _start(cluster: Cluster, bootstrap: tuple[Span, ...]) -> Span:
     return Span(name, state, started=cluster.created, ended=ready)
 
 
-def _of_step(step: Step) -> Span:
+def _step_span(step: Step) -> Span:
     ended = step.ended if step.has_ended else None
     # A step that was cancelled before it began has an end and no start.
     return Span(step.name, step.state, step.id, step.started, ended if step.started else None, skip_note(step))
@@ -63,7 +68,7 @@ def skip_note(step: Step) -> str:
     return step.reason if step.state == "COMPLETED" else ""
 
 
-def _rest(cluster: Cluster) -> Iterator[Span]:
+def _time_after_steps(cluster: Cluster) -> Iterator[Span]:
     """Yields the time after the last step, in which instances are paid for and do nothing."""
     if not cluster.ready or not cluster.steps or not all(step.has_ended for step in cluster.steps):
         return

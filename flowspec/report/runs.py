@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from flowspec.backend.aws.events import ClusterChanged, StepChanged, StepProgress
-from flowspec.backend.aws.runs.supervise import Acted
+from flowspec.backend.aws.runs.supervise import WatcherAction
 from flowspec.backend.aws.verdict import Verdict
 from flowspec.backend.aws.watch import Event
 from flowspec.backend.local.fidelity import LocalFidelity
@@ -27,7 +27,7 @@ def event_line(event: Event) -> str:
         return f"cluster {cluster.id}: {cluster.state}{_because(cluster)}"
     if isinstance(event, StepChanged):
         return "" if event.step.state == "PENDING" else step_line(event.step)
-    if isinstance(event, Acted):
+    if isinstance(event, WatcherAction):
         return visible(event.text)
     return ""
 

@@ -15,7 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from flowspec.cost.budget import estimate_of, over_budget, unchecked
+from flowspec.cost.budget import estimate_of, over_budget, unchecked_budget_notes
 from flowspec.document.checking.validate import validate
 from flowspec.document.discovery import is_spec, specs_below
 from flowspec.document.rendering.extends import target_names
@@ -256,10 +256,10 @@ def _flow(path: str, target: str, before: _Side | None, after: _Side | None, mov
     if before is None or before.request is None:
         note = ("the earlier revision is invalid, so that nothing can be compared",) if before else ()
         lines = (*submission_lines(params, (), Assessment()), *compare_specs(None, after.jobflow))
-        return made(NEW, lines, (*note, *unchecked(after.jobflow, after.cost)))
+        return made(NEW, lines, (*note, *unchecked_budget_notes(after.jobflow, after.cost)))
     assert before.jobflow is not None
     changes, notes = compare_requests(before.request, after.request, after.jobflow, before.jobflow)
-    notes = (*notes, *unchecked(after.jobflow, after.cost)) if changes else notes
+    notes = (*notes, *unchecked_budget_notes(after.jobflow, after.cost)) if changes else notes
     secrets = after.request.secrets | before.request.secrets
     left = _left(before) if before.jobflow.name != after.jobflow.name else ""
     return made(CHANGED if changes or moved else SAME, tuple(changes), notes, left=left, secrets=secrets)

@@ -228,7 +228,7 @@ def test_an_interrupt_leaves_no_half_copy(folder, fast, tmp_path, monkeypatch):
     (asset,) = (one for one in request_of(folder, "laptop").assets if one.packages)
     monkeypatch.setattr(packing, "_link_or_copy", interrupt)
     with pytest.raises(KeyboardInterrupt):
-        packing.put(asset, tmp_path / "s3" / "there.zip", tmp_path / "home")
+        packing.put_archive(asset, tmp_path / "s3" / "there.zip", tmp_path / "home")
     assert list((tmp_path / "s3").iterdir()) == []
 
 
@@ -412,15 +412,15 @@ def test_an_archive_that_can_not_be_marked_as_used_is_told(folder, fast, tmp_pat
     (asset,) = (one for one in request_of(folder, "laptop").assets if one.packages)
     (tmp_path / "file").write_text("")
     with pytest.raises(FlowspecError, match="file"):
-        packing.put(asset, tmp_path / "file" / "there.zip", tmp_path / "home")
+        packing.put_archive(asset, tmp_path / "file" / "there.zip", tmp_path / "home")
 
 
 def test_use_keeps_an_archive(folder, fast, tmp_path):
     (asset,) = (one for one in request_of(folder, "laptop").assets if one.packages)
     path = tmp_path / "there.zip"
-    packing.put(asset, path, tmp_path / "home")
+    packing.put_archive(asset, path, tmp_path / "home")
     os.utime(path, (0, 0))
-    assert not packing.put(asset, path, tmp_path / "home")
+    assert not packing.put_archive(asset, path, tmp_path / "home")
     assert time.time() - path.stat().st_mtime < 3600
     (packed,) = (tmp_path / "home" / "python").glob("*.zip")
     os.utime(packed, (0, 0))
@@ -444,7 +444,7 @@ def test_a_full_disk_is_told_and_nothing_is_left(folder, fast, tmp_path, monkeyp
         patched.setattr(packing.os, "link", fail)
         patched.setattr(packing.shutil, "copyfile", lambda _, to: (to.write_bytes(b"half"), fail()))
         with pytest.raises(FlowspecError, match="No space left on device"):
-            packing.put(asset, tmp_path / "s3" / "there.zip", tmp_path / "home")
+            packing.put_archive(asset, tmp_path / "s3" / "there.zip", tmp_path / "home")
     left = [one.suffix for one in tmp_path.rglob("*") if one.is_file() and "flow" not in one.parts]
     assert sorted(left) == [".lock", ".zip"]
 

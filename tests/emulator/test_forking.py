@@ -270,7 +270,7 @@ def test_a_fork_server_serves_threads_and_ends_with_its_process(emr):
 
 def waited_for_quiet(theirs, patience):
     began = time.monotonic()
-    fork_server._await_quiet(theirs, began + patience)
+    fork_server._await_no_orders(theirs, began + patience)
     return time.monotonic() - began
 
 

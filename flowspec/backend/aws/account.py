@@ -29,7 +29,7 @@ class Account:
 
         with translated("connect"):
             outer = boto3.session.Session(region_name=endpoint.region, profile_name=endpoint.profile)
-        if not (_on_ec2() or os.environ.get(_METADATA)):
+        if not (_is_on_ec2() or os.environ.get(_METADATA)):
             outer._session.get_component("credential_provider").remove("iam-role")
         self._inner = session_of(endpoint, outer)
         self._timeout = timeout
@@ -42,17 +42,17 @@ class Account:
 
     def has_role(self, name: str) -> bool:
         """Returns True if there is a role of this name. Raises FlowspecError when that is not answered."""
-        return self._finds("iam", "GetRole", RoleName=name)
+        return self._exists("iam", "GetRole", RoleName=name)
 
     def has_instance_profile(self, name: str) -> bool:
         """Returns True if there is an instance profile of this name. Raises FlowspecError when that is not answered."""
-        return self._finds("iam", "GetInstanceProfile", InstanceProfileName=name)
+        return self._exists("iam", "GetInstanceProfile", InstanceProfileName=name)
 
     def has_bucket(self, name: str) -> bool:
         """Returns True if there is a bucket of this name. Raises FlowspecError when that is not answered."""
-        return self._finds("s3", "HeadBucket", Bucket=name)
+        return self._exists("s3", "HeadBucket", Bucket=name)
 
-    def _finds(self, service: str, operation: str, **params: str) -> bool:
+    def _exists(self, service: str, operation: str, **params: str) -> bool:
         try:
             self._call(service, operation, **params)
         except ServiceError as error:
@@ -72,7 +72,7 @@ class Account:
             return answer
 
 
-def _on_ec2() -> bool:
+def _is_on_ec2() -> bool:
     return _read(_VENDOR).startswith("Amazon EC2") or _read(_XEN).startswith("ec2")
 
 

@@ -66,8 +66,8 @@ class OutcomeUnknown(FlowspecError):
     """A creating call got no answer, half of one, or a 5xx: it may or may not have taken effect."""
 
 
-class _CutShort(Exception):
-    """An answer that is not all of what the operation answers."""
+class _TruncatedAnswer(Exception):
+    """An answer without some of the members that the operation always returns."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +141,7 @@ class Emr:
             for seconds in _READ_AGAIN_AFTER:
                 try:
                     return _send(self._clients.reader, operation, params)
-                except _CutShort:
+                except _TruncatedAnswer:
                     time.sleep(seconds)
                 except ClientError as error:
                     if not _not_repeated_by_botocore(error.response):
@@ -173,14 +173,14 @@ class Emr:
             try:
                 return _send(self._clients.creator, operation, params)
             except ClientError as error:
-                if _may_have_happened(error.response):
+                if _may_have_taken_effect(error.response):
                     raise OutcomeUnknown(f"{operation}: {error}") from error
                 raise
             except HTTPClientError as error:
-                if _never_sent(error):
+                if _was_never_sent(error):
                     raise
                 raise OutcomeUnknown(f"{operation}: no answer ({error})") from error
-            except _CutShort as error:
+            except _TruncatedAnswer as error:
                 raise OutcomeUnknown(f"{operation}: {error}") from error
 
     def pages(self, operation: str, member: str, **params: Any) -> Iterator[dict[str, Any]]:
@@ -221,7 +221,7 @@ class Emr:
                 # An endpoint without this service answers with a page, or in another protocol. KeyError: botocore looks
                 # for the element that holds the members of a query API's answer (GetRoleResult).
                 except (ResponseParserError, KeyError) as error:
-                    raise _no_service(service, operation) from error
+                    raise _missing_service_error(service, operation) from error
 
         return call
 
@@ -237,7 +237,7 @@ class Emr:
         return self._client("s3", self.region, attempts, timeout, s3=style)
 
     def _client(self, service: str, region: str, attempts: int, timeout: float, **options: Any) -> Any:
-        with translated(service), _endpoint_url_checked(), _MAKING:
+        with translated(service), _refuse_invalid_url(), _MAKING:
             client = self._clients.session().create_client(
                 service,
                 region_name=region,
@@ -262,7 +262,7 @@ def connect(endpoint: Endpoint, session: Any = None) -> Emr:
 def connect_aws(endpoint: Endpoint, session: Any = None) -> Emr:
     """Opens a connection through botocore: two clients, since what creates something must not be retried."""
     inner = session_of(endpoint, session)
-    with translated("connect"), _endpoint_url_checked():
+    with translated("connect"), _refuse_invalid_url():
         proxies = {"http": endpoint.proxy, "https": endpoint.proxy} if endpoint.proxy else None
         reader, creator = (
             inner.create_client(
@@ -278,7 +278,7 @@ def connect_aws(endpoint: Endpoint, session: Any = None) -> Emr:
             for attempts in (_READ_ATTEMPTS, 1)
         )
     for client in (reader, creator):
-        client.meta.events.register("after-call.emr", _refuse_cut_short, unique_id="flowspec-cut-short")
+        client.meta.events.register("after-call.emr", _refuse_truncated, unique_id="flowspec-cut-short")
     # A session of the caller's has credentials of the caller's, who renews them.
     renewed = None if session or endpoint.keys else partial(connect_aws, endpoint)
     return Emr(endpoint, Clients(reader, creator, lambda: inner), renewed)
@@ -304,7 +304,7 @@ def session_of(endpoint: Endpoint, session: Any = None) -> Any:
         if endpoint.keys and not session:
             found.set_credentials(*endpoint.keys)
         if found.get_credentials() is None:
-            raise _no_credentials()
+            raise _missing_credentials_error()
         return found
 
 
@@ -342,16 +342,16 @@ def _send(client: Any, operation: str, params: dict[str, Any]) -> dict[str, Any]
         answer: dict[str, Any] = getattr(client, xform_name(operation))(**params)
     except UnicodeDecodeError as error:
         # botocore's parser raises it when a body ends within a character.
-        raise _CutShort("the answer was cut short") from error
+        raise _TruncatedAnswer("the answer was cut short") from error
     return answer
 
 
-def _refuse_cut_short(http_response: Any, parsed: Any, model: Any, **_: Any) -> None:
-    """Raises _CutShort for an answer without the members that EMR always sends: botocore's `after-call` handler."""
+def _refuse_truncated(http_response: Any, parsed: Any, model: Any, **_: Any) -> None:
+    """Raises _TruncatedAnswer for an answer without members that EMR always sends; botocore's `after-call` handler."""
     if http_response.status_code >= 300:
         # botocore gives the status as the code where it can't read one.
         if http_response.status_code == 400 and parsed.get("Error", {}).get("Code") in ("400", ""):
-            raise _CutShort("an error was answered, but its text was cut short")
+            raise _TruncatedAnswer("an error was answered, but its text was cut short")
         if _is_html(http_response):
             # botocore gives no text for it, or the whole page.
             said = _NOT_EMR if http_response.status_code < 500 else _ON_THE_WAY
@@ -359,10 +359,12 @@ def _refuse_cut_short(http_response: Any, parsed: Any, model: Any, **_: Any) -> 
         return
     members, always = output_members(model.name)
     if members and not _is_json(http_response.content):
-        raise _CutShort("the answer is a page of HTML" if _is_html(http_response) else "the answer was cut short")
+        raise _TruncatedAnswer(
+            "the answer is a page of HTML" if _is_html(http_response) else "the answer was cut short"
+        )
     lacking = [name for name in always if name not in parsed]
     if lacking:
-        raise _CutShort(f"the answer has no {lacking[0]}")
+        raise _TruncatedAnswer(f"the answer has no {lacking[0]}")
 
 
 def _refuse_page(http_response: Any, parsed: Any, model: Any, **_: Any) -> None:
@@ -375,10 +377,10 @@ def _refuse_page(http_response: Any, parsed: Any, model: Any, **_: Any) -> None:
         return
     # Stores with the API of S3 may have no such header. A body may be a stream, which is not read here.
     if service == "ec2" or headers.get("content-type", "").startswith("text/html"):
-        raise _no_service(service, model.name)
+        raise _missing_service_error(service, model.name)
 
 
-def _no_service(service: str, operation: str) -> FlowspecError:
+def _missing_service_error(service: str, operation: str) -> FlowspecError:
     name = service.upper()
     remedy = f"check AWS_ENDPOINT_URL_{name} and --endpoint-url, and whether a proxy on the way answers for {name}"
     return FlowspecError(f"the endpoint has no {service} ({operation})", remedy=remedy)
@@ -399,7 +401,7 @@ def _is_json(body: bytes) -> bool:
         return False
 
 
-def _may_have_happened(response: Any) -> bool:
+def _may_have_taken_effect(response: Any) -> bool:
     status = response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
     code = response.get("Error", {}).get("Code", "")
     return code in _UNKNOWN_OUTCOME or (status >= 500 and code not in _THROTTLED)
@@ -415,7 +417,7 @@ def is_throttled(error: ServiceError) -> bool:
     return error.code in _THROTTLED
 
 
-def may_pass(error: FlowspecError) -> bool:
+def is_transient(error: FlowspecError) -> bool:
     """Returns True if the service was too busy to answer a read: the same read may be answered later."""
     return isinstance(error, ServiceError) and error.code in _THROTTLED | _UNKNOWN_OUTCOME
 
@@ -425,7 +427,7 @@ def is_denied(error: FlowspecError) -> bool:
     return isinstance(error, ServiceError) and error.code in _DENIED
 
 
-def _never_sent(error: Exception) -> bool:
+def _was_never_sent(error: Exception) -> bool:
     from botocore.exceptions import (
         ConnectTimeoutError,
         EndpointConnectionError,
@@ -436,7 +438,7 @@ def _never_sent(error: Exception) -> bool:
     return isinstance(error, ConnectTimeoutError | EndpointConnectionError | ProxyConnectionError | SSLError)
 
 
-def _no_credentials() -> FlowspecError:
+def _missing_credentials_error() -> FlowspecError:
     return FlowspecError(
         "no AWS credentials were found",
         remedy="run `aws configure` or `aws sso login`, name a profile with --profile, "
@@ -451,7 +453,7 @@ def translated(operation: str) -> Iterator[None]:
 
     try:
         yield
-    except _CutShort as error:
+    except _TruncatedAnswer as error:
         attempts = len(_READ_AGAIN_AFTER) + 1
         remedy = "check the network, a proxy on the way, and --endpoint-url"
         raise FlowspecError(f"{operation}: {error}, {attempts} times", remedy=remedy) from error
@@ -461,7 +463,7 @@ def translated(operation: str) -> Iterator[None]:
         message = detail.get("Message", str(error))
         raise ServiceError(operation, code, message, remedy=_REMEDIES.get(code, "")) from error
     except (aws.NoCredentialsError, aws.PartialCredentialsError) as error:
-        raise _no_credentials() from error
+        raise _missing_credentials_error() from error
     except aws.NoRegionError as error:
         remedy = "give `region:` in the target, --region, or set AWS_DEFAULT_REGION"
         raise FlowspecError("no AWS region was given", remedy=remedy) from error
@@ -489,7 +491,7 @@ def _remedy(error: Exception) -> str:
 
 
 @contextmanager
-def _endpoint_url_checked() -> Iterator[None]:
+def _refuse_invalid_url() -> Iterator[None]:
     """Translates the ValueError that botocore's create_client raises for an endpoint that is no URL."""
     try:
         yield

@@ -67,20 +67,22 @@ def read_live(emr: Emr, raw: Mapping[str, Any], steps: Sequence[Mapping[str, Any
         "BootstrapActions": [_bootstrap_action(one) for one in actions],
         "Steps": [step_config(step) for step in steps],
     }
-    return Live(_stated(params), tuple(one["Id"] for one in found), tuple(map(_state, found)), frozenset(unread))
+    return Live(
+        _drop_empty_members(params), tuple(one["Id"] for one in found), tuple(map(_state, found)), frozenset(unread)
+    )
 
 
 # An empty text is a value of a property and of a tag.
 _KEPT = frozenset({"Properties", "Value"})
 
 
-def _stated(value: Any) -> Any:
+def _drop_empty_members(value: Any) -> Any:
     """Drops members that are null or empty: EMR gives them back for what nobody asked for, too."""
     if isinstance(value, Mapping):
-        kept = {key: item if key in _KEPT else _stated(item) for key, item in value.items()}
+        kept = {key: item if key in _KEPT else _drop_empty_members(item) for key, item in value.items()}
         return {key: item for key, item in kept.items() if item not in (None, [], {}, "") or key == "Value"}
     if isinstance(value, list):
-        return [_stated(item) for item in value]
+        return [_drop_empty_members(item) for item in value]
     return value
 
 
@@ -176,8 +178,8 @@ def _fleet(raw: Mapping[str, Any]) -> Json:
         **{name: raw[name] for name in _SAME_OF_A_FLEET if name in raw},
         "InstanceFleetType": raw.get("InstanceFleetType"),
         "InstanceTypeConfigs": [_type_config(one) for one in raw.get("InstanceTypeSpecifications", ())],
-        "LaunchSpecifications": _spelled(raw.get("LaunchSpecifications")),
-        "ResizeSpecifications": _spelled(raw.get("ResizeSpecifications")),
+        "LaunchSpecifications": _lower_allocation_strategy(raw.get("LaunchSpecifications")),
+        "ResizeSpecifications": _lower_allocation_strategy(raw.get("ResizeSpecifications")),
     }
 
 
@@ -189,7 +191,7 @@ def _type_config(raw: Mapping[str, Any]) -> Json:
     }
 
 
-def _spelled(value: Any) -> Any:
+def _lower_allocation_strategy(value: Any) -> Any:
     """Spells AllocationStrategy in lower case with hyphens.
 
     It may come back in upper case with underscores (terraform-provider-aws lowers it, too).
@@ -197,7 +199,9 @@ def _spelled(value: Any) -> Any:
     if not isinstance(value, Mapping):
         return value
     return {
-        key: item.lower().replace("_", "-") if key == "AllocationStrategy" and isinstance(item, str) else _spelled(item)
+        key: item.lower().replace("_", "-")
+        if key == "AllocationStrategy" and isinstance(item, str)
+        else _lower_allocation_strategy(item)
         for key, item in value.items()
     }
 
@@ -226,7 +230,7 @@ def step_config(raw: Mapping[str, Any]) -> Json:
         },
         "StepMonitoringConfiguration": {"S3MonitoringConfiguration": logs},
     }
-    stated: Json = _stated(step)
+    stated: Json = _drop_empty_members(step)
     return stated
 
 

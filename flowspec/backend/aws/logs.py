@@ -58,13 +58,13 @@ class Logs(Protocol):
     def read(self, path: str) -> Iterator[bytes] | None:
         """Yields any log of the cluster, by its path in EMR's layout without `.gz`; None when it isn't there (yet)."""
 
-    def listed(self, folder: str, most: int) -> list[Shipped]:
+    def list_logs(self, folder: str, most: int) -> list[Shipped]:
         """Returns at most `most` logs below a folder of EMR's layout, with their paths as `read` takes them."""
 
     def uri(self, path: str) -> str:
         """Returns the file or URI of a log in EMR's layout, for people; "" when there is none."""
 
-    def where(self, step_id: str) -> str:
+    def step_location(self, step_id: str) -> str:
         """Returns the folder or URI of a step's logs, for people; "" when there is none."""
 
     def folder(self) -> str:
@@ -94,17 +94,17 @@ class _ShippedLogs:
         self._s3: Any = None
 
     def blocks(self, step_id: str, name: str, start: int = 0) -> Iterator[bytes] | None:
-        found = self._get(f"{self.where(step_id)}{name}.gz")
-        return None if found is None else _from(found, start)
+        found = self._open_object(f"{self.step_location(step_id)}{name}.gz")
+        return None if found is None else _skip_bytes(found, start)
 
     def tail(self, step_id: str, name: str, size: int) -> bytes | None:
         return _tail(self.blocks(step_id, name), size)
 
     def read(self, path: str) -> Iterator[bytes] | None:
-        return self._get(self.uri(path))
+        return self._open_object(self.uri(path))
 
-    def listed(self, folder: str, most: int) -> list[Shipped]:
-        uri = below(self._cluster, folder)
+    def list_logs(self, folder: str, most: int) -> list[Shipped]:
+        uri = log_location(self._cluster, folder)
         if not uri.startswith("s3://"):
             return []
         bucket, prefix = split_s3(uri)
@@ -115,13 +115,13 @@ class _ShippedLogs:
         return [Shipped(path.removesuffix(".gz"), size) for path, size in found if path.endswith(".gz")]
 
     def uri(self, path: str) -> str:
-        return below(self._cluster, f"{path}.gz")
+        return log_location(self._cluster, f"{path}.gz")
 
     def _client(self) -> Any:
         self._s3 = self._s3 or self._emr.s3(timeout=self._timeout, attempts=_ATTEMPTS)
         return self._s3
 
-    def _get(self, uri: str) -> Iterator[bytes] | None:
+    def _open_object(self, uri: str) -> Iterator[bytes] | None:
         if not uri.startswith("s3://"):
             return None
         from botocore.exceptions import ClientError
@@ -129,20 +129,20 @@ class _ShippedLogs:
         bucket, key = split_s3(uri)
         with s3_errors("GetObject", uri, access=_ACCESS):
             try:
-                return _unzipped(self._client().get_object(Bucket=bucket, Key=key)["Body"], uri)
+                return _unzip_blocks(self._client().get_object(Bucket=bucket, Key=key)["Body"], uri)
             except ClientError as error:
                 if error.response["Error"]["Code"] not in {"NoSuchKey", "404"}:
                     raise
                 return None
 
-    def where(self, step_id: str) -> str:
-        return below(self._cluster, f"steps/{step_id}/")
+    def step_location(self, step_id: str) -> str:
+        return log_location(self._cluster, f"steps/{step_id}/")
 
     def folder(self) -> str:
-        return below(self._cluster)
+        return log_location(self._cluster)
 
 
-def _unzipped(body: Any, uri: str) -> Iterator[bytes]:
+def _unzip_blocks(body: Any, uri: str) -> Iterator[bytes]:
     with closing(body), gzip.GzipFile(fileobj=body) as log, s3_errors("GetObject", uri, access=_ACCESS):
         yield from iter(lambda: log.read(_BLOCK), b"")
 
@@ -171,13 +171,13 @@ def _tail(blocks: Iterable[bytes] | None, size: int) -> bytes | None:
     return bytes(kept)
 
 
-def _from(blocks: Iterable[bytes], start: int) -> Iterator[bytes]:
+def _skip_bytes(blocks: Iterable[bytes], start: int) -> Iterator[bytes]:
     for block in blocks:
         if block[start:]:
             yield block[start:]
         start = max(0, start - len(block))
 
 
-def below(cluster: Cluster, rest: str = "") -> str:
+def log_location(cluster: Cluster, rest: str = "") -> str:
     """Returns LogUri/CLUSTER/rest, which is EMR's layout; "" for a cluster without a LogUri."""
     return f"{cluster.log_uri.rstrip('/')}/{cluster.id}/{rest}" if cluster.log_uri else ""

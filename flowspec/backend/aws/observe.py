@@ -48,7 +48,7 @@ def describe(emr: Emr, cluster_id: str, *, steps: bool = True) -> Cluster:
 
     Raises FlowspecError when there is no such cluster.
     """
-    raw = _described(emr, cluster_id)
+    raw = _describe_raw(emr, cluster_id)
     listed = _history(emr, cluster_id) if steps else ()
     return _cluster(raw, tuple(_step(item) for item in listed))
 
@@ -90,7 +90,7 @@ def last_activity(emr: Emr, cluster: Cluster) -> datetime | None:
     return max(ends, default=cluster.ready or cluster.created)
 
 
-def _described(emr: Emr, cluster_id: str) -> dict[str, Any]:
+def _describe_raw(emr: Emr, cluster_id: str) -> dict[str, Any]:
     try:
         raw: dict[str, Any] = emr.call("DescribeCluster", ClusterId=cluster_id)["Cluster"]
     except ServiceError as error:
@@ -120,12 +120,12 @@ def observe_named(emr: Emr, jobflow: JobFlow) -> tuple[Cluster | None, list[Clus
 
     Sends no more calls than `observe`, which has to describe them to know whose they are.
     """
-    described = [_described(emr, one.id) for one in active_named(emr, jobflow.cluster_name)]
+    described = [_describe_raw(emr, one.id) for one in active_named(emr, jobflow.cluster_name)]
     ours = [raw for raw in described if _cluster(raw).is_of(jobflow.name, jobflow.target)]
     namesakes = [_cluster(raw) for raw in described if raw not in ours]
     if not ours:
         return None, namesakes
-    return replace(_cluster_read(emr, ours[0]), others=tuple(one["Id"] for one in ours[1:])), namesakes
+    return replace(_read_back_cluster(emr, ours[0]), others=tuple(one["Id"] for one in ours[1:])), namesakes
 
 
 def read_back(emr: Emr, cluster_id: str, *, steps: bool = True) -> Cluster:
@@ -133,10 +133,10 @@ def read_back(emr: Emr, cluster_id: str, *, steps: bool = True) -> Cluster:
 
     Raises FlowspecError when there is no such cluster.
     """
-    return _cluster_read(emr, _described(emr, cluster_id), steps=steps)
+    return _read_back_cluster(emr, _describe_raw(emr, cluster_id), steps=steps)
 
 
-def _cluster_read(emr: Emr, raw: Mapping[str, Any], *, steps: bool = True) -> Cluster:
+def _read_back_cluster(emr: Emr, raw: Mapping[str, Any], *, steps: bool = True) -> Cluster:
     listed = _history(emr, raw["Id"]) if steps else []
     return replace(_cluster(raw, tuple(map(_step, listed))), live=read_live(emr, raw, listed))
 
@@ -145,7 +145,7 @@ def read_steps(emr: Emr, cluster_id: str) -> Cluster:
     """Reads a cluster and its steps so that steps can be compared with them; nothing else of it is read back."""
     listed = _history(emr, cluster_id)
     live = Live({"Steps": [step_config(item) for item in listed]})
-    return replace(_cluster(_described(emr, cluster_id), tuple(map(_step, listed))), live=live)
+    return replace(_cluster(_describe_raw(emr, cluster_id), tuple(map(_step, listed))), live=live)
 
 
 def find_active(emr: Emr, flow: str, target: str, *, name: str) -> list[Cluster]:
@@ -154,12 +154,12 @@ def find_active(emr: Emr, flow: str, target: str, *, name: str) -> list[Cluster]
     ClusterSummary holds no tags, so the clusters' `name` (the flow's, unless `api_params` gives another)
     narrows the search before each candidate is described.
     """
-    return list(_made_for(emr, flow, target, active_named(emr, name)))
+    return list(_filter_by_flow(emr, flow, target, active_named(emr, name)))
 
 
 def find_created(emr: Emr, flow: str, target: str, *, name: str, after: datetime) -> list[Cluster]:
     """Returns the clusters made for this flow and target since `after`, oldest first, whether they ended or not."""
-    return list(_made_for(emr, flow, target, _named(emr, name, created_after=after)))
+    return list(_filter_by_flow(emr, flow, target, _clusters_named(emr, name, created_after=after)))
 
 
 def find_ended(emr: Emr, flow: str, target: str, *, name: str) -> Cluster | None:
@@ -168,7 +168,7 @@ def find_ended(emr: Emr, flow: str, target: str, *, name: str) -> Cluster | None
     A cluster that lost against a simultaneous apply and was ended for that is not one of them.
     """
     for candidates in _ended_named(emr, name):
-        made = _made_for(emr, flow, target, reversed(candidates))
+        made = _filter_by_flow(emr, flow, target, reversed(candidates))
         if found := next((one for one in made if RIVAL_TAG not in one.tags), None):
             return found
     return None
@@ -176,7 +176,7 @@ def find_ended(emr: Emr, flow: str, target: str, *, name: str) -> Cluster | None
 
 def find_ending(emr: Emr, flow: str, target: str, *, name: str) -> Cluster | None:
     """Returns a cluster of this flow and target that is TERMINATING: its run is not over, and not active; or None."""
-    made = _made_for(emr, flow, target, ending_named(emr, name))
+    made = _filter_by_flow(emr, flow, target, ending_named(emr, name))
     return next((one for one in made if RIVAL_TAG not in one.tags), None)
 
 
@@ -186,7 +186,7 @@ def find_last(emr: Emr, flow: str, target: str, *, name: str) -> Cluster | None:
     return find_ending(emr, flow, target, name=name) or find_ended(emr, flow, target, name=name)
 
 
-def _made_for(emr: Emr, flow: str, target: str, candidates: Iterable[Cluster]) -> Iterator[Cluster]:
+def _filter_by_flow(emr: Emr, flow: str, target: str, candidates: Iterable[Cluster]) -> Iterator[Cluster]:
     """Yields those of the candidates that have the tags of this flow on this target, with their tags."""
     described = (describe(emr, one.id, steps=False) for one in candidates)
     return (one for one in described if one.is_of(flow, target))
@@ -194,15 +194,15 @@ def _made_for(emr: Emr, flow: str, target: str, candidates: Iterable[Cluster]) -
 
 def active_named(emr: Emr, name: str) -> list[Cluster]:
     """Returns the active clusters of this name, oldest first, as ListClusters describes them."""
-    return _named(emr, name, OPEN)
+    return _clusters_named(emr, name, OPEN)
 
 
 def ending_named(emr: Emr, name: str) -> list[Cluster]:
     """Returns the clusters of this name that are TERMINATING, the newest first. On AWS that may take minutes."""
-    return _named(emr, name, ["TERMINATING"])[::-1]
+    return _clusters_named(emr, name, ["TERMINATING"])[::-1]
 
 
-def _named(emr: Emr, name: str, states: Iterable[str] = (), **period: datetime) -> list[Cluster]:
+def _clusters_named(emr: Emr, name: str, states: Iterable[str] = (), **period: datetime) -> list[Cluster]:
     """Returns the clusters of this name among the `summaries` of these states and this period, oldest first."""
     return sorted((one for one in summaries(emr, states, **period) if one.name == name), key=age)
 
@@ -222,7 +222,7 @@ def _ended_named(emr: Emr, name: str, *, until: datetime | None = None) -> Itera
     before = until or end + CLOCK_SKEW
     for age_limit in _PERIODS:
         after = end - age_limit
-        if found := _named(emr, name, sorted(ENDED), created_after=after, created_before=before):
+        if found := _clusters_named(emr, name, sorted(ENDED), created_after=after, created_before=before):
             yield found
         before = after
 

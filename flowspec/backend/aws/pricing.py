@@ -64,12 +64,14 @@ def find_prices(emr: Emr, types: Iterable[str] = (), today: date | None = None) 
     asked = tuple(dict.fromkeys(types))
     notes: list[str] = []
     ec2, of_emr = (
-        _by_type(_all_of(ask, service, {"regionCode": region, **filters}, asked), service, notes)
+        _by_type(_products_of_types(ask, service, {"regionCode": region, **filters}, asked), service, notes)
         for service, filters in (("AmazonEC2", _EC2), ("ElasticMapReduce", _EMR))
     )
     for name in asked:
         lacking = [service for service, found in (("EC2", ec2), ("EMR", of_emr)) if name not in found]
-        notes += [f"{name}: {' and '.join(lacking)} {_has(lacking)} no price of it in {region}"] if lacking else []
+        notes += (
+            [f"{name}: {' and '.join(lacking)} {_has_or_have(lacking)} no price of it in {region}"] if lacking else []
+        )
     rows = {name: Price(ec2[name], of_emr.get(name), origin) for name in asked or sorted(of_emr) if name in ec2}
     if not rows:
         remedy = "check the names of the region and of the instance types"
@@ -77,11 +79,13 @@ def find_prices(emr: Emr, types: Iterable[str] = (), today: date | None = None) 
     return FoundPrices(RegionPrices(rows, _volumes(ask, region, origin, notes)), tuple(notes))
 
 
-def _has(several: list[str]) -> str:
+def _has_or_have(several: list[str]) -> str:
     return "have" if len(several) > 1 else "has"
 
 
-def _all_of(ask: Ask, service: str, filters: Mapping[str, str], types: tuple[str, ...]) -> Iterator[JsonView]:
+def _products_of_types(
+    ask: Ask, service: str, filters: Mapping[str, str], types: tuple[str, ...]
+) -> Iterator[JsonView]:
     """Yields the products of all instance types, or of these: then with one call each, since all are some thousand."""
     if not types:
         yield from _products(ask, service, filters)
@@ -93,17 +97,17 @@ def _products(ask: Ask, service: str, filters: Mapping[str, str]) -> Iterator[Js
     wanted = [{"Type": "TERM_MATCH", "Field": name, "Value": value} for name, value in filters.items()]
     params: dict[str, Any] = {"ServiceCode": service, "Filters": wanted, "FormatVersion": "aws_v1", "MaxResults": 100}
     while True:
-        answer = _ask(ask, params)
+        answer = _get_products(ask, params)
         for text in answer.get("PriceList", ()):
             product = _product(text)
-            if _fits(product["product"], filters):
+            if _is_requested_product(product["product"], filters):
                 yield product
         if not answer.get("NextToken"):
             return
         params["NextToken"] = answer["NextToken"]
 
 
-def _ask(ask: Ask, params: dict[str, Any]) -> dict[str, Any]:
+def _get_products(ask: Ask, params: dict[str, Any]) -> dict[str, Any]:
     try:
         return ask("GetProducts", **params)
     except ServiceError as error:
@@ -121,7 +125,7 @@ def _product(text: str) -> JsonView:
     return product
 
 
-def _fits(product: JsonView, filters: Mapping[str, str]) -> bool:
+def _is_requested_product(product: JsonView, filters: Mapping[str, str]) -> bool:
     """Returns whether a product is what was asked for; the price list also has products of Outposts and local zones."""
     attributes = {"productFamily": product.get("productFamily"), **product["attributes"]}
     is_here = attributes.get("locationType", "AWS Region") == "AWS Region"
@@ -133,10 +137,10 @@ def _by_type(products: Iterable[JsonView], service: str, notes: list[str]) -> di
     for product in products:
         found = (usd for unit, usd in _on_demand(product) if unit in {"Hrs", "Hours"})
         prices.setdefault(product["product"]["attributes"].get("instanceType", ""), set()).update(found)
-    return _sole(prices, service, notes)
+    return _unambiguous_prices(prices, service, notes)
 
 
-def _sole(prices: Mapping[str, set[float]], service: str, notes: list[str]) -> dict[str, float]:
+def _unambiguous_prices(prices: Mapping[str, set[float]], service: str, notes: list[str]) -> dict[str, float]:
     """Returns the prices of types that have just one; a price of 0 belongs to a reservation or a free tier."""
     paid = {name: sorted(one for one in found if one > 0) for name, found in prices.items()}
     notes += [
@@ -171,5 +175,5 @@ def _volumes(ask: Ask, region: str, origin: Origin, notes: list[str]) -> dict[st
             if usage and usage[2] in _VOLUME_KINDS:
                 found = {round(usd * _PER_UNIT[unit], 6) for unit, usd in _on_demand(product) if unit in _PER_UNIT}
                 rates[usage[1]].setdefault(_VOLUME_KINDS[usage[2]], set()).update(found)
-    by_gb, iops, mib_s = (_sole(one, f"EBS ({name})", notes) for name, one in rates.items())
+    by_gb, iops, mib_s = (_unambiguous_prices(one, f"EBS ({name})", notes) for name, one in rates.items())
     return {kind: VolumeRates(usd, iops.get(kind), mib_s.get(kind), origin) for kind, usd in by_gb.items()}

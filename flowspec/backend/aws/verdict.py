@@ -72,7 +72,7 @@ def judge(cluster: Cluster, only: Collection[str] | None = None) -> Verdict:
     A state that this version does not know is never taken for success.
     """
     steps = counted_steps(cluster, only)
-    failed = next((step for step in steps if _failed(step)), None)
+    failed = next((step for step in steps if _has_failed(step)), None)
     if cluster.has_ended and cluster.reason_code in _CLUSTER_FAULTS:
         return Verdict(Outcome.CLUSTER_FAILED, failed)
     if failed:
@@ -92,7 +92,7 @@ def failure_of(cluster: Cluster) -> Verdict | None:
     return None if verdict.outcome is Outcome.SUCCEEDED else verdict
 
 
-def _failed(step: Step) -> bool:
+def _has_failed(step: Step) -> bool:
     """Returns True for a failed step, and for one that ended in a state that no one knows."""
     known = step.state in {*states.ACTIVE_STEPS, *states.ENDED_STEPS}
     return step.state == "FAILED" or (step.has_ended and not known)

@@ -16,13 +16,13 @@ from queue import SimpleQueue
 from threading import Event as Flag
 from typing import Protocol
 
-from flowspec.backend.aws.client import Emr, may_pass
+from flowspec.backend.aws.client import Emr, is_transient
 from flowspec.backend.aws.events import ClusterChanged, Ended, StepChanged, StepProgress, Unreachable
 from flowspec.backend.aws.logs import Logs, logs_of
 from flowspec.backend.aws.observe import describe
 from flowspec.backend.aws.ration import RationedEmr
 from flowspec.backend.aws.runs.settle import ExitCodes, awaits_exit_code, settle, settled_run
-from flowspec.backend.aws.runs.supervise import Acted, Supervisor
+from flowspec.backend.aws.runs.supervise import Supervisor, WatcherAction
 from flowspec.backend.aws.verdict import Outcome, Verdict, counted_steps, is_over, judge
 from flowspec.engines.counters import parse_progress
 from flowspec.errors import FlowspecError
@@ -35,7 +35,7 @@ _PATIENCE = 300.0
 _TAIL = 8192
 
 
-Event = ClusterChanged | StepChanged | StepProgress | Acted | Ended
+Event = ClusterChanged | StepChanged | StepProgress | WatcherAction | Ended
 
 
 class Watch(Protocol):
@@ -70,16 +70,16 @@ def watch(
 
     `steps` are the ids of the steps that are waited for and judged (`Applied.steps`), None for all of the cluster's;
     others that are already over at the first look give no event. The last event is always `Ended`. Failing calls are
-    tolerated for five minutes in a row; before the first answer only those that may pass (`may_pass`), and within
+    tolerated for five minutes in a row; before the first answer only those that may pass (`is_transient`), and within
     `timeout`.
     Raises FlowspecError when there is no such cluster or it can't be reached.
     """
     deadline = None if timeout is None else clock() + timeout
     seen = _Seen()
     codes: ExitCodes | None = None
-    told, counted = None, steps
+    run_cluster, counted = None, steps
     supervisor = Supervisor(emr, cluster_id, steps, now=now, sleep=sleep)
-    with closing(supervisor), closing(_looks(emr, cluster_id, clock, sleep, deadline)) as looks:
+    with closing(supervisor), closing(_poll_cluster(emr, cluster_id, clock, sleep, deadline)) as looks:
         for cluster, is_news in looks:
             if is_news:
                 codes = codes or ExitCodes(cluster, logs_of(emr, cluster))
@@ -87,20 +87,20 @@ def watch(
                 yield from seen.changes(settle(cluster, codes), steps)
                 yield from seen.progress(cluster, codes.logs)
                 yield from supervisor.act(cluster, codes)
-                told, counted = settled_run(cluster, steps, codes)
-                if is_over(told, counted) and not supervisor.waits_for(cluster, codes):
-                    yield _ended(told, counted, judge(told, counted))
+                run_cluster, counted = settled_run(cluster, steps, codes)
+                if is_over(run_cluster, counted) and not supervisor.waits_for(cluster, codes):
+                    yield _ended_event(run_cluster, counted, judge(run_cluster, counted))
                     return
             if deadline is not None and clock() >= deadline:
-                yield _ended(told or cluster, counted, Verdict(Outcome.TIMED_OUT))
+                yield _ended_event(run_cluster or cluster, counted, Verdict(Outcome.TIMED_OUT))
                 return
 
 
-def _ended(cluster: Cluster, only: Collection[str] | None, verdict: Verdict) -> Ended:
+def _ended_event(cluster: Cluster, only: Collection[str] | None, verdict: Verdict) -> Ended:
     return Ended(cluster, verdict, tuple(step.id for step in counted_steps(cluster, only)))
 
 
-def _looks(
+def _poll_cluster(
     emr: Emr, cluster_id: str, clock: Callable[[], float], sleep: Callable[[float], None], deadline: float | None
 ) -> Generator[tuple[Cluster, bool], None, None]:
     """Yields the cluster after each pause, without end, and whether it was read now; the caller stops."""
@@ -128,7 +128,7 @@ def _is_final(error: FlowspecError, seen: Cluster | None, answered: float, deadl
     """
     if now - answered > _PATIENCE:
         return True
-    return seen is None and (not may_pass(error) or (deadline is not None and now >= deadline))
+    return seen is None and (not is_transient(error) or (deadline is not None and now >= deadline))
 
 
 class _Seen:
@@ -223,19 +223,19 @@ class Fleet:
 
     def events(self) -> Generator[tuple[str, Event | Unreachable], None, None]:
         """Yields each event with the id of its cluster, until the fleet is closed and all is over."""
-        while self._admitted():
+        while self._admit_added():
             self._list_if_due()
             one = min(self._watched, key=_Watched.urgency, default=None)
             now = self._clock()
             if one is None or (wait := one.due - now) > 0:
-                yield from self._timed_out(now)
+                yield from self._end_timed_out(now)
                 self._sleep(min(_LONGEST_SLEEP, wait if one else _LONGEST_SLEEP))
                 continue
             for event in self._look(one):
                 yield one.cluster_id, event
-            yield from self._timed_out(self._clock())
+            yield from self._end_timed_out(self._clock())
 
-    def _admitted(self) -> bool:
+    def _admit_added(self) -> bool:
         """Starts to follow the clusters that were added; returns False when none is followed and none can be added."""
         # In this order: what is added before the fleet is closed is seen.
         closed = self._closed.is_set()
@@ -268,26 +268,26 @@ class Fleet:
             if _is_final(error, one.cluster, one.answered, one.deadline, self._clock()):
                 self._watched.remove(one)
                 yield Unreachable(error)
-            one.looked(self._clock())
+            one.schedule_next_look(self._clock())
             return
         one.answered = self._clock()
-        one.looked(one.answered)
+        one.schedule_next_look(one.answered)
         one.codes = one.codes or ExitCodes(cluster, logs_of(self._emr, cluster))
         one.codes.look_again()
         one.cluster = settle(cluster, one.codes)
         yield from one.seen.changes(one.cluster, one.steps)
         yield from one.seen.progress(cluster, one.codes.logs)
-        told, counted = settled_run(cluster, one.steps, one.codes)
-        if is_over(told, counted) and not awaits_exit_code(cluster, one.codes, datetime.now(timezone.utc)):
+        run_cluster, counted = settled_run(cluster, one.steps, one.codes)
+        if is_over(run_cluster, counted) and not awaits_exit_code(cluster, one.codes, datetime.now(timezone.utc)):
             self._watched.remove(one)
-            yield _ended(told, counted, judge(told, counted))
+            yield _ended_event(run_cluster, counted, judge(run_cluster, counted))
 
-    def _timed_out(self, now: float) -> Iterator[tuple[str, Event]]:
+    def _end_timed_out(self, now: float) -> Iterator[tuple[str, Event]]:
         for one in [late for late in self._watched if late.deadline is not None and late.deadline <= now]:
             # Each is looked at once before it is given up.
             if one.cluster:
                 self._watched.remove(one)
-                yield one.cluster_id, _ended(one.cluster, one.steps, Verdict(Outcome.TIMED_OUT))
+                yield one.cluster_id, _ended_event(one.cluster, one.steps, Verdict(Outcome.TIMED_OUT))
 
 
 @dataclass(eq=False, slots=True)
@@ -318,7 +318,7 @@ class _Watched:
         elif state in _STEPS_REST:
             self.due = max(self.due, next_listing)
 
-    def looked(self, now: float) -> None:
+    def schedule_next_look(self, now: float) -> None:
         """Sets when it is to be looked at again."""
         self.changed, self.due = False, now + next(self.intervals)
 

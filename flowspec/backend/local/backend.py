@@ -77,15 +77,15 @@ class LocalBackend:
 
     def stage(self, emr: Emr, assets: Iterable[Asset], notify: Callable[[str], None]) -> Iterator[tuple[Asset, bool]]:
         """Packs Python packages into the home; other files are used where they are."""
-        from flowspec.backend.packing import put
+        from flowspec.backend.packing import put_archive
 
         for asset in assets:
             if asset.packages is not None:
-                yield asset, put(asset, _located(emr, asset.uri), home_of(emr.endpoint), notify)
+                yield asset, put_archive(asset, _local_path(emr, asset.uri), home_of(emr.endpoint), notify)
 
     def staged_lookup(self, emr: Emr) -> Callable[[str], bool]:
         """Returns a function that looks into the folder that stands for S3."""
-        return lambda uri: _located(emr, uri).exists()
+        return lambda uri: _local_path(emr, uri).exists()
 
     def poll_intervals(self) -> Iterator[float]:
         """Yields half a second."""
@@ -123,7 +123,7 @@ def connect_to(service: Service, endpoint: Endpoint) -> Emr:
     return Emr(endpoint, Clients(client, client, cache(offline_session)))
 
 
-def _located(emr: Emr, uri: str) -> Path:
+def _local_path(emr: Emr, uri: str) -> Path:
     from flowspec.emulator.state.paths import resolve_uri, s3_root
 
     return resolve_uri(s3_root(home_of(emr.endpoint)), uri)

@@ -50,17 +50,19 @@ def assess(params: Mapping[str, Any]) -> Assessment:
     reasons = ((index, unsupported(*step)) for index, step in enumerate(steps))
     return Assessment(
         unsupported={index: reason for index, reason in reasons if reason},
-        remarks=tuple(_remarks(params, {engine_of(*step) for step in steps})),
+        remarks=tuple(_differences_from_emr(params, {engine_of(*step) for step in steps})),
         bootstrap_note="is run on this machine only with --run-bootstrap",
     )
 
 
-def _remarks(params: Mapping[str, Any], engines: Collection[str]) -> Iterator[str]:
+def _differences_from_emr(params: Mapping[str, Any], engines: Collection[str]) -> Iterator[str]:
     label = params.get("ReleaseLabel", "")
     for name, theirs, ours in version_differences(label, engines):
         yield f"{label} has {name} {theirs}; this machine has {ours}"
     yield from _python_differences(params, label)
-    yield from _ignored(params.get("Configurations", ()), HONOURED if _VERSIONED.keys() & engines else ())
+    yield from _ignored_configurations(
+        params.get("Configurations", ()), HONOURED if _VERSIONED.keys() & engines else ()
+    )
 
 
 def version_differences(label: str, engines: Collection[str]) -> Iterator[tuple[str, str, str]]:
@@ -90,7 +92,7 @@ def _python_differences(params: Mapping[str, Any], label: str) -> Iterator[str]:
             yield f"{theirs}; the Python packages are packed for this machine's {version}"
 
 
-def _ignored(configurations: Sequence[Mapping[str, Any]], counting: Collection[str]) -> Iterator[str]:
+def _ignored_configurations(configurations: Sequence[Mapping[str, Any]], counting: Collection[str]) -> Iterator[str]:
     names = [one.get("Classification", "") for one in configurations]
     ignored = [name for name in dict.fromkeys(names) if name not in counting]
     if ignored:

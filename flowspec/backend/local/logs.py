@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from flowspec.backend.aws.logs import Logs, Shipped, below, blocks_of_file, tail_of_file
+from flowspec.backend.aws.logs import Logs, Shipped, blocks_of_file, log_location, tail_of_file
 from flowspec.emulator.state.paths import bootstrap_folder, cluster_folder, step_logs
 from flowspec.plan.cluster import Cluster
 
@@ -35,7 +35,7 @@ class _LiveLogs:
         file = self._file(path)
         return blocks_of_file(file, 0) if file and file.is_file() else None
 
-    def listed(self, folder: str, most: int) -> list[Shipped]:  # noqa: ARG002 - there is no YARN here
+    def list_logs(self, folder: str, most: int) -> list[Shipped]:  # noqa: ARG002 - there is no YARN here
         return []
 
     def uri(self, path: str) -> str:
@@ -50,8 +50,8 @@ class _LiveLogs:
                 return bootstrap_folder(self._home, self._cluster.id, int(number)) / name
         return None
 
-    def where(self, step_id: str) -> str:
-        return below(self._cluster, f"steps/{step_id}/") or str(self._folder(step_id))
+    def step_location(self, step_id: str) -> str:
+        return log_location(self._cluster, f"steps/{step_id}/") or str(self._folder(step_id))
 
     def folder(self) -> str:
-        return below(self._cluster) or f"{cluster_folder(self._home, self._cluster.id)}/steps/"
+        return log_location(self._cluster) or f"{cluster_folder(self._home, self._cluster.id)}/steps/"

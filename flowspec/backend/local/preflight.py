@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from flowspec.backend.preflight_data import NotChecked, data_findings, submitted, used_data
+from flowspec.backend.preflight_data import NotChecked, data_findings, used_data, uses_submitted
 from flowspec.emulator.state import paths
 from flowspec.engines.paths import FileSystems
 from flowspec.engines.streaming.hadoop.globs import BadPattern, glob
@@ -42,5 +42,5 @@ class FolderStore:
 def local_findings(plan: Plan, home: Path, region: str) -> tuple[Finding, ...]:
     """Looks up what the steps of a plan read and write; bootstrap actions are run here only if that is asked for."""
     uses = used_data(plan, region)
-    wanted = [one for one in submitted(plan, uses) if one.step is not None]
+    wanted = [one for one in uses_submitted(plan, uses) if one.step is not None]
     return tuple(data_findings(plan, uses, wanted, FolderStore(home), region))

@@ -85,13 +85,15 @@ def _as_json(chosen: Chosen, cluster: Cluster, step: Step, reader: Logs, names: 
         texts[name] = None if log is None else mask_bytes(log, chosen.secrets, hidden).decode("utf-8", "replace")
         if hidden:
             ewarn(f"note: {name}: only the last {_IN_JSON >> 20} MiB; all of it: flowspec logs --log {name}")
-    document = {"cluster": cluster.id, "step": step.id, "where": reader.where(step.id)}
+    document = {"cluster": cluster.id, "step": step.id, "where": reader.step_location(step.id)}
     print_result(as_json({**mask(document, chosen.secrets), "logs": texts}))
 
 
 def _where_logs_are(cluster: Cluster, step: Step, reader: Logs) -> str:
     if reader.live:
-        return "it has not begun" if step.state in {"PENDING", "CANCELLED"} else f"{reader.where(step.id)} is gone"
+        return (
+            "it has not begun" if step.state in {"PENDING", "CANCELLED"} else f"{reader.step_location(step.id)} is gone"
+        )
     if not cluster.log_uri:
         return "the cluster was started without `log_uri`, so EMR ships none"
     return f"EMR ships them to {cluster.log_uri} about every five minutes"

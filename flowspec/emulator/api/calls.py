@@ -68,13 +68,13 @@ class Call:
 
     def cluster(self, cluster_id: str) -> Record:
         """Returns a cluster, for operations with a ClusterId. Raises EmrError (their "not found")."""
-        return self._found(cluster_id, no_such_cluster(cluster_id))
+        return self._find_cluster(cluster_id, no_such_cluster(cluster_id))
 
     def job_flow(self, job_flow_id: str) -> Record:
         """Returns a cluster, for operations with a JobFlowId. Raises EmrError (their "not found")."""
-        return self._found(job_flow_id, no_such_job_flow())
+        return self._find_cluster(job_flow_id, no_such_job_flow())
 
-    def _found(self, cluster_id: str, otherwise: EmrError) -> Record:
+    def _find_cluster(self, cluster_id: str, otherwise: EmrError) -> Record:
         found = self.store.get("cluster", cluster_id)
         if found is None or found.region != self.settings.region:
             raise otherwise
@@ -112,7 +112,7 @@ def page(
     The marker holds the number of the last item of the page, so that items added in between shift nothing.
     """
     if params.get("Marker"):
-        last = marked(params["Marker"])
+        last = decode_marker(params["Marker"])
         items = [item for item in items if (item[0] < last if falling else item[0] > last)]
     shown = items[:size]
     more = {"Marker": marker(shown[-1][0])} if len(items) > size else {}
@@ -124,7 +124,7 @@ def marker(number: int) -> str:
     return base64.urlsafe_b64encode(f"after:{number}".encode()).decode()
 
 
-def marked(text: str) -> int:
+def decode_marker(text: str) -> int:
     """Decodes a marker. Raises InvalidRequestException if it is invalid."""
     try:
         word, _, digits = base64.urlsafe_b64decode(text.encode()).decode().partition(":")

@@ -59,11 +59,11 @@ def list_release_labels(_: Call, params: Params) -> Answer:
     """
     filters = params.get("Filters", {})
     prefix, application = filters.get("Prefix", ""), filters.get("Application", "")
-    found = [label for label in reversed(labels()) if label.startswith(prefix) and _has(label, application)]
+    found = [label for label in reversed(labels()) if label.startswith(prefix) and _release_has(label, application)]
     return _token_page("ReleaseLabels", found, params)
 
 
-def _has(label: str, application: str) -> bool:
+def _release_has(label: str, application: str) -> bool:
     if not application:
         return True
     name, _, version = application.lower().partition("@")

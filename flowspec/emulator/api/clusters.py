@@ -17,7 +17,7 @@ from flowspec.emulator.api.calls import (
     Call,
     Operation,
     Params,
-    marked,
+    decode_marker,
     marker,
     page,
     require_open,
@@ -94,7 +94,7 @@ def _new_cluster(call: Call, params: Params) -> Record:
         "run_bootstrap": call.settings.run_bootstrap,
         "time_scale": call.settings.time_scale,
         "faults": call.settings.inject,
-        "inject": faults.tagged(params),
+        "inject": faults.read_tag(params),
         "s3_url": call.settings.s3_url,
         "home": home_id(call.settings.home),
         "instant": call.settings.instant,
@@ -249,7 +249,7 @@ def list_clusters(call: Call, params: Params) -> Answer:
         states=params.get("ClusterStates") or None,
         created_after=params.get("CreatedAfter"),
         created_before=params.get("CreatedBefore"),
-        before_seq=marked(params["Marker"]) if params.get("Marker") else None,
+        before_seq=decode_marker(params["Marker"]) if params.get("Marker") else None,
         newest_first=True,
         limit=PAGE_SIZE + 1,
     )
@@ -285,7 +285,7 @@ def terminate_job_flows(call: Call, params: Params) -> Answer:
     return {}
 
 
-def _switch(member: str, name: str) -> Operation:
+def _boolean_setter(member: str, name: str) -> Operation:
     """Returns an operation that sets one boolean of several clusters: request `member`, document key `name`."""
 
     def switch(call: Call, params: Params) -> Answer:
@@ -318,9 +318,9 @@ OPERATIONS: dict[str, Operation] = {
     "ListClusters": list_clusters,
     "ModifyCluster": modify_cluster,
     "RunJobFlow": run_job_flow,
-    "SetKeepJobFlowAliveWhenNoSteps": _switch("KeepJobFlowAliveWhenNoSteps", "keep_alive"),
-    "SetTerminationProtection": _switch("TerminationProtected", "protected"),
-    "SetUnhealthyNodeReplacement": _switch("UnhealthyNodeReplacement", "unhealthy_replacement"),
-    "SetVisibleToAllUsers": _switch("VisibleToAllUsers", "visible"),
+    "SetKeepJobFlowAliveWhenNoSteps": _boolean_setter("KeepJobFlowAliveWhenNoSteps", "keep_alive"),
+    "SetTerminationProtection": _boolean_setter("TerminationProtected", "protected"),
+    "SetUnhealthyNodeReplacement": _boolean_setter("UnhealthyNodeReplacement", "unhealthy_replacement"),
+    "SetVisibleToAllUsers": _boolean_setter("VisibleToAllUsers", "visible"),
     "TerminateJobFlows": terminate_job_flows,
 }

@@ -57,7 +57,7 @@ def _from_shorthand(wanted: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
 def add_group(store: Store, request: Mapping[str, Any], at: Moment) -> Record:
     """Creates an instance group from an InstanceGroupConfig."""
     market = request.get("Market") or ("SPOT" if request.get("BidPrice") else "ON_DEMAND")
-    group = _new("group", "ig", {**request, "Market": market}, at)
+    group = _new_record("group", "ig", {**request, "Market": market}, at)
     instances.resize(group, request["InstanceCount"], at)
     if "AutoScalingPolicy" in request:
         scaling.attach(group, request["AutoScalingPolicy"], at)
@@ -67,13 +67,13 @@ def add_group(store: Store, request: Mapping[str, Any], at: Moment) -> Record:
 
 def add_fleet(store: Store, request: Mapping[str, Any], at: Moment) -> Record:
     """Creates an instance fleet from an InstanceFleetConfig."""
-    fleet = _new("fleet", "if", dict(request), at)
-    instances.retarget(fleet, instances.targets(request), at)
+    fleet = _new_record("fleet", "if", dict(request), at)
+    instances.resize_fleet(fleet, instances.targets(request), at)
     store.add(fleet)
     return fleet
 
 
-def _new(kind: str, prefix: str, request: dict[str, Any], at: Moment) -> Record:
+def _new_record(kind: str, prefix: str, request: dict[str, Any], at: Moment) -> Record:
     doc: dict[str, Any] = {
         "request": request,
         "ready": None,
@@ -121,7 +121,7 @@ def _other_kind(asked: str, used: str) -> EmrError:
 
 def group_answer(group: Record, at: Moment) -> Answer:
     """Returns a group as in ListInstanceGroups."""
-    request, applied = group.doc["request"], _applied(group, at)
+    request, applied = group.doc["request"], _applied_configurations(group, at)
     answer = {
         "Id": group.id,
         "Market": request["Market"],
@@ -196,7 +196,7 @@ def _state(group: Record, at: Moment) -> str:
     return "RECONFIGURING" if at.now < group.doc["reconfigured"] else "RUNNING"
 
 
-def _applied(group: Record, at: Moment) -> Mapping[str, Any]:
+def _applied_configurations(group: Record, at: Moment) -> Mapping[str, Any]:
     """Returns the version and configurations that all instances have applied."""
     if at.now < group.doc["reconfigured"]:
         before: Mapping[str, Any] = group.doc["applied"]
@@ -207,19 +207,19 @@ def _applied(group: Record, at: Moment) -> Mapping[str, Any]:
 def list_instances(call: Call, params: Params) -> Answer:
     """Answers ListInstances, with all its filters."""
     at = instances.moment(call.cluster(params["ClusterId"]), call.now)
-    groups = [group for group in instances.of_cluster(call.store, at.cluster) if _wanted(group, params)]
+    groups = [group for group in instances.of_cluster(call.store, at.cluster) if _matches_filters(group, params)]
     answers = [instances.answer(group, one, at) for group in groups for one in group.doc["instances"]]
-    kept = [answer for answer in answers if _listed(answer["Status"], params.get("InstanceStates"), call.now)]
+    kept = [answer for answer in answers if _is_listed(answer["Status"], params.get("InstanceStates"), call.now)]
     shown, more = page(list(enumerate(kept[:_MOST_LISTED])), params)
     return {"Instances": shown, **more}
 
 
-def _listed(shown: Mapping[str, Any], wanted: Sequence[str] | None, now: float) -> bool:
+def _is_listed(shown: Mapping[str, Any], wanted: Sequence[str] | None, now: float) -> bool:
     recent = now - shown["Timeline"].get("EndDateTime", now) <= _LISTED_FOR_SECONDS
     return recent and (not wanted or shown["State"] in wanted)
 
 
-def _wanted(group: Record, params: Params) -> bool:
+def _matches_filters(group: Record, params: Params) -> bool:
     roles = {*params.get("InstanceGroupTypes", ())}
     if params.get("InstanceFleetType"):
         roles.add(params["InstanceFleetType"])
@@ -232,7 +232,7 @@ def _wanted(group: Record, params: Params) -> bool:
 
 def add_instance_groups(call: Call, params: Params) -> Answer:
     """Answers AddInstanceGroups: adds task groups to a running or waiting cluster."""
-    at = _changeable(call, call.job_flow(params["JobFlowId"]), "group")
+    at = _require_changeable(call, call.job_flow(params["JobFlowId"]), "group")
     present = call.store.find("group", cluster_id=at.cluster.id)
     if not present:
         raise validation("Instance groups may not be added to a cluster that uses instance fleets.")
@@ -248,7 +248,7 @@ def add_instance_groups(call: Call, params: Params) -> Answer:
 
 def add_instance_fleet(call: Call, params: Params) -> Answer:
     """Answers AddInstanceFleet: adds the task fleet to a running or waiting cluster."""
-    at = _changeable(call, call.cluster(params["ClusterId"]), "fleet")
+    at = _require_changeable(call, call.cluster(params["ClusterId"]), "fleet")
     present = call.store.find("fleet", cluster_id=at.cluster.id)
     if not present:
         raise invalid_request("Instance fleets may not be added to a cluster that uses instance groups.")
@@ -269,7 +269,7 @@ def _launch(group: Record, call: Call, at: Moment) -> str:
     return group.id
 
 
-def _changeable(call: Call, cluster: Record, kind: str) -> Moment:
+def _require_changeable(call: Call, cluster: Record, kind: str) -> Moment:
     require_open(cluster)
     if cluster.state not in states.READY:
         text = f"An instance {kind} may only be modified when the cluster is running or waiting"
@@ -285,7 +285,7 @@ def modify_instance_groups(call: Call, params: Params) -> Answer:
         group = call.store.get("group", change["InstanceGroupId"])
         if group is None or params.get("ClusterId") not in (None, group.cluster_id):
             raise not_found(f"Instance group id '{change['InstanceGroupId']}' is not valid.")
-        at = _changeable(call, call.cluster(group.cluster_id), "group")
+        at = _require_changeable(call, call.cluster(group.cluster_id), "group")
         _modify_group(group, change, at)
         call.store.save(group)
         capacity.settle(call.store, at.cluster, call.now)
@@ -308,7 +308,7 @@ def _modify_group(group: Record, change: Mapping[str, Any], at: Moment) -> None:
         merging = change.get("ReconfigurationType") == "MERGE"
         kept = request.get("Configurations", []) if merging else []
         _reconfigure(group, at)
-        request["Configurations"] = _merged(kept, change["Configurations"])
+        request["Configurations"] = _merge_configurations(kept, change["Configurations"])
 
 
 def _require_reconfiguring(cluster: Record, configurations: Sequence[Mapping[str, Any]]) -> None:
@@ -318,13 +318,13 @@ def _require_reconfiguring(cluster: Record, configurations: Sequence[Mapping[str
 
 def _reconfigure(group: Record, at: Moment) -> None:
     """Starts a reconfiguration, after any resize in progress (Management Guide, "Scale on demand")."""
-    group.doc["applied"] = dict(_applied(group, at))
+    group.doc["applied"] = dict(_applied_configurations(group, at))
     begins = max(at.now, instances.settled_at(group))
     group.doc["reconfigured"] = begins - at.now + at.after(RECONFIGURE_SECONDS)
     group.doc["version"] += 1
 
 
-def _merged(kept: Sequence[Mapping[str, Any]], new: Sequence[Mapping[str, Any]]) -> list[Answer]:
+def _merge_configurations(kept: Sequence[Mapping[str, Any]], new: Sequence[Mapping[str, Any]]) -> list[Answer]:
     merged = {config.get("Classification"): dict(config) for config in kept}
     for config in new:
         old = merged.get(config.get("Classification"), {})
@@ -336,13 +336,13 @@ def _merged(kept: Sequence[Mapping[str, Any]], new: Sequence[Mapping[str, Any]])
 def modify_instance_fleet(call: Call, params: Params) -> Answer:
     """Answers ModifyInstanceFleet: changes targets, resize specifications and configurations."""
     change = params["InstanceFleet"]
-    at = _changeable(call, call.cluster(params["ClusterId"]), "fleet")
+    at = _require_changeable(call, call.cluster(params["ClusterId"]), "fleet")
     fleet = call.store.get("fleet", change["InstanceFleetId"])
     if fleet is None or fleet.cluster_id != at.cluster.id:
         raise not_found(f"Instance fleet id '{change['InstanceFleetId']}' is not valid.")
     request_validation.check_fleet_change(change, role(fleet), fleet.doc["request"])
     fleet.doc["request"] |= {name: change[name] for name in ("ResizeSpecifications", "Context") if name in change}
-    instances.retarget(
+    instances.resize_fleet(
         fleet, {market: change[name] for market, name in instances.TARGETS.items() if name in change}, at
     )
     if "InstanceTypeConfigs" in change:

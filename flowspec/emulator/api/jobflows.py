@@ -76,9 +76,9 @@ def _job_flow(call: Call, cluster: Record) -> Answer:
     answer = job_flow(
         clusters.describe_cluster(call, named)["Cluster"],
         # ListSteps gives the newest first, DescribeJobFlows the oldest.
-        _all(call, steps.list_steps, "Steps", named)[::-1],
-        _all(call, clusters.list_bootstrap_actions, "BootstrapActions", named),
-        [] if fleets else _all(call, groups.list_instance_groups, "InstanceGroups", named),
+        _read_all_pages(call, steps.list_steps, "Steps", named)[::-1],
+        _read_all_pages(call, clusters.list_bootstrap_actions, "BootstrapActions", named),
+        [] if fleets else _read_all_pages(call, groups.list_instance_groups, "InstanceGroups", named),
         {role: _nodes(call, cluster, role, fleets=fleets) for role in (ROLES if fleets else ROLES[:1])},
     )
     request = cluster.doc["request"]
@@ -89,10 +89,10 @@ def _job_flow(call: Call, cluster: Record) -> Answer:
 
 def _nodes(call: Call, cluster: Record, role: str, *, fleets: bool) -> list[Answer]:
     only: Answer = {"InstanceFleetType": role} if fleets else {"InstanceGroupTypes": [role]}
-    return _all(call, groups.list_instances, "Instances", {"ClusterId": cluster.id, **only})
+    return _read_all_pages(call, groups.list_instances, "Instances", {"ClusterId": cluster.id, **only})
 
 
-def _all(call: Call, operation: Operation, member: str, params: Params) -> list[Answer]:
+def _read_all_pages(call: Call, operation: Operation, member: str, params: Params) -> list[Answer]:
     """Returns all pages of a list."""
     answer = operation(call, params)
     items = list(answer[member])

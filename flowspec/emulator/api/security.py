@@ -57,7 +57,7 @@ def _find(call: Call, name: str) -> Record | None:
     return call.store.get(_KIND, _id(call, name))
 
 
-def _found(call: Call, name: str) -> Record:
+def _require_existing(call: Call, name: str) -> Record:
     found = _find(call, name)
     if found is None:
         raise not_found(f"Security configuration with name '{name}' does not exist.")
@@ -67,12 +67,12 @@ def _found(call: Call, name: str) -> Record:
 def require(call: Call, name: str | None) -> None:
     """Checks that a security configuration that a RunJobFlow names exists in the region. Raises EmrError."""
     if name and call.settings.account_rules:
-        _found(call, name)
+        _require_existing(call, name)
 
 
 def describe_security_configuration(call: Call, params: Params) -> Answer:
     """Answers DescribeSecurityConfiguration."""
-    found = _found(call, params["Name"])
+    found = _require_existing(call, params["Name"])
     return {**_summary(found), "SecurityConfiguration": found.doc["text"]}
 
 
@@ -82,7 +82,7 @@ def _summary(found: Record) -> Answer:
 
 def delete_security_configuration(call: Call, params: Params) -> Answer:
     """Answers DeleteSecurityConfiguration."""
-    call.store.delete(_found(call, params["Name"]))
+    call.store.delete(_require_existing(call, params["Name"]))
     return {}
 
 
@@ -93,7 +93,7 @@ def list_security_configurations(call: Call, params: Params) -> Answer:
     return {"SecurityConfigurations": shown, **more}
 
 
-def _block(call: Call) -> Record:
+def _block_record(call: Call) -> Record:
     name = f"block_public_access:{call.settings.region}"
     kept = call.store.get("account", name)
     return kept or Record(
@@ -103,7 +103,7 @@ def _block(call: Call) -> Record:
 
 def get_block_public_access(call: Call, _: Params) -> Answer:
     """Answers GetBlockPublicAccessConfiguration."""
-    block = _block(call)
+    block = _block_record(call)
     by = f"arn:{partition_of(call.settings.region)}:iam::{ids.ACCOUNT}:root"
     return {
         "BlockPublicAccessConfiguration": block.doc["block"],
@@ -114,8 +114,8 @@ def get_block_public_access(call: Call, _: Params) -> Answer:
 def put_block_public_access(call: Call, params: Params) -> Answer:
     """Answers PutBlockPublicAccessConfiguration. MaxRange defaults to MinRange."""
     wanted = params["BlockPublicAccessConfiguration"]
-    ranges = [_range(one) for one in wanted.get("PermittedPublicSecurityGroupRuleRanges", ())]
-    block = _block(call)
+    ranges = [_checked_range(one) for one in wanted.get("PermittedPublicSecurityGroupRuleRanges", ())]
+    block = _block_record(call)
     block.doc = {"block": {**wanted, "PermittedPublicSecurityGroupRuleRanges": ranges}, "at": call.now}
     if block.seq:
         call.store.save(block)
@@ -124,7 +124,7 @@ def put_block_public_access(call: Call, params: Params) -> Answer:
     return {}
 
 
-def _range(given: dict[str, Any]) -> dict[str, int]:
+def _checked_range(given: dict[str, Any]) -> dict[str, int]:
     least, most = given["MinRange"], given.get("MaxRange", given["MinRange"])
     if not 0 <= least <= most <= _HIGHEST_PORT:
         raise invalid_request(f"The port range {least}-{most} is not within 0-{_HIGHEST_PORT}.")

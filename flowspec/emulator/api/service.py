@@ -97,39 +97,39 @@ class Service(Settings):
 
     @contextmanager
     def _store_for(self, operation: str, params: Mapping[str, Any], reads: bool) -> Iterator[Store]:
-        """Lends the store for a call; a copy to a call that reads, where the home can't be written to."""
+        """Yields the store for a call; a copy for a call that reads, where the home can't be written to."""
         copy = reads and must_copy(self.home)
         with ExitStack() as opened:
             try:
-                store = opened.enter_context(self._opened(operation, params, copy))
+                store = opened.enter_context(self._open_checked(operation, params, copy))
             except (NotWritable, OSError) as error:
                 if copy or not reads:
                     raise
                 # On a full disk, where the end of a cluster can't be stored, nor SQLite make its files.
                 _log.warning("%s reads a copy of the store: %s", operation, error)
-                store = opened.enter_context(self._opened(operation, params, copy=True))
+                store = opened.enter_context(self._open_checked(operation, params, copy=True))
             yield store
 
     @contextmanager
-    def _opened(self, operation: str, params: Mapping[str, Any], copy: bool) -> Iterator[Store]:
+    def _open_checked(self, operation: str, params: Mapping[str, Any], copy: bool) -> Iterator[Store]:
         """Opens the store, or a copy, and ends the clusters in it whose worker died."""
         lent = Store(self.home, copy=True) if copy else self.open_store() if self.open_store else Store(self.home)
         with lent as store:
-            supervisor.fail_orphans(store, self.home, _concerned(store, operation, params))
+            supervisor.fail_orphans(store, self.home, _clusters_to_check(store, operation, params))
             yield store
 
     def _faults_of_cluster(self, store: Store, operation: str, params: Mapping[str, Any]) -> faults.Faults:
         """Returns the faults of the (first) cluster that a call names, or of the one that it creates."""
         try:
             if operation == "RunJobFlow":
-                return faults.parse(faults.tagged(params), OPERATIONS)
+                return faults.parse(faults.read_tag(params), OPERATIONS)
             cluster = store.get("cluster", next(iter(_clusters_named(params)), ""))
             return faults.parse(cluster.doc["inject"], OPERATIONS) if cluster else faults.Faults()
         except FlowspecError as error:
             raise validation(f"The tag {faults.TAG} is not valid: {error.sentence}") from error
 
 
-def _concerned(store: Store, operation: str, params: Mapping[str, Any]) -> Iterable[str]:
+def _clusters_to_check(store: Store, operation: str, params: Mapping[str, Any]) -> Iterable[str]:
     """Returns the ids of the living clusters whose state a call may read: those it names, else all."""
     if operation == "RunJobFlow":
         return ()

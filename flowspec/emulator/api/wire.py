@@ -37,14 +37,14 @@ def request(operation: str, body: bytes) -> dict[str, Any]:
     shape = find_input_shape(operation)
     if shape is None:
         return params
-    known: dict[str, Any] = _known_part(params, shape)
+    known: dict[str, Any] = _drop_unknown_members(params, shape)
     found = list(mismatches(known, shape, types=_JSON_TYPES))
     for one in found:
         if one.kind in ("type", "overflow"):
-            raise _wrong_type(one)
+            raise _wrong_type_error(one)
     if found:
         number = f"{len(found)} validation error{'s' if len(found) > 1 else ''} detected: "
-        raise validation(number + "; ".join(map(_violation, found)))
+        raise validation(number + "; ".join(map(_violation_message, found)))
     return known
 
 
@@ -69,25 +69,25 @@ def _unreadable(message: str, path: str = "") -> EmrError:
     return EmrError("SerializationException", f"{message}: {path}" if path else message)
 
 
-def _known_part(value: Any, shape: Any) -> Any:
-    """Returns the value without nulls and unknown members; an integer written with a point (3.0) is an integer."""
+def _drop_unknown_members(value: Any, shape: Any) -> Any:
+    """Returns the value without nulls and unknown members; 3.0 for an integer becomes 3."""
     kind = shape.type_name
     if kind == "structure" and isinstance(value, dict):
         return {
-            name: _known_part(value[name], member)
+            name: _drop_unknown_members(value[name], member)
             for name, member in shape.members.items()
             if value.get(name) is not None
         }
     if kind == "list" and isinstance(value, list):
-        return [_known_part(item, shape.member) for item in value if item is not None]
+        return [_drop_unknown_members(item, shape.member) for item in value if item is not None]
     if kind == "map" and isinstance(value, dict):
-        return {key: _known_part(item, shape.value) for key, item in value.items() if item is not None}
+        return {key: _drop_unknown_members(item, shape.value) for key, item in value.items() if item is not None}
     if kind in ("integer", "long") and isinstance(value, float) and value.is_integer():
         return int(value)
     return value
 
 
-def _place(path: KeyPath) -> str:
+def _path_in_message(path: KeyPath) -> str:
     """Returns a path as AWS writes it: `instances.instanceGroups.1.member.market`."""
     parts: list[str] = []
     for step in path:
@@ -100,7 +100,7 @@ def _place(path: KeyPath) -> str:
     return ".".join(parts)
 
 
-def _violation(one: Mismatch) -> str:
+def _violation_message(one: Mismatch) -> str:
     shown = "null" if one.kind == "missing" else f"'{one.value}'"
     measure = "have length" if isinstance(one.value, str | list) else "have value"
     expected = f"[{', '.join(one.expected)}]" if one.kind == "enum" else one.expected
@@ -111,11 +111,11 @@ def _violation(one: Mismatch) -> str:
         "max": f"{measure} less than or equal to {expected}",
         "pattern": f"satisfy regular expression pattern: {expected}",
     }[one.kind]
-    return f"Value {shown} at '{_place(one.path)}' failed to satisfy constraint: Member must {constraint}"
+    return f"Value {shown} at '{_path_in_message(one.path)}' failed to satisfy constraint: Member must {constraint}"
 
 
-def _wrong_type(one: Mismatch) -> EmrError:
-    path, kind = _place(one.path), one.shape.type_name
+def _wrong_type_error(one: Mismatch) -> EmrError:
+    path, kind = _path_in_message(one.path), one.shape.type_name
     if isinstance(one.value, list):
         return _unreadable("Start of list found where not expected", path)
     if isinstance(one.value, dict):

@@ -24,15 +24,15 @@ def settle(store: Store, cluster: Record, now: float) -> None:
         return
     groups = instances.of_cluster(store, cluster)
     for group in groups:
-        _hold_constraints(group, at)
+        _enforce_constraints(group, at)
     limits = (cluster.doc["managed_scaling"] or {}).get("ComputeLimits")
     if limits:
-        _hold_limits([group for group in groups if role(group) != "MASTER"], limits, at)
+        _enforce_limits([group for group in groups if role(group) != "MASTER"], limits, at)
     for group in groups:
         store.save(group)
 
 
-def _hold_constraints(group: Record, at: Moment) -> None:
+def _enforce_constraints(group: Record, at: Moment) -> None:
     if group.kind != "group" or group.doc["scaling"] is None or group.doc["scaling"]["removed"] is not None:
         return
     bounds, count = group.doc["scaling"]["policy"]["Constraints"], group.doc["request"]["InstanceCount"]
@@ -61,7 +61,7 @@ class _Share(NamedTuple):
             self.resize(self.size + units)
 
 
-def _hold_limits(groups: list[Record], limits: Mapping[str, Any], at: Moment) -> None:
+def _enforce_limits(groups: list[Record], limits: Mapping[str, Any], at: Moment) -> None:
     # Core nodes are added first, task nodes removed first (Management Guide, managed scaling: node allocation).
     shares = sorted(_shares(groups, limits["UnitType"], at), key=lambda share: share.role)
     total = sum(share.size for share in shares)
@@ -76,19 +76,19 @@ def _shares(groups: list[Record], unit_type: str, at: Moment) -> Iterator[_Share
         request = group.doc["request"]
         if group.kind == "fleet":
             for market, target in instances.targets(request).items():
-                yield _Share(role(group), market, target, 1, _retargeting(group, market, at))
+                yield _Share(role(group), market, target, 1, _fleet_resizer(group, market, at))
         else:
             unit = vcpus(request["InstanceType"]) if unit_type == "VCPU" else 1
             size = request["InstanceCount"] * unit
-            yield _Share(role(group), request["Market"], size, unit, _resizing(group, unit, at))
+            yield _Share(role(group), request["Market"], size, unit, _group_resizer(group, unit, at))
 
 
-def _resizing(group: Record, unit: int, at: Moment) -> Callable[[int], None]:
+def _group_resizer(group: Record, unit: int, at: Moment) -> Callable[[int], None]:
     return lambda size: instances.resize(group, size // unit, at)
 
 
-def _retargeting(fleet: Record, market: str, at: Moment) -> Callable[[int], None]:
-    return lambda size: instances.retarget(fleet, {market: size}, at)
+def _fleet_resizer(fleet: Record, market: str, at: Moment) -> Callable[[int], None]:
+    return lambda size: instances.resize_fleet(fleet, {market: size}, at)
 
 
 def _grow(shares: list[_Share], missing: int, limits: Mapping[str, Any]) -> None:

@@ -30,11 +30,11 @@ class Changes:
 
     def __init__(self, home: Path, cluster_id: str) -> None:
         self._cluster_id = cluster_id
-        self._store = _opened(home)
+        self._store = _open_store(home)
         self._version = -1
         self._states: dict[str, str] = {}
         self._last_change = time.monotonic()
-        self._changed()
+        self._has_changed()
 
     def __enter__(self) -> Changes:
         return self
@@ -48,11 +48,11 @@ class Changes:
     def wait(self, seconds: float, sleep: Callable[[float], None] = time.sleep) -> None:
         """Returns at the next change since the last call (or since this object was made), or after `seconds`."""
         deadline = time.monotonic() + seconds
-        while not self._changed() and (left := deadline - time.monotonic()) > 0:
+        while not self._has_changed() and (left := deadline - time.monotonic()) > 0:
             tick = (time.monotonic() - self._last_change) / 10
             sleep(min(left, max(_SHORTEST_TICK, min(tick, _LONGEST_TICK))))
 
-    def _changed(self) -> bool:
+    def _has_changed(self) -> bool:
         if self._store is None:
             return False
         version = self._store.data_version()
@@ -66,7 +66,7 @@ class Changes:
         return True
 
 
-def _opened(home: Path) -> Store | None:
+def _open_store(home: Path) -> Store | None:
     # As the calls that read do (`api.service`), which also tell what is wrong with a home that they can't read.
     with suppress(NotWritable, OSError):
         return None if must_copy(home) else Store(home)

@@ -82,7 +82,7 @@ def master(store: Store, cluster: Record) -> Record:
 # -- states
 
 
-def staying(group: Record) -> list[Instance]:
+def remaining_instances(group: Record) -> list[Instance]:
     """Returns the instances that are running or launching and not being removed."""
     return [instance for instance in group.doc["instances"] if instance["ended"] is None]
 
@@ -179,7 +179,7 @@ def _status(instance: Instance, at: Moment) -> Answer:
 
 def resize(group: Record, count: int, at: Moment, policy: Mapping[str, Any] | None = None) -> None:
     """Resizes a group to `count` instances. `policy` is the InstanceResizePolicy of a shrink."""
-    request, have = group.doc["request"], len(staying(group))
+    request, have = group.doc["request"], len(remaining_instances(group))
     if count > have:
         grow(group, request["InstanceType"], request["Market"], count - have, at)
     else:
@@ -187,7 +187,7 @@ def resize(group: Record, count: int, at: Moment, policy: Mapping[str, Any] | No
     request["InstanceCount"] = count
 
 
-def retarget(fleet: Record, targets: Mapping[str, int], at: Moment) -> None:
+def resize_fleet(fleet: Record, targets: Mapping[str, int], at: Moment) -> None:
     """Resizes a fleet to its targets, by market, in whole instances of its first type.
 
     No instance is removed if capacity would fall below the target (Management Guide, instance fleets).
@@ -195,12 +195,12 @@ def retarget(fleet: Record, targets: Mapping[str, int], at: Moment) -> None:
     request = fleet.doc["request"]
     kind: Mapping[str, Any] = next(iter(request.get("InstanceTypeConfigs", ())), {})
     for market, target in targets.items():
-        missing = target - capacity(fleet, market, staying(fleet))
+        missing = target - capacity(fleet, market, remaining_instances(fleet))
         if missing > 0:
             count = math.ceil(missing / (kind.get("WeightedCapacity") or 1))
             grow(fleet, kind.get("InstanceType", ""), market, count, at)
         else:
-            _decommission(_spare(fleet, market, -missing, at), at)
+            _decommission(_removable_instances(fleet, market, -missing, at), at)
         request[TARGETS[market]] = target
 
 
@@ -220,7 +220,7 @@ def _weights(fleet: Record) -> dict[str, int]:
     return {config["InstanceType"]: config.get("WeightedCapacity") or 1 for config in configs}
 
 
-def _spare(fleet: Record, market: str, excess: int, at: Moment) -> list[Instance]:
+def _removable_instances(fleet: Record, market: str, excess: int, at: Moment) -> list[Instance]:
     weights, spare = _weights(fleet), []
     for instance in _removal_order(fleet, at, {}):
         weight = weights.get(instance["type"], 1)
@@ -233,7 +233,7 @@ def _spare(fleet: Record, market: str, excess: int, at: Moment) -> list[Instance
 def grow(group: Record, kind: str, market: str, count: int, at: Moment) -> None:
     """Adds instances. In a cluster that is not ready yet they become ready with it."""
     # If a shrink is reverted, keep instances that are still being decommissioned.
-    for instance in _leaving(group, kind, market, at)[:count]:
+    for instance in _instances_being_removed(group, kind, market, at)[:count]:
         instance["ended"] = None
         count -= 1
     first = len(group.doc["instances"])
@@ -252,7 +252,7 @@ def grow(group: Record, kind: str, market: str, count: int, at: Moment) -> None:
     ]
 
 
-def _leaving(group: Record, kind: str, market: str, at: Moment) -> list[Instance]:
+def _instances_being_removed(group: Record, kind: str, market: str, at: Moment) -> list[Instance]:
     return [
         instance
         for instance in group.doc["instances"]
@@ -272,7 +272,7 @@ def _removal_order(group: Record, at: Moment, policy: Mapping[str, Any]) -> list
         ready = instance_state(instance, at) == "RUNNING"
         return ec2_id not in named, ec2_id in protected, ready, -instance["number"]
 
-    return sorted(staying(group), key=order)
+    return sorted(remaining_instances(group), key=order)
 
 
 def _decommission(instances: Iterable[Instance], at: Moment) -> None:
@@ -283,23 +283,23 @@ def _decommission(instances: Iterable[Instance], at: Moment) -> None:
 
 def remove(group: Record, ec2_id: str, at: Moment) -> None:
     """Removes an instance from a group at once, without replacement. Raises EmrError if it is not in the group."""
-    _fail(_named(group, ec2_id), {}, at)
+    _end_instance(_find_instance(group, ec2_id), {}, at)
     group.doc["request"]["InstanceCount"] -= 1
 
 
-def _named(group: Record, ec2_id: str) -> Instance:
-    for instance in staying(group):
+def _find_instance(group: Record, ec2_id: str) -> Instance:
+    for instance in remaining_instances(group):
         if ids.ec2_instance_id(group.id, instance["number"]) == ec2_id:
             return instance
     raise validation(f"Instance '{ec2_id}' is not in instance group '{group.id}'.")
 
 
-def _fail(instance: Instance, reason: Mapping[str, str], at: Moment) -> None:
+def _end_instance(instance: Instance, reason: Mapping[str, str], at: Moment) -> None:
     instance["ended"] = at.now
     instance["reason"] = dict(reason)
 
 
-def reclaim(store: Store, cluster: Record, now: float) -> list[str]:
+def lose_spot_instances(store: Store, cluster: Record, now: float) -> list[str]:
     """Terminates all spot instances except the master, or one core instance if there are none; each is replaced.
 
     Returns the EC2 ids of the terminated instances.
@@ -311,7 +311,7 @@ def reclaim(store: Store, cluster: Record, now: float) -> list[str]:
     core = [(group, instance) for group, instance in there if role(group) == "CORE"]
     lost = spot or core[:1]
     for group, instance in lost:
-        _fail(instance, _RECLAIMED, at)
+        _end_instance(instance, _RECLAIMED, at)
         grow(group, instance["type"], instance["market"], 1, at)
         store.save(group)
     return [ids.ec2_instance_id(group.id, instance["number"]) for group, instance in lost]
@@ -320,5 +320,5 @@ def reclaim(store: Store, cluster: Record, now: float) -> list[str]:
 def fail_master(store: Store, cluster: Record, code: str, message: str, now: float) -> None:
     """Terminates the master instance with a reason."""
     group = master(store, cluster)
-    _fail(group.doc["instances"][MASTER_NUMBER], {"Code": code, "Message": message}, moment(cluster, now))
+    _end_instance(group.doc["instances"][MASTER_NUMBER], {"Code": code, "Message": message}, moment(cluster, now))
     store.save(group)

@@ -157,7 +157,7 @@ def next_actions(store: Store, cluster: Record, running: Collection[str]) -> Wor
         if starting or cluster.state != "RUNNING":
             set_state(store, cluster, "RUNNING", "Running step")
         return WorkerActions(start=tuple(starting), cancel=cancel)
-    return _idle(store, cluster)
+    return _handle_idle(store, cluster)
 
 
 def run_instantly(store: Store, cluster: Record) -> None:
@@ -180,20 +180,20 @@ def run_instantly(store: Store, cluster: Record) -> None:
         end(store, cluster)
 
 
-def _idle(store: Store, cluster: Record) -> WorkerActions:
+def _handle_idle(store: Store, cluster: Record) -> WorkerActions:
     last = store.find("step", cluster_id=cluster.id, newest_first=True, limit=1)
     if not cluster.doc["keep_alive"]:
-        _complete(store, cluster)
+        _begin_completion(store, cluster)
         return WorkerActions(stop=True)
     since = cluster.doc["idle_since"]
     # In the future if the machine's clock was set back: the idle time would never pass.
     if since is None or since > clock.now():
         cluster.doc["idle_since"] = clock.now()
         set_state(store, cluster, "WAITING", _ready_text(last))
-    return _until_idle_timeout(store, cluster)
+    return _await_idle_timeout(store, cluster)
 
 
-def _complete(store: Store, cluster: Record) -> None:
+def _begin_completion(store: Store, cluster: Record) -> None:
     # EMR ends such a cluster as TERMINATED, not TERMINATED_WITH_ERRORS; only the reason mentions the failed step.
     if store.find("step", cluster_id=cluster.id, states=("FAILED",), limit=1):
         begin_termination(store, cluster, "STEP_FAILURE", "Steps completed with errors")
@@ -207,7 +207,7 @@ def _ready_text(last: list[Record]) -> str:
     return f"Cluster ready after last step {last[0].state.lower()}."
 
 
-def _until_idle_timeout(store: Store, cluster: Record) -> WorkerActions:
+def _await_idle_timeout(store: Store, cluster: Record) -> WorkerActions:
     policy: Mapping[str, Any] | None = cluster.doc["auto_termination"]
     if policy is None:
         return WorkerActions()

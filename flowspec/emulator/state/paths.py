@@ -154,11 +154,11 @@ def scratch(folder: Path, step_id: str) -> Path:
 def remove_scratch(folder: Path, step_id: str) -> None:
     """Removes the temporary files of a step."""
     top = scratch(folder, step_id)
-    open_up(top)
+    restore_permissions(top)
     shutil.rmtree(top, ignore_errors=True)
 
 
-def open_up(top: Path) -> None:
+def restore_permissions(top: Path) -> None:
     """Restores the permissions needed to remove a folder tree; a step may have revoked them."""
     with suppress(OSError):
         top.chmod(stat.S_IRWXU)

@@ -31,12 +31,12 @@ def must_copy(home: Path) -> bool:
         return True
     except PermissionError as error:
         raise _not_readable(home) from error
-    if not _allowed(file, os.R_OK):
+    if not _is_allowed(file, os.R_OK):
         raise _not_readable(home)
-    return not all(_allowed(path, os.W_OK) for path in (file, home, clusters(home)))
+    return not all(_is_allowed(path, os.W_OK) for path in (file, home, clusters(home)))
 
 
-def _allowed(path: Path, mode: int) -> bool:
+def _is_allowed(path: Path, mode: int) -> bool:
     # By the effective user, as `open` is, where the system has this (Linux, macOS).
     return os.access(path, mode, effective_ids=os.access in os.supports_effective_ids)
 
@@ -51,7 +51,7 @@ def copy_into_memory(home: Path) -> sqlite3.Connection:
     memory = sqlite3.connect(":memory:", isolation_level=None)
     try:
         if database(home).exists():
-            with _opened(database(home)) as source:
+            with _open_read_only(database(home)) as source:
                 source.backup(memory)
     except BaseException:
         memory.close()
@@ -60,7 +60,7 @@ def copy_into_memory(home: Path) -> sqlite3.Connection:
 
 
 @contextlib.contextmanager
-def _opened(file: Path) -> Iterator[sqlite3.Connection]:
+def _open_read_only(file: Path) -> Iterator[sqlite3.Connection]:
     log = file.with_name(f"{file.name}-wal")
     try:
         # Works if the index of the log is there: because a process has the store open, or one was killed.

@@ -16,12 +16,12 @@ def spot_timeouts(store: Store, cluster: Record) -> list[tuple[float, Record]]:
     waiting = [
         (at.after(60.0 * specification["TimeoutDurationMinutes"]), fleet)
         for fleet in store.find("fleet", cluster_id=cluster.id)
-        if fleet.doc["request"].get("TargetSpotCapacity") and (specification := _spot(fleet))
+        if fleet.doc["request"].get("TargetSpotCapacity") and (specification := _spot_specification(fleet))
     ]
     return sorted(waiting, key=lambda pair: (pair[0], pair[1].seq))
 
 
-def _spot(fleet: Record) -> Mapping[str, Any]:
+def _spot_specification(fleet: Record) -> Mapping[str, Any]:
     found: Mapping[str, Any] = fleet.doc["request"].get("LaunchSpecifications", {}).get("SpotSpecification", {})
     return found
 
@@ -31,10 +31,10 @@ def give_up_spot(store: Store, cluster: Record, fleet: Record) -> None:
 
     (API reference, SpotProvisioningSpecification.)
     """
-    if _spot(fleet)["TimeoutAction"] == "TERMINATE_CLUSTER":
+    if _spot_specification(fleet)["TimeoutAction"] == "TERMINATE_CLUSTER":
         text = f"The {role(fleet).lower()} instance fleet did not reach its target Spot capacity before the timeout."
         lifecycle.begin_termination(store, cluster, "INSTANCE_FLEET_TIMEOUT", text, with_errors=True)
         return
-    for instance in instances.staying(fleet):
+    for instance in instances.remaining_instances(fleet):
         instance["market"] = "ON_DEMAND"
     store.save(fleet)

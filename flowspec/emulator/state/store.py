@@ -312,17 +312,17 @@ class Store:
         try:
             yield
         except (sqlite3.DatabaseError, ValueError) as error:
-            told = str(error)
-            if told == "database is locked":
+            reason = str(error)
+            if reason == "database is locked":
                 raise FlowspecError(
                     f"another process holds the lock on the store of the embedded EMR: {database(self._home)}",
                     remedy="look for a stopped flowspec process, and resume or kill it",
                 ) from error
             # SQLite raises it, too, for a table or a column that is not there.
-            if isinstance(error, sqlite3.OperationalError) and not told.startswith("no such"):
-                raise not_writable(self._home, told) from error
+            if isinstance(error, sqlite3.OperationalError) and not reason.startswith("no such"):
+                raise not_writable(self._home, reason) from error
             raise FlowspecError(
-                f"the store of the embedded EMR is damaged: {database(self._home)}: {told}",
+                f"the store of the embedded EMR is damaged: {database(self._home)}: {reason}",
                 remedy="move that file away, or set FLOWSPEC_HOME to another folder",
             ) from error
         except OSError as error:

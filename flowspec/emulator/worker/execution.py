@@ -74,7 +74,7 @@ def start_step(home: Path, cluster: Record, step: Record) -> Running:
     scratch = paths.scratch(home, step.id)
     jar = step.doc["jar"]
     with _cannot_start():
-        _make(folder / "work", live, logs.STEP_LOGS)
+        _make_folders(folder / "work", live, logs.STEP_LOGS)
         scratch.mkdir(parents=True)
         logs.write_controller(live, f"INFO Ensure step jar file {jar['Jar']}")
         command = command_for(
@@ -92,7 +92,7 @@ def start_step(home: Path, cluster: Record, step: Record) -> Running:
         own = {processes.STEP_ID: step.id, "TMPDIR": str(scratch)}
         command = command._replace(environment={**command.environment, **own})
         texts = [jar["Jar"], *jar.get("Args", []), *properties(step).values()]
-        return _start(wrapped(command, home, cluster, live, texts), folder, live, shown)
+        return _start_process(wrapped(command, home, cluster, live, texts), folder, live, shown)
 
 
 def start_bootstrap(home: Path, cluster: Record, number: int) -> Running:
@@ -100,7 +100,7 @@ def start_bootstrap(home: Path, cluster: Record, number: int) -> Running:
     script = cluster.doc["request"]["BootstrapActions"][number - 1]["ScriptBootstrapAction"]
     folder = paths.bootstrap_folder(home, cluster.id, number)
     with _cannot_start():
-        _make(folder / "work", folder, logs.BOOTSTRAP_LOGS)
+        _make_folders(folder / "work", folder, logs.BOOTSTRAP_LOGS)
         _refuse_empty_key_part(script["Path"])
         path = paths.resolve_uri(s3_root(home, cluster), script["Path"])
         if not cluster.doc.get("s3_url") and not path.is_file():
@@ -109,7 +109,7 @@ def start_bootstrap(home: Path, cluster: Record, number: int) -> Running:
         command = wrapped(
             Command(argv, is_script=True), home, cluster, folder, [script["Path"], *script.get("Args", [])]
         )
-        return _start(command, folder, folder, shlex.join(argv))
+        return _start_process(command, folder, folder, shlex.join(argv))
 
 
 @contextmanager
@@ -128,7 +128,7 @@ def _refuse_empty_key_part(uri: str) -> None:
         raise CannotStart(f"{uri}: a key with an empty part can't be a file on this machine; remove one slash")
 
 
-def _make(work: Path, live: Path, names: tuple[str, ...]) -> None:
+def _make_folders(work: Path, live: Path, names: tuple[str, ...]) -> None:
     work.mkdir(parents=True)
     live.mkdir(parents=True, exist_ok=True)
     # Created at once, so that clients can follow them from the start.
@@ -136,7 +136,7 @@ def _make(work: Path, live: Path, names: tuple[str, ...]) -> None:
         (live / name).touch()
 
 
-def _start(command: Command, folder: Path, live: Path, shown: str) -> Running:
+def _start_process(command: Command, folder: Path, live: Path, shown: str) -> Running:
     logs.write_controller(
         live,
         f"INFO startExec '{shown}'",

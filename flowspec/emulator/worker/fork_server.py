@@ -70,7 +70,7 @@ class ForkServer:
         """Sends an order to the server, starting one if there is none; returns False if no more orders can wait."""
         with self._guard:
             if not self._pid:
-                self._replace()
+                self._replace_server()
             if not self._is_watched:
                 self._watch()
             try:
@@ -82,7 +82,7 @@ class ForkServer:
                 raise
         return True
 
-    def _replace(self) -> None:
+    def _replace_server(self) -> None:
         """Starts another fork server in the place of a dead one: a new interpreter, as this process has threads."""
         server = subprocess.Popen(
             python_module(__name__, str(self._orders.fileno())),
@@ -115,9 +115,9 @@ class ForkServer:
                 if first == self._retried:
                     raise ChildProcessError("two processes that were to fork it have ended")
                 self._retried = first
-                self._replace()
+                self._replace_server()
             except OSError as error:
-                while _is_readable(self._orders) and (order := _received(self._orders)):
+                while _is_readable(self._orders) and (order := _receive_order(self._orders)):
                     _fail(order, error)
                     os.close(order.lock)
 
@@ -145,33 +145,33 @@ def _serve(orders: socket.socket) -> int:
         select.select([orders], [], [])
         latest = time.monotonic() + _LATEST_SECONDS
         while _is_readable(orders):
-            _await_quiet(orders, latest)
+            _await_no_orders(orders, latest)
             # One that was taken and not yet forked would be lost with this process: none is taken in advance.
-            order = _received(orders)
+            order = _receive_order(orders)
             if order is None:
                 return 0
             _fork_or_fail(order)
 
 
-def _await_quiet(orders: socket.socket, latest: float) -> None:
+def _await_no_orders(orders: socket.socket, latest: float) -> None:
     """Waits until no order has come for a moment, up to `latest` (of time.monotonic)."""
-    before, now = -1, _size(orders)
+    before, now = -1, _waiting_bytes(orders)
     while now != before and time.monotonic() < latest:
         time.sleep(_QUIET_SECONDS)
-        before, now = now, _size(orders)
+        before, now = now, _waiting_bytes(orders)
 
 
 def _is_readable(orders: socket.socket) -> bool:
     return bool(select.select([orders], [], [], 0)[0])
 
 
-def _size(orders: socket.socket) -> int:
-    """Returns the bytes of all orders that wait."""
+def _waiting_bytes(orders: socket.socket) -> int:
+    """Returns the size in bytes of all waiting orders."""
     return int.from_bytes(fcntl.ioctl(orders, termios.FIONREAD, bytes(4)), sys.byteorder)
 
 
-def _received(orders: socket.socket) -> _Order | None:
-    """Returns the next order; None after the last."""
+def _receive_order(orders: socket.socket) -> _Order | None:
+    """Receives the next order; None after the last."""
     message, locks, _, _ = socket.recv_fds(orders, _LONGEST_MESSAGE, 1)
     if not message:
         return None

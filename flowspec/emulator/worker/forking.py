@@ -94,7 +94,7 @@ def begin_worker(home: Path, cluster_id: str, lock: int) -> int:
     with paths.worker_log(home, cluster_id).open("ab", buffering=0) as log:
         pid = os.fork()
         if not pid:
-            run_child(lambda: _be_worker(home, cluster_id, lock, log.fileno()))
+            run_child(lambda: _run_as_worker(home, cluster_id, lock, log.fileno()))
         return pid
 
 
@@ -117,7 +117,7 @@ def fork_step(work: Callable[[], int], place: processes.Place) -> Fork:
     with place.stdout.open("ab") as out, place.stderr.open("ab") as err, _pipe() as (ready, inherited):
         pid = os.fork()
         if not pid:
-            run_child(lambda: _be_step(work, place, (out.fileno(), err.fileno()), inherited.fileno()))
+            run_child(lambda: _run_as_step(work, place, (out.fileno(), err.fileno()), inherited.fileno()))
         inherited.close()
         # Its session and its pid file are there, so that it can be killed from now on.
         started = ready.read(1)
@@ -127,7 +127,7 @@ def fork_step(work: Callable[[], int], place: processes.Place) -> Fork:
     return Fork(pid)
 
 
-def _be_step(work: Callable[[], int], place: processes.Place, output: tuple[int, int], ready: int) -> int:
+def _run_as_step(work: Callable[[], int], place: processes.Place, output: tuple[int, int], ready: int) -> int:
     detach(keep=ready, output=output)
     processes.become_step(place.note)
     os.write(ready, _OK)
@@ -156,7 +156,7 @@ def run_child(work: Callable[[], int]) -> NoReturn:
         os._exit(status)
 
 
-def _be_worker(home: Path, cluster_id: str, lock: int, log: int) -> int:
+def _run_as_worker(home: Path, cluster_id: str, lock: int, log: int) -> int:
     detach(keep=lock, output=(log, log))
     os.chdir(paths.cluster_folder(home, cluster_id))
     environment = processes.worker_environment(cluster_id)

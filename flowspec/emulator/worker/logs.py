@@ -94,14 +94,14 @@ def failure_details(home: Path, cluster: Record, step: Record, exit_code: int) -
     """Returns Reason, Message and LogFile of a failed step, extracted from its logs as EMR does."""
     folder = paths.step_logs(home, cluster.id, step.id)
     jar = step.doc["jar"]
-    name, message = _cause(folder, engine_of(jar["Jar"], jar.get("MainClass"), jar.get("Args", [])))
+    name, message = _find_cause(folder, engine_of(jar["Jar"], jar.get("MainClass"), jar.get("Args", [])))
     if not message:
-        message = _silent_failure(folder, exit_code)
+        message = _message_without_logs(folder, exit_code)
     log_file = published_uri(cluster, step, name) or str(folder / name)
     return {"Reason": reason_of(message), "Message": message, "LogFile": log_file}
 
 
-def _silent_failure(folder: Path, exit_code: int) -> str:
+def _message_without_logs(folder: Path, exit_code: int) -> str:
     # On a full disk the error message itself could not be written.
     with contextlib.suppress(OSError):  # the step may have removed its logs
         if shutil.disk_usage(folder).free < _FULL_BYTES:
@@ -114,8 +114,8 @@ def reason_of(message: str, otherwise: str = "Unknown Error.") -> str:
     return next((reason for pattern, reason in _REASONS if pattern.search(message)), otherwise)
 
 
-def _cause(folder: Path, engine: str) -> tuple[str, str]:
-    """Returns the name of the log that names the cause, and the line."""
+def _find_cause(folder: Path, engine: str) -> tuple[str, str]:
+    """Returns the name of the log that has the cause, and the line."""
     # A program prints the exception that ends it; its framework's log has others besides, and often later.
     own = [(name, _EXCEPTION) for name in ENGINES[engine].error_logs] if engine in ENGINES else []
     for name, telling in (*own, *_TELLING):

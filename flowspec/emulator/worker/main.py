@@ -89,7 +89,7 @@ class Worker:
     def _is_provisioned(self) -> bool:
         """Returns False for the fault `no-capacity`, after it ended a cluster whose instances are not to be had."""
         cluster = self._cluster()
-        lacking = self._faults.lacking(cluster.doc["request"])
+        lacking = self._faults.find_missing_capacity(cluster.doc["request"])
         if not lacking or cluster.state != "STARTING":
             return True
         why = f"The cluster could not be provisioned: EC2 has insufficient capacity for {lacking}"
@@ -230,7 +230,7 @@ class Worker:
         return replace(step, doc={**step.doc, "jar": faults.FAILING_STEP}) if fails else step
 
     def _lose_instances(self, cluster: Record) -> None:
-        lost = instances.reclaim(self._store, cluster, clock.now())
+        lost = instances.lose_spot_instances(self._store, cluster, clock.now())
         _log.info("fault spot-loss: reclaimed %s", ", ".join(lost) or "nothing: no spot or core instance is running")
 
     def _cancel(self, step_id: str, option: str) -> None:

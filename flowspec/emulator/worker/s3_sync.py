@@ -84,26 +84,26 @@ class TreeSync:
             # first, as absent in S3.
             index.update({name: [None, None, *found[name]] for name in changed})
             markers = [name for name in changed if name.rpartition("/")[2] == _MARKER]
-            self._put([name for name in changed if name not in markers], index)
+            self._upload_all([name for name in changed if name not in markers], index)
             self._delete([name for name in index if name not in found], index)
-            self._put(markers, index)
+            self._upload_all(markers, index)
 
     def _pull(self, uri: str, index: _Index) -> bool:
         _, bucket, path = split_uri(uri)
         key = path.strip("/")
         glob = _GLOB.search(key)
         below = key[: glob.start()] if glob else f"{key}/" if key else ""
-        listed = self._below(bucket, below)
+        listed = self._list_objects(bucket, below)
         if key and not glob:
-            listed |= self._at(bucket, key)
+            listed |= self._list_object(bucket, key)
         known = [name for name in index if name == f"{bucket}/{key}" or name.startswith(f"{bucket}/{below}")]
-        self._forget([name for name in known if name not in listed], index)
+        self._delete_local_files([name for name in known if name not in listed], index)
         wanted = [
             name
             for name, there in listed.items()
             if index.get(name, [])[:2] != there or not (self._root / name).exists()
         ]
-        for name, here in zip(wanted, _each(self._fetch, wanted), strict=True):
+        for name, here in zip(wanted, _map_parallel(self._fetch, wanted), strict=True):
             index[name] = [*listed[name], *here]
         if listed:
             return True
@@ -125,7 +125,7 @@ class TreeSync:
             return True
         return False
 
-    def _forget(self, names: list[str], index: _Index) -> None:
+    def _delete_local_files(self, names: list[str], index: _Index) -> None:
         """Deletes the files of objects that no longer exist in S3."""
         for name in names:
             path = self._root / name
@@ -133,14 +133,14 @@ class TreeSync:
             path.with_name(f".{path.name}.crc").unlink(missing_ok=True)
             del index[name]
 
-    def _at(self, bucket: str, key: str) -> dict[str, list[Any]]:
+    def _list_object(self, bucket: str, key: str) -> dict[str, list[Any]]:
         """Returns the object with exactly this key, if any: name -> [size, ETag]."""
         with _s3_errors(f"s3://{bucket}/{key}", missing_ok=True):
             head = self._s3.head_object(Bucket=bucket, Key=key)
             return {f"{bucket}/{key}": [head["ContentLength"], head["ETag"]]}
         return {}
 
-    def _below(self, bucket: str, prefix: str) -> dict[str, list[Any]]:
+    def _list_objects(self, bucket: str, prefix: str) -> dict[str, list[Any]]:
         """Returns the objects with a key prefix: name -> [size, ETag]; without folder markers (keys ending in "/")."""
         found = {}
         with _s3_errors(f"s3://{bucket}/{prefix}", missing_ok=True):
@@ -161,7 +161,7 @@ class TreeSync:
             self._s3.download_file(bucket, key, unfinished, Config=_one_thread())
         with _file_conflicts(name):
             Path(unfinished).replace(target)
-        return _seen(target)
+        return _size_and_mtime(target)
 
     def _files(self) -> Iterator[tuple[str, list[int]]]:
         for folder, folders, names in os.walk(self._root):
@@ -169,17 +169,17 @@ class TreeSync:
             for path in (Path(folder, name) for name in names if not _CHECKSUM.fullmatch(name)):
                 with contextlib.suppress(FileNotFoundError):
                     if path.is_file() and path.parent != self._root:
-                        yield path.relative_to(self._root).as_posix(), _seen(path)
+                        yield path.relative_to(self._root).as_posix(), _size_and_mtime(path)
 
-    def _put(self, names: list[str], index: _Index) -> None:
-        for name, entry in zip(names, _each(self._put_one, names), strict=True):
+    def _upload_all(self, names: list[str], index: _Index) -> None:
+        for name, entry in zip(names, _map_parallel(self._upload, names), strict=True):
             index[name] = entry or index[name]
 
-    def _put_one(self, name: str) -> list[Any]:
+    def _upload(self, name: str) -> list[Any]:
         bucket, _, key = name.partition("/")
         path = self._root / name
         try:
-            seen = _seen(path)
+            seen = _size_and_mtime(path)
             with _s3_errors(f"s3://{name}"):
                 self._s3.upload_file(str(path), bucket, key, Config=_one_thread())
                 head = self._s3.head_object(Bucket=bucket, Key=key)
@@ -261,7 +261,7 @@ def _session() -> tuple[Any, Mapping[str, str]]:
     return session, {} if session.get_credentials() else _DUMMY_KEYS
 
 
-def _each(work: Callable[[str], _T], names: list[str]) -> Iterator[_T]:
+def _map_parallel(work: Callable[[str], _T], names: list[str]) -> Iterator[_T]:
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         try:
             yield from pool.map(work, names)
@@ -270,13 +270,13 @@ def _each(work: Callable[[str], _T], names: list[str]) -> Iterator[_T]:
 
 
 def _one_thread() -> Any:
-    """Returns the settings for a transfer in one thread: `_each` already transfers several files in parallel."""
+    """Returns the settings for a transfer in one thread: `_map_parallel` transfers several files in parallel."""
     from boto3.s3.transfer import TransferConfig
 
     return TransferConfig(use_threads=False)
 
 
-def _seen(path: Path) -> list[int]:
+def _size_and_mtime(path: Path) -> list[int]:
     """Returns size and mtime (ns) of a file, by which a change is detected."""
     found = path.stat()
     return [found.st_size, found.st_mtime_ns]

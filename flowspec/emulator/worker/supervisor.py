@@ -54,7 +54,7 @@ def start(home: Path, cluster_id: str, lock: int, *, environ: Mapping[str, str] 
     `environ` is the environment of the worker and its steps (default: this process's); with one of its own, the worker
     is a new process.
     """
-    _started.difference_update([pid for pid in tuple(_started) if _reaped(pid)])
+    _started.difference_update([pid for pid in tuple(_started) if _reap(pid)])
     if environ is None and forking.can_fork(home):
         _started.add(forking.fork_worker(home, cluster_id, lock))
     else:
@@ -78,7 +78,7 @@ def _spawn(home: Path, cluster_id: str, lock: int, environ: Mapping[str, str] | 
     return worker.pid
 
 
-def _reaped(pid: int) -> bool:
+def _reap(pid: int) -> bool:
     try:
         return os.waitpid(pid, os.WNOHANG)[0] == pid
     except ChildProcessError:
@@ -143,7 +143,7 @@ def _fail_orphan(store: Store, home: Path, cluster_id: str) -> None:
     paths.reserve(home, cluster_id).unlink(missing_ok=True)
     if cluster.state not in states.ALIVE:
         return
-    why = _why_dead(home, cluster_id)
+    why = _reason_of_death(home, cluster_id)
     # Of all steps: a worker that fails because its folder was removed ends them, and leaves their temporary files.
     for step in store.find("step", cluster_id=cluster_id):
         paths.remove_scratch(home, step.id)
@@ -154,8 +154,8 @@ def _fail_orphan(store: Store, home: Path, cluster_id: str) -> None:
     fail_cluster(store, cluster_id, why)
 
 
-def _why_dead(home: Path, cluster_id: str) -> str:
-    """Returns why a worker ended without ending its cluster: what its log ends with after an exception, or a kill."""
+def _reason_of_death(home: Path, cluster_id: str) -> str:
+    """Returns why a worker ended without ending its cluster: the last line of the traceback in its log, or a kill."""
     lines = logs.last_lines(paths.worker_log(home, cluster_id))
     return f"{WORKER_FAILED}: {lines[-1]}" if "Traceback (most recent call last):" in lines else WORKER_DIED
 
@@ -164,7 +164,7 @@ def _mark_orphan(store: Store, home: Path, cluster_id: str) -> None:
     cluster = store.get("cluster", cluster_id)
     if cluster is not None and _lock_is_free(paths.worker_lock(home, cluster_id)):
         is_own = cluster.doc.get("home") == known_home_id(home)
-        fail_cluster(store, cluster_id, _why_dead(home, cluster_id) if is_own else COPIED)
+        fail_cluster(store, cluster_id, _reason_of_death(home, cluster_id) if is_own else COPIED)
 
 
 def _lock_is_free(file: Path) -> bool:

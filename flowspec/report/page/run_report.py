@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, fields, is_dataclass
 from typing import Any
 
 from flowspec.document.masking import mask
-from flowspec.inspection.named_secrets import without_named
+from flowspec.inspection.named_secrets import mask_named_secrets
 from flowspec.inspection.run_facts import RunFacts
 from flowspec.report.page.markdown import run_markdown
 from flowspec.report.page.view import run_view
@@ -45,7 +45,7 @@ class RunReport(RunFacts):
 def _plain(value: Any) -> Any:
     """Returns records, and lists and mappings of them, as plain data; what names say is secret is masked."""
     if is_dataclass(value) and not isinstance(value, type):
-        return without_named(asdict(value))
+        return mask_named_secrets(asdict(value))
     if isinstance(value, tuple) and hasattr(value, "_asdict"):
         value = value._asdict()
     if isinstance(value, Mapping):

@@ -17,7 +17,7 @@ from flowspec.errors import number_of
 from flowspec.facts import states
 from flowspec.facts.backends import TRAITS
 from flowspec.inspection.details import StepDetail
-from flowspec.inspection.named_secrets import without_named, without_named_options
+from flowspec.inspection.named_secrets import mask_named_options, mask_named_secrets
 from flowspec.inspection.run_facts import RUNNING, RunFacts
 from flowspec.inspection.tails import Line, Tail, shortened
 from flowspec.inspection.timeline import Span, skip_note
@@ -291,7 +291,7 @@ def _masked(value: str | Sequence[str] | None, report: RunFacts) -> Any:
 
     Arguments are masked before they are joined, since a shell's quotes may split a secret.
     """
-    words = value if value is None or isinstance(value, str) else without_named_options(value)
+    words = value if value is None or isinstance(value, str) else mask_named_options(value)
     return mask(words, report.secrets)
 
 
@@ -390,7 +390,7 @@ def _configuration(report: RunFacts) -> View | None:
         return None
     params = {name: value for name, value in live.params.items() if name != "Steps"}
     params["Tags"] = [tag for tag in params.get("Tags", ()) if not tag["Key"].startswith(TAG_PREFIX)]
-    shown = mask(without_named(params), report.secrets)
+    shown = mask(mask_named_secrets(params), report.secrets)
     return {
         "facts": _facts(list(_configured(shown))),
         "json": json.dumps(shown, indent=2, ensure_ascii=False, default=str),

@@ -31,7 +31,7 @@ class KeptLogs(LogPlaces):
         log = self.logs.get(path, self.logs.get(path.rpartition("/")[2]) if path.startswith("steps/") else None)
         return log and iter([log])
 
-    def listed(self, folder, most):
+    def list_logs(self, folder, most):
         return []
 
 
@@ -304,7 +304,7 @@ class ManyContainers(KeptLogs):
         self.reads.append(path)
         return super().read(path) if path.startswith("steps/") else iter([b"INFO nothing\n"])
 
-    def listed(self, folder, most):
+    def list_logs(self, folder, most):
         self.lists.append(folder)
         names = [f"{folder}container_1763805600000_0001_01_{number:06d}/stderr" for number in range(1, 5000)]
         return [Shipped(path, 1000 + number) for number, path in enumerate(names)][:most]
@@ -324,7 +324,7 @@ def test_the_number_of_logs_that_are_read_is_bounded():
 
 def test_containers_that_may_not_be_listed_hide_nothing():
     class Unlistable(ManyContainers):
-        def listed(self, folder, most):
+        def list_logs(self, folder, most):
             raise ServiceError("ListObjectsV2", "AccessDenied", "no", remedy="list it")
 
     found = failed(Unlistable(stderr=b"application_1763805600000_0001\ncat: x: No such file or directory\n"))

@@ -164,12 +164,12 @@ def test_what_is_shipped_below_a_folder_is_listed_and_read(s3, logs):
     for name in ("stderr", "stdout"):
         key = f"logs/j-1/containers/application_1_0001/container_1_0001_01_000001/{name}.gz"
         s3.put_object(Bucket="acme", Key=key, Body=gzip.compress(name.encode()))
-    found = logs.listed("containers/application_1_0001/", 10)
+    found = logs.list_logs("containers/application_1_0001/", 10)
     assert [one.path.rpartition("/")[2] for one in found] == ["stderr", "stdout"]
     assert [b"".join(logs.read(one.path)) for one in found] == [b"stderr", b"stdout"]
     assert all(one.size > 0 for one in found)
-    assert len(logs.listed("containers/", 1)) == 1
-    assert logs.listed("containers/application_1_0002/", 10) == []
+    assert len(logs.list_logs("containers/", 1)) == 1
+    assert logs.list_logs("containers/application_1_0002/", 10) == []
     assert logs.uri("steps/s-1/stdout") == URI
 
 

@@ -30,21 +30,21 @@ def container_logs(logs: Logs, texts: Iterable[str]) -> list[str]:
 
     `texts` are the step's logs. Raises ServiceError when the bucket can't be listed.
     """
-    told = list(texts)
-    applications = list(dict.fromkeys(reversed([found for text in told for found in _APPLICATION.findall(text)])))
-    named = {container for text in told for container in _CONTAINER.findall(text)}
+    logs_read = list(texts)
+    applications = list(dict.fromkeys(reversed([found for text in logs_read for found in _APPLICATION.findall(text)])))
+    named = {container for text in logs_read for container in _CONTAINER.findall(text)}
     chosen: list[str] = []
     for application in applications[:_APPLICATIONS]:
-        chosen += _chosen(logs.listed(f"containers/application_{application}/", LISTED), named)
+        chosen += _sort_telling_logs(logs.list_logs(f"containers/application_{application}/", LISTED), named)
     return chosen[:READ]
 
 
-def _chosen(shipped: Sequence[Shipped], named: set[str]) -> list[str]:
-    told = [one for one in shipped if one.size > _EMPTY and one.path.rpartition("/")[2].startswith(_NAMES)]
-    return [one.path for one in sorted(told, key=lambda one: _order(one, named))]
+def _sort_telling_logs(shipped: Sequence[Shipped], named: set[str]) -> list[str]:
+    telling = [one for one in shipped if one.size > _EMPTY and one.path.rpartition("/")[2].startswith(_NAMES)]
+    return [one.path for one in sorted(telling, key=lambda one: _sort_key(one, named))]
 
 
-def _order(one: Shipped, named: set[str]) -> tuple[bool, bool, int, int]:
+def _sort_key(one: Shipped, named: set[str]) -> tuple[bool, bool, int, int]:
     container, _, name = one.path.rpartition("/")
     kind = next(number for number, known in enumerate(_NAMES) if name.startswith(known))
     mentioned = container.rpartition("/")[2] in named

@@ -140,45 +140,45 @@ def diagnose(
 
 def _diagnose_at_once(cluster: Cluster, verdict: Verdict, logs: Logs, secrets: Collection[str]) -> Diagnosis:
     step = verdict.step
-    found, unread = _until_unreadable(_texts(cluster, verdict, logs, secrets))
+    found, unread = _take_readable(_read_telling_logs(cluster, verdict, logs, secrets))
     unlogged = not logs.live and not cluster.log_uri
     failed = verdict.outcome is Outcome.CLUSTER_FAILED
-    words = _words(cluster, verdict)
+    words = _cause_statements(cluster, verdict)
     # A process that is ended with its step writes what one writes that has no memory left: its logs tell nothing.
-    cancelled = _cancelled(cluster, words) if verdict.outcome is Outcome.CANCELLED else None
-    cause = cancelled or _cause(found, words, of_cluster=failed, unread=bool(unread))
+    cancelled = _cause_of_cancellation(cluster, words) if verdict.outcome is Outcome.CANCELLED else None
+    cause = cancelled or _choose_cause(found, words, of_cluster=failed, unread=bool(unread))
     return Diagnosis(
         cluster.state,
-        _facts(cluster, verdict),
+        _failure_statements(cluster, verdict),
         cause,
         dict(_excerpts(found, step.message if step else "")),
         tuple(filter(None, (cause.advice, _NO_LOGS if unlogged else ""))),
-        logs.where(step.id) if step else logs.folder(),
+        logs.step_location(step.id) if step else logs.folder(),
         # EMR ships the controller log of a step before the others.
         logs_may_follow=not cancelled
-        and _ships(cluster, verdict, logs)
+        and _logs_are_shipped(cluster, verdict, logs)
         and not unread
         and {one.name for one in found} <= {"controller"},
         unread=unread,
     )
 
 
-def _ships(cluster: Cluster, verdict: Verdict, logs: Logs) -> bool:
+def _logs_are_shipped(cluster: Cluster, verdict: Verdict, logs: Logs) -> bool:
     has_logs = verdict.step is not None or _BOOTSTRAP.search(cluster.reason) is not None
     return has_logs and not logs.live and bool(cluster.log_uri)
 
 
-def _facts(cluster: Cluster, verdict: Verdict) -> tuple[str, ...]:
+def _failure_statements(cluster: Cluster, verdict: Verdict) -> tuple[str, ...]:
     """Returns the statements of EMR about the failure, each once."""
     reason = f"{cluster.reason_code}: {cluster.reason}" if cluster.reason_code else cluster.reason
     facts = [*cluster.error_details, reason]
     if step := verdict.step:
         facts += [f"step '{step.name}' ({step.id}) is {step.state}", step.reason, step.message]
-        facts += _failed_after(cluster, step)
+        facts += _describe_later_failures(cluster, step)
     return tuple(dict.fromkeys(filter(None, facts)))
 
 
-def _failed_after(cluster: Cluster, step: Step) -> list[str]:
+def _describe_later_failures(cluster: Cluster, step: Step) -> list[str]:
     """Returns a statement about the other steps that failed after this one: before it are those of earlier runs.
 
     Other attempts at this one, which have its name and run the same, are left out.
@@ -192,7 +192,7 @@ def _failed_after(cluster: Cluster, step: Step) -> list[str]:
     return [f"also FAILED: {names}{more}; for its cause: flowspec diagnose {cluster.id} --step {failed[0].id}"]
 
 
-def _words(cluster: Cluster, verdict: Verdict) -> list[str]:
+def _cause_statements(cluster: Cluster, verdict: Verdict) -> list[str]:
     """Returns the statements of EMR about the cause, the most specific first."""
     of_step = [verdict.step.message, verdict.step.reason] if verdict.step else []
     of_cluster = [*cluster.error_details, f"{cluster.reason_code}: {cluster.reason}"]
@@ -202,30 +202,37 @@ def _words(cluster: Cluster, verdict: Verdict) -> list[str]:
 # -- the cause
 
 
-def _cause(texts: Sequence[_Text], words: Sequence[str], *, of_cluster: bool, unread: bool) -> Cause:
-    """Returns the cause that a log tells, else the one that EMR tells, else the last words of the logs.
+def _choose_cause(texts: Sequence[_Text], words: Sequence[str], *, of_cluster: bool, unread: bool) -> Cause:
+    """Returns the cause found in a log, else the one in a statement of EMR, else the end of the logs.
 
-    `of_cluster`: the cluster itself failed, so what EMR tells comes first.
+    `of_cluster`: the cluster itself failed, so the statements of EMR come first.
     """
-    told = [Cause(found.rule.id, found.summary, found.rule.advice, quote=(found.text,)) for found in _told(words)]
-    read = [_found(found, text, lines) for text in texts if (found := search(lines := lines_of(text.text, text.first)))]
-    causes = [*told, *read] if of_cluster else [*read, *told]
+    from_emr = [
+        Cause(found.rule.id, found.summary, found.rule.advice, quote=(found.text,))
+        for found in _match_statements(words)
+    ]
+    from_logs = [
+        _cause_of_match(found, text, lines)
+        for text in texts
+        if (found := search(lines := lines_of(text.text, text.first)))
+    ]
+    causes = [*from_emr, *from_logs] if of_cluster else [*from_logs, *from_emr]
     known = next((cause for cause in causes if cause.id not in SYMPTOMS), None)
-    return known or _symptom(causes, _unknown(texts, unread=unread))
+    return known or _choose_symptom(causes, _unknown_cause(texts, unread=unread))
 
 
-def _cancelled(cluster: Cluster, words: Sequence[str]) -> Cause:
-    """Returns the cause that EMR tells of a run in which nothing failed, else by whom it was ended."""
-    told = next(_told(words), None)
-    if told:
-        return Cause(told.rule.id, told.summary, told.rule.advice, quote=(told.text,))
+def _cause_of_cancellation(cluster: Cluster, words: Sequence[str]) -> Cause:
+    """Returns the cause in a statement of EMR on a run in which nothing failed, else who ended the run."""
+    match = next(_match_statements(words), None)
+    if match:
+        return Cause(match.rule.id, match.summary, match.rule.advice, quote=(match.text,))
     by_user = cluster.reason_code == "USER_REQUEST"
     ended = "the cluster was terminated before all steps were done" if by_user else "a step was cancelled"
     return Cause(CANCELLED, f"Nothing failed: {ended}.", _CANCELLED_ADVICE)
 
 
-def _symptom(causes: Sequence[Cause], unknown: Cause) -> Cause:
-    """Returns the first of causes that are symptoms, with the last words of a log where EMR told it."""
+def _choose_symptom(causes: Sequence[Cause], unknown: Cause) -> Cause:
+    """Returns the first of causes that are symptoms, with the end of a log if it is from a statement of EMR."""
     if not causes:
         return unknown
     if causes[0].log or not unknown.quote:
@@ -233,19 +240,19 @@ def _symptom(causes: Sequence[Cause], unknown: Cause) -> Cause:
     return replace(unknown, id=causes[0].id, summary=causes[0].summary, advice=causes[0].advice)
 
 
-def _told(words: Iterable[str]) -> Iterator[Match]:
+def _match_statements(words: Iterable[str]) -> Iterator[Match]:
     return filter(None, map(search_words, words))
 
 
-def _found(match: Match, text: _Text, lines: Sequence[Line]) -> Cause:
+def _cause_of_match(match: Match, text: _Text, lines: Sequence[Line]) -> Cause:
     quoted, task = quote(lines, match), task_of(lines, match)
     numbers = (quoted[0].number, quoted[-1].number) if text.first else (0, 0)
     summary = f"{match.summary} It was the command of {task}." if task else match.summary
     return Cause(match.rule.id, summary, match.rule.advice, text.uri, *numbers, tuple(line.text for line in quoted))
 
 
-def _unknown(texts: Sequence[_Text], *, unread: bool) -> Cause:
-    """Returns the last words of the first log that has any; else that none has, that none is there, or was read."""
+def _unknown_cause(texts: Sequence[_Text], *, unread: bool) -> Cause:
+    """Returns the end of the first log that has any text; else that none has any, none is there, or none was read."""
     for text in texts:
         lines = lines_of(text.text, text.first)
         while lines and (lines[-1].kind is Kind.FRAME):
@@ -260,8 +267,8 @@ def _unknown(texts: Sequence[_Text], *, unread: bool) -> Cause:
 # -- the logs
 
 
-def _until_unreadable(found: Iterator[_T]) -> tuple[list[_T], str]:
-    """Returns all up to the first that can't be read, and why it can't ("" if all could)."""
+def _take_readable(found: Iterator[_T]) -> tuple[list[_T], str]:
+    """Returns the items up to the first that can't be read, and why it can't ("" if all can)."""
     read: list[_T] = []
     try:
         read.extend(found)
@@ -272,29 +279,29 @@ def _until_unreadable(found: Iterator[_T]) -> tuple[list[_T], str]:
     return read, ""
 
 
-def _texts(cluster: Cluster, verdict: Verdict, logs: Logs, secrets: Collection[str]) -> Iterator[_Text]:
-    """Yields the ends of the logs that may tell the cause, those that are there."""
+def _read_telling_logs(cluster: Cluster, verdict: Verdict, logs: Logs, secrets: Collection[str]) -> Iterator[_Text]:
+    """Yields the ends of the logs that may name the cause, of those that are there."""
     if verdict.step is None:
         if match := _BOOTSTRAP.search(cluster.reason):
             folder = f"node/{match[1]}/bootstrap-actions/{match[2]}"
-            yield from _existing(logs, [f"{folder}/{name}" for name in ("stderr", "stdout")], secrets)
+            yield from _read_existing(logs, [f"{folder}/{name}" for name in ("stderr", "stdout")], secrets)
         return
     own: list[_Text] = []
-    for text in _existing(logs, [f"steps/{verdict.step.id}/{name}" for name in STEP_LOGS], secrets):
+    for text in _read_existing(logs, [f"steps/{verdict.step.id}/{name}" for name in STEP_LOGS], secrets):
         own.append(text)
         yield text
-    yield from _existing(logs, container_logs(logs, [text.text for text in own]), secrets)
+    yield from _read_existing(logs, container_logs(logs, [text.text for text in own]), secrets)
 
 
-def _existing(logs: Logs, paths: Iterable[str], secrets: Collection[str]) -> Iterator[_Text]:
+def _read_existing(logs: Logs, paths: Iterable[str], secrets: Collection[str]) -> Iterator[_Text]:
     for path in paths:
         blocks = logs.read(path)
         if blocks is not None:
-            text, first = _end_of(blocks, secrets)
+            text, first = _masked_end(blocks, secrets)
             yield _Text(path, logs.uri(path), text, first)
 
 
-def _end_of(blocks: Iterable[bytes], secrets: Collection[str]) -> tuple[str, int]:
+def _masked_end(blocks: Iterable[bytes], secrets: Collection[str]) -> tuple[str, int]:
     """Returns the last _TAIL bytes of a log, masked, and the number of the line they begin in.
 
     What is before them only shows where a secret begins. The number is 0 when masking took line breaks away.
@@ -315,8 +322,8 @@ def _end_of(blocks: Iterable[bytes], secrets: Collection[str]) -> tuple[str, int
 # -- what is shown of them
 
 
-def _excerpts(texts: Iterable[_Text], told: str) -> Iterator[tuple[str, tuple[str, ...]]]:
-    """Yields the lines most likely to tell the cause, and the log they are in; `told` is EMR's own message."""
+def _excerpts(texts: Iterable[_Text], emr_message: str) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Yields the lines most likely to tell the cause, and the log they are in; those in `emr_message` are left out."""
     for text in (one for one in texts if not one.path.startswith("containers/")):
         if text.name == "stderr" and (words := _last_words(text.text)):
             yield "stderr", words
@@ -324,14 +331,16 @@ def _excerpts(texts: Iterable[_Text], told: str) -> Iterator[tuple[str, tuple[st
         if text.name == "stdout" and _TRACEBACK.search(text.text):
             yield "stdout", _last_words(text.text)
         if text.name == "syslog":
-            telling = _distinct([line for line in text.text.splitlines() if _TELLING.search(line)], told)
+            telling = _drop_known_messages(
+                [line for line in text.text.splitlines() if _TELLING.search(line)], emr_message
+            )
             if telling:
                 yield "syslog", telling[-_LINES:]
 
 
-def _distinct(lines: Sequence[str], told: str) -> tuple[str, ...]:
-    """Returns the lines that say something new: Java prints a cause once for each exception that wraps it."""
-    known = {_bare_message(told)}
+def _drop_known_messages(lines: Sequence[str], emr_message: str) -> tuple[str, ...]:
+    """Returns the lines whose message is not known yet: Java prints a cause once for each exception that wraps it."""
+    known = {_bare_message(emr_message)}
     found = []
     for line in lines:
         message = _bare_message(line)

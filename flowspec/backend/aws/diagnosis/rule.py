@@ -41,6 +41,6 @@ class Rule:
     weight: Weight = field(default=Weight.SPECIFIC)
 
 
-def known(id_: str, *words: str, cause: str, advice: str, source: str, weight: Weight = Weight.SPECIFIC) -> Rule:
-    """Returns the rule of a cause that any of the `words`, each a regular expression, tells in a line."""
+def make_rule(id_: str, *words: str, cause: str, advice: str, source: str, weight: Weight = Weight.SPECIFIC) -> Rule:
+    """Returns the rule of a cause that any of the `words`, each a regular expression, matches in a line."""
     return Rule(id_, re.compile("|".join(words)), cause, advice, source, weight)

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import re
 
-from flowspec.backend.aws.diagnosis.rule import Rule, Weight, known
+from flowspec.backend.aws.diagnosis.rule import Rule, Weight, make_rule
 
 # A source of many words.
 _SPARK = "Spark's error-conditions.json"
 
 RULES: tuple[Rule, ...] = (
     # -- YARN and memory
-    known(
+    make_rule(
         "container-memory",
         r"running beyond (the )?'?(PHYSICAL|physical|VIRTUAL|virtual)'? memory limit",
         r"[Kk]illed by YARN for exceeding (physical |virtual )?memory limits",
@@ -26,14 +26,14 @@ RULES: tuple[Rule, ...] = (
         ),
         source="ContainersMonitorImpl (YARN), YarnAllocator (Spark)",
     ),
-    known(
+    make_rule(
         "gc-overhead",
         r"GC overhead limit exceeded",
         cause="The Java heap was so full that nearly all time went into garbage collection.",
         advice="raise the heap (driver_memory, executor_memory, mapreduce.*.java.opts), or hold less in memory at once",
         source="HotSpot, java.lang.OutOfMemoryError",
     ),
-    known(
+    make_rule(
         "java-heap",
         r"OutOfMemoryError: (Java heap space|Requested array size|Metaspace|Cannot reserve)",
         r"SparkOutOfMemoryError",
@@ -46,21 +46,21 @@ RULES: tuple[Rule, ...] = (
         ),
         source="HotSpot, java.lang.OutOfMemoryError",
     ),
-    known(
+    make_rule(
         "python-memory",
         r"^(numpy[\w.]*\.)?_?(Array)?MemoryError\b",
         cause="A Python program ran out of memory.",
         advice="read and write piece by piece instead of holding everything in memory, or give the task more memory",
         source="Python, MemoryError",
     ),
-    known(
+    make_rule(
         "java-stack-overflow",
         r"java\.lang\.StackOverflowError",
         cause="A Java thread used up its stack: an endless recursion, or a very deep plan or expression.",
         advice="end the recursion; shorten a deep Spark plan with checkpoint(), or raise -Xss in the Java options",
         source="HotSpot, java.lang.StackOverflowError",
     ),
-    known(
+    make_rule(
         "result-too-big",
         r"is bigger than (local )?spark\.driver\.maxResultSize",
         r"maxResultSize",
@@ -68,7 +68,7 @@ RULES: tuple[Rule, ...] = (
         advice="write the result out instead of collecting it, or raise spark.driver.maxResultSize",
         source="Spark, TaskSetManager",
     ),
-    known(
+    make_rule(
         "kryo-buffer",
         r"Kryo serialization failed: Buffer overflow",
         r"Buffer overflow\. Available: \d+, required",
@@ -76,7 +76,7 @@ RULES: tuple[Rule, ...] = (
         advice="raise spark.kryoserializer.buffer.max",
         source="Spark, KryoSerializer",
     ),
-    known(
+    make_rule(
         "broadcast-timeout",
         r"Could not execute broadcast in \d+ secs",
         r"EXECUTE_BROADCAST_TIMEOUT",
@@ -85,14 +85,14 @@ RULES: tuple[Rule, ...] = (
         source="Spark, BroadcastExchangeExec",
     ),
     # -- machines
-    known(
+    make_rule(
         "cluster-invalid",
         r"VALIDATION_ERROR",
         cause="EMR refused to create the cluster as requested.",
         advice="read EMR's message: it names the subnet, role, security group or type that does not fit",
         source="EMR StateChangeReason",
     ),
-    known(
+    make_rule(
         "spot-loss",
         r"[Ss]pot [Ii]nstance",
         r"SPOT_(INTERRUPTION|TERMINATION)",
@@ -106,7 +106,7 @@ RULES: tuple[Rule, ...] = (
         ),
         source="EMR StateChangeReason; YARN, RMContainerImpl.ContainerReleasedOnLostNode",
     ),
-    known(
+    make_rule(
         "no-capacity",
         r"INSUFFICIENT_CAPACITY",
         r"out of capacity",
@@ -120,7 +120,7 @@ RULES: tuple[Rule, ...] = (
         ),
         source="EMR ErrorDetail codes; EC2",
     ),
-    known(
+    make_rule(
         "quota",
         r"EXCEEDED_QUOTA",
         r"VcpuLimitExceeded",
@@ -130,7 +130,7 @@ RULES: tuple[Rule, ...] = (
         advice="ask for a higher quota (Service Quotas), or run fewer or smaller instances",
         source="EMR ErrorDetail codes; EC2",
     ),
-    known(
+    make_rule(
         "node-lost",
         r"marked unhealthy",
         r"local-dirs (are bad|usable space)",
@@ -141,7 +141,7 @@ RULES: tuple[Rule, ...] = (
         advice="give the nodes larger EBS volumes, and look at the instance states of the cluster",
         source="YARN, NodeHealthCheckerService; Spark, YarnAllocator",
     ),
-    known(
+    make_rule(
         "disk-full",
         r"No space left on device",
         r"Disk quota exceeded",
@@ -154,7 +154,7 @@ RULES: tuple[Rule, ...] = (
         ),
         source="Linux, ENOSPC; HDFS, BlockManager; Hadoop, LocalDirAllocator",
     ),
-    known(
+    make_rule(
         "process-limit",
         r"error=11, Resource temporarily unavailable",
         r"(IOException|fork(: retry)?): Resource temporarily unavailable",
@@ -168,14 +168,14 @@ RULES: tuple[Rule, ...] = (
         ),
         source="Linux, EAGAIN of fork(2); java.lang.Thread.start; Python, threading",
     ),
-    known(
+    make_rule(
         "open-files-limit",
         r"Too many open files",
         cause="The limit of open files of a process is reached.",
         advice="raise it (`ulimit -n`), or have the step close files that it is done with",
         source="Linux, EMFILE and ENFILE of open(2)",
     ),
-    known(
+    make_rule(
         "executor-failures",
         r"Max number of executor failures \(\d+\) reached",
         cause="Too many of Spark's executors failed.",
@@ -185,7 +185,7 @@ RULES: tuple[Rule, ...] = (
         ),
         source="Spark, ApplicationMaster",
     ),
-    known(
+    make_rule(
         "fetch-failed",
         r"FetchFailed",
         r"MetadataFetchFailedException",
@@ -200,7 +200,7 @@ RULES: tuple[Rule, ...] = (
         advice="find out why they were lost (memory, spot instances, full disks); give executors more memoryOverhead",
         source="Spark, FetchFailedException; Hadoop, ShuffleSchedulerImpl",
     ),
-    known(
+    make_rule(
         "executor-lost",
         r"ExecutorLostFailure",
         r"Lost executor",
@@ -211,7 +211,7 @@ RULES: tuple[Rule, ...] = (
         source="Spark, TaskSetManager",
     ),
     # -- access
-    known(
+    make_rule(
         "access-denied",
         r"Access ?Denied",
         r"AccessDeniedException",
@@ -228,7 +228,7 @@ RULES: tuple[Rule, ...] = (
         ),
         source="S3, AccessDenied; IAM",
     ),
-    known(
+    make_rule(
         "credentials-missing",
         r"Unable to locate credentials",
         r"NoCredentialsError",
@@ -242,7 +242,7 @@ RULES: tuple[Rule, ...] = (
         ),
         source="botocore, NoCredentialsError; AWS SDK for Java",
     ),
-    known(
+    make_rule(
         "credentials-expired",
         r"ExpiredToken",
         r"security token included in the request is (expired|invalid)",
@@ -253,7 +253,7 @@ RULES: tuple[Rule, ...] = (
         advice="use the instance profile (job_flow_role) instead of keys; check the clock of the machine",
         source="AWS common errors",
     ),
-    known(
+    make_rule(
         "bucket-missing",
         r"NoSuchBucket",
         r"The specified bucket does not exist",
@@ -263,7 +263,7 @@ RULES: tuple[Rule, ...] = (
         advice="check the name of the bucket, and that it has not been deleted",
         source="S3, NoSuchBucket; Hadoop S3A",
     ),
-    known(
+    make_rule(
         "bucket-region",
         r"PermanentRedirect",
         r"AuthorizationHeaderMalformed",
@@ -273,7 +273,7 @@ RULES: tuple[Rule, ...] = (
         advice="give the client the bucket's region or endpoint",
         source="S3, PermanentRedirect",
     ),
-    known(
+    make_rule(
         "throttled",
         r"SlowDown",
         r"Please reduce your request rate",
@@ -286,7 +286,7 @@ RULES: tuple[Rule, ...] = (
         source="S3, 503 Slow Down; AWS common errors",
     ),
     # -- the data
-    known(
+    make_rule(
         "output-exists",
         r"Output (directory|path) \S+ already exists",
         r"FileAlreadyExistsException",
@@ -300,7 +300,7 @@ RULES: tuple[Rule, ...] = (
         advice="delete it, write to another place (one per day, with `{{ ds }}`), or use `.mode('overwrite')` in Spark",
         source="Hadoop, FileOutputFormat.checkOutputSpecs; " + _SPARK,
     ),
-    known(
+    make_rule(
         "input-missing",
         r"Input path does not exist",
         r"Input Pattern \S+ matches 0 files",
@@ -312,7 +312,7 @@ RULES: tuple[Rule, ...] = (
         advice="check the step's input, the date in it, and that its data has arrived",
         source="Hadoop, FileInputFormat; " + _SPARK,
     ),
-    known(
+    make_rule(
         "input-not-a-file",
         r"\b[Nn]ot a file: ",
         r"is a directory, which is not supported by the record reader",
@@ -323,7 +323,7 @@ RULES: tuple[Rule, ...] = (
         ),
         source="Hadoop, FileInputFormat.getSplits; HDFS, INodeFile.valueOf",
     ),
-    known(
+    make_rule(
         "damaged-input",
         r"not in gzip format",
         r"Not a gzipped file",
@@ -349,7 +349,7 @@ RULES: tuple[Rule, ...] = (
         advice="check the file that the log names; write it again, or leave it out of the input",
         source="zlib, Hadoop's codecs; " + _SPARK,
     ),
-    known(
+    make_rule(
         "text-encoding",
         r"UnicodeDecodeError",
         r"UnicodeEncodeError",
@@ -362,7 +362,7 @@ RULES: tuple[Rule, ...] = (
         ),
         source="Python, UnicodeError; java.nio.charset",
     ),
-    known(
+    make_rule(
         "table-missing",
         r"TABLE_OR_VIEW_NOT_FOUND",
         r"SCHEMA_NOT_FOUND",
@@ -381,7 +381,7 @@ RULES: tuple[Rule, ...] = (
         ),
         source="Glue, EntityNotFoundException; Hive, ErrorMsg.INVALID_TABLE; " + _SPARK,
     ),
-    known(
+    make_rule(
         "column-missing",
         r"UNRESOLVED_COLUMN",
         r"cannot resolve '?[`\w.]+'?",
@@ -392,7 +392,7 @@ RULES: tuple[Rule, ...] = (
         advice="compare the name with the schema (printSchema()); the log lists the nearest names",
         source=_SPARK,
     ),
-    known(
+    make_rule(
         "sql-syntax",
         r"PARSE_SYNTAX_ERROR",
         r"ParseException",
@@ -404,7 +404,7 @@ RULES: tuple[Rule, ...] = (
         advice="correct it at the line and position that the log names",
         source="Hive, ParseException; " + _SPARK,
     ),
-    known(
+    make_rule(
         "data-source-missing",
         r"DATA_SOURCE_NOT_FOUND",
         r"Failed to find( the)? data source",
@@ -416,7 +416,7 @@ RULES: tuple[Rule, ...] = (
         ),
         source=_SPARK,
     ),
-    known(
+    make_rule(
         "bad-data",
         r"CAST_INVALID_INPUT",
         r"CAST_OVERFLOW",
@@ -437,7 +437,7 @@ RULES: tuple[Rule, ...] = (
         ),
         source=_SPARK,
     ),
-    known(
+    make_rule(
         "spark-analysis",
         r"pyspark\.errors\.exceptions\.\w+\.AnalysisException",
         r"org\.apache\.spark\.sql\.(catalyst\.ExtendedA|A)nalysisException",
@@ -445,7 +445,7 @@ RULES: tuple[Rule, ...] = (
         advice="read its message: it names the part of the query that is wrong",
         source=_SPARK,
     ),
-    known(
+    make_rule(
         "spark-context-in-task",
         r"CONTEXT_ONLY_VALID_ON_DRIVER",
         r"SparkContext (can|should) only be (used|created)",
@@ -454,7 +454,7 @@ RULES: tuple[Rule, ...] = (
         advice="compute in the driver what the tasks need, and pass it as plain values or a broadcast variable",
         source=_SPARK,
     ),
-    known(
+    make_rule(
         "task-not-serializable",
         r"Task not serializable",
         r"PicklingError",
@@ -464,7 +464,7 @@ RULES: tuple[Rule, ...] = (
         source="Spark, ClosureCleaner; cloudpickle",
     ),
     # -- programs, classes and modules that are not there
-    known(
+    make_rule(
         "python-version",
         r"PYTHON_VERSION_MISMATCH",
         r"Python in worker has different version",
@@ -483,7 +483,7 @@ RULES: tuple[Rule, ...] = (
         ),
         source="Python 3, What's New in 3.0; " + _SPARK,
     ),
-    known(
+    make_rule(
         "windows-line-ends",
         r"\\r['\u2019]?: (No such file|(command )?not found)",
         r"(\r|\^M)['\u2019]?: (bad interpreter|No such file|(command )?not found|invalid|numeric argument)",
@@ -493,7 +493,7 @@ RULES: tuple[Rule, ...] = (
         advice="save it with Unix line ends (dos2unix), and let git keep them (.gitattributes: *.py text eol=lf)",
         source="GNU env; bash, dash; Linux, binfmt_script",
     ),
-    known(
+    make_rule(
         "python-module-missing",
         r"ModuleNotFoundError: No module named (?P<name>'[\w.]+')",
         r"ImportError: No module named (?P<old>\S+)",
@@ -505,7 +505,7 @@ RULES: tuple[Rule, ...] = (
         ),
         source="Python, ModuleNotFoundError",
     ),
-    known(
+    make_rule(
         "pip-requirement",
         r"No matching distribution found",
         r"Could not find a version that satisfies the requirement",
@@ -520,7 +520,7 @@ RULES: tuple[Rule, ...] = (
         ),
         source="pip",
     ),
-    known(
+    make_rule(
         "script-not-shipped",
         r"can't open file",
         r"Can't open perl script",
@@ -533,7 +533,7 @@ RULES: tuple[Rule, ...] = (
         advice="ship the script: `files: [script]`, or name it as the mapper itself",
         source="python, perl, ruby, gawk, php",
     ),
-    known(
+    make_rule(
         "program-missing",
         r"Cannot run program",
         r"there is no program",
@@ -547,7 +547,7 @@ RULES: tuple[Rule, ...] = (
         ),
         source="java.lang.ProcessBuilder; Python, subprocess",
     ),
-    known(
+    make_rule(
         "command-not-found",
         r": (command )?not found$",
         r": command not found",
@@ -562,7 +562,7 @@ RULES: tuple[Rule, ...] = (
         ),
         source="POSIX sh, exit status 127; GNU env",
     ),
-    known(
+    make_rule(
         "java-version",
         r"UnsupportedClassVersionError",
         r"has been compiled by a more recent version of the Java Runtime",
@@ -570,7 +570,7 @@ RULES: tuple[Rule, ...] = (
         advice="compile for the Java of the release (javac --release 8 or 17), or set JAVA_HOME to a newer Java",
         source="HotSpot, UnsupportedClassVersionError",
     ),
-    known(
+    make_rule(
         "library-conflict",
         r"NoSuchMethodError",
         r"NoSuchFieldError",
@@ -583,7 +583,7 @@ RULES: tuple[Rule, ...] = (
         advice="build against the versions of the release (Hadoop, Spark and Scala as provided), or shade the library",
         source="HotSpot, LinkageError",
     ),
-    known(
+    make_rule(
         "class-missing",
         r"ClassNotFoundException",
         r"NoClassDefFoundError",
@@ -599,7 +599,7 @@ RULES: tuple[Rule, ...] = (
         source="java.lang.ClassNotFoundException; Hadoop Streaming; spark-submit",
     ),
     # -- the command line
-    known(
+    make_rule(
         "bad-options",
         r"[Uu]nrecognized (option|argument)",
         r"Unknown (option|command)",
@@ -617,7 +617,7 @@ RULES: tuple[Rule, ...] = (
         advice="correct the step's args; `flowspec compile` shows the arguments that EMR gets",
         source="Hadoop Streaming, GenericOptionsParser; spark-submit; argparse, click; getopt",
     ),
-    known(
+    make_rule(
         "shell-syntax",
         r"syntax error (near|:|in)",
         r"[Ss]yntax error: ",
@@ -627,7 +627,7 @@ RULES: tuple[Rule, ...] = (
         advice="check it with `bash -n script.sh`",
         source="bash, dash",
     ),
-    known(
+    make_rule(
         "shell-unbound-variable",
         r": unbound variable$",
         r": parameter not set$",
@@ -636,7 +636,7 @@ RULES: tuple[Rule, ...] = (
         advice="give it a value (the step's args, an environment variable), or a default: ${NAME:-default}",
         source="bash, set -u",
     ),
-    known(
+    make_rule(
         "bad-property",
         r"INVALID_CONF_VALUE",
         r" should be (int|long|double|boolean|float), but was ",
@@ -645,7 +645,7 @@ RULES: tuple[Rule, ...] = (
         source="Spark, ConfigHelpers.toNumber",
     ),
     # -- files
-    known(
+    make_rule(
         "permission-denied",
         r"Permission denied",
         r"PermissionError",
@@ -655,7 +655,7 @@ RULES: tuple[Rule, ...] = (
         advice="change its owner or mode (chmod +x for a script), or write to another place",
         source="Linux, EACCES; HDFS, FSPermissionChecker",
     ),
-    known(
+    make_rule(
         "bootstrap-script-missing",
         r"bootstrap action \d+ failed to (start|download)",
         r"BA_DOWNLOAD_FAILED",
@@ -663,7 +663,7 @@ RULES: tuple[Rule, ...] = (
         advice="check its path, and that the job flow role may read it",
         source="EMR ErrorDetail codes (BOOTSTRAP_FAILURE_BA_DOWNLOAD_FAILED_PRIMARY)",
     ),
-    known(
+    make_rule(
         "file-missing",
         r"No such file or directory",
         r"FileNotFoundException",
@@ -681,7 +681,7 @@ RULES: tuple[Rule, ...] = (
         advice="check its path; ship a local file with the step (`files:`), and give full URIs of S3 objects",
         source="java.io, Python, S3, Linux (ENOENT)",
     ),
-    known(
+    make_rule(
         "counter-limit",
         r"Too many counters",
         r"LimitExceededException",
@@ -689,7 +689,7 @@ RULES: tuple[Rule, ...] = (
         advice="count fewer things (no counter per value), or raise mapreduce.job.counters.max",
         source="Hadoop, mapreduce.counters.Limits",
     ),
-    known(
+    make_rule(
         "io-error",
         r"Input/output error",
         r"Read-only file system",
@@ -698,7 +698,7 @@ RULES: tuple[Rule, ...] = (
         source="Linux, EIO and EROFS",
     ),
     # -- the network
-    known(
+    make_rule(
         "connection-refused",
         r"Connection refused",
         r"ConnectionRefusedError",
@@ -708,7 +708,7 @@ RULES: tuple[Rule, ...] = (
         ),
         source="Linux, ECONNREFUSED",
     ),
-    known(
+    make_rule(
         "unknown-host",
         r"UnknownHostException",
         r"Name or service not known",
@@ -720,7 +720,7 @@ RULES: tuple[Rule, ...] = (
         advice="check the name, and that the DNS of the VPC resolves it",
         source="java.net, glibc's getaddrinfo",
     ),
-    known(
+    make_rule(
         "tls",
         r"CERTIFICATE_VERIFY_FAILED",
         r"SSLHandshakeException",
@@ -731,7 +731,7 @@ RULES: tuple[Rule, ...] = (
         advice="install the certificate of its certificate authority by a bootstrap action; don't disable the check",
         source="OpenSSL; Java, sun.security.validator",
     ),
-    known(
+    make_rule(
         "network-timeout",
         r"^TimeoutError\b",
         r"socket\.timeout",
@@ -750,7 +750,7 @@ RULES: tuple[Rule, ...] = (
         ),
         source="java.net, botocore, Linux (ETIMEDOUT)",
     ),
-    known(
+    make_rule(
         "task-timeout",
         r"[Tt]imed out after \d+ sec",
         r"failed to report status for \d+ seconds",
@@ -762,14 +762,14 @@ RULES: tuple[Rule, ...] = (
         ),
         source="Hadoop, TaskHeartbeatHandler",
     ),
-    known(
+    make_rule(
         "step-timeout",
         r"it ran longer than its timeout( of \d+ s)?$",
         cause="The step ran longer than the `timeout` that its spec gives it, and its watcher cancelled it.",
         advice="look at the end of its logs for what it waited for; raise its `timeout` if it only needs more time",
         source="flowspec.backend.aws.runs.settle",
     ),
-    known(
+    make_rule(
         "broken-pipe",
         r"Broken pipe",
         r"BrokenPipeError",
@@ -778,7 +778,7 @@ RULES: tuple[Rule, ...] = (
         source="Linux, EPIPE; Hadoop Streaming, PipeMapRed",
     ),
     # -- how a program ended, where nothing says why
-    known(
+    make_rule(
         "process-killed",
         r"subprocess failed with code 137",
         r"[Ee]xit (code|status):? ?(is )?137\b",
@@ -799,7 +799,7 @@ RULES: tuple[Rule, ...] = (
         source="POSIX sh (128 + signal); YARN, ContainerExecutor.ExitCode",
         weight=Weight.SYMPTOM,
     ),
-    known(
+    make_rule(
         "process-crashed",
         r"Segmentation fault",
         r"subprocess failed with code (139|134|132|136)",
@@ -815,7 +815,7 @@ RULES: tuple[Rule, ...] = (
         source="POSIX sh (128 + signal)",
         weight=Weight.SYMPTOM,
     ),
-    known(
+    make_rule(
         "bootstrap-failed",
         r"bootstrap action \d+ returned a non-zero",
         r"BOOTSTRAP_FAILURE.*NON_ZERO_CODE",
@@ -825,7 +825,7 @@ RULES: tuple[Rule, ...] = (
         source="EMR StateChangeReason",
         weight=Weight.SYMPTOM,
     ),
-    known(
+    make_rule(
         "master-failed",
         r"The master (node|instance).* (was terminated|failed)",
         r"MASTER_FAILURE",
@@ -835,7 +835,7 @@ RULES: tuple[Rule, ...] = (
         weight=Weight.SYMPTOM,
     ),
     # -- exceptions of the program's own
-    known(
+    make_rule(
         "java-exception",
         r"(?P<name>\b(?:java|javax|jdk|scala|kotlin|org|com|net|io|sun|software)\.(?:[\w$]+\.)*[A-Z][\w$]*)",
         cause="The Java program ended with an exception that it did not catch: {name}.",
@@ -843,7 +843,7 @@ RULES: tuple[Rule, ...] = (
         source="java.lang.Throwable.printStackTrace",
         weight=Weight.EXCEPTION,
     ),
-    known(
+    make_rule(
         "python-exception",
         r"^(?P<name>(?:\w+\.)*[A-Z]\w*(?:Error|Exception|Warning|Interrupt|Exit|Iteration))\b",
         cause="The Python program ended with an exception that it did not catch: {name}.",

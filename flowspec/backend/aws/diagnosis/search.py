@@ -36,10 +36,10 @@ class Match:
     @property
     def summary(self) -> str:
         """The cause in plain language."""
-        return _filled(self.rule.cause, self)
+        return _fill_in_name(self.rule.cause, self)
 
 
-def _filled(text: str, match: Match) -> str:
+def _fill_in_name(text: str, match: Match) -> str:
     found = match.rule.pattern.search(match.text)
     return text.format(**(found.groupdict() if found else {})) if "{name}" in text else text
 
@@ -62,8 +62,8 @@ def _before_usage(lines: Sequence[Line]) -> Sequence[Line]:
 
 def _search(lines: Sequence[Line]) -> Match | None:
     symptom = None
-    for block in _blocks(_ending(lines)):
-        found = _best(block)
+    for block in _exception_blocks(_iterate_last_lines(lines)):
+        found = _best_match(block)
         if found and found.rule.weight is not Weight.SYMPTOM:
             return found
         symptom = symptom or found
@@ -72,7 +72,7 @@ def _search(lines: Sequence[Line]) -> Match | None:
 
 def search_words(text: str) -> Match | None:
     """Returns the match in a single text of EMR's own, such as the reason for a state."""
-    return _best([classify(0, f"ERROR {line}") for line in text.split("\n")])
+    return _best_match([classify(0, f"ERROR {line}") for line in text.split("\n")])
 
 
 def quote(lines: Sequence[Line], match: Match) -> list[Line]:
@@ -111,8 +111,8 @@ def _is_source(line: Line) -> bool:
     return line.kind is Kind.FRAME and line.text.startswith("  ")
 
 
-def _ending(lines: Sequence[Line]) -> Iterator[Line]:
-    """Yields the last lines, the very last first, as far back as the program may not have survived them."""
+def _iterate_last_lines(lines: Sequence[Line]) -> Iterator[Line]:
+    """Yields the last lines, the very last first, back to where the program is known to have gone on."""
     others = said = 0
     for line in reversed(lines):
         if line.kind in {Kind.MESSAGE, Kind.PROGRESS}:
@@ -124,7 +124,7 @@ def _ending(lines: Sequence[Line]) -> Iterator[Line]:
             yield line
 
 
-def _blocks(lines: Iterable[Line]) -> Iterator[list[Line]]:
+def _exception_blocks(lines: Iterable[Line]) -> Iterator[list[Line]]:
     """Yields the lines of each exception with all its causes together, any other line alone."""
     block: list[Line] = []
     for line in lines:
@@ -139,7 +139,7 @@ def _blocks(lines: Iterable[Line]) -> Iterator[list[Line]]:
         yield block
 
 
-def _best(block: Iterable[Line]) -> Match | None:
+def _best_match(block: Iterable[Line]) -> Match | None:
     """Returns the match of the first rule of the table, and of the outermost exception that it knows.
 
     Among exceptions of the program's own, it is that of the deepest.
@@ -157,10 +157,10 @@ def _rank(match: Match) -> tuple[int, int, int]:
 
 def _matches(line: Line) -> Iterator[Match]:
     """Yields the first rule of each weight that knows the line."""
-    told = line.kind in {Kind.EXCEPTION, Kind.ERROR}
+    has_level = line.kind in {Kind.EXCEPTION, Kind.ERROR}
     wrapped = any(wrapper.search(line.says) for wrapper in WRAPPERS)
     for weight in Weight:
-        if weight is Weight.EXCEPTION and (not told or wrapped):
+        if weight is Weight.EXCEPTION and (not has_level or wrapped):
             continue
         for rule in RULES:
             if rule.weight is weight and rule.pattern.search(line.says):

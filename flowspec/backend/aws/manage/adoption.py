@@ -111,7 +111,7 @@ def adopt(
         found = plan_adoption(emr, cluster_id, jobflow, request)
         if found.plan.replaces:
             raise FlowspecError(
-                f"cluster {cluster_id} differs from the spec in what EMR can't change: {_forced(found.plan)}",
+                f"cluster {cluster_id} differs from the spec in what EMR can't change: {_forced_changes(found.plan)}",
                 remedy=f"write the spec as the cluster is: flowspec import {cluster_id}",
             )
         mark_sensitive(emr, found.cluster, request.params, request.secrets)
@@ -120,7 +120,7 @@ def adopt(
     return plan_adoption(emr, cluster_id, jobflow, request)
 
 
-def _forced(plan: Plan) -> str:
+def _forced_changes(plan: Plan) -> str:
     addresses = (one.address for one in plan.changes if one.reason.startswith("forces replacement"))
     return "; ".join(address.partition(": ")[2] or address for address in addresses)
 

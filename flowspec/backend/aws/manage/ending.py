@@ -63,10 +63,12 @@ def leftovers(emr: Emr, cluster: Cluster) -> tuple[Leftover, ...]:
     """
     raw = emr.call("DescribeCluster", ClusterId=cluster.id)["Cluster"]
     actions = list(emr.pages("ListBootstrapActions", "BootstrapActions", ClusterId=cluster.id))
-    return tuple(_left(cluster, raw, actions))
+    return tuple(_iterate_leftovers(cluster, raw, actions))
 
 
-def _left(cluster: Cluster, raw: Mapping[str, Any], actions: Sequence[Mapping[str, Any]]) -> Iterator[Leftover]:
+def _iterate_leftovers(
+    cluster: Cluster, raw: Mapping[str, Any], actions: Sequence[Mapping[str, Any]]
+) -> Iterator[Leftover]:
     if cluster.log_uri:
         yield Leftover("logs", f"{cluster.log_uri.rstrip('/')}/{cluster.id}/")
     group = raw.get("MonitoringConfiguration", {}).get("CloudWatchLogConfiguration", {}).get("LogGroupName")

@@ -47,13 +47,13 @@ def list_clusters(
     for number, summary in enumerate(newest):
         if limit is not None and len(clusters) == limit:
             return Listing(tuple(clusters[::-1]), len(newest) - number)
-        cluster = _with_tags(emr, summary)
-        if _has(cluster, tags or {}):
+        cluster = _read_tags(emr, summary)
+        if _has_tags(cluster, tags or {}):
             clusters.append(cluster)
     return Listing(tuple(clusters[::-1]))
 
 
-def _with_tags(emr: Emr, summary: Cluster) -> Cluster:
+def _read_tags(emr: Emr, summary: Cluster) -> Cluster:
     try:
         return describe(emr, summary.id, steps=False)
     except ServiceError:
@@ -63,7 +63,7 @@ def _with_tags(emr: Emr, summary: Cluster) -> Cluster:
         return summary
 
 
-def _has(cluster: Cluster, tags: Mapping[str, str | None]) -> bool:
+def _has_tags(cluster: Cluster, tags: Mapping[str, str | None]) -> bool:
     return all(key in cluster.tags and value in (None, cluster.tags[key]) for key, value in tags.items())
 
 

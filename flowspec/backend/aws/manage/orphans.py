@@ -44,8 +44,8 @@ def find_orphans(emr: Emr, folder: Path, specs: Collection[Path], *, target: str
             f"{folder} is in no git repository: clusters of other folders with the same path can't be told apart",
             remedy="prune from a clone of the repository, or end clusters by their ids: flowspec destroy ID",
         )
-    there = {place for path in specs for place in _places(path, repository)}
-    below = _within(folder.resolve(), repository)
+    there = {place for path in specs for place in _possible_tag_paths(path, repository)}
+    below = _path_in_tag(folder.resolve(), repository)
     tags = {FLOW_TAG: None, SOURCE_TAG: None} | ({TARGET_TAG: target} if target else {})
     gone: list[Cluster] = []
     unknown: list[Cluster] = []
@@ -57,7 +57,7 @@ def find_orphans(emr: Emr, folder: Path, specs: Collection[Path], *, target: str
         # Of a longer source the tag holds the end.
         if len(source) >= TAG_VALUE.most or below not in path.parents or path in there:
             continue
-        (gone if _is_of(repository, source) else unknown).append(cluster)
+        (gone if _is_from_repository(repository, source) else unknown).append(cluster)
     return Orphans(tuple(gone), tuple(unknown))
 
 
@@ -69,20 +69,20 @@ def _repository(folder: Path) -> Path | None:
     return Path(top).resolve() if top else None
 
 
-def _places(spec: Path, repository: Path | None) -> Iterator[PurePosixPath]:
+def _possible_tag_paths(spec: Path, repository: Path | None) -> Iterator[PurePosixPath]:
     """Yields the paths that a tag may have for a spec: where it is, and if that is a link, the two that it leads to."""
     file = spec.resolve()
     for path in (spec.parent.resolve() / spec.name, file.parent / spec.name, file):
-        yield _within(path, repository)
+        yield _path_in_tag(path, repository)
 
 
-def _within(path: Path, repository: Path | None) -> PurePosixPath:
+def _path_in_tag(path: Path, repository: Path | None) -> PurePosixPath:
     """Returns a path as the tag has it: that in the repository, else the absolute one."""
     inside = repository is not None and path.is_relative_to(repository)
     return PurePosixPath(path.relative_to(repository) if inside and repository else path)
 
 
-def _is_of(repository: Path | None, source: str) -> bool:
+def _is_from_repository(repository: Path | None, source: str) -> bool:
     """Returns True if a source is of this repository: it names a commit that is there, or there is no git at all."""
     commit = _COMMIT.search(source)
     if repository is None or commit is None:

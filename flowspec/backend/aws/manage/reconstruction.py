@@ -62,7 +62,7 @@ def reconstruct(emr: Emr, cluster_id: str) -> Reconstructed:
         secrets=known_secrets(cluster),
         settings=known_settings(cluster.tags),
         policies={index: policy.fields for index, policy in watched if policy},
-        notes=(*notes, *_unknown(cluster)),
+        notes=(*notes, *_describe_gaps(cluster)),
     )
 
 
@@ -113,7 +113,7 @@ def _role(emr: Emr, cluster_id: str, step_ids: Sequence[str]) -> tuple[str, tupl
     return next(iter(roles), ""), ()
 
 
-def _unknown(cluster: Cluster) -> Iterator[str]:
+def _describe_gaps(cluster: Cluster) -> Iterator[str]:
     if history_is_cut(cluster):
         yield f"EMR shows only the latest {HISTORY_LIMIT} steps of a cluster: earlier ones are not in this spec"
     assert cluster.live is not None

@@ -73,10 +73,10 @@ def resize(
     with locked(emr, cluster_id, timeout=lock_timeout, notify=notify, sleep=sleep):
         live = read_back(emr, cluster_id, steps=False).live
         assert live is not None
-        found = [_resize(cluster_id, live, address, count) for address, count in sizes.items()]
+        found = [_plan_resize(cluster_id, live, address, count) for address, count in sizes.items()]
         if len({(one.id, one.member) for one in found}) < len(found):
             raise FlowspecError("two sizes are given for one group or fleet")
-        for call in _calls(cluster_id, [one for one in found if one.before != one.after]):
+        for call in _modify_calls(cluster_id, [one for one in found if one.before != one.after]):
             emr.call(call.operation, **call.params)
             notify(call.operation)
     return tuple(found)
@@ -99,7 +99,7 @@ def _refuse_master(role: str) -> None:
         raise FlowspecError("EMR never changes the number of masters", remedy="start a new cluster with 1 or 3 masters")
 
 
-def _resize(cluster_id: str, live: Live, address: str, count: int) -> Resize:
+def _plan_resize(cluster_id: str, live: Live, address: str, count: int) -> Resize:
     """Returns the change for one address; raises FlowspecError when that may not be."""
     match = _ADDRESS.fullmatch(address)
     assert match is not None
@@ -169,7 +169,7 @@ def _refuse_scaled(params: Mapping[str, Any], group: Mapping[str, Any], group_id
     )
 
 
-def _calls(cluster_id: str, changes: Sequence[Resize]) -> Iterator[ApiCall]:
+def _modify_calls(cluster_id: str, changes: Sequence[Resize]) -> Iterator[ApiCall]:
     groups = [{"InstanceGroupId": one.id, one.member: one.after} for one in changes if one.member == "InstanceCount"]
     if groups:
         yield ApiCall("ModifyInstanceGroups", {"ClusterId": cluster_id, "InstanceGroups": groups})
@@ -201,7 +201,9 @@ def wait_for_sizes(
     """
     start, seen, same = clock(), "", 0
     for interval in emr.backend.poll_intervals():
-        looks = [_look(raw, one) for one, raw in zip(resizes, _listed(emr, cluster_id, resizes), strict=True)]
+        looks = [
+            _size_and_state(raw, one) for one, raw in zip(resizes, _list_resized(emr, cluster_id, resizes), strict=True)
+        ]
         now = tuple(one for one, _ in looks)
         same = same + 1 if all(state == "RUNNING" for _, state in looks) else 0
         if all(state == "RUNNING" and one.running == one.after for one, state in looks):
@@ -212,21 +214,21 @@ def wait_for_sizes(
         seen = text
         _refuse_stuck(emr, cluster_id, looks)
         if same >= _LOOKS_UNCHANGED:
-            return _settled(now)
+            return _require_reached_sizes(now)
         if timeout is not None and clock() - start >= timeout:
             return now
         sleep(interval)
     raise AssertionError("poll_intervals has no end")
 
 
-def _listed(emr: Emr, cluster_id: str, resizes: Sequence[Resize]) -> list[dict[str, Any]]:
+def _list_resized(emr: Emr, cluster_id: str, resizes: Sequence[Resize]) -> list[dict[str, Any]]:
     fleets = any(one.member != "InstanceCount" for one in resizes)
     kind = "InstanceFleets" if fleets else "InstanceGroups"
     by_id = {one["Id"]: one for one in emr.pages(f"List{kind}", kind, ClusterId=cluster_id)}
     return [by_id[one.id] for one in resizes]
 
 
-def _look(raw: Mapping[str, Any], one: Resize) -> tuple[Resize, str]:
+def _size_and_state(raw: Mapping[str, Any], one: Resize) -> tuple[Resize, str]:
     return replace(one, running=raw.get(_PROVISIONED[one.member], 0)), str(raw.get("Status", {}).get("State", ""))
 
 
@@ -243,7 +245,7 @@ def _refuse_stuck(emr: Emr, cluster_id: str, looks: Sequence[tuple[Resize, str]]
             )
 
 
-def _settled(now: tuple[Resize, ...]) -> tuple[Resize, ...]:
+def _require_reached_sizes(now: tuple[Resize, ...]) -> tuple[Resize, ...]:
     """Returns the sizes that EMR has stopped at.
 
     Raises FlowspecError when one is not enough, or not less than before.

@@ -98,7 +98,7 @@ def hashes_in_use(emr: Emr) -> dict[str, str]:
     found: dict[str, str] = {}
     try:
         for cluster in emr.pages("ListClusters", "Clusters", ClusterStates=list(OPEN)):
-            for text in _texts(emr, cluster["Id"]):
+            for text in _read_cluster_texts(emr, cluster["Id"]):
                 found |= dict.fromkeys(_HASH.findall(text), cluster["Id"])
     except FlowspecError as error:
         raise FlowspecError(
@@ -107,7 +107,7 @@ def hashes_in_use(emr: Emr) -> dict[str, str]:
     return found
 
 
-def _texts(emr: Emr, cluster_id: str) -> Iterator[str]:
+def _read_cluster_texts(emr: Emr, cluster_id: str) -> Iterator[str]:
     yield json.dumps(emr.call("DescribeCluster", ClusterId=cluster_id)["Cluster"], default=str)
     yield json.dumps(list(emr.pages("ListBootstrapActions", "BootstrapActions", ClusterId=cluster_id)), default=str)
     steps = emr.pages("ListSteps", "Steps", ClusterId=cluster_id, StepStates=_NOT_DONE)

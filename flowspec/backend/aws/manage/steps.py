@@ -69,7 +69,7 @@ def add_steps(
     _refuse_ended(describe(emr, cluster_id, steps=False))
     with locked(emr, cluster_id, timeout=lock_timeout, notify=notify, sleep=sleep):
         cluster = settle_on(emr, read_steps(emr, cluster_id), notify)
-        changes = _compared(request, cluster, rerun)
+        changes = _compare_added_steps(request, cluster, rerun)
         _upload(emr, request, changes, notify)
         wanted = request.params.get("Steps", ())
         mark_sensitive(emr, cluster, {"Steps": [wanted[index] for index in changes.add]}, request.secrets)
@@ -84,7 +84,7 @@ def _refuse_ended(cluster: Cluster) -> None:
         raise FlowspecError(f"cluster {cluster.id} is {cluster.state}: it takes no more steps")
 
 
-def _compared(request: Request, cluster: Cluster, rerun: Collection[str]) -> StepChanges:
+def _compare_added_steps(request: Request, cluster: Cluster, rerun: Collection[str]) -> StepChanges:
     _refuse_ended(cluster)
     changes = compare_steps(request.params.get("Steps", ()), cluster, rerun=rerun)
     if unknown := unknown_steps(request.params, changes):
@@ -120,10 +120,10 @@ def steps_to_cancel(emr: Emr, cluster_id: str, step: str) -> list[Step]:
         # A name may look like an id.
         with suppress(NothingFound):
             return [describe_step(emr, cluster_id, step)]
-    return _called(emr, cluster_id, step)
+    return _find_steps_by_name(emr, cluster_id, step)
 
 
-def _called(emr: Emr, cluster_id: str, step: str) -> list[Step]:
+def _find_steps_by_name(emr: Emr, cluster_id: str, step: str) -> list[Step]:
     active = steps_in(emr, cluster_id, ACTIVE_STEPS)
     found = [one for one in active if one.name == step]
     if len(found) > 1:
@@ -156,10 +156,12 @@ def cancel_steps(emr: Emr, cluster_id: str, steps: Sequence[Step], *, force: boo
         answer = emr.call("CancelSteps", ClusterId=cluster_id, StepIds=ids, **option)
         for info in answer.get("CancelStepsInfoList", ()):
             answers[info["StepId"]] = (info.get("Status") == "SUBMITTED", info.get("Reason", ""))
-    return tuple(_answer(emr, cluster_id, one, *answers.get(one.id, (False, "EMR gave no answer"))) for one in steps)
+    return tuple(
+        _cancellation_result(emr, cluster_id, one, *answers.get(one.id, (False, "EMR gave no answer"))) for one in steps
+    )
 
 
-def _answer(emr: Emr, cluster_id: str, step: Step, accepted: bool, reason: str) -> CancelledStep:
+def _cancellation_result(emr: Emr, cluster_id: str, step: Step, accepted: bool, reason: str) -> CancelledStep:
     # A call whose answer was lost was repeated, and is refused since it had taken effect.
     if not accepted and not step.has_ended and describe_step(emr, cluster_id, step.id).state in _CANCELLED:
         accepted, reason = True, ""

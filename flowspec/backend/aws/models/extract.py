@@ -26,7 +26,7 @@ def extract(model: Mapping[str, Any], operations: tuple[str, ...]) -> dict[str, 
     names = {name for one in kept.values() for name in _shape_names(one, model["shapes"], set())}
     shapes = {name: model["shapes"][name] for name in sorted(names)}
     part = {"version": "2.0", "metadata": model["metadata"], "operations": kept, "shapes": shapes}
-    return {name: _stripped(one) for name, one in part.items()}
+    return {name: _without_documentation(one) for name, one in part.items()}
 
 
 def _shape_names(part: Any, shapes: Mapping[str, Any], seen: set[str]) -> Iterator[str]:
@@ -45,14 +45,14 @@ def _shape_names(part: Any, shapes: Mapping[str, Any], seen: set[str]) -> Iterat
         yield from _shape_names(one, shapes, seen)
 
 
-def _stripped(part: Any) -> Any:
+def _without_documentation(part: Any) -> Any:
     if isinstance(part, list):
-        return [_stripped(one) for one in part]
+        return [_without_documentation(one) for one in part]
     if not isinstance(part, Mapping):
         return part
     # Members may have these names, too: their values are mappings.
     return {
-        key: _stripped(one)
+        key: _without_documentation(one)
         for key, one in part.items()
         if key not in {"documentation", "enum"} or isinstance(one, Mapping)
     }

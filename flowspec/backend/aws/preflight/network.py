@@ -32,15 +32,15 @@ def network_findings(emr: Emr, plan: Plan) -> list[Finding]:
     ask, named = emr.ask("ec2"), _named_groups(instances)
     with Threads() as pool:
         keys = pool.submit(_key_findings, ask, instances)
-        groups = pool.submit(_described, ask, "DescribeSecurityGroups", "SecurityGroups", "group-id", named)
+        groups = pool.submit(_describe_named, ask, "DescribeSecurityGroups", "SecurityGroups", "group-id", named)
         subnets, found = _subnets(ask, instances, others)
         found += keys.result()
         found += _group_findings(groups, named, subnets)
         return [*found, *_type_findings(ask, instances, subnets, emr.region)]
 
 
-def _described(ask: Ask, operation: str, member: str, filter_: str, values: Iterable[str]) -> list[dict[str, Any]]:
-    """Returns the things that there are of those named: with a filter, the missing ones are no error."""
+def _describe_named(ask: Ask, operation: str, member: str, filter_: str, values: Iterable[str]) -> list[dict[str, Any]]:
+    """Returns the descriptions of the existing ones of those named: with a filter, missing ones are no error."""
     if not (names := list(values)):
         return []
     return list(ask(operation, Filters=[{"Name": filter_, "Values": names}]).get(member, ()))
@@ -61,11 +61,11 @@ def _subnets(ask: Ask, instances: _Params, others: Iterable[str]) -> tuple[list[
     if not names:
         return [], []
     try:
-        subnets = _described(ask, "DescribeSubnets", "Subnets", "subnet-id", names)
+        subnets = _describe_named(ask, "DescribeSubnets", "Subnets", "subnet-id", names)
     except FlowspecError as error:
         return [], [Finding(Level.UNCHECKED, f"subnet {name}", reason(error)) for name in names]
     known = {one["SubnetId"] for one in subnets}
-    found = [_presence(f"subnet {name}", name in known, path, name) for name in names]
+    found = [_existence_finding(f"subnet {name}", name in known, path, name) for name in names]
     networks = sorted({one["VpcId"] for one in subnets})
     if len(networks) > 1:
         found.append(Finding(Level.WRONG, "subnets", f"are of several networks: {', '.join(networks)}", _ONE, path))
@@ -93,7 +93,7 @@ def _size(instances: _Params) -> int:
     return int(groups or instances.get("InstanceCount") or 1)
 
 
-def _presence(subject: str, exists: bool, path: KeyPath, value: str) -> Finding:
+def _existence_finding(subject: str, exists: bool, path: KeyPath, value: str) -> Finding:
     if exists:
         return Finding(Level.OK, subject)
     return Finding(Level.WRONG, subject, "does not exist in this account and region", path=path, value=value)
@@ -105,10 +105,10 @@ def _key_findings(ask: Ask, instances: _Params) -> list[Finding]:
         return []
     subject = f"key pair {name}"
     try:
-        there = _described(ask, "DescribeKeyPairs", "KeyPairs", "key-name", [name])
+        there = _describe_named(ask, "DescribeKeyPairs", "KeyPairs", "key-name", [name])
     except FlowspecError as error:
         return [Finding(Level.UNCHECKED, subject, reason(error))]
-    return [_presence(subject, bool(there), ("Instances", "Ec2KeyName"), name)]
+    return [_existence_finding(subject, bool(there), ("Instances", "Ec2KeyName"), name)]
 
 
 def _named_groups(instances: _Params) -> dict[str, str]:
@@ -132,7 +132,7 @@ def _group_findings(
     found = []
     for name, member in named.items():
         subject, path = f"{_GROUPS[member]} {name}", ("Instances", member)
-        one = _presence(subject, name in networks, path, name)
+        one = _existence_finding(subject, name in networks, path, name)
         if name in networks and there and networks[name] not in there:
             message = f"is of network {networks[name]}, the subnets of {', '.join(sorted(there))}"
             one = Finding(Level.WRONG, subject, message, "name a group of the subnets' VPC", path, name)
@@ -173,7 +173,7 @@ def _type_findings(ask: Ask, instances: _Params, subnets: Sequence[_Params], reg
     places = zones or [region]
     filters = [{"Name": "instance-type", "Values": names}, {"Name": "location", "Values": places}]
     try:
-        offered = _offers(ask, "availability-zone" if zones else "region", filters)
+        offered = _instance_type_offers(ask, "availability-zone" if zones else "region", filters)
     except FlowspecError as error:
         return [Finding(Level.UNCHECKED, f"instance types {', '.join(names)}", reason(error))]
     return [
@@ -181,7 +181,7 @@ def _type_findings(ask: Ask, instances: _Params, subnets: Sequence[_Params], reg
     ]
 
 
-def _offers(ask: Ask, kind: str, filters: list[dict[str, Any]]) -> set[tuple[str, str]]:
+def _instance_type_offers(ask: Ask, kind: str, filters: list[dict[str, Any]]) -> set[tuple[str, str]]:
     """Returns the pairs of an instance type and a place where it is on offer."""
     params: dict[str, Any] = {"LocationType": kind, "Filters": filters}
     found: set[tuple[str, str]] = set()
@@ -203,5 +203,5 @@ def _offer_finding(
     if len(lacking) == len(types) * len(places):
         message = f"is not on offer in {', '.join(places)}"
         return Finding(Level.WRONG, f"{role}: {named}", message, "take another type or another zone", path)
-    told = ", ".join(f"{name} in {place}" for name, place in lacking)
-    return Finding(Level.WARNING, f"{role}: {named}", f"some are not on offer: {told}", path=path)
+    lacking_text = ", ".join(f"{name} in {place}" for name, place in lacking)
+    return Finding(Level.WARNING, f"{role}: {named}", f"some are not on offer: {lacking_text}", path=path)

@@ -39,7 +39,7 @@ def role_findings(emr: Emr, plan: Plan) -> list[Finding]:
     params = plan.request
     # Fewer than run at once: those that wait for the caller keep no thread from it.
     with Threads() as pool:
-        caller = pool.submit(_caller, emr)
+        caller = pool.submit(_caller_arn, emr)
         ask = emr.ask("iam")
         roles = [
             pool.submit(_role_findings, ask, caller, params[member], (member,), word, service)
@@ -55,8 +55,8 @@ def role_findings(emr: Emr, plan: Plan) -> list[Finding]:
         return [*found, *tags.result(), *_allowed_findings(ask, pool, _principal(caller.result()), passed)]
 
 
-def _caller(emr: Emr) -> str:
-    """Returns the ARN of who asks, "" when that is not told."""
+def _caller_arn(emr: Emr) -> str:
+    """Returns the ARN of the caller, "" if STS does not answer."""
     try:
         return str(emr.ask("sts")("GetCallerIdentity")["Arn"])
     except FlowspecError:
@@ -78,11 +78,11 @@ def _role_findings(  # noqa: PLR0917 - one role, and what is known of it
         found = ask("GetRole", RoleName=role_name(role))["Role"]
     except FlowspecError as error:
         remedy = "aws emr create-default-roles creates EMR's default roles"
-        return [_unanswered(error, subject, path, role, remedy)], []
+        return [_failed_call_finding(error, subject, path, role, remedy)], []
     return [_trust_finding(found, subject, path, role, service)], [found["Arn"]]
 
 
-def _unanswered(error: FlowspecError, subject: str, path: KeyPath, value: str, remedy: str) -> Finding:
+def _failed_call_finding(error: FlowspecError, subject: str, path: KeyPath, value: str, remedy: str) -> Finding:
     if isinstance(error, ServiceError) and error.code == _ABSENT:
         return Finding(Level.WRONG, subject, "does not exist", remedy, path, value)
     return Finding(Level.UNCHECKED, subject, reason(error))
@@ -119,7 +119,7 @@ def _profile_findings(ask: Ask, caller: Future[str], profile: str) -> _Found:
         roles = ask("GetInstanceProfile", InstanceProfileName=role_name(profile))["InstanceProfile"].get("Roles", ())
     except FlowspecError as error:
         remedy = "it is the name of an instance profile, not of a role: aws iam create-instance-profile makes one"
-        return [_unanswered(error, subject, path, profile, remedy)], []
+        return [_failed_call_finding(error, subject, path, profile, remedy)], []
     if not roles:
         remedy = "aws iam add-role-to-instance-profile adds one"
         return [Finding(Level.WRONG, subject, "is an instance profile without a role", remedy, path, profile)], []
@@ -154,26 +154,26 @@ def _allowed_findings(ask: Ask, pool: Threads, principal: str, passed: Mapping[s
     if not passes or not principal:
         return
     questions = [("elasticmapreduce:RunJobFlow", ["*"], ""), *passes]
-    for found in pool.map(lambda one: _simulated(ask, principal, *one), questions):
+    for found in pool.map(lambda one: _simulate_policy(ask, principal, *one), questions):
         yield from found
 
 
-def _simulated(ask: Ask, principal: str, action: str, resources: list[str], service: str) -> list[Finding]:
+def _simulate_policy(ask: Ask, principal: str, action: str, resources: list[str], service: str) -> list[Finding]:
     try:
-        answer = ask("SimulatePrincipalPolicy", **_simulation(principal, action, resources, service))
+        answer = ask("SimulatePrincipalPolicy", **_simulation_params(principal, action, resources, service))
     except FlowspecError as error:
         return [Finding(Level.UNCHECKED, f"{action} to {service}" if service else action, reason(error))]
-    return [_decision(one, action, role_name(principal)) for one in answer.get("EvaluationResults", ())]
+    return [_decision_finding(one, action, role_name(principal)) for one in answer.get("EvaluationResults", ())]
 
 
-def _simulation(principal: str, action: str, resources: list[str], service: str) -> dict[str, Any]:
+def _simulation_params(principal: str, action: str, resources: list[str], service: str) -> dict[str, Any]:
     # Policies allow PassRole by the service that the role is passed to (IAM User Guide, iam:PassedToService).
     to = {"ContextKeyName": "iam:PassedToService", "ContextKeyValues": [service], "ContextKeyType": "string"}
     params = {"PolicySourceArn": principal, "ActionNames": [action], "ResourceArns": resources}
     return {**params, "ContextEntries": [to]} if service else params
 
 
-def _decision(result: Mapping[str, Any], action: str, caller: str) -> Finding:
+def _decision_finding(result: Mapping[str, Any], action: str, caller: str) -> Finding:
     resource = result.get("EvalResourceName", "*")
     subject = action if resource == "*" else f"{action} of {role_name(resource)}"
     if result["EvalDecision"] == "allowed":

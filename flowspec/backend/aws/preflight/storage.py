@@ -12,8 +12,8 @@ from flowspec.backend.preflight_data import (
     NotChecked,
     data_findings,
     finding,
-    submitted,
     used_data,
+    uses_submitted,
 )
 from flowspec.backend.threads import Threads
 from flowspec.errors import FlowspecError, ServiceError
@@ -39,7 +39,7 @@ class S3Store:
 
     def has(self, uri: str) -> bool:
         """Returns True for S3 URIs, but for those in EMR's own buckets, and in absent ones, which have findings."""
-        return _may_be_asked(uri) and split_s3(uri)[0] not in self._absent
+        return _is_checkable(uri) and split_s3(uri)[0] not in self._absent
 
     def object_exists(self, uri: str) -> bool:
         """Sends HeadObject, for which GetObject suffices as a permission."""
@@ -84,7 +84,7 @@ class S3Store:
         raise NotChecked(f"more than {_PAGES * 1000} keys begin with {prefix}")
 
 
-def _may_be_asked(uri: str) -> bool:
+def _is_checkable(uri: str) -> bool:
     """Returns True for S3 URIs, but for those in EMR's own buckets."""
     return is_s3(uri) and not _OF_EMR.fullmatch(split_s3(uri)[0])
 
@@ -116,18 +116,18 @@ def _literal(component: str) -> re.Pattern[str]:
 def storage_findings(emr: Emr, plan: Plan) -> list[Finding]:
     """Checks the buckets that a plan uses, and the data that its steps read and write."""
     uses = used_data(plan, emr.region)
-    wanted = submitted(plan, uses)
-    of_s3 = [one for one in wanted if _may_be_asked(one.uri)]
+    wanted = uses_submitted(plan, uses)
+    of_s3 = [one for one in wanted if _is_checkable(one.uri)]
     buckets = {split_s3(one.uri)[0]: one for one in reversed([*of_s3, *_staging(plan)])}
     # A client of S3 takes 40 ms to make.
-    ask = emr.ask("s3") if buckets else _ask_nothing
+    ask = emr.ask("s3") if buckets else _refuse_call
     with Threads() as pool:
         found = list(pool.map(lambda one: _bucket_finding(ask, one, buckets[one], emr.region), reversed(buckets)))
     absent = {name for (name, _), one in zip(reversed(buckets.items()), found, strict=True) if one.level is Level.WRONG}
     return [*found, *data_findings(plan, uses, wanted, S3Store(ask, frozenset(absent)), emr.region)]
 
 
-def _ask_nothing(operation: str, **_: Any) -> dict[str, Any]:
+def _refuse_call(operation: str, **_: Any) -> dict[str, Any]:
     raise NotChecked(f"{operation} is not asked where nothing is in S3")
 
 

@@ -27,16 +27,16 @@ class Launches:
         """Returns the plan to launch again with; None when the cluster's end gives no reason, or nothing is left."""
         return next_launch(self.plan, cluster, len(self.failed) + 1)
 
-    def again(self, cluster: Cluster) -> Applied | None:
+    def relaunch(self, cluster: Cluster) -> Applied | None:
         """Launches again when the cluster's end gives reason to, and something is left to try; else returns None.
 
         Raises as `apply` does.
         """
-        following = self.following(cluster)
-        if following is None:
+        plan = self.following(cluster)
+        if plan is None:
             return None
         self.failed.append(launch_line(cluster, size(self.plan.request)))
         self.notify(self.failed[-1])
-        applied = apply(following, self.emr, notify=self.notify, sleep=self.sleep)
+        applied = apply(plan, self.emr, notify=self.notify, sleep=self.sleep)
         self.notify(f"launched again: cluster {applied.cluster_id}")
         return applied

@@ -60,7 +60,7 @@ def unfinished(emr: Emr, jobflow: JobFlow, request: Request, *, last: str = "") 
     when there is no such run, one is just ending, or the spec has changed so that the remaining steps can't be
     determined.
     """
-    return _left_by(emr, jobflow, request, _chain(emr, jobflow, last or _last_run(emr, jobflow)))
+    return _find_unfinished(emr, jobflow, request, _chain(emr, jobflow, last or _last_run(emr, jobflow)))
 
 
 def compare_last(emr: Emr, jobflow: JobFlow, request: Request) -> LastRun:
@@ -70,14 +70,14 @@ def compare_last(emr: Emr, jobflow: JobFlow, request: Request) -> LastRun:
     A run that continues others had the same one if it ran what they left of it; of one whose earlier runs can't be read
     that is not known. Raises ServiceError when EMR refuses the last one to be read.
     """
-    found = find_last(emr, **_identity(jobflow))
+    found = find_last(emr, **_flow_identity(jobflow))
     if found is None:
         return LastRun(False, f"no run of it ended in the last {LOOKBACK.days} days")
     try:
         clusters = _chain(emr, jobflow, found.id)
     except UnknownBeginning as error:
         return LastRun(False, error.message, found.id)
-    if not _had(emr, jobflow, request, clusters):
+    if not _chain_ran_request(emr, jobflow, request, clusters):
         why = f"the last run, {found.id}, was of another request{_ever_another(jobflow, request)}"
         return LastRun(False, why, found.id)
     last = clusters[-1]
@@ -99,18 +99,18 @@ def _ever_another(jobflow: JobFlow, request: Request) -> str:
     return ": that of every run is, since the spec uses `ts`, the time of the run; `ds` is the same all day"
 
 
-def _had(emr: Emr, jobflow: JobFlow, request: Request, clusters: list[Cluster]) -> bool:
-    """Returns True if a chain of runs began with this request, and each further one was of what is left of it."""
+def _chain_ran_request(emr: Emr, jobflow: JobFlow, request: Request, clusters: list[Cluster]) -> bool:
+    """Returns True if a chain of runs began with this request, and each later run was of the steps left of it."""
     wanted = request
     for index, cluster in enumerate(clusters):
         if index:
-            wanted = keep_steps(request, _left_by(emr, jobflow, request, clusters[:index]).indexes)
+            wanted = keep_steps(request, _find_unfinished(emr, jobflow, request, clusters[:index]).indexes)
         if cluster.digest != wanted.digest:
             return False
     return True
 
 
-def _left_by(emr: Emr, jobflow: JobFlow, request: Request, clusters: list[Cluster]) -> Unfinished:
+def _find_unfinished(emr: Emr, jobflow: JobFlow, request: Request, clusters: list[Cluster]) -> Unfinished:
     """Returns what a chain of runs, oldest first, did not complete. Raises as `unfinished` does."""
     own = [index for index in range(len(request.params.get("Steps", ()))) if not sets_up(request, index)]
     steps = request.params.get("Steps", [])
@@ -125,25 +125,25 @@ def _left_by(emr: Emr, jobflow: JobFlow, request: Request, clusters: list[Cluste
         [steps[index] for index in own],
         runs,
         chosen=clusters[0].tags.get(PART_TAG) == CHOSEN,
-        places=lambda index: _place(jobflow, request, own[index]),
+        places=lambda index: _step_place(jobflow, request, own[index]),
         secrets=request.secrets.union(*map(known_secrets, clusters)),
     )
     return Unfinished(clusters[-1].id, tuple(own[index] for index in found.indexes), (*found.notes, *notes))
 
 
-def _identity(jobflow: JobFlow) -> dict[str, str]:
+def _flow_identity(jobflow: JobFlow) -> dict[str, str]:
     return {"flow": jobflow.name, "target": jobflow.target, "name": jobflow.cluster_name}
 
 
 def _last_run(emr: Emr, jobflow: JobFlow) -> str:
     """Returns the id of the flow's last ended run."""
-    ending = find_ending(emr, **_identity(jobflow))
+    ending = find_ending(emr, **_flow_identity(jobflow))
     if ending:
         raise FlowspecError(
             f"cluster {ending.id} of this flow is TERMINATING: which steps it completes is not known yet",
             remedy=f"wait for its end: flowspec wait {jobflow.path}",
         )
-    ended = find_ended(emr, **_identity(jobflow))
+    ended = find_ended(emr, **_flow_identity(jobflow))
     if ended is None:
         on = f" on target {jobflow.target}" if jobflow.target else ""
         raise FlowspecError(
@@ -191,7 +191,7 @@ def _run_of(cluster: Cluster, codes: ExitCodes, setup: Collection[str]) -> Run:
     return Run(cluster.id, tuple((configs[one.id], one) for one in seen.steps if one.name not in setup))
 
 
-def _place(jobflow: JobFlow, request: Request, index: int) -> str:
+def _step_place(jobflow: JobFlow, request: Request, index: int) -> str:
     """Returns the file and line of a step in the spec."""
     step = jobflow.document.nearest(locate(jobflow, request.origins, ("Steps", index)))
     return step.at.location.file_and_line

@@ -74,11 +74,11 @@ class ExitCodes:
             self._unread[step.id] = Unread(error.sentence, final)
             return ""
         if log is None:
-            self._unread[step.id] = self._absent(step)
+            self._unread[step.id] = self._missing_log_reason(step)
         return (log or b"").decode("utf-8", "replace")
 
-    def _absent(self, step: Step) -> Unread:
-        where = self.logs.where(step.id)
+    def _missing_log_reason(self, step: Step) -> Unread:
+        where = self.logs.step_location(step.id)
         if self.logs.live:
             return Unread(f"{where} has no controller log: it was removed", True)
         if not self._has_uri:
@@ -116,10 +116,10 @@ def unread_note(step: Step, policy: str, unread: Unread) -> str:
 
 def awaits_exit_code(cluster: Cluster, codes: ExitCodes, now: datetime) -> bool:
     """Returns whether a failed step may still turn out to be skipped: its log has not been shipped yet."""
-    return any(codes.of(step) is None and may_come(step, codes, now) for step, _ in _skippable(cluster))
+    return any(codes.of(step) is None and logs_may_follow(step, codes, now) for step, _ in _skippable(cluster))
 
 
-def may_come(step: Step, codes: ExitCodes, now: datetime) -> bool:
+def logs_may_follow(step: Step, codes: ExitCodes, now: datetime) -> bool:
     """Returns whether more of the logs of a step that has ended may be shipped by EMR."""
     unread = codes.unread(step)
     if codes.logs.live or (unread and unread.final):
@@ -152,32 +152,32 @@ def settle(cluster: Cluster, codes: ExitCodes) -> Cluster:
     for one in cluster.steps:
         if has_timed_out(one, cluster):
             limit = policies.get(token_of(one), StepPolicy()).timeout
-            done.append(replace(one, state="FAILED", reason="timeout", message=_ran_too_long(limit)))
+            done.append(replace(one, state="FAILED", reason="timeout", message=_timeout_message(limit)))
         elif one.id in skips:
-            done.append(_completed(one, f"skipped: exit {skips[one.id]} means no data"))
+            done.append(_as_completed(one, f"skipped: exit {skips[one.id]} means no data"))
             skipped = one if one.action_on_failure != "CONTINUE" else None
         elif skipped and cancelled_by(skipped, one):
-            done.append(_completed(one, f"skipped with step {skipped.name}"))
+            done.append(_as_completed(one, f"skipped with step {skipped.name}"))
         else:
             skipped = skipped if one.started is None else None
             done.append(one)
     seen = replace(cluster, steps=tuple(done))
-    if skips and cluster.reason_code == "STEP_FAILURE" and _none_failed(seen):
+    if skips and cluster.reason_code == "STEP_FAILURE" and _has_no_failed_step(seen):
         seen = replace(seen, reason_code="ALL_STEPS_COMPLETED", reason="a step was skipped")
         seen = replace(seen, state="TERMINATED") if cluster.has_ended else seen
     return seen
 
 
-def _none_failed(cluster: Cluster) -> bool:
+def _has_no_failed_step(cluster: Cluster) -> bool:
     repeated = _repeated(cluster)
     return all(one.state != "FAILED" or one.id in repeated for one in cluster.steps)
 
 
-def _ran_too_long(limit: int) -> str:
+def _timeout_message(limit: int) -> str:
     return f"it ran longer than its timeout{f' of {limit} s' if limit else ''}"
 
 
-def _completed(step: Step, reason: str) -> Step:
+def _as_completed(step: Step, reason: str) -> Step:
     return replace(step, state="COMPLETED", reason=reason, message="", log_file="")
 
 

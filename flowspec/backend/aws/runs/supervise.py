@@ -21,7 +21,7 @@ from flowspec.backend.aws.runs.settle import (
     awaits_exit_code,
     cancelled_by,
     has_timed_out,
-    may_come,
+    logs_may_follow,
     tag_of_marks,
     unread_note,
 )
@@ -45,7 +45,7 @@ _TERMINATES = frozenset({"", "TERMINATE_CLUSTER", "TERMINATE_JOB_FLOW"})
 _LEASE = timedelta(minutes=3)
 
 
-class Acted(NamedTuple):
+class WatcherAction(NamedTuple):
     """Something that the watcher did about a step, or saw: one line for people."""
 
     text: str
@@ -66,28 +66,28 @@ class Supervisor:
     sleep: Callable[[float], None] = time.sleep
     _stack: ExitStack = field(default_factory=ExitStack)
     _lock: Lock | None = None
-    _worth_it: dict[str, bool] = field(default_factory=dict)
-    _told: set[str] = field(default_factory=set)
+    _repeat_allowed: dict[str, bool] = field(default_factory=dict)
+    _reported: set[str] = field(default_factory=set)
 
     def close(self) -> None:
         """Removes the lease tag, so that another watcher can act at once."""
         self._stack.close()
         self._lock = None
 
-    def act(self, cluster: Cluster, codes: ExitCodes) -> Iterator[Acted]:
-        """Does what is due, and yields it. Errors of EMR are told, and the next look tries again."""
+    def act(self, cluster: Cluster, codes: ExitCodes) -> Iterator[WatcherAction]:
+        """Does what is due, and yields it. Errors of EMR are yielded, too; the next look tries again."""
         policies = self._policies(cluster)
-        due = self._due(cluster, policies, codes) if cluster.state in OPEN else []
-        yield from self._unread(cluster, policies, codes)
+        due = self._steps_to_handle(cluster, policies, codes) if cluster.state in OPEN else []
+        yield from self._report_unread_logs(cluster, policies, codes)
         if not due:
             return
         try:
-            yield from self._take()
+            yield from self._acquire_lease()
             if self._lock is None:
                 return
             # Another may have acted until now.
             current = read_steps(self.emr, self.cluster_id)
-            for step, policy in self._due(current, policies, codes):
+            for step, policy in self._steps_to_handle(current, policies, codes):
                 if step.state == "RUNNING":
                     yield self._cancel(step, policy, current)
                 else:
@@ -95,7 +95,7 @@ class Supervisor:
                     # The history has changed.
                     break
         except FlowspecError as error:
-            yield from self._once(f"{error.message}; tried again at the next look")
+            yield from self._report_once(f"{error.message}; tried again at the next look")
 
     def _policies(self, cluster: Cluster) -> dict[str, StepPolicy]:
         """Returns the policies of the steps that are looked after, by their tokens."""
@@ -105,8 +105,8 @@ class Supervisor:
         ours = {token_of(one) for one in cluster.steps if one.id in self.steps}
         return {token: policy for token, policy in policies.items() if token in ours}
 
-    def _take(self) -> Iterator[Acted]:
-        """Becomes the watcher that acts, if no other is, or stays it."""
+    def _acquire_lease(self) -> Iterator[WatcherAction]:
+        """Acquires or keeps the lease to act on the run; yields a line if another watcher holds it."""
         try:
             if self._lock:
                 self._lock.check()
@@ -117,55 +117,64 @@ class Supervisor:
         lock = locked(self.emr, self.cluster_id, notify=news.append, sleep=self.sleep, tag=WATCHER_TAG, lasts=_LEASE)
         try:
             self._lock = self._stack.enter_context(lock)
-            yield from map(Acted, news)
+            yield from map(WatcherAction, news)
         except Locked as error:
             # A renewed lock has another time, but the same last word.
             key = error.holder.rpartition(" ")[2]
-            yield from self._once(f"another watcher acts on this run: {error.holder}", key)
+            yield from self._report_once(f"another watcher acts on this run: {error.holder}", key)
 
-    def _unread(self, cluster: Cluster, policies: Mapping[str, StepPolicy], codes: ExitCodes) -> Iterator[Acted]:
-        """Says once for the run that its failed steps can't be judged by their logs, with the reason of one of them."""
+    def _report_unread_logs(
+        self, cluster: Cluster, policies: Mapping[str, StepPolicy], codes: ExitCodes
+    ) -> Iterator[WatcherAction]:
+        """Yields one line for the run if logs that decide on failed steps can't be read, with one reason."""
         for step in cluster.steps:
             policy = policies.get(token_of(step), StepPolicy()) if step.state == "FAILED" else StepPolicy()
             off = self._needs_logs(step, policy, cluster)
-            if off and codes.of(step) is None and (found := codes.unread(step)) and not self._may_come(step, codes):
-                yield from self._once(unread_note(step, off, found), "unread")
+            if (
+                off
+                and codes.of(step) is None
+                and (found := codes.unread(step))
+                and not self._logs_may_follow(step, codes)
+            ):
+                yield from self._report_once(unread_note(step, off, found), "unread")
 
     def _needs_logs(self, step: Step, policy: StepPolicy, cluster: Cluster) -> str:
         """Returns the policies of a failed step that only its logs let apply, "" for none."""
-        repeats = self._is_last_of_few(step, policy, cluster) and self._worth_it.get(step.id) is not True
+        repeats = self._is_last_of_few(step, policy, cluster) and self._repeat_allowed.get(step.id) is not True
         retry = repeats and set(policy.causes) != {"timeout"}
         return " and ".join([*(["retry"] if retry else []), *(["skip_on_exit"] if policy.skip else [])])
 
-    def _may_come(self, step: Step, codes: ExitCodes) -> bool:
-        return may_come(step, codes, self.now())
+    def _logs_may_follow(self, step: Step, codes: ExitCodes) -> bool:
+        return logs_may_follow(step, codes, self.now())
 
-    def _once(self, text: str, key: str = "") -> Iterator[Acted]:
-        """Yields a line, if none was yielded with the same key, which is the text by default."""
+    def _report_once(self, text: str, key: str = "") -> Iterator[WatcherAction]:
+        """Yields a line unless one was yielded with the same key, which is the text by default."""
         key = key or text
-        if key not in self._told:
-            self._told.add(key)
-            yield Acted(text)
+        if key not in self._reported:
+            self._reported.add(key)
+            yield WatcherAction(text)
 
-    def _due(
+    def _steps_to_handle(
         self, cluster: Cluster, policies: Mapping[str, StepPolicy], codes: ExitCodes
     ) -> list[tuple[Step, StepPolicy]]:
-        """Returns the steps that something has to be done about now."""
+        """Returns the steps to cancel or to repeat now."""
         found = []
         for step in cluster.steps:
             policy = policies.get(token_of(step))
             if policy and (
-                (step.state == "RUNNING" and self._is_late(step, policy))
-                or (self._may_be_repeated(step, policy, cluster, codes) is True and self._has_waited(step, policy))
+                (step.state == "RUNNING" and self._exceeds_timeout(step, policy))
+                or (
+                    self._may_be_repeated(step, policy, cluster, codes) is True and self._delay_has_passed(step, policy)
+                )
             ):
                 found.append((step, policy))
         return found
 
-    def _is_late(self, step: Step, policy: StepPolicy) -> bool:
+    def _exceeds_timeout(self, step: Step, policy: StepPolicy) -> bool:
         ran = (self.now() - step.started).total_seconds() if step.started else 0.0
         return bool(policy.timeout) and ran >= policy.timeout
 
-    def _has_waited(self, step: Step, policy: StepPolicy) -> bool:
+    def _delay_has_passed(self, step: Step, policy: StepPolicy) -> bool:
         return step.ended is not None and (self.now() - step.ended).total_seconds() >= policy.delay
 
     def _is_last_of_few(self, step: Step, policy: StepPolicy, cluster: Cluster) -> bool:
@@ -183,14 +192,14 @@ class Supervisor:
             return "timeout" in policy.causes
         if step.state != "FAILED":
             return False
-        if step.id not in self._worth_it:
-            told = self._is_worth_it(step, policy, cluster, codes)
-            if told is None:
+        if step.id not in self._repeat_allowed:
+            allowed = self._cause_allows_repeat(step, policy, cluster, codes)
+            if allowed is None:
                 return None
-            self._worth_it[step.id] = told
-        return self._worth_it[step.id]
+            self._repeat_allowed[step.id] = allowed
+        return self._repeat_allowed[step.id]
 
-    def _is_worth_it(self, step: Step, policy: StepPolicy, cluster: Cluster, codes: ExitCodes) -> bool | None:
+    def _cause_allows_repeat(self, step: Step, policy: StepPolicy, cluster: Cluster, codes: ExitCodes) -> bool | None:
         code = codes.of(step)
         if code is not None and (code in policy.skip or str(code) in policy.causes):
             return code not in policy.skip
@@ -203,7 +212,7 @@ class Supervisor:
         if diagnosis.cause.id in rules:
             return True
         incomplete = diagnosis.logs_may_follow or codes.unread(step) is not None
-        return None if incomplete and self._may_come(step, codes) else False
+        return None if incomplete and self._logs_may_follow(step, codes) else False
 
     def waits_for(self, cluster: Cluster, codes: ExitCodes) -> bool:
         """Returns True if the run is not over though nothing runs: a step may be repeated, or a log is to come."""
@@ -212,13 +221,13 @@ class Supervisor:
         repeated = any(self._may_be_repeated(step, policy, cluster, codes) is not False for step, policy in steps)
         return repeated or awaits_exit_code(cluster, codes, self.now())
 
-    def _cancel(self, step: Step, policy: StepPolicy, cluster: Cluster) -> Acted:
+    def _cancel(self, step: Step, policy: StepPolicy, cluster: Cluster) -> WatcherAction:
         """Cancels a step, and does what EMR does by `on_failure`: a cancelled step does not set it off."""
         self._mark(TIMED_OUT_TAG, step, cluster)
         text = f"step {step.name} ({step.id}) has run for {policy.timeout} s"
         if step.action_on_failure in _TERMINATES and not cluster.termination_protected:
             self.emr.call("TerminateJobFlows", JobFlowIds=[self.cluster_id])
-            return Acted(f"{text}: timeout, the cluster is terminated")
+            return WatcherAction(f"{text}: timeout, the cluster is terminated")
         rest = [] if step.action_on_failure == "CONTINUE" else [one for one in cluster.steps if one.state == "PENDING"]
         # The pending ones first: none of them begins when the running one ends.
         ids = [*(one.id for one in rest), step.id]
@@ -230,9 +239,9 @@ class Supervisor:
             StepCancellationOption="TERMINATE_PROCESS",
         )
         others = f", and {len(rest)} pending" if rest else ""
-        return Acted(f"{text}: timeout, cancelled{others}")
+        return WatcherAction(f"{text}: timeout, cancelled{others}")
 
-    def _repeat(self, step: Step, policy: StepPolicy, cluster: Cluster) -> Acted:
+    def _repeat(self, step: Step, policy: StepPolicy, cluster: Cluster) -> WatcherAction:
         """Adds a step again, and after it those that EMR has cancelled because it failed."""
         assert cluster.live is not None
         configs = dict(zip((one.id for one in cluster.steps), cluster.live.params["Steps"], strict=True))
@@ -243,7 +252,7 @@ class Supervisor:
         add("AddJobFlowSteps", {"JobFlowId": self.cluster_id, "Steps": steps}, self.emr, self.cluster_id, self.sleep)
         number = attempts_of(step, cluster) + 1
         others = f", with {len(again) - 1} that were cancelled" if len(again) > 1 else ""
-        return Acted(f"step {step.name}: attempt {number} of {policy.attempts}{others}")
+        return WatcherAction(f"step {step.name}: attempt {number} of {policy.attempts}{others}")
 
     def _mark(self, tag: str, step: Step, cluster: Cluster) -> None:
         self.emr.call("AddTags", ResourceId=self.cluster_id, Tags=[tag_of_marks(step, cluster.tags, tag)])

@@ -116,18 +116,18 @@ def _change(
 def _submit(plan: Plan, emr: Emr, notify: Callable[[str], None], sleep: Callable[[float], None]) -> Applied:
     """Uploads the files of a plan, ends the cluster that it replaces, and starts the new one or joins another's."""
     submission, began = uuid4().hex, datetime.now(timezone.utc)
-    params = _tagged(plan, submission)
+    params = _with_flow_tags(plan, submission)
     _refuse_invalid(params)
     uploaded = upload(plan.uploads, emr, notify)
-    with emr.backend.submission_lock(emr.endpoint) as locked, _interrupt_told(plan, submission, notify):
-        if locked and (earlier := _earlier(plan, emr, began)):
+    with emr.backend.submission_lock(emr.endpoint) as locked, _report_interrupt(plan, submission, notify):
+        if locked and (earlier := _find_earlier_apply(plan, emr, began)):
             notify(f"another apply started {earlier} first; joined")
             return Applied(earlier, joined=True, uploaded=uploaded)
         for call in plan.calls[:-1]:
             emr.call(call.operation, **call.params)
             notify(f"{call.operation} {plan.replaces or ''}".rstrip())
         cluster_id = _run(plan, params, submission, emr, sleep)
-        winner = _settle(plan, cluster_id, emr)
+        winner = _resolve_race(plan, cluster_id, emr)
     if winner != cluster_id:
         notify(f"another apply started {winner} first; {cluster_id} was ended and {winner} joined")
     return Applied(winner, joined=winner != cluster_id, uploaded=uploaded)
@@ -144,7 +144,7 @@ def upload(assets: Sequence[Asset], emr: Emr, notify: Callable[[str], None]) -> 
     return uploaded
 
 
-def _tagged(plan: Plan, submission: str) -> dict[str, Any]:
+def _with_flow_tags(plan: Plan, submission: str) -> dict[str, Any]:
     """Returns the parameters of RunJobFlow with the tags that identify the flow and this submission."""
     params = plan.calls[-1].params
     # `api_params` may bring tags with our prefix (an imported request does): only our own may stay.
@@ -162,7 +162,7 @@ def _refuse_invalid(params: Mapping[str, Any]) -> None:
         )
 
 
-def _earlier(plan: Plan, emr: Emr, began: datetime) -> str | None:
+def _find_earlier_apply(plan: Plan, emr: Emr, began: datetime) -> str | None:
     """Returns the id of a cluster of this flow that another apply submitted since this apply began.
 
     It may have ended already: two applies at the same moment are one run, however short. Raises FlowspecError when
@@ -173,12 +173,12 @@ def _earlier(plan: Plan, emr: Emr, began: datetime) -> str | None:
     found += find_active(emr, plan.flow, plan.target, name=name)
     others = [one for one in found if one.id != plan.replaces]
     if others and others[0].digest != plan.digest:
-        raise _another_request(plan, f"{others[0].id}; nothing was started")
+        raise _different_request_error(plan, f"{others[0].id}; nothing was started")
     return others[0].id if others else None
 
 
 @contextmanager
-def _interrupt_told(plan: Plan, submission: str, notify: Callable[[str], None]) -> Iterator[None]:
+def _report_interrupt(plan: Plan, submission: str, notify: Callable[[str], None]) -> Iterator[None]:
     """Says, on Ctrl-C while RunJobFlow is under way, that a cluster may run and how to find it."""
     try:
         yield
@@ -234,13 +234,13 @@ def source_of(path: Path) -> str:
     return f"{prefix}{path.name}@{commit.strip()}" if not done.returncode else str(path)
 
 
-def _settle(plan: Plan, cluster_id: str, emr: Emr) -> str:
+def _resolve_race(plan: Plan, cluster_id: str, emr: Emr) -> str:
     """Terminates our cluster if another apply of this flow was earlier; returns the id of the one that stays.
 
     Raises FlowspecError when the one that stays was made from another request than ours, and when it can't be looked
     for or ours can't be ended: the message names the cluster that was started.
     """
-    with _started_cluster_named(cluster_id, f"whether another apply of {plan.flow} was earlier is not known"):
+    with _name_started_cluster(cluster_id, f"whether another apply of {plan.flow} was earlier is not known"):
         if {one.id for one in active_named(emr, plan.request["Name"])} <= {cluster_id, plan.replaces}:
             return cluster_id
         active = find_active(emr, plan.flow, plan.target, name=plan.request["Name"])
@@ -248,16 +248,16 @@ def _settle(plan: Plan, cluster_id: str, emr: Emr) -> str:
     if not rivals or rivals[0].id == cluster_id or cluster_id not in {one.id for one in rivals}:
         return cluster_id
     winner = rivals[0]
-    with _started_cluster_named(cluster_id, f"another apply was earlier ({winner.id}), and ending ours failed"):
+    with _name_started_cluster(cluster_id, f"another apply was earlier ({winner.id}), and ending ours failed"):
         emr.call("AddTags", ResourceId=cluster_id, Tags=[{"Key": RIVAL_TAG, "Value": winner.id}])
         emr.call("SetTerminationProtection", JobFlowIds=[cluster_id], TerminationProtected=False)
         emr.call("TerminateJobFlows", JobFlowIds=[cluster_id])
     if winner.digest != plan.digest:
-        raise _another_request(plan, f"{winner.id} stays, {cluster_id} is ended")
+        raise _different_request_error(plan, f"{winner.id} stays, {cluster_id} is ended")
     return winner.id
 
 
-def _another_request(plan: Plan, what: str) -> FlowspecError:
+def _different_request_error(plan: Plan, what: str) -> FlowspecError:
     return FlowspecError(
         f"another apply of {plan.flow} was earlier, with another request: {what}",
         remedy="wait for it (flowspec wait), or apply again with --replace",
@@ -265,7 +265,7 @@ def _another_request(plan: Plan, what: str) -> FlowspecError:
 
 
 @contextmanager
-def _started_cluster_named(cluster_id: str, what: str) -> Iterator[None]:
+def _name_started_cluster(cluster_id: str, what: str) -> Iterator[None]:
     """Says in an error of the block that a cluster was started, and which."""
     try:
         yield

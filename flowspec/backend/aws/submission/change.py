@@ -51,7 +51,7 @@ def change_cluster(
         _refuse_ended(cluster_id, wait_until_ready(emr, cluster_id, notify, sleep))
     with locked(emr, cluster_id, timeout=lock_timeout, notify=notify, sleep=sleep) as lock:
         cluster = read_back(emr, cluster_id)
-        current = _current(plan, cluster, replan)
+        current = _refresh_plan(plan, cluster, replan)
         if current is not plan:
             notify(f"cluster {cluster_id} has changed meanwhile: the plan was made again")
             upload(current)
@@ -70,7 +70,7 @@ def _wants_ready(plan: Plan) -> bool:
     return any(call.operation in WANTS_READY for call in plan.calls)
 
 
-def _current(plan: Plan, cluster: Cluster, replan: Callable[[], Plan] | None) -> Plan:
+def _refresh_plan(plan: Plan, cluster: Cluster, replan: Callable[[], Plan] | None) -> Plan:
     """Returns the plan, made again if the cluster has changed since."""
     _refuse_ended(cluster.id, cluster.state)
     if observed_digest(cluster, plan.secrets) == plan.observed:
@@ -104,14 +104,14 @@ def wait_until_ready(emr: Emr, cluster_id: str, notify: Callable[[str], None], s
 
     Returns the state that it is in then: one of these, or one in which it has ended or is about to.
     """
-    told = False
+    notified = False
     while True:
         state = str(emr.call("DescribeCluster", ClusterId=cluster_id)["Cluster"]["Status"]["State"])
         if state in READY or state not in OPEN:
             return state
-        if not told:
+        if not notified:
             notify(f"waiting for cluster {cluster_id}, which is {state}")
-            told = True
+            notified = True
         sleep(_READY_INTERVAL)
 
 
@@ -125,17 +125,17 @@ class _Adding(NamedTuple):
     identity: Callable[[Mapping[str, Any]], str]
     """The identity of what is listed."""
 
-    def listed(self, emr: Emr, cluster_id: str) -> Iterator[dict[str, Any]]:
+    def list_items(self, emr: Emr, cluster_id: str) -> Iterator[dict[str, Any]]:
         """Yields what the cluster has, page by page; steps newest first."""
         return emr.pages(self.operation, self.member, ClusterId=cluster_id)
 
-    def known(self, emr: Emr, cluster_id: str) -> frozenset[str]:
-        """Returns the ids of what is there; of steps, those of the latest page (a cluster may have thousands)."""
-        return frozenset(one["Id"] for one in islice(self.listed(emr, cluster_id), _PAGE))
+    def present_ids(self, emr: Emr, cluster_id: str) -> frozenset[str]:
+        """Returns the ids of what there is; of steps, those of the latest page (a cluster may have thousands)."""
+        return frozenset(one["Id"] for one in islice(self.list_items(emr, cluster_id), _PAGE))
 
-    def added(self, emr: Emr, cluster_id: str, known: Collection[str]) -> dict[str, str]:
+    def find_added(self, emr: Emr, cluster_id: str, known: Collection[str]) -> dict[str, str]:
         """Returns the ids and identities of what was not there before, oldest first."""
-        listed = self.listed(emr, cluster_id)
+        listed = self.list_items(emr, cluster_id)
         if self.operation == "ListSteps":
             new = list(takewhile(lambda one: one["Id"] not in known, listed))[::-1]
         else:
@@ -192,14 +192,14 @@ def add(
     last send took effect.
     """
     adding = _ADDING[operation]
-    known = adding.known(emr, cluster_id)
+    known = adding.present_ids(emr, cluster_id)
     asked = adding.asked(params)
     return submit_once(
         emr,
         operation,
         params,
         read=_ids,
-        find=lambda: _find(asked, adding.added(emr, cluster_id, known)),
+        find=lambda: _match_added(asked, adding.find_added(emr, cluster_id, known)),
         not_found=f"nothing of it is on cluster {cluster_id}",
         remedy=f"look at the cluster before you send it again: flowspec status {cluster_id}",
         sleep=sleep,
@@ -211,7 +211,7 @@ def _ids(answer: Mapping[str, Any]) -> list[str]:
     return list(answer.get("StepIds") or answer.get("InstanceGroupIds") or fleet)
 
 
-def _find(asked: list[str], there: dict[str, str]) -> list[str] | None:
+def _match_added(asked: list[str], there: dict[str, str]) -> list[str] | None:
     """Returns the ids of what a call has added, None when it has added nothing: EMR adds all of a call or nothing.
 
     `asked` are the identities of what it asks for, `there` the ids and identities of what was not there before.

@@ -45,7 +45,7 @@ class Lock:
         """Waits for it up to `timeout` seconds. Raises Locked when another holds it until then."""
         waited = 0.0
         while True:
-            held = self._written(notify, sleep)
+            held = self._write_if_free(notify, sleep)
             if held == self._held:
                 self._thread.start()
                 return
@@ -59,7 +59,7 @@ class Lock:
             sleep(_LOOK_AGAIN)
             waited += _LOOK_AGAIN
 
-    def _written(self, notify: Callable[[str], None], sleep: Callable[[float], None]) -> str:
+    def _write_if_free(self, notify: Callable[[str], None], sleep: Callable[[float], None]) -> str:
         """Writes a lock of ours if no other holds it; returns the one that is held then."""
         with self._emr.backend.submission_lock(self._emr.endpoint) as alone:
             held = self._read()
@@ -109,7 +109,7 @@ class Lock:
                 continue
 
     def _read(self) -> str:
-        return _held(self._emr, self._cluster_id, self._tag)
+        return _read_lock_tag(self._emr, self._cluster_id, self._tag)
 
     def _write(self, word: str) -> str:
         """Writes a lock of ours that begins now; returns it."""
@@ -145,13 +145,13 @@ def locked(
 
 def unlock(emr: Emr, cluster_id: str) -> str:
     """Removes the lock of a cluster, whoever holds it; returns what it said, "" when there was none."""
-    held = _held(emr, cluster_id, LOCK_TAG)
+    held = _read_lock_tag(emr, cluster_id, LOCK_TAG)
     if held:
         emr.call("RemoveTags", ResourceId=cluster_id, TagKeys=[LOCK_TAG])
     return held
 
 
-def _held(emr: Emr, cluster_id: str, tag: str) -> str:
+def _read_lock_tag(emr: Emr, cluster_id: str, tag: str) -> str:
     tags = emr.call("DescribeCluster", ClusterId=cluster_id)["Cluster"].get("Tags", ())
     return next((one.get("Value", "") for one in tags if one["Key"] == tag), "")
 

@@ -53,7 +53,7 @@ def stage(
         s3 = s3 or emr.s3()
         staged = _staged_at(s3, asset.uri)
         if staged is None:
-            _upload(s3, _packed(asset, notify), in_parts)
+            _upload(s3, _with_packed_content(asset, notify), in_parts)
             yield asset, True
         else:
             old = datetime.now(timezone.utc) - staged > REFRESH_AFTER
@@ -63,7 +63,7 @@ def stage(
 def _refresh(s3: Any, asset: Asset, in_parts: int) -> bool:
     """Uploads a file once more; False where that can't be done, since what is there will do."""
     try:
-        _upload(s3, _packed(asset, lambda _: None), in_parts)
+        _upload(s3, _with_packed_content(asset, lambda _: None), in_parts)
     except FlowspecError:
         # One that changed while its parts were sent has taken the place of what was there, and was deleted.
         if not exists(s3, asset.uri):
@@ -72,7 +72,7 @@ def _refresh(s3: Any, asset: Asset, in_parts: int) -> bool:
     return True
 
 
-def _packed(asset: Asset, notify: Callable[[str], None]) -> Asset:
+def _with_packed_content(asset: Asset, notify: Callable[[str], None]) -> Asset:
     """Returns the asset with its content: an archive of packages is made now, by what downloads them."""
     if asset.packages is None:
         return asset
@@ -100,9 +100,9 @@ class StagedFiles:
 
         Raises FlowspecError when S3 refuses or can't be asked.
         """
-        return self._answers.of(uri, lambda: self._looked_up(uri))
+        return self._answers.of(uri, lambda: self._look_up(uri))
 
-    def _looked_up(self, uri: str) -> bool | None:
+    def _look_up(self, uri: str) -> bool | None:
         with self._lock:
             if not self._left:
                 return None
@@ -165,17 +165,17 @@ def _staged_at(s3: Any, uri: str) -> datetime | None:
 def _upload(s3: Any, asset: Asset, in_parts: int) -> None:
     from botocore.exceptions import ClientError
 
-    with s3_errors("PutObject", asset.uri, access=_ACCESS), _verified(asset) as file:
+    with s3_errors("PutObject", asset.uri, access=_ACCESS), _open_verified(asset) as file:
         try:
             _send(s3, asset, file, in_parts)
         except ClientError as error:
             if error.response["Error"]["Code"] in _OTHER_CONTENT:
-                raise _changed(asset) from error
+                raise _changed_file_error(asset) from error
             raise
 
 
 @contextmanager
-def _verified(asset: Asset) -> Iterator[IO[bytes]]:
+def _open_verified(asset: Asset) -> Iterator[IO[bytes]]:
     """Opens the content, which has the asset's hash. Raises FlowspecError when it has another by now."""
     from hashlib import sha256
     from tempfile import TemporaryFile
@@ -187,7 +187,7 @@ def _verified(asset: Asset) -> Iterator[IO[bytes]]:
             if asset.members is not None:
                 file.write(block)
         if digest.hexdigest() != asset.sha256:
-            raise _changed(asset)
+            raise _changed_file_error(asset)
         file.seek(0)
         yield file
 
@@ -198,19 +198,19 @@ def _send(s3: Any, asset: Asset, file: IO[bytes], in_parts: int) -> None:
         checksum = b64encode(bytes.fromhex(asset.sha256)).decode()
         s3.put_object(Bucket=bucket, Key=key, Body=file, ChecksumSHA256=checksum)
         return
-    before = _written(asset)
+    before = _file_stamp(asset)
     # As upload_fileobj of the clients that boto3 makes; ours are botocore's: boto3 takes a tenth of a submission.
     from boto3.s3.transfer import TransferConfig, create_transfer_manager
 
     with create_transfer_manager(s3, TransferConfig()) as transfers:
         transfers.upload(file, bucket, key, {"ChecksumAlgorithm": "SHA256"}).result()
     # The parts have checksums, the whole has none: what was changed on the way must not stay under this hash.
-    if _written(asset) != before:
+    if _file_stamp(asset) != before:
         s3.delete_object(Bucket=bucket, Key=key)
-        raise _changed(asset)
+        raise _changed_file_error(asset)
 
 
-def _written(asset: Asset) -> tuple[int, int] | None:
+def _file_stamp(asset: Asset) -> tuple[int, int] | None:
     """Returns when a file was last written, and its size; None for what was packed into a file of our own."""
     if asset.members is not None:
         return None
@@ -218,5 +218,5 @@ def _written(asset: Asset) -> tuple[int, int] | None:
     return status.st_mtime_ns, status.st_size
 
 
-def _changed(asset: Asset) -> FlowspecError:
+def _changed_file_error(asset: Asset) -> FlowspecError:
     return FlowspecError(f"{asset.path} changed while it was being staged", remedy="apply again")

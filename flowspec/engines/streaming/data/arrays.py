@@ -118,7 +118,7 @@ def count_keys(block: bytes) -> tuple[int, int]:
     """
     padded = block + bytes(_WORD)
     array = _bytes(padded)
-    starts = _starts(_numpy.flatnonzero(array == _LF))
+    starts = _line_starts(_numpy.flatnonzero(array == _LF))
     # A word at every offset, also an unaligned one.
     words = _numpy.ndarray((len(block) + 1,), ">u8", padded, strides=(1,))
     heads = words[starts].view(_numpy.uint64)
@@ -150,7 +150,7 @@ def _have_tab(words: Any) -> Any:
     return ((zeroed - ones) & ~zeroed & highs) != 0
 
 
-def _starts(ends: Any) -> Any:
+def _line_starts(ends: Any) -> Any:
     """Returns the offsets at which the lines begin that end at these."""
     return _numpy.concatenate(([0], ends[:-1] + 1))
 
@@ -203,7 +203,7 @@ def sort_lines(blocks: Sequence[bytes], reduces: int) -> SortedLines | None:
     if lines.have_low:
         return None
     partitions = lines.hash_partitions(reduces) if reduces > 1 else _numpy.zeros(len(lines.starts), _numpy.uint8)
-    return lines.written(lines.order(partitions, reduces), partitions, reduces)
+    return lines.copy_in_order(lines.order(partitions, reduces), partitions, reduces)
 
 
 class _Lines:
@@ -219,7 +219,7 @@ class _Lines:
         is_end = kinds == _LF
         one_tab_each = len(marks) % 2 == 0 and is_end[1::2].all() and not (self.have_low or is_end[::2].any())
         self.ends = marks[1::2].copy() if one_tab_each else marks[is_end]
-        self.starts = _starts(self.ends)
+        self.starts = _line_starts(self.ends)
         self.lengths = self.ends - self.starts
         self.longest = int(self.lengths.max())
         self._key_ends = marks[::2].copy() if one_tab_each else self._first_of(marks[kinds == _TAB])
@@ -344,10 +344,10 @@ class _Lines:
         words.sort()
         order = (words & _numpy.uint64((1 << 8 * behind) - 1)).astype(_numpy.intp)
         words = _shifted(words, 8 * behind)
-        self._order_tied(order, *_tied(words[1:] == words[:-1]), depth)
+        self._order_equal_lines(order, *_find_equal_neighbours(words[1:] == words[:-1]), depth)
         return order
 
-    def _order_tied(self, order: Any, places: Any, groups: Any, depth: int) -> None:
+    def _order_equal_lines(self, order: Any, places: Any, groups: Any, depth: int) -> None:
         """Orders the lines at these places of `order`, which are equal to the others of their group up to `depth`.
 
         Places, numbers, starts and lengths of lines are passed from round to round: looking them up again in each took
@@ -371,7 +371,7 @@ class _Lines:
             ranked = _numpy.argsort(words)
             chosen, words = chosen[ranked], words[ranked]
             order[places] = chosen
-            tied, groups = _tied(words[1:] == words[:-1])
+            tied, groups = _find_equal_neighbours(words[1:] == words[:-1])
             ranked, step = ranked[tied], _WORD - front
             places, chosen, starts, left = places[tied], chosen[tied], starts[ranked] + step, left[ranked] - step
             depth += step
@@ -390,7 +390,7 @@ class _Lines:
 
     # -- and out
 
-    def written(self, order: Any, partitions: Any, reduces: int) -> SortedLines:
+    def copy_in_order(self, order: Any, partitions: Any, reduces: int) -> SortedLines:
         """Returns the lines in this order."""
         lengths = self.lengths[order]
         bare = (self._key_ends == self.ends)[order]
@@ -417,10 +417,10 @@ class _Lines:
         if self.longest < SHORT:
             return 0
         values = _numpy.maximum(self.ends - self._key_ends - 1, 0)
-        return _extra(self._key_ends - self.starts) + _extra(values)
+        return _extra_length_bytes(self._key_ends - self.starts) + _extra_length_bytes(values)
 
 
-def _extra(lengths: Any) -> int:
+def _extra_length_bytes(lengths: Any) -> int:
     return sum(int(_numpy.count_nonzero(lengths >= limit)) for limit in (SHORT, 1 << 8, 1 << 16, 1 << 24))
 
 
@@ -434,7 +434,7 @@ def _shifted(words: Any, bits: int) -> Any:
     return words >> _numpy.uint64(bits) if bits >= 0 else words << _numpy.uint64(-bits)
 
 
-def _tied(same: Any) -> tuple[Any, Any]:
+def _find_equal_neighbours(same: Any) -> tuple[Any, Any]:
     """Finds the items that are equal to a neighbour, and for each of those the number of its group of equals."""
     with_last, with_next = _numpy.append([False], same), _numpy.append(same, [False])
     tied = _numpy.flatnonzero(with_last | with_next)

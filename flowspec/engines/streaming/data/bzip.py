@@ -31,14 +31,14 @@ _NO_BLOCK = 8 << 62
 _CUT_OFF = "java.io.IOException: unexpected end of stream"
 
 
-def _inside(mark: int, shift: int) -> bytes:
+def _whole_bytes_of_mark(mark: int, shift: int) -> bytes:
     """Returns the whole bytes of a mark that begins `shift` bits into a byte: six, or five and two cut ones."""
     if not shift:
         return mark.to_bytes(6, "big")
     return (mark >> shift & 0xFFFFFFFFFF).to_bytes(5, "big")
 
 
-_MARKS = {_inside(mark, shift): (mark, shift) for mark in (_BLOCK_MARK, _END_MARK) for shift in range(8)}
+_MARKS = {_whole_bytes_of_mark(mark, shift): (mark, shift) for mark in (_BLOCK_MARK, _END_MARK) for shift in range(8)}
 _ANY_MARK = re.compile(b"|".join(map(re.escape, _MARKS)))
 
 
@@ -126,7 +126,7 @@ def _streams(file: BinaryIO, start: int) -> Iterator[tuple[int, bytes]]:
         if mark := window.next_mark():
             bit, opens = mark
             if opened != _NO_BLOCK:
-                yield opened // 8, _alone(*window.bits(opened, bit))
+                yield opened // 8, _as_single_stream(*window.bits(opened, bit))
             opened = bit if opens else _NO_BLOCK
         elif not window.read_on(opened // 8):
             break
@@ -179,8 +179,8 @@ class _Window:
         return int.from_bytes(self._data[first:last], "big") >> -end % 8 & (1 << size) - 1, size
 
 
-def _alone(block: int, size: int) -> bytes:
-    """Returns a block of `size` bits as a stream: behind it the mark of the end, and again its checksum."""
+def _as_single_stream(block: int, size: int) -> bytes:
+    """Returns a block of `size` bits as a stream: behind it the end mark, and its checksum once more."""
     checksum = block >> max(0, size - _MARK_BITS - _CRC_BITS) & (1 << _CRC_BITS) - 1
     bits = (block << _MARK_BITS | _END_MARK) << _CRC_BITS | checksum
     size += _MARK_BITS + _CRC_BITS

@@ -121,11 +121,11 @@ class Collector:
     def add(self, block: bytes) -> None:
         """Takes a block of whole lines. Raises `TaskFailure` or `OSError`."""
         if self._shuffle.layout.order:  # counting would lose the order of keys that the comparator finds equal
-            self._gather(block)
+            self._add_to_chunk(block)
             return
         if self._wait > 0:
             self._wait -= len(block)
-            self._gather(block)
+            self._add_to_chunk(block)
             return
         self._counter.add(block)
         if self._counter.waiting >= _COUNTED_TOGETHER:
@@ -143,9 +143,9 @@ class Collector:
     def _count(self) -> None:
         self._counter.count()
         if self._counter.counted >= _DECIDED_AFTER or self._counter.size >= _DECIDED_AFTER_BYTES:
-            self._decide()
+            self._check_counting()
 
-    def _decide(self) -> None:
+    def _check_counting(self) -> None:
         counter = self._counter
         different = len(counter.numbers)
         worth_it = counter.counted >= _WORTH_COUNTING * different
@@ -154,7 +154,7 @@ class Collector:
         if not worth_it and counter.size <= _MOST_COUNTED_BYTES:
             block = counter.repeated()
             counter.clear()
-            self._gather(block)
+            self._add_to_chunk(block)
         elif not worth_it or different > _MOST_COUNTED or len(counter.text) > _MOST_COUNTED_BYTES:
             self._spill_counted()
 
@@ -178,7 +178,7 @@ class Collector:
         parts: dict[int, list[tuple[bytes, int]]] = {}
         for item in zip(lines, numbers, strict=True):
             parts.setdefault(self._partition(item[0]), []).append(item)
-        return {partition: _counted(items, keyed=output.keyed) for partition, items in parts.items()}
+        return {partition: _sort_counted(items, keyed=output.keyed) for partition, items in parts.items()}
 
     def _sort(self, blocks: Sequence[bytes]) -> arrays.SortedLines | None:
         """Sorts the lines of blocks with numpy; None where that can't be done."""
@@ -197,7 +197,7 @@ class Collector:
 
     # -- gathered lines
 
-    def _gather(self, block: bytes) -> None:
+    def _add_to_chunk(self, block: bytes) -> None:
         self._chunk.append(block)
         self._gathered += len(block)
         if self._gathered >= _chunk_size(self._sorted):
@@ -210,7 +210,7 @@ class Collector:
             self._sort_chunk_stably()
             return
         blocks = self._chunk
-        self._forget_chunk()
+        self._clear_chunk()
         # Lines are gathered from _DECIDED_AFTER on, most of them different: so many take longer to sort without it than
         # the import takes.
         arrays.load_numpy()
@@ -229,7 +229,7 @@ class Collector:
     def _sort_chunk_stably(self) -> None:
         """Writes the chunk ordered by the comparator alone: lines that it finds equal keep their order."""
         lines = [line for block in self._chunk for line in split_lines(block)]
-        self._forget_chunk()
+        self._clear_chunk()
         self._output.keyed = True
         lines.sort(key=lambda line: line.partition(b"\t")[0])
         parts: dict[int, list[bytes]] = {}
@@ -238,7 +238,7 @@ class Collector:
         for partition, part in sorted(parts.items()):
             self._new_run(partition, is_chunk=True).write_bytes(b"".join([line + b"\n" for line in part]))
 
-    def _forget_chunk(self) -> None:
+    def _clear_chunk(self) -> None:
         self._sorted += self._gathered
         self._chunk, self._gathered = [], 0
 
@@ -272,12 +272,12 @@ def _by_partition(ordered: arrays.SortedLines, numbers: list[int]) -> dict[int, 
     }
 
 
-def _counted(items: Iterable[tuple[bytes, int]], *, keyed: bool) -> Counted:
-    ordered = _in_order(items, keyed=keyed)
+def _sort_counted(items: Iterable[tuple[bytes, int]], *, keyed: bool) -> Counted:
+    ordered = _order_as_runs(items, keyed=keyed)
     return Counted(b"\n".join([*(line for line, _ in ordered), b""]), [number for _, number in ordered])
 
 
-def _in_order(items: Iterable[tuple[bytes, int]], *, keyed: bool) -> list[tuple[bytes, int]]:
+def _order_as_runs(items: Iterable[tuple[bytes, int]], *, keyed: bool) -> list[tuple[bytes, int]]:
     """Returns counted lines in the order of the runs."""
     return sorted(items, key=lambda item: item[0].partition(b"\t")) if keyed else sorted(items)
 
@@ -287,7 +287,7 @@ def counted_blocks(counted: Sequence[Counted], *, keyed: bool) -> Iterator[Sorte
     written: list[bytes] = []
     distinct: list[bytes] = []
     size = records = 0
-    for line, number in _in_order(itertools.chain.from_iterable(one.items() for one in counted), keyed=keyed):
+    for line, number in _order_as_runs(itertools.chain.from_iterable(one.items() for one in counted), keyed=keyed):
         text, left = line + b"\n", number
         while left:
             now = min(left, 1 + BLOCK // len(text))

@@ -87,7 +87,7 @@ def list_files(
     found: list[InputFile] = []
     for uri in uris:
         try:
-            found += lister.below(uri)
+            found += lister.list_path(uri)
         except _BadPath as error:
             errors.append(str(error))
     if errors:
@@ -105,16 +105,16 @@ class _Lister:
         self._recursive = recursive
         self._ignore_directories = ignore_directories
 
-    def below(self, uri: str) -> Iterator[InputFile]:
+    def list_path(self, uri: str) -> Iterator[InputFile]:
         """Yields the files that a path or glob stands for; a directory stands for the files in it."""
-        self._files.locate(uri)  # an unknown scheme is told before all else
+        self._files.locate(uri)  # an unknown scheme is reported before any other error
         try:
             matches = glob(uri, self._files)
         except BadPattern as error:
             raise _BadPath(str(error)) from error
-        if matches is None or (_hidden(uri) and matches == [uri]):
+        if matches is None or (_is_hidden(uri) and matches == [uri]):
             raise _BadPath(f"Input path does not exist: {uri}")
-        matches = [match for match in matches if not _hidden(match)]
+        matches = [match for match in matches if not _is_hidden(match)]
         if not matches:
             raise _BadPath(f"Input Pattern {uri} matches 0 files")
         for match in matches:
@@ -129,7 +129,7 @@ class _Lister:
             ordered = sorted(entries, key=attrgetter("name"))
         for entry in ordered:
             child = f"{uri}/{entry.name}"
-            if _hidden(child):
+            if _is_hidden(child):
                 continue
             path = directory / entry.name
             if not entry.is_dir():
@@ -151,7 +151,7 @@ def _input_file(path: Path, uri: str, status: os.stat_result) -> InputFile:
     return InputFile(path, uri, status.st_size)
 
 
-def _hidden(uri: str) -> bool:
+def _is_hidden(uri: str) -> bool:
     return uri.rpartition("/")[2].startswith(("_", "."))
 
 
@@ -173,7 +173,7 @@ def split_files(found: list[InputFile], conf: Configuration, maps: int = 1) -> l
     if maps > 1 and not any(map(conf.is_given, _SPLIT_SIZES)):
         block = _even_size(goal, maps)
     size = max(minimum, min(goal, block))
-    return [split for file in found for split in _cut(file, size)]
+    return [split for file in found for split in _split_file(file, size)]
 
 
 def _even_size(total: int, maps: int) -> int:
@@ -187,7 +187,7 @@ def _even_size(total: int, maps: int) -> int:
     return max(_SMALLEST_SPLIT, -(-total // (maps * rounds)))
 
 
-def _cut(file: InputFile, size: int) -> Iterator[Split]:
+def _split_file(file: InputFile, size: int) -> Iterator[Split]:
     if file.size == 0 or _is_unsplittable(file):
         yield Split(file, 0, file.size)
         return
@@ -268,16 +268,16 @@ def combine_files(found: list[InputFile], sizes: CombinedSizes) -> list[Combined
     for end, part in enumerate(parts, 1):
         size += part.length
         if 0 < sizes.most <= size:
-            splits.append(_combined(parts[begin:end]))
+            splits.append(_combine_parts(parts[begin:end]))
             begin, size = end, 0
     if not splits and 0 < sizes.least <= size:
-        splits.append(_combined(parts))
+        splits.append(_combine_parts(parts))
         begin = len(parts)
     left = tuple(part for at, part in enumerate(parts) if at >= begin or not part.length)
     return [*splits, CombinedSplit(left)] if left else splits
 
 
-def _combined(parts: list[Split]) -> CombinedSplit:
+def _combine_parts(parts: list[Split]) -> CombinedSplit:
     return CombinedSplit(tuple(part for part in parts if part.length))
 
 

@@ -211,18 +211,18 @@ class GroupCounter:
         """Counts the groups of the next block of the stream, and returns the number of its lines."""
         enough = self._WORTH_LEAPING_WITH_NUMPY if arrays.numpy_is_loaded() else self._WORTH_LEAPING
         leap = self._together and self._run_length >= enough
-        records, groups = self._leap(block) if leap else self._compare(block)
+        records, groups = self._count_by_runs(block) if leap else self._count_by_comparison(block)
         self.groups += groups
         self._run_length = records / max(groups, 1)
         return records
 
-    def _leap(self, block: bytes) -> tuple[int, int]:
+    def _count_by_runs(self, block: bytes) -> tuple[int, int]:
         starts = [start for start, _ in runs(block)]
         continued = bool(self._last) and block.startswith(self._last)
         self._last = _key_at(block, starts[-1])
         return arrays.count_lines(block), len(starts) - continued
 
-    def _compare(self, block: bytes) -> tuple[int, int]:
+    def _count_by_comparison(self, block: bytes) -> tuple[int, int]:
         """Compares each key with the one before."""
         if arrays.numpy_is_loaded():
             before, self._last = self._last, _key_at(block, block.rfind(b"\n", 0, -1) + 1)

@@ -65,8 +65,8 @@ def enlarge_pipe(pipe: int) -> None:
             fcntl.fcntl(pipe, _F_SETPIPE_SZ, BLOCK)
 
 
-def room_of(pipe: int) -> int:
-    """Returns how many bytes can be written to an empty pipe before somebody reads them."""
+def pipe_capacity(pipe: int) -> int:
+    """Returns how many bytes can be written to an empty pipe before any of them is read."""
     # Elsewhere the size can't be asked for, and POSIX promises no more.
     return fcntl.fcntl(pipe, _F_GETPIPE_SZ) if sys.platform == "linux" else select.PIPE_BUF
 
@@ -86,12 +86,12 @@ class Pace:
     """
 
     def __init__(self, pipe: int) -> None:
-        self._size = room_of(pipe)
+        self._size = pipe_capacity(pipe)
         self._total = 0
         self._rest = 0.0
 
-    def rest(self, moved: int) -> None:
-        """Rests after a call that moved so many bytes: longer than last time if that was little, shorter if much."""
+    def pause_after(self, moved: int) -> None:
+        """Sleeps after a call that moved so many bytes: longer than last time if that was little, shorter if much."""
         self._total += moved
         if self._total < _UNPACED:
             return
@@ -125,12 +125,12 @@ class PipeWriter:
             self._moved += written
             data = data[written:]
             if data:
-                self._pace.rest(self._moved)
+                self._pace.pause_after(self._moved)
                 self._moved = 0
 
     def wait_for_reader(self, most: int) -> None:
         """Waits until at most so many bytes are unread. Raises `BrokenPipeError` if nobody reads any more."""
-        if room_of(self._descriptor) <= most:
+        if pipe_capacity(self._descriptor) <= most:
             return
         closed = select.poll()
         closed.register(self._descriptor, 0)  # errors alone, which are always reported

@@ -75,7 +75,7 @@ class SplitReader:
     def text_chunks(self) -> Iterator[bytes]:
         """Returns the lines of the split, each ended by LF, in chunks of any size."""
         offset, chunks = self._open()
-        return unify(chunks if offset else _without_mark(chunks))
+        return unify(chunks if offset else _without_byte_order_mark(chunks))
 
     def records(self) -> Iterator[Pair]:
         """Returns key and value of each record: offset and line, or the two parts of the line."""
@@ -86,7 +86,7 @@ class SplitReader:
         return ((key, value) for _, line in self._lines() for key, _, value in [line.partition(byte)])
 
     def _lines(self) -> Iterator[tuple[int, bytes]]:
-        for start, text, length in self._cut():
+        for start, text, length in self._read_records():
             offset, line, size = start, text, length
             if offset == 0 and line.startswith(_BYTE_ORDER_MARK):
                 line, size = line[len(_BYTE_ORDER_MARK) :], size - len(_BYTE_ORDER_MARK)
@@ -107,21 +107,21 @@ class SplitReader:
         end = self._split.end
         return offset < end <= line_end and end - offset >= self._max_length
 
-    def _cut(self) -> Iterator[tuple[int, bytes, int]]:
+    def _read_records(self) -> Iterator[tuple[int, bytes, int]]:
         offset, chunks = self._open()
         return delimited(chunks, self._delimiter, offset) if self._delimiter else text_lines(chunks, offset)
 
     def _open(self) -> tuple[int, Iterator[bytes]]:
         """Returns the offset of the first line of the split, and all its lines."""
         if not self._compressed:
-            begin, end = self._bounds()
-            return begin, self._raw(begin, end)
+            begin, end = self._line_bounds()
+            return begin, self._read_range(begin, end)
         if self._codec != ".bz2":
             self._check_start()
             return 0, _inflate(self._blocks(), self._codec)
         if self._split.length >= self._split.file.size:
             return 0, bzip.unzip(self._blocks())
-        chunks = self._of_blocks()
+        chunks = self._bzip_text()
         if not self._split.start:
             return 0, chunks
         thrown, rest = self._first_line(chunks)
@@ -132,7 +132,7 @@ class SplitReader:
             codec = "GzipCodec" if self._codec == ".gz" else "DeflateCodec"
             raise TaskFailure(f"java.io.IOException: Cannot seek in {codec} compressed stream")
 
-    def _of_blocks(self) -> Iterator[bytes]:
+    def _bzip_text(self) -> Iterator[bytes]:
         """Yields the text of the blocks of the split, and behind it what ends its last line.
 
         As in plain text, a line that begins right behind the split is its last one.
@@ -171,7 +171,7 @@ class SplitReader:
                 self.close()
                 raise TaskFailure("java.io.IOException: not a gzip file")
 
-    def _bounds(self) -> tuple[int, int]:
+    def _line_bounds(self) -> tuple[int, int]:
         """Returns the first and last byte (exclusive) of the lines that begin in the split.
 
         A split takes the lines that begin behind its first byte, up to one that begins right at its end.
@@ -186,7 +186,7 @@ class SplitReader:
         """Returns the offset behind the first line end at or after `position`; the file's size when there is none."""
         size = self._split.file.size
         if self._delimiter:
-            return self._after(position, self._delimiter) or size
+            return self._end_of_delimiter(position, self._delimiter) or size
         scan = position
         while scan < size:
             block = self._read_at(scan, _SCAN)
@@ -199,7 +199,7 @@ class SplitReader:
             scan += len(block)
         return size
 
-    def _after(self, position: int, delimiter: bytes) -> int:
+    def _end_of_delimiter(self, position: int, delimiter: bytes) -> int:
         scan = position
         while block := self._read_at(scan, _SCAN + len(delimiter) - 1):
             at = block.find(delimiter)
@@ -212,7 +212,7 @@ class SplitReader:
         self._file.seek(position)
         return self._file.read(size)
 
-    def _raw(self, begin: int, end: int) -> Iterator[bytes]:
+    def _read_range(self, begin: int, end: int) -> Iterator[bytes]:
         self._file.seek(begin)
         left = end - begin
         while left > 0:
@@ -281,7 +281,7 @@ def open_split(split: TaskInput, conf: Configuration, input_format: str) -> Spli
     return CombinedReader(split, conf, input_format)
 
 
-def _without_mark(chunks: Iterable[bytes]) -> Iterator[bytes]:
+def _without_byte_order_mark(chunks: Iterable[bytes]) -> Iterator[bytes]:
     """Yields the chunks without a UTF-8 byte order mark at the start."""
     chunks = iter(chunks)
     head = b""
@@ -305,7 +305,7 @@ def _inflate(blocks: Iterator[bytes], codec: str) -> Iterator[bytes]:
             try:
                 text = engine.decompress(data, 4 * BLOCK)
             except zlib.error as error:
-                raise TaskFailure(f"java.io.IOException: {_damage(str(error), codec)}") from error
+                raise TaskFailure(f"java.io.IOException: {_damage_message(str(error), codec)}") from error
             begun = True
             if text:
                 yield text
@@ -317,7 +317,7 @@ def _inflate(blocks: Iterator[bytes], codec: str) -> Iterator[bytes]:
         raise TaskFailure("java.io.EOFException: Unexpected end of input stream")
 
 
-def _damage(said: str, codec: str) -> str:
+def _damage_message(said: str, codec: str) -> str:
     """Returns zlib's error in the words of BuiltInGzipDecompressor."""
     said = said.rpartition("decompressing data: ")[2]
     return _GZIP_DAMAGE.get(said, said) if codec == ".gz" else said

@@ -30,7 +30,7 @@ def glob(uri: str, files: FileSystems) -> list[str] | None:
     for pattern in patterns:
         components = [_Component(text) for text in pattern.split("/") if text]
         wild = wild or any(component.pattern for component in components)
-        found += _walk(base, components, files)
+        found += _expand_components(base, components, files)
     return sorted(found, key=_encoded) if found or wild else None
 
 
@@ -39,20 +39,20 @@ def _encoded(uri: str) -> bytes:
     return _NOT_IN_A_PATH.sub(lambda found: f"%{ord(found[0]):02X}", uri).encode("utf-16-be", "surrogatepass")
 
 
-def _walk(base: str, components: list[_Component], files: FileSystems) -> Iterator[str]:
+def _expand_components(base: str, components: list[_Component], files: FileSystems) -> Iterator[str]:
     if not components:
         if files.locate(base).exists():
             yield base
         return
     head, *rest = components
     if not head.pattern:
-        yield from _walk(f"{base}/{head.text}", rest, files)
+        yield from _expand_components(f"{base}/{head.text}", rest, files)
         return
     directory = files.locate(base)
     if directory.is_dir():
         for name in sorted(path.name for path in directory.iterdir()):
             if head.pattern.fullmatch(name) and (not rest or (directory / name).is_dir()):
-                yield from _walk(f"{base}/{name}", rest, files)
+                yield from _expand_components(f"{base}/{name}", rest, files)
 
 
 class _Component:
@@ -116,22 +116,22 @@ def component_pattern(glob: str) -> re.Pattern[str] | None:
         if character == "\\":
             escaped = next(characters, None)
             if not escaped:
-                raise _bad("Missing escaped character", len(glob), glob)
+                raise _pattern_error("Missing escaped character", len(glob), glob)
             out.append(f"\\{escaped[1]}")
             continue
         if character == "[" and in_set:
-            raise _bad("Unclosed character class", at, glob)
+            raise _pattern_error("Unclosed character class", at, glob)
         wild = wild or character in "*?[{"
-        out.append(_translated(character, glob[at - 1 : at], in_set=in_set, depth=depth))
+        out.append(_regexp_of(character, glob[at - 1 : at], in_set=in_set, depth=depth))
         depth += 1 if character == "{" else -1 if character == "}" and depth else 0
         in_set = character == "[" or (in_set and character != "]")
     if in_set or depth:
-        raise _bad("Unclosed character class" if in_set else "Unclosed group", len(glob), glob)
+        raise _pattern_error("Unclosed character class" if in_set else "Unclosed group", len(glob), glob)
     compiled = _compiled("".join(out))
     return compiled if wild else None
 
 
-def _translated(character: str, before: str, *, in_set: bool, depth: int) -> str:
+def _regexp_of(character: str, before: str, *, in_set: bool, depth: int) -> str:
     if character in ".$()|+":
         return "\\" + character
     if character == "^":
@@ -145,7 +145,7 @@ def _translated(character: str, before: str, *, in_set: bool, depth: int) -> str
     return {"*": ".*", "?": ".", "{": "(?:"}.get(character, character)
 
 
-def _bad(message: str, at: int, glob: str) -> BadPattern:
+def _pattern_error(message: str, at: int, glob: str) -> BadPattern:
     return BadPattern(f"Illegal file pattern: error parsing regexp: {message} at pos {at}: `{glob}`")
 
 

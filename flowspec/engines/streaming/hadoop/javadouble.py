@@ -60,14 +60,14 @@ class _Division:
         self._rest = Fraction(number) / Fraction(10) ** self._power
         half = exponent - significant - (bits_used == 1)  # below a power of two they are twice as near
         self._margin = Fraction(2) ** half / Fraction(10) ** self._power
-        self._small = self._fits(exponent, significant, bits_used)
+        self._small = self._fits_in_longs(exponent, significant, bits_used)
 
     def digits(self) -> tuple[str, int]:
         """Returns the digits, and how many of them stand before the point."""
         found: list[int] = []
         first = True
         while True:
-            digit, low, high = self._next()
+            digit, low, high = self._next_digit()
             if first and not digit and not high:
                 self._power -= 1
             else:
@@ -77,9 +77,9 @@ class _Division:
             first = False
             if low or high:
                 break
-        return self._rounded(found, low=low, high=high)
+        return self._round_digits(found, low=low, high=high)
 
-    def _next(self) -> tuple[int, bool, bool]:
+    def _next_digit(self) -> tuple[int, bool, bool]:
         """Returns the next digit, and whether the number may end here, rounded down (`low`) or up (`high`)."""
         digit = math.floor(self._rest)
         self._rest = 10 * (self._rest - digit)
@@ -87,13 +87,13 @@ class _Division:
         reached = self._rest + self._margin
         return digit, self._rest < self._margin, reached > 10 if self._small else reached >= 10
 
-    def _rounded(self, found: list[int], *, low: bool, high: bool) -> tuple[str, int]:
+    def _round_digits(self, found: list[int], *, low: bool, high: bool) -> tuple[str, int]:
         up = high and (not low or 2 * self._rest > 10 or (2 * self._rest == 10 and found[-1] % 2))
         number = int("".join(map(str, found))) + bool(up)
         text = str(number)
         return text.rstrip("0"), self._power + 1 + len(text) - len(found)
 
-    def _fits(self, exponent: int, significant: int, bits_used: int) -> bool:
+    def _fits_in_longs(self, exponent: int, significant: int, bits_used: int) -> bool:
         """Returns True if Java divides longs here, which rounds more strictly."""
         behind = max(0, bits_used - exponent - 1)
         fives, other_fives = max(0, -self._power), max(0, self._power)

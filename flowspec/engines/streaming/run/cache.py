@@ -73,7 +73,7 @@ def _packed(text: str, files: FileSystems) -> Iterator[Shipment]:
         yield from (Shipment(path, path.name) for path in sorted(source.iterdir()))
 
 
-def unqualified(command: str, arguments: Arguments) -> str:
+def shorten_shipped_program(command: str, arguments: Arguments) -> str:
     """Replaces the path of a `-file` as a command's first word by its name: it is run in the working directory."""
     program, blank, rest = command.partition(" ")
     shipped = {Path(text).resolve() for text in arguments.all("file") if Path(text).is_file()}

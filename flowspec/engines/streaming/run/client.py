@@ -34,7 +34,7 @@ def main(argv: Sequence[str]) -> int:
         sys.stderr.write(f"FLOWSPEC_SYSLOG: {error.filename}: {error.strerror}\n")
         return 1
     try:
-        with _signals():
+        with _exit_on_signals():
             return _main(argv, syslog)
     except SystemExit as leaving:
         return leaving.code if isinstance(leaving.code, int) else 1
@@ -107,7 +107,7 @@ def _print_error(error: ClientError, syslog: JobLog) -> None:
 
 
 @contextmanager
-def _signals() -> Iterator[None]:
+def _exit_on_signals() -> Iterator[None]:
     """Makes SIGTERM and SIGINT end the job in order: children, scratch and `_temporary` go before this process."""
     leaving = False
 

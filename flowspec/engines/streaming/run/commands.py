@@ -196,7 +196,7 @@ class RunningCommand:
         self._threads: list[threading.Thread] = []
         stdin = os.dup(process.stdin.fileno())
         process.stdin.close()
-        fits = longest is not None and longest <= processes.room_of(stdin)
+        fits = longest is not None and longest <= processes.pipe_capacity(stdin)
         if not fits:
             processes.enlarge_pipe(stdin)
         self._input = CommandInput(stdin)
@@ -218,7 +218,7 @@ class RunningCommand:
         """Waits for the end; returns the exit status, 128 + N for death by signal N. Raises what a thread met."""
         self._poll.unregister(self._output)
         while self._silent:
-            self._await()
+            self._await_output()
         for thread in self._threads:
             while thread.is_alive():
                 thread.join(_PATIENCE)
@@ -239,13 +239,13 @@ class RunningCommand:
         self._close()
 
     def _read(self) -> bytes:
-        while self._output not in self._await():
+        while self._output not in self._await_output():
             pass
         piece = os.read(self._output, BLOCK)
-        self._pace.rest(len(piece))
+        self._pace.pause_after(len(piece))
         return piece
 
-    def _await(self) -> Mapping[int, int]:
+    def _await_output(self) -> Mapping[int, int]:
         """Waits until the command has written something or closed a pipe; returns the descriptors that are ready."""
         ready = dict(self._poll.poll(_PATIENCE * 1000))
         if not ready:
@@ -281,11 +281,11 @@ class RunningCommand:
             self._errors.append(error)
 
     def _in_thread(self, work: Callable[..., None], argument: object) -> None:
-        thread = threading.Thread(target=self._guarded, args=(work, argument), daemon=True)
+        thread = threading.Thread(target=self._run_and_keep_error, args=(work, argument), daemon=True)
         self._threads.append(thread)
         thread.start()
 
-    def _guarded(self, work: Callable[..., None], argument: object) -> None:
+    def _run_and_keep_error(self, work: Callable[..., None], argument: object) -> None:
         try:
             work(argument)
         except BaseException as error:  # noqa: BLE001 - raised again by finish, in the thread that asked
@@ -315,22 +315,22 @@ class Reporter:
                 processes.write_all(2, memoryview(block))
                 continue
             for line in split_lines(block):
-                self._line(line + b"\n")
+                self._handle_line(line + b"\n")
 
-    def _line(self, line: bytes) -> None:
+    def _handle_line(self, line: bytes) -> None:
         text = line[:-1].decode("utf-8", "replace")
         if not text.startswith(self._prefix):
             processes.write_all(2, memoryview(line))
             return
         rest = text[len(self._prefix) :]
         if rest.startswith("counter:"):
-            self._counter(text, rest[len("counter:") :].strip(BLANKS))
+            self._count_reported(text, rest[len("counter:") :].strip(BLANKS))
         elif rest.startswith("status:"):
             self._status(rest[len("status:") :].strip(BLANKS))
         else:
             self._warn(f"Cannot parse reporter line: {text}")
 
-    def _counter(self, line: str, text: str) -> None:
+    def _count_reported(self, line: str, text: str) -> None:
         columns = text.split(",")
         while len(columns) > 1 and not columns[-1]:
             columns.pop()

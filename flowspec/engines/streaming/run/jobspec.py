@@ -21,7 +21,7 @@ from flowspec.engines.streaming.hadoop.arguments import Arguments, ClientError, 
 from flowspec.engines.streaming.hadoop.configuration import Configuration, read_conf_file
 from flowspec.engines.streaming.hadoop.javalang import parse_number
 from flowspec.engines.streaming.hadoop.keyfields import BadOptions, KeyField, parse_key_fields
-from flowspec.engines.streaming.run.cache import Shipment, shipments, unqualified
+from flowspec.engines.streaming.run.cache import Shipment, shipments, shorten_shipped_program
 from flowspec.facts.machine import usable_cores
 from flowspec.facts.uris import split_at_commas
 
@@ -133,7 +133,7 @@ def build(arguments: Arguments, environ: Mapping[str, str], files: FileSystems) 
     """Decides the job. Raises `ClientError` as Hadoop's client would end, and names what is unsupported."""
     conf = _configuration(arguments, environ, files)
     sent = shipments(arguments, files)
-    _require(arguments)
+    _check_arguments(arguments)
     try:
         return _Builder(arguments, conf, files).job(tuple(sent), _parallel(environ))
     except ValueError as error:  # IllegalArgumentException: Hadoop's client ends without a word
@@ -149,11 +149,11 @@ def _configuration(arguments: Arguments, environ: Mapping[str, str], files: File
             continue  # Configuration.loadResource is quiet about it
         except (OSError, ValueError) as error:
             raise uncaught(f"java.lang.RuntimeException: {name}: {error}") from error
-    given += [_pair(text) for text in arguments.generic.get("D", []) if "=" in text]
+    given += [_split_pair(text) for text in arguments.generic.get("D", []) if "=" in text]
     for text in arguments.all("jobconf"):
         if "=" not in text:
             raise uncaught("java.lang.ArrayIndexOutOfBoundsException: Index 1 out of bounds for length 1")
-        given.append(_pair(text))
+        given.append(_split_pair(text))
     user = getpass.getuser()
     system = {
         "user.name": user,
@@ -166,12 +166,12 @@ def _configuration(arguments: Arguments, environ: Mapping[str, str], files: File
     return conf
 
 
-def _pair(text: str) -> tuple[str, str]:
+def _split_pair(text: str) -> tuple[str, str]:
     name, _, value = text.partition("=")
     return name, value
 
 
-def _require(arguments: Arguments) -> None:
+def _check_arguments(arguments: Arguments) -> None:
     _refuse_options(arguments)
     if not arguments.all("input"):
         raise refused("Required argument: -input <name>")
@@ -214,7 +214,7 @@ class _Builder:
     def job(self, sent: tuple[Shipment, ...], parallel: int) -> Job:
         inputs = self._inputs()
         input_format = self._input_format()
-        self._io()
+        self._set_io_classes()
         mapper = self._mapper()
         reducer, combiner = self._reducer(self._combiner())
         key_class, value_class = self._map_classes(mapper, reducer)
@@ -257,16 +257,16 @@ class _Builder:
         )
 
     def _input_format(self) -> str:
-        name = classes.input_format(self._first("inputformat", "TextInputFormat"))
+        name = classes.input_format(self._first_or_default("inputformat", "TextInputFormat"))
         self._conf.set("mapred.input.format.class", name)
         return name
 
     def _output_format(self) -> str:
-        name = classes.output_format(self._first("outputformat", classes.TEXT_OUTPUT))
+        name = classes.output_format(self._first_or_default("outputformat", classes.TEXT_OUTPUT))
         self._conf.set("mapred.output.format.class", name)
         return name
 
-    def _first(self, option: str, default: str) -> str:
+    def _first_or_default(self, option: str, default: str) -> str:
         given = self._arguments.first(option)
         return default if given is None else given
 
@@ -303,7 +303,7 @@ class _Builder:
         self._conf.set(_INPUTDIR, ",".join(escaped))
         return inputs
 
-    def _io(self) -> None:
+    def _set_io_classes(self) -> None:
         conf = self._conf
         if words := self._arguments.first("io"):
             for name in ("map.input", "map.output", "reduce.input", "reduce.output"):
@@ -332,7 +332,7 @@ class _Builder:
         text = self._arguments.first("mapper")
         if text is None:
             return Program(java=self._class_of("mapred.mapper.class", classes.MAPPERS) or classes.IDENTITY_MAPPER)
-        program = self._program("mapper", unqualified(text, self._arguments))
+        program = self._program("mapper", shorten_shipped_program(text, self._arguments))
         if program.java:
             self._conf.set("mapred.mapper.class", program.java)
             return program
@@ -346,7 +346,7 @@ class _Builder:
         if text is None:
             java = self._class_of("mapred.combiner.class", classes.REDUCERS)
             return Program(java=java) if java else None
-        program = self._program("combiner", unqualified(text, self._arguments))
+        program = self._program("combiner", shorten_shipped_program(text, self._arguments))
         self._conf.set("mapred.combiner.class", program.java or _STREAMING + "PipeCombiner")
         if not program.java:
             self._conf.set("stream.combine.streamprocessor", quote_plus(program.command, safe="*"))
@@ -366,7 +366,7 @@ class _Builder:
             self._conf.set("mapred.reducer.class", classes.AGGREGATE_REDUCER)
             self._conf.set("mapred.combiner.class", classes.AGGREGATE_COMBINER)
             return Program(java=classes.AGGREGATE_REDUCER), Program(java=classes.AGGREGATE_COMBINER)
-        program = self._program("reducer", unqualified(text, self._arguments))
+        program = self._program("reducer", shorten_shipped_program(text, self._arguments))
         self._conf.set("mapred.reducer.class", program.java or _STREAMING + "PipeReducer")
         if not program.java:
             self._conf.set("stream.reduce.streamprocessor", quote_plus(program.command, safe="*"))
@@ -399,10 +399,10 @@ class _Builder:
         return Separators(
             input=_encoded(conf.get(f"stream.{side}.input.field.separator", "\t")),
             output=_encoded(conf.get(f"stream.{side}.output.field.separator", "\t")),
-            fields=max(1, self._number(f"stream.num.{side}.output.key.fields", 1)),
+            fields=max(1, self._task_number(f"stream.num.{side}.output.key.fields", 1)),
         )
 
-    def _number(self, name: str, default: int) -> int:
+    def _task_number(self, name: str, default: int) -> int:
         """Returns a number that only the tasks read; where it is none, they have been made to fail."""
         return default if self._bad_number(name) else self._conf.integer(name, default)
 
@@ -447,7 +447,7 @@ class _Builder:
         if (cause := self._bad_number(name)) and self._reduces() > 1:
             self._map_failure = (cause,)
         if self._conf.get(name):
-            return [KeyField(end=self._number(name, 0))]
+            return [KeyField(end=self._task_number(name, 0))]
         try:
             return parse_key_fields(self._conf.get("mapreduce.partition.keypartitioner.options"))
         except BadOptions as error:

@@ -65,7 +65,7 @@ def _run_java(task: Task, reader: Reader, output: Output) -> None:
 
 
 def _run_command(task: Task, reader: Reader, output: Output) -> None:
-    feed, longest = _feed(task, reader)
+    feed, longest = _choose_feed(task, reader)
     command = task.run_command(task.job.mapper.command, feed, longest=longest)
     try:
         write_command_output(command.output(), output_cutter(task.job, "map"), output)
@@ -83,7 +83,7 @@ def _tolerates_unread_input(task: Task) -> bool:
     return least <= task.counters[FRAMEWORK].get(MAP_OUTPUT_RECORDS, 0)
 
 
-def _feed(task: Task, reader: Reader) -> tuple[Feed, int | None]:
+def _choose_feed(task: Task, reader: Reader) -> tuple[Feed, int | None]:
     """Returns what feeds the mapper, and how many bytes that are at most (None: not known)."""
     job = task.job
     join = _input_join(job)

@@ -65,7 +65,7 @@ def run_reduction(task: Task, what: Reduction, stream: Iterator[SortedBlock], ou
     if task.job.reduce_failure:
         raise TaskFailure(*task.job.reduce_failure)
     head = list(itertools.islice(stream, 2))
-    feed, longest = _feed(task, what, head, stream)
+    feed, longest = _choose_feed(task, what, head, stream)
     # PipeMapRed.waitOutputThreads: without a record, what a command says goes to Reporter.NULL
     command = task.run_command(what.program.command, feed, report=bool(head), longest=longest)
     try:
@@ -78,10 +78,10 @@ def run_reduction(task: Task, what: Reduction, stream: Iterator[SortedBlock], ou
     except BaseException:
         command.kill()
         raise
-    _check(task, command, code)
+    _check_command(task, command, code)
 
 
-def _check(task: Task, command: RunningCommand, code: int) -> None:
+def _check_command(task: Task, command: RunningCommand, code: int) -> None:
     task.check_status(code)
     if command.broken:
         said = f"subprocess exited with error code {code}" if code else "subprocess exited successfully"
@@ -106,7 +106,7 @@ def _run_java(task: Task, what: Reduction, stream: Iterator[SortedBlock], output
             output.pair(*pair)
 
 
-def _feed(
+def _choose_feed(
     task: Task, what: Reduction, head: list[SortedBlock], stream: Iterator[SortedBlock]
 ) -> tuple[Feed, int | None]:
     """Returns what feeds the command with two blocks at most and those behind them, and the bytes if they are known."""

@@ -196,7 +196,7 @@ class _Runner:
         done = False
         try:
             self._setup()
-            self._work()
+            self._run_phases()
             if not self._failed:
                 self._context.committer.commit_job()
                 done = True
@@ -216,11 +216,11 @@ class _Runner:
     def _conclude(self, done: bool) -> None:
         job = self._job
         if done:
-            self._show(100, 100 if job.reduces else 0)
+            self._log_progress(100, 100 if job.reduces else 0)
             self._log.info("Job", f"Job {job.id} completed successfully")
         else:
             self._log.info("Job", f"Job {job.id} failed with state FAILED due to: NA")
-        self._log.info("Job", format_counters(_in_order(self._counters)))
+        self._log.info("Job", format_counters(_order_counters(self._counters)))
 
     def _setup(self) -> None:
         """Sets the job up as LocalJobRunner.Job.run does, with the same failures."""
@@ -237,8 +237,8 @@ class _Runner:
         if self._job.reduces < 0:
             raise TaskFailure(f"java.lang.NegativeArraySizeException: {self._job.reduces}")
 
-    def _work(self) -> None:
-        self._show(0, 0)
+    def _run_phases(self) -> None:
+        self._log_progress(0, 0)
         self._log_space()
         self._map_phase()
         if not self._failed and self._job.reduces:
@@ -318,15 +318,15 @@ class _Runner:
     def _show_share(self, shared: SharedCounters, total: int, start: tuple[int, int], end: tuple[int, int]) -> None:
         share = min(1.0, shared.total() / total) if total else 0.0
         maps, reduces = (int(low + (high - low) * share) for low, high in zip(start, end, strict=True))
-        self._show(maps, reduces)
+        self._log_progress(maps, reduces)
 
-    def _show(self, maps: int, reduces: int) -> None:
+    def _log_progress(self, maps: int, reduces: int) -> None:
         if (maps, reduces) != self._percent:
             self._percent = (maps, reduces)
             self._log.info("Job", f" map {maps}% reduce {reduces}%")
 
 
-def _in_order(counters: Counters) -> Counters:
+def _order_counters(counters: Counters) -> Counters:
     """Returns the framework's group, those of the commands by name, then the bytes read and written."""
     last = (BYTES_READ[0], BYTES_WRITTEN[0])
     own = sorted(name for name in counters if name not in (FRAMEWORK, *last))

@@ -172,7 +172,7 @@ class MapWorker:
             results = [self._run(number) for number in numbers]
             failed = failed or any(result.causes for result in results)
             channel.send(results)
-        channel.send([TaskResult(ALL_TASKS, {}) if failed else self._finish()])
+        channel.send([TaskResult(ALL_TASKS, {}) if failed else self._close_collector()])
 
     def _run(self, number: int) -> TaskResult:
         context, split = self._context, self._context.splits[number]
@@ -182,7 +182,7 @@ class MapWorker:
             len(context.splits),
             is_map=True,
             syslog=context.syslog,
-            progress=self._report,
+            progress=self._report_progress,
             split=split,
         )
         group, name = BYTES_READ
@@ -198,7 +198,7 @@ class MapWorker:
         self._progress(self._done)
         return result._replace(map_output=map_output)
 
-    def _report(self, done: int) -> None:
+    def _report_progress(self, done: int) -> None:
         self._progress(self._done + done)
 
     def _map_only(self, task: Task, split: TaskInput) -> None:
@@ -242,18 +242,18 @@ class MapWorker:
             merge.close()
         return combined
 
-    def _finish(self) -> TaskResult:
+    def _close_collector(self) -> TaskResult:
         """Hands over the sorted pairs of all tasks."""
         try:
             map_output = self._collector.close()
         except TaskFailure as failure:
-            return self._finish_failed(failure)
+            return self._failed_result(failure)
         except (OSError, MemoryError) as error:
-            return self._finish_failed(from_system_error(error))
+            return self._failed_result(from_system_error(error))
         weighed: Counters = {FRAMEWORK: {MAP_OUTPUT_BYTES: map_output.weight}} if map_output.weight else {}
         return TaskResult(ALL_TASKS, weighed, map_output=map_output)
 
-    def _finish_failed(self, failure: TaskFailure) -> TaskResult:
+    def _failed_result(self, failure: TaskFailure) -> TaskResult:
         _log_failure(self._context.syslog, self._context.job, failure)
         return TaskResult(ALL_TASKS, {}, failure.causes)
 

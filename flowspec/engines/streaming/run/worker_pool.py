@@ -78,7 +78,7 @@ class WorkerPool:
             for member in self._members:
                 _signal(member.pid, number)
             deadline = time.monotonic() + _GRACE
-            self._members = [member for member in self._members if not _ended(member, deadline)]
+            self._members = [member for member in self._members if not _await_end(member, deadline)]
 
     def _death_of(self, member: PoolProcess) -> TaskFailure:
         """Waits for a process that has closed its channel; returns the failure that its end is."""
@@ -118,7 +118,7 @@ def _signal(pid: int, number: int) -> None:
         os.kill(pid, number)
 
 
-def _ended(member: PoolProcess, deadline: float) -> bool:
+def _await_end(member: PoolProcess, deadline: float) -> bool:
     pause = _SHORTEST_PAUSE
     while os.waitpid(member.pid, os.WNOHANG) == (0, 0):
         if time.monotonic() > deadline:

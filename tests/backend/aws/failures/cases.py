@@ -32,7 +32,7 @@ class LogPlaces:
     def uri(self, path):
         return f"s3://logs/j-1/{path}.gz"
 
-    def where(self, step_id):
+    def step_location(self, step_id):
         return f"s3://logs/j-1/steps/{step_id}/"
 
     def folder(self):
@@ -60,7 +60,7 @@ class FolderLogs(LogPlaces):
         found = self.blocks(step_id, name)
         return found and b"".join(found)[-size:]
 
-    def listed(self, folder, most):
+    def list_logs(self, folder, most):
         files = sorted(path for path in (self.folder_ / folder).rglob("*") if path.is_file())
         return [Shipped(str(path.relative_to(self.folder_)), 100 + path.stat().st_size) for path in files][:most]
 

@@ -59,7 +59,7 @@ class Flow:
         while True:
             with closing(watch(self.emr, applied.cluster_id, sleep=lambda _: time.sleep(0.02))) as events:
                 end = list(events)[-1]
-            applied = launches.again(end.cluster)
+            applied = launches.relaunch(end.cluster)
             if applied is None:
                 self.failed = launches.failed
                 return end

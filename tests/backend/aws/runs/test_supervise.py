@@ -21,7 +21,7 @@ from flowspec.backend.aws.runs.settle import (
     tag_of_marks,
     was_repeated,
 )
-from flowspec.backend.aws.runs.supervise import Acted, Supervisor
+from flowspec.backend.aws.runs.supervise import Supervisor, WatcherAction
 from flowspec.backend.aws.submission.apply import apply
 from flowspec.backend.aws.submission.lock import LOCK_LASTS, _new_lock
 from flowspec.backend.aws.verdict import Outcome
@@ -66,7 +66,7 @@ class Run:
         events = watch(self.emr, self.id, steps=self.applied.steps, sleep=sleep, **options)
         with closing(events):
             found = list(events)
-        self.acted = [one.text for one in found if isinstance(one, Acted)]
+        self.acted = [one.text for one in found if isinstance(one, WatcherAction)]
         assert isinstance(found[-1], Ended)
         self.settled = found[-1].cluster
         return found[-1].verdict
@@ -281,10 +281,10 @@ class Unread:
 
     blocks = read = tail
 
-    def listed(self, *_):
+    def list_logs(self, *_):
         return []
 
-    def where(self, step_id):
+    def step_location(self, step_id):
         return f"s3://acme-logs/j-1/steps/{step_id}/"
 
     uri = folder = lambda *_: ""
@@ -343,7 +343,7 @@ def test_of_two_watchers_one_acts(run):
         quick(seconds)
 
     for event in watch(flow.emr, flow.id, timeout=5, clock=lambda: len(looks), sleep=look_again):
-        acted.extend(event.text for _ in range(isinstance(event, Acted)))
+        acted.extend(event.text for _ in range(isinstance(event, WatcherAction)))
     assert event.verdict.outcome is Outcome.TIMED_OUT, "it watched, and did nothing"
     assert acted == [f"another watcher acts on this run: {other}"]
     assert flow.states() == [("long", "RUNNING"), ("next", "PENDING")]
@@ -364,7 +364,7 @@ def test_a_watcher_that_lost_its_lease_does_not_act(run, tmp_path, monkeypatch):
         return datetime.now(timezone.utc)
 
     with closing(watch(flow.emr, flow.id, sleep=quick, now=now)) as events:
-        acted = (one.text for one in events if isinstance(one, Acted))
+        acted = (one.text for one in events if isinstance(one, WatcherAction))
         assert next(acted).endswith("timeout, cancelled")
         assert next(acted) == f"another watcher acts on this run: {other}"
     assert flow.states()[1] == ("second", "RUNNING")

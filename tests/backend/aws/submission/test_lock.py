@@ -129,7 +129,7 @@ def test_a_lock_that_can_not_be_renewed_ends_the_change(emr, monkeypatch):  # no
         raise ServiceError("DescribeCluster", "InternalServerException", "as asked for")
 
     with locked(emr, cluster_id, sleep=lambda _: None) as mine:
-        monkeypatch.setattr(lock, "_held", refused)
+        monkeypatch.setattr(lock, "_read_lock_tag", refused)
         wait_until(has_stopped_renewing)
         with pytest.raises(Locked, match="has expired"):
             mine.check()

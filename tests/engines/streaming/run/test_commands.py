@@ -151,10 +151,10 @@ def test_input_and_output_in_small_pieces_are_complete(tmp_path):
 def test_a_pace_rests_between_pieces_that_are_small_for_the_pipe(monkeypatch, size, moved, rests):
     rested = []
     monkeypatch.setattr(processes.time, "sleep", rested.append)
-    monkeypatch.setattr(processes, "room_of", lambda _: size)
+    monkeypatch.setattr(processes, "pipe_capacity", lambda _: size)
     pace = processes.Pace(0)
     for _ in range(12):
-        pace.rest(moved)
+        pace.pause_after(moved)
     assert len(rested) == rests
     assert rested == sorted(rested)
     assert all(seconds <= 0.002 for seconds in rested)
