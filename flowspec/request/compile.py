@@ -136,7 +136,7 @@ class _Compiler(NamedTuple):
         """Returns a value as the API has it."""
         self.came_from(route)
         type_word = value.get("type") if isinstance(value, dict) else None
-        schema = schemas.meant(schema, schemas.kind(value), type_word)
+        schema = schemas.resolve_schema(schema, schemas.kind(value), type_word)
         shape = schema.get("x-shape")
         if shape:
             return SHAPES[shape].compile(value, route, self)

@@ -46,7 +46,9 @@ def data_uses(params: Mapping[str, Any], region: str | None = None) -> tuple[Dat
     return (*_outside_steps(params), *step_uses(params, region))
 
 
-def step_uses(params: Mapping[str, Any], region: str | None = None, *, only: slice = slice(None)) -> tuple[DataUse, ...]:
+def step_uses(
+    params: Mapping[str, Any], region: str | None = None, *, only: slice = slice(None)
+) -> tuple[DataUse, ...]:
     """Returns the data that the steps name, or `only` those of some of them."""
     target = StepTarget.of(_software(params), region)
     return tuple(_of_steps([*enumerate(params.get("Steps", ()))][only], target))

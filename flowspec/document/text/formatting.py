@@ -136,7 +136,7 @@ class _Writer:
         self.reorders = is_spec and not self.root.has_alias()
 
     def text(self) -> str:
-        schema = schemas.meant(schemas.strict(), "object") if self.reorders else {}
+        schema = schemas.resolve_schema(schemas.strict(), "object") if self.reorders else {}
         header, lead = self._header()
         tail = self._between(self._last_line(self.root) + 1, len(self.lines))
         if self.root.is_block:
@@ -399,4 +399,4 @@ def _inner(schema: Any, step: str | int, value: _Piece) -> Any:
     word = None
     if value.kind == "Mapping":
         word = next((one.event.value for key, one in value.entries() if _name(key) == "type"), None)
-    return schemas.meant(found, kind, word)
+    return schemas.resolve_schema(found, kind, word)
