@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from flowspec.document.job_flow import JobFlow
-from flowspec.document.text.tree import settle
+from flowspec.document.text.tree import diagnostics_to_show
 from flowspec.errors import Diagnostic
 from flowspec.request.compile import Request
 from flowspec.request.data import DataUse, data_uses, earlier_uses, overlaps, step_uses
@@ -86,7 +86,7 @@ def misordered(jobflow: JobFlow, request: Request) -> tuple[Diagnostic, ...]:
         if use.use in _READS and not any(earlier_uses(use, uses))
         for writer in _later(use, uses)[:1]
     ]
-    return settle(found, jobflow.target, jobflow.secrets)
+    return diagnostics_to_show(found, jobflow.target, jobflow.secrets)
 
 
 def _later(use: DataUse, uses: Sequence[DataUse]) -> list[DataUse]:

@@ -18,7 +18,7 @@ from flowspec.document.checking.validate import dangling_references, schema_faul
 from flowspec.document.job_flow import JobFlow
 from flowspec.document.text.parse import compose
 from flowspec.document.text.parse import read as read_text
-from flowspec.document.text.tree import Place, Source, plain, settle
+from flowspec.document.text.tree import Place, Source, diagnostics_to_show, plain
 from flowspec.errors import Diagnostic, SpecError
 from flowspec.facts.api_model import KeyPath, written
 from flowspec.request.compile import Request
@@ -99,7 +99,7 @@ def violations(policy: Policy, jobflow: JobFlow, request: Request) -> tuple[Diag
         found = [_diagnostic(one, policy, jobflow, request) for one in schema_violations(request.params, policy.schema)]
     except RecursionError:
         raise _unfit(Source(policy.file), "the policy refers to itself without end") from None
-    return settle(found, jobflow.target, jobflow.secrets)
+    return diagnostics_to_show(found, jobflow.target, jobflow.secrets)
 
 
 def _diagnostic(error: Any, policy: Policy, jobflow: JobFlow, request: Request) -> Diagnostic:

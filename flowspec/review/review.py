@@ -20,7 +20,7 @@ from flowspec.document.discovery import is_spec, specs_below
 from flowspec.document.rendering.extends import target_names
 from flowspec.document.rendering.render import render
 from flowspec.document.text.parse import load
-from flowspec.document.text.tree import settle
+from flowspec.document.text.tree import diagnostics_to_show
 from flowspec.errors import Diagnostic, FlowspecError, NothingFound, Severity, SpecError
 from flowspec.plan.changes import Action, Assessment, Change
 from flowspec.plan.lines import submission_lines
@@ -277,7 +277,7 @@ def _commands(before: _Side | None, after: _Side) -> tuple[Diagnostic, ...]:
         flow.document.diagnostic("FS503", place, f"{what}: {command}", hint=hint)
         for place, command in new_commands(before.jobflow if before else None, flow)
     ]
-    return settle(found, flow.target, flow.secrets)
+    return diagnostics_to_show(found, flow.target, flow.secrets)
 
 
 def _sides(root: Path, path: str | None, given: Given, repository: Path) -> dict[str, _Side]:

@@ -19,7 +19,7 @@ from flowspec.document.rendering.render import render
 from flowspec.document.rendering.variables import PLACEHOLDER
 from flowspec.document.settings import settings_for
 from flowspec.document.text.reading import Reading
-from flowspec.document.text.tree import Document, Mapping, Scalar, plain, settle
+from flowspec.document.text.tree import Document, Mapping, Scalar, diagnostics_to_show, plain
 from flowspec.errors import Diagnostic, Severity, SpecError
 from flowspec.facts.rules import refused_by_id
 
@@ -55,7 +55,9 @@ def validate(document: Document, *, emr_rules: bool = True) -> JobFlow:
     secrets = document.secrets | reading.secrets
     if next(violations, None):
         # The rules need data that the schema has found valid, and how much of it is valid is not known here.
-        raise SpecError(settle([_too_many_findings(document, len(findings)), *found], document.target, secrets))
+        raise SpecError(
+            diagnostics_to_show([_too_many_findings(document, len(findings)), *found], document.target, secrets)
+        )
     rejected = [*reading.failed, *(one.path for one in findings if one.whole)]
     valid_data = _remove_paths(data, rejected)
     # A misspelt key was meant as the one that a rule finds absent.
@@ -69,10 +71,10 @@ def validate(document: Document, *, emr_rules: bool = True) -> JobFlow:
         placed = _diagnostic_of(document, violation)
         found.append(replace(placed, severity=Severity.ERROR) if is_error else placed)
     found = list(settings.applied(found))
-    settled = settle(found, document.target, secrets)
-    if any(one.severity is Severity.ERROR for one in settled):
-        raise SpecError(settled)
-    return _job_flow(document, data, secrets, settled)
+    shown = diagnostics_to_show(found, document.target, secrets)
+    if any(one.severity is Severity.ERROR for one in shown):
+        raise SpecError(shown)
+    return _job_flow(document, data, secrets, shown)
 
 
 def _too_many_findings(document: Document, listed: int) -> Diagnostic:
@@ -110,7 +112,7 @@ def check_against(document: Document, schema: schemas.Schema) -> dict[str, Any]:
         *(_diagnostic_of(document, one) for one in _drop_consequences(list(_find_violations(schema, data)))),
     ]
     if found:
-        raise SpecError(settle(found, ""))
+        raise SpecError(diagnostics_to_show(found, ""))
     return data  # type: ignore[no-any-return]  # a document's root is a mapping
 
 
