@@ -215,12 +215,12 @@ def mismatches(
     nothing is looked at.
     """
     name = shape.type_name
-    if not _is_one(value, types[name]) or (name in _FRACTIONS and not _is_finite(value)):
+    if not _is_of_types(value, types[name]) or (name in _FRACTIONS and not _is_finite(value)):
         yield Mismatch(path, "type", value, shape, types[name])
     elif name == "structure":
-        yield from _structure(value, shape, path, types)
+        yield from _structure_mismatches(value, shape, path, types)
     elif name == "list":
-        yield from _bounds(value, len(value), shape, path)
+        yield from _bound_mismatches(value, len(value), shape, path)
         for index, item in enumerate(value):
             yield from mismatches(item, shape.member, (*path, index), types)
     elif name == "map":
@@ -228,14 +228,14 @@ def mismatches(
             yield from mismatches(key, shape.key, (*path, MapKey(key)), types)
             yield from mismatches(item, shape.value, (*path, MapKey(key)), types)
     elif name == "string":
-        yield from _string(value, shape, path)
+        yield from _string_mismatches(value, shape, path)
     elif name in _INTEGER_BITS:
-        yield from _integer(value, shape, path)
+        yield from _integer_mismatches(value, shape, path)
     elif name in ("double", "float"):
-        yield from _bounds(value, value, shape, path)
+        yield from _bound_mismatches(value, value, shape, path)
 
 
-def _structure(
+def _structure_mismatches(
     value: Mapping[str, Any], shape: Any, path: KeyPath, types: Mapping[str, tuple[type, ...]]
 ) -> Iterator[Mismatch]:
     for name in shape.required_members:
@@ -248,23 +248,23 @@ def _structure(
             yield Mismatch((*path, name), "unknown", item, shape, list(shape.members))
 
 
-def _string(value: str, shape: Any, path: KeyPath) -> Iterator[Mismatch]:
+def _string_mismatches(value: str, shape: Any, path: KeyPath) -> Iterator[Mismatch]:
     if shape.enum and value not in shape.enum:
         yield Mismatch(path, "enum", value, shape, shape.enum)
-    yield from _bounds(value, len(value), shape, path)
+    yield from _bound_mismatches(value, len(value), shape, path)
     pattern = shape.metadata.get("pattern", "")
     if pattern and not _matches(value, pattern):
         yield Mismatch(path, "pattern", value, shape, pattern)
 
 
-def _integer(value: int, shape: Any, path: KeyPath) -> Iterator[Mismatch]:
+def _integer_mismatches(value: int, shape: Any, path: KeyPath) -> Iterator[Mismatch]:
     bits = _INTEGER_BITS[shape.type_name]
     if not -(1 << bits - 1) <= value < 1 << bits - 1:
         yield Mismatch(path, "overflow", value, shape, bits)
-    yield from _bounds(value, value, shape, path)
+    yield from _bound_mismatches(value, value, shape, path)
 
 
-def _bounds(value: Any, size: float, shape: Any, path: KeyPath) -> Iterator[Mismatch]:
+def _bound_mismatches(value: Any, size: float, shape: Any, path: KeyPath) -> Iterator[Mismatch]:
     least, most = shape.metadata.get("min"), shape.metadata.get("max")
     if least is not None and size < least:
         yield Mismatch(path, "min", value, shape, least)
@@ -272,7 +272,7 @@ def _bounds(value: Any, size: float, shape: Any, path: KeyPath) -> Iterator[Mism
         yield Mismatch(path, "max", value, shape, most)
 
 
-def _is_one(value: Any, types: tuple[type, ...]) -> bool:
+def _is_of_types(value: Any, types: tuple[type, ...]) -> bool:
     # To Python a boolean is an integer, to the model it is not.
     return isinstance(value, types) and (bool in types or not isinstance(value, bool))
 
@@ -298,8 +298,8 @@ def problems(params: Mapping[str, Any], operation: str = "RunJobFlow", *, enums:
 
     Like the SDK it leaves maxima, the size of integers and patterns to the service.
     """
-    left = ("overflow", "max", "pattern") if enums else ("overflow", "max", "pattern", "enum")
-    return [_problem(one) for one in mismatches(params, input_shape(operation)) if one.kind not in left]
+    ignored_kinds = ("overflow", "max", "pattern") if enums else ("overflow", "max", "pattern", "enum")
+    return [_problem_of(one) for one in mismatches(params, input_shape(operation)) if one.kind not in ignored_kinds]
 
 
 def written(path: Sequence[str | int]) -> str:
@@ -307,19 +307,19 @@ def written(path: Sequence[str | int]) -> str:
     return "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path).removeprefix(".")
 
 
-def _problem(one: Mismatch) -> Problem:
+def _problem_of(one: Mismatch) -> Problem:
     if one.kind in ("missing", "unknown"):
         owner = written(one.path[:-1]) or "input"
         known = ", ".join(one.expected) if one.kind == "unknown" else ""
-        said = {
+        messages = {
             "missing": f'Missing required parameter in {owner}: "{one.path[-1]}"',
             "unknown": f'Unknown parameter in {owner}: "{one.path[-1]}", must be one of: {known}',
         }
-        return Problem(one.path[:-1], said[one.kind])
-    return Problem(one.path, _said_of_value(one, f"parameter {written(one.path) or 'input'}"))
+        return Problem(one.path[:-1], messages[one.kind])
+    return Problem(one.path, _value_message(one, f"parameter {written(one.path) or 'input'}"))
 
 
-def _said_of_value(one: Mismatch, name: str) -> str:
+def _value_message(one: Mismatch, name: str) -> str:
     if one.kind == "type":
         valid = ", ".join(map(str, one.expected))
         return f"Invalid type for {name}, value: {one.value}, type: {type(one.value)}, valid types: {valid}"

@@ -40,18 +40,18 @@ def compare_fields(wanted: Json, live: Live, managed: Collection[str]) -> Compar
     request = expand_shorthand(wanted)
     notes: list[str] = []
     found = [
-        *_members(request, live, managed),
-        *_instances(request.get("Instances", {}), live.params.get("Instances", {}), notes),
-        *_tags(request, live.params, managed),
-        *_machines(request, live, managed, notes),
+        *_compare_members(request, live, managed),
+        *_compare_instances(request.get("Instances", {}), live.params.get("Instances", {}), notes),
+        *_compare_tags(request, live.params, managed),
+        *_compare_machines(request, live, managed, notes),
     ]
     if not reconfigures(live.params.get("ReleaseLabel")):
-        found = [_fixed(one) if one.row.member.endswith(".Configurations") else one for one in found]
+        found = [_as_replacement(one) if one.row.member.endswith(".Configurations") else one for one in found]
     located = (one._replace(path=written_as(wanted, one.path)) for one in found)
     return Comparison(tuple(located), tuple(notes))
 
 
-def _fixed(difference: Difference) -> Difference:
+def _as_replacement(difference: Difference) -> Difference:
     """Returns a difference as one that the cluster can't take."""
     return difference._replace(row=difference.row._replace(handling=Handling.REPLACE))
 
@@ -64,7 +64,7 @@ def stated(wanted: Json) -> Iterator[str]:
         yield from (f"{group_address(group)}.{snake(name)}" for name in REMOVABLE if group.get(name))
 
 
-def _members(wanted: Json, live: Live, managed: Collection[str]) -> Iterator[Difference]:
+def _compare_members(wanted: Json, live: Live, managed: Collection[str]) -> Iterator[Difference]:
     """Yields the cluster's own members."""
     for name, value in wanted.items():
         row = row_of(name)
@@ -86,7 +86,7 @@ def _members(wanted: Json, live: Live, managed: Collection[str]) -> Iterator[Dif
 _FORCED_ON = ("KeepJobFlowAliveWhenNoSteps", "TerminationProtected")
 
 
-def _instances(wanted: Json, live: Json, notes: list[str]) -> Iterator[Difference]:
+def _compare_instances(wanted: Json, live: Json, notes: list[str]) -> Iterator[Difference]:
     forced = _FORCED_ON if has_three_masters(Params({"Instances": wanted})) else ()
     for name, value in wanted.items():
         row = row_of(f"Instances.{name}")
@@ -119,7 +119,7 @@ def _as_list(name: str, value: Any) -> Any:
     return value
 
 
-def _tags(wanted: Json, live: Json, managed: Collection[str]) -> Iterator[Difference]:
+def _compare_tags(wanted: Json, live: Json, managed: Collection[str]) -> Iterator[Difference]:
     """Yields the differences of tags.
 
     Those that someone else put on the cluster are left alone: only what an apply stated is taken off again.
@@ -137,7 +137,7 @@ def _tags(wanted: Json, live: Json, managed: Collection[str]) -> Iterator[Differ
             yield Difference((), f"tags.{key}", value, None, row, Kind.REMOVE)
 
 
-def _machines(wanted: Json, live: Live, managed: Collection[str], notes: list[str]) -> Iterator[Difference]:
+def _compare_machines(wanted: Json, live: Live, managed: Collection[str], notes: list[str]) -> Iterator[Difference]:
     """Yields the differences of instance groups or fleets; a cluster has one of the two for its life."""
     then, now = wanted.get("Instances", {}), live.params.get("Instances", {})
     for name, other in (_MACHINES, _MACHINES[::-1]):
