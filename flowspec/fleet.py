@@ -186,7 +186,7 @@ _OFFLINE = FlowspecError(
 
 
 def _find_clashes(flows: Sequence[JobFlow]) -> dict[int, JobFlow]:
-    """Returns for flows that others have the name, target and endpoint of, by their `id`, one of those others."""
+    """Returns the flows with the name, target and endpoint of another one: by their `id`, that other one."""
     by_identity: dict[object, list[JobFlow]] = {}
     for flow in flows:
         by_identity.setdefault((flow.name, flow.target, Endpoint.of(flow)), []).append(flow)

@@ -153,7 +153,7 @@ def _find_unfinished(
 
 
 def _plan_continuation(plan: Plan, left: Unfinished) -> Plan:
-    """Returns the plan of what is left of a run; of nothing, it joins that run, which has ended."""
+    """Returns the plan that continues a run; where nothing is left, it joins that run, which has ended."""
     notes = (*plan.notes, f"continues {left.run}, the last run of this flow", *left.notes)
     if left.indexes:
         return dataclasses.replace(plan, notes=notes, resumes=left.run, kept=left.indexes)

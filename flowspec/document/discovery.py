@@ -67,7 +67,7 @@ def find_flows_to_check(arguments: Sequence[Path]) -> list[Path]:
 
 
 def _specs_by_real_path(arguments: Sequence[Path]) -> dict[str, Path]:
-    """Returns what `find_specs` does, by real paths. To find one takes as long as to read a small file."""
+    """Returns the specs of `find_specs` by their real paths: finding one takes as long as reading a small file."""
     found: dict[str, Path] = {}
     for argument in arguments:
         specs = _by_real_path(_expand_argument(argument))

@@ -46,7 +46,7 @@ class MaskingWriter:
     it on as it is. All else is passed on at once. Text is encoded as UTF-8.
 
     The first `hidden` bytes are looked at and not passed on: a reader that starts in the middle of a log takes
-    `reach(secrets)` bytes more and hides them, so that no rest of a secret is shown that began before.
+    `lookback_length(secrets)` bytes more and hides them, so that no rest of a secret is shown that began before.
     """
 
     def __init__(self, sink: Callable[[bytes], object], secrets: Collection[str], hidden: int = 0) -> None:
@@ -66,7 +66,7 @@ class MaskingWriter:
         self._pass_on(len(self._held))
 
     def _held_back_length(self) -> int:
-        """Returns the length of the longest end of what is held with which a secret begins."""
+        """Returns the length of the longest end of the held bytes that is the beginning of a secret."""
         return max((_overlap(self._held, form) for form in self._forms), default=0)
 
     def _pass_on(self, limit: int) -> None:
@@ -86,7 +86,7 @@ class MaskingWriter:
             self._sink(bytes(shown))
 
 
-def reach(secrets: Collection[str]) -> int:
+def lookback_length(secrets: Collection[str]) -> int:
     """Returns the number of bytes before a place in which a secret may begin that ends after it."""
     return max((len(form) - 1 for form in _inner_forms(secrets)), default=0)
 

@@ -30,7 +30,7 @@ def closest(word: str, known: Iterable[str], most: int) -> list[str]:
 
 
 def _normalize(word: str) -> str:
-    """Returns a word without what people confuse most: capitals, dashes."""
+    """Returns a word in lower case, with _ for each dash: people confuse these most."""
     return word.replace("-", "_").lower()
 
 

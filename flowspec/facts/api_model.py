@@ -302,21 +302,21 @@ def problems(params: Mapping[str, Any], operation: str = "RunJobFlow", *, enums:
     return [_problem_of(one) for one in mismatches(params, input_shape(operation)) if one.kind not in ignored_kinds]
 
 
-def written(path: Sequence[str | int]) -> str:
+def path_text(path: Sequence[str | int]) -> str:
     """Returns a path as the SDK writes it: `Instances.InstanceGroups[0].Market`; "" for the request itself."""
     return "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path).removeprefix(".")
 
 
 def _problem_of(one: Mismatch) -> Problem:
     if one.kind in ("missing", "unknown"):
-        owner = written(one.path[:-1]) or "input"
+        owner = path_text(one.path[:-1]) or "input"
         known = ", ".join(one.expected) if one.kind == "unknown" else ""
         messages = {
             "missing": f'Missing required parameter in {owner}: "{one.path[-1]}"',
             "unknown": f'Unknown parameter in {owner}: "{one.path[-1]}", must be one of: {known}',
         }
         return Problem(one.path[:-1], messages[one.kind])
-    return Problem(one.path, _value_message(one, f"parameter {written(one.path) or 'input'}"))
+    return Problem(one.path, _value_message(one, f"parameter {path_text(one.path) or 'input'}"))
 
 
 def _value_message(one: Mismatch, name: str) -> str:

@@ -98,7 +98,7 @@ def _read_checked(path: Path) -> Any:
 
 
 def _parse_table(raw: Any, *, own: bool) -> PriceTable:
-    """Raises ValueError, with the place, for what is not of the form."""
+    """Returns the table that a price file holds. Raises ValueError, with the place, for what is not of the form."""
     regions = _require_mapping(_require_mapping(raw, "the table").get("regions"), "regions")
     return {name: _parse_region(_require_mapping(one, name), name, own=own) for name, one in regions.items()}
 

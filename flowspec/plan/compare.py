@@ -120,7 +120,7 @@ def as_shown(change: Change, jobflow: JobFlow, request: Request) -> Change:
 
 
 def _add_supervision(plan: Plan, jobflow: JobFlow, cluster: Cluster | None) -> Plan:
-    """Returns the plan with what a watcher does about its steps, and how a living cluster gets to know it."""
+    """Returns the plan with the policies for its watchers, and the calls that tag a living cluster with them."""
     wanted = plan.request
     # The tags of a cluster that lives on are about all steps that the spec may have on it.
     steps = all_steps(wanted.get("Steps", ()), plan.omitted) if lives_on(wanted) else wanted.get("Steps", ())
@@ -140,9 +140,9 @@ def _add_supervision(plan: Plan, jobflow: JobFlow, cluster: Cluster | None) -> P
 
 
 def _add_tag_changes(plan: Plan, jobflow: JobFlow, policies: Mapping[str, StepPolicy], cluster: Cluster) -> Plan:
-    """Returns the plan that changes the tags for watchers, too, before there are steps that they are about.
+    """Returns the plan that changes the tags for watchers, too, before it adds the steps that these concern.
 
-    Words about steps that are over go with the next change: by themselves they are none.
+    Policies of steps that have ended are removed with the next change; they cause none by themselves.
     """
     added = {one.path[1] for one in plan.changes if one.action is Action.SUBMIT}
     there = {index: step for index, step in enumerate(plan.request.get("Steps", ())) if index not in added}
@@ -241,7 +241,7 @@ def _others_note(cluster: Cluster) -> str:
 
 
 def _compare_members(params: Mapping[str, Any], cluster: Cluster, secrets: Collection[str]) -> Comparison:
-    """Returns the differences, and what can't be known.
+    """Compares the members of a request with those of a cluster; notes what can't be known.
 
     Members that EMR never gives back are compared by their digest.
     """
@@ -331,7 +331,7 @@ RERUN_BY_NAME = "name those that shall run (again) with --rerun NAME"
 
 
 def unknown_steps(wanted: Mapping[str, Any], steps: StepChanges) -> str:
-    """Says which steps may have run before the history that EMR still shows; "" when there are none."""
+    """Returns a sentence on the steps that may have run before the history that EMR shows; "" for none."""
     names = ", ".join(repr(wanted["Steps"][index]["Name"]) for index in steps.unknown)
     if not names:
         return ""

@@ -205,7 +205,7 @@ def _scaling_call(difference: Difference, cluster: Cluster) -> ApiCall:
 
 
 def _group_calls(differences: Sequence[Difference], cluster: Cluster) -> Iterator[ApiCall]:
-    """Yields all groups in one call, which EMR carries out whole or not at all (API: ModifyInstanceGroups)."""
+    """Yields one call for all groups, which EMR carries out completely or not at all (API: ModifyInstanceGroups)."""
     changes: dict[str, dict[str, Any]] = {}
     for one in differences:
         change = changes.setdefault(one.resource, {"InstanceGroupId": one.resource})

@@ -133,7 +133,7 @@ class _Rules(NamedTuple):
         return any(one.include is False for one in self.patterns.patterns)
 
     def excludes(self, path: Path, is_directory: bool) -> bool | None:
-        """Returns True if the last pattern that fits excludes a path, False if it readmits it; None without one."""
+        """Returns True if the last pattern that fits excludes a path, False if it includes it; None without one."""
         if not path.is_relative_to(self.folder):
             return None
         name = path.relative_to(self.folder).as_posix() + ("/" if is_directory else "")

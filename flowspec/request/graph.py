@@ -90,7 +90,7 @@ def find_misordered_steps(jobflow: JobFlow, request: Request) -> tuple[Diagnosti
 
 
 def _later_writers(use: DataUse, uses: Sequence[DataUse]) -> list[DataUse]:
-    """Returns the uses by later steps that make a folder which is, or is around, the data of `use`."""
+    """Returns the uses by later steps that create the folder of the data of `use`, or one that contains it."""
     return [
         one
         for one in uses

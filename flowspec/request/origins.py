@@ -53,7 +53,7 @@ def locate(jobflow: JobFlow, origins: Origins, path: Sequence[str | int], value:
 
 
 def _find_text(step: Any, value: Any) -> KeyPath:
-    """Returns the path within a step of a text that is in the request as it is in the spec; () when there is none."""
+    """Returns the path within a step of a text that the request has unchanged; () when there is none."""
     pairs = step.items() if isinstance(step, Mapping) else enumerate(step) if isinstance(step, list) else ()
     for key, item in pairs:
         if isinstance(item, str) and item == value:

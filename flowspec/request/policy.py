@@ -20,7 +20,7 @@ from flowspec.document.text.parse import compose
 from flowspec.document.text.parse import read as read_text
 from flowspec.document.text.tree import Place, Source, diagnostics_to_show, plain
 from flowspec.errors import Diagnostic, SpecError
-from flowspec.facts.api_model import KeyPath, written
+from flowspec.facts.api_model import KeyPath, path_text
 from flowspec.request.compile import Request
 from flowspec.request.origins import locate
 
@@ -110,7 +110,7 @@ def _diagnostic(error: Any, policy: Policy, jobflow: JobFlow, request: Request) 
     title = error.schema.get("description") or error.schema.get("title") if isinstance(error.schema, dict) else ""
     notes = [f"{policy.file}: {title}" if title else f"{policy.file}: {_path_in_schema(error.absolute_schema_path)}"]
     is_key = path[-1:] in (("Key",), ("Classification",)) and place[-1:] != path[-1:]
-    text = f"{written(path) or 'the request'}: {message}"
+    text = f"{path_text(path) or 'the request'}: {message}"
     return jobflow.document.diagnostic("FS601", place, text, hint=hint, notes=notes, key=is_key)
 
 

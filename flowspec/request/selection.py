@@ -85,7 +85,7 @@ def _index_of_unique(name: str, names: Sequence[str]) -> int:
 
 
 def _renumber_origins(origins: Origins, kept: Iterable[int]) -> Origins:
-    """Returns the origins of a request whose steps have these indexes before."""
+    """Returns the origins of a request that keeps only the steps at these indexes."""
     places = {before: after for after, before in enumerate(kept)}
     moved = {}
     for path, origin in origins.items():

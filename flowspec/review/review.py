@@ -216,7 +216,7 @@ def _review_pair(pair: _Pair, *, roots: tuple[Path, Path], given: Given, reposit
 
 
 def _match_targets(before: dict[str, _Side], after: dict[str, _Side]) -> tuple[dict[str, _Side], dict[str, _Side]]:
-    """Returns the sides of both revisions by target, where one of them can't be read and so names no target.
+    """Matches the sides of both revisions by target, where one of them can't be read and so names no target.
 
     An earlier one is compared with each target of the later one. A later one is invalid once, whatever the targets
     were: else the flows of a spec with a merge conflict would be reported as gone.
@@ -335,7 +335,7 @@ def _with_relative_paths(request: Request, root: Path) -> Request:
 
 @contextmanager
 def _working_directory(folder: Path) -> Iterator[None]:
-    """Makes a folder the current one: paths in messages are then those of the repository."""
+    """Makes a folder the current one for a block: paths in messages are then those of the repository."""
     earlier = Path.cwd()
     os.chdir(folder)
     try:

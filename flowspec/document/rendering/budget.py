@@ -35,6 +35,6 @@ class Budget:
             raise self._exhausted_error("make too much text")
 
     def _exhausted_error(self, what: str) -> TemplateError:
-        """Returns the error for a budget that is used up, which is said of the first template that it fails."""
+        """Returns the error for a budget that is used up; only the first template that exceeds it is reported."""
         id_, self.exceeded = ("" if self.exceeded else "FS324"), True
         return TemplateError(id_, f"the templates of this document {what}")

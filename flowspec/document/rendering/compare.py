@@ -10,7 +10,7 @@ from flowspec.document.masking import mask
 from flowspec.document.rendering.overrides import IDENTITY
 from flowspec.document.text.reading import read_values
 from flowspec.document.text.tree import Document
-from flowspec.facts.api_model import written
+from flowspec.facts.api_model import path_text
 
 ABSENT = object()
 """The value at a path that a target does not have; distinct from null."""
@@ -44,10 +44,10 @@ def _compare_values(a: Any, b: Any, path: tuple[str | int, ...]) -> Iterator[Dif
         words = _NAMES[str(path[-1])]
         named, others = _by_name(a, words), _by_name(b, words)
         if [name for name in named if name in others] != [name for name in others if name in named]:
-            yield Difference(f"{written(path)} (order)", list(named), list(others))
+            yield Difference(f"{path_text(path)} (order)", list(named), list(others))
         yield from _compare_entries(named, others, path)
     elif type(a) is not type(b) or a != b:
-        yield Difference(written(path), a, b)
+        yield Difference(path_text(path), a, b)
 
 
 def _compare_entries(a: Mapping[str, Any], b: Mapping[str, Any], path: tuple[str | int, ...]) -> Iterator[Difference]:
@@ -55,7 +55,7 @@ def _compare_entries(a: Mapping[str, Any], b: Mapping[str, Any], path: tuple[str
         if key in a and key in b:
             yield from _compare_values(a[key], b[key], (*path, key))
         else:
-            yield Difference(written((*path, key)), a.get(key, ABSENT), b.get(key, ABSENT))
+            yield Difference(path_text((*path, key)), a.get(key, ABSENT), b.get(key, ABSENT))
 
 
 def _by_name(items: list[Any], words: tuple[str, ...]) -> dict[str, Any]:

@@ -40,7 +40,7 @@ class _Merge(NamedTuple):
 
 
 def merge_override(base: Mapping, over: Mapping, found: list[Diagnostic], origin: str = "") -> Mapping:
-    """Lays `over` over `base`; its values are marked with `origin` when that is given."""
+    """Merges `over` into `base`; its values are marked with `origin` when that is given."""
     return _merge_mappings(base, over, _Merge(origin, found), ())
 
 
@@ -61,7 +61,7 @@ def _is_null(node: Node) -> bool:
 
 
 def _is_in_target(path: _Path) -> bool:
-    """Returns True in a target's own block, where `null` is not carried out yet, but kept for that target."""
+    """Returns True in a target's own block, where `null` is kept until that target is rendered."""
     return len(path) >= 2 and path[0] == "targets"
 
 
@@ -101,7 +101,7 @@ def _merge_items(base: Items, over: Items, merge: _Merge, path: _Path) -> Items:
 
 
 def _index_by_names(kind: str, base: Items) -> dict[str, list[int]]:
-    """Returns the items by all that they are called; so that thousands can be merged."""
+    """Returns the indexes of the items by each of their names, since a search for each of thousands takes too long."""
     found: dict[str, list[int]] = {}
     for index, item in enumerate(base.items):
         for text in _names_of_item(kind, item):
@@ -115,7 +115,7 @@ def _names_of_item(kind: str, item: Node) -> Iterator[str]:
 
 
 def _is_same_item(kind: str, item: Node, over: Node) -> bool:
-    """Returns True if an override means this item: groups by role, then name; everything else by name."""
+    """Returns True if an override is for this item: groups by role, then name; everything else by name."""
     if not isinstance(item, Mapping) or not isinstance(over, Mapping):
         return False
     role, name = _text_at(over, _ROLE.get(kind)), _text_at(over, "name")
@@ -160,7 +160,7 @@ def _mapping_as_items(kind: str, base: Items, over: Mapping, merge: _Merge, *, i
 
 
 def _key_of_names(base: Items, role: str | None) -> Iterator[tuple[str, str]]:
-    """Returns the names of the items, and the key that says so; a name of its own goes before a role."""
+    """Yields each name of the items with the key that holds it; the key `name` comes last, so that it wins."""
     for word in (role, "name"):
         yield from ((text, word) for item in base.items if word and (text := _text_at(item, word)) is not None)
 

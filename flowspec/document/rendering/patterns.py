@@ -1,4 +1,4 @@
-r"""Regular expressions from specs: searched and replaced in bounded time and memory. The only door to re2.
+r"""Regular expressions from specs: searched and replaced in bounded time and memory. The only module that uses re2.
 
 A pattern may come from someone who is not trusted, and Python's `re` needs exponential time for some of them
 (`(a+)+$`). RE2 searches in time linear in the text, and leaves out what can't be done so: look-arounds,
@@ -236,7 +236,7 @@ def _as_re2_escapes(escape: re.Match[str]) -> str:
 
 
 def _explain_re2_error(text: str, message: str) -> Exception:
-    """Returns RE2's error in words: its `message` ends with the part of the pattern that it is about."""
+    """Returns an error that explains RE2's `message`, which ends with the part of the pattern that it is about."""
     if "too large" in message:
         return _TooLargeError()
     reason, _, part = message.partition(": ")

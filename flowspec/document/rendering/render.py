@@ -167,7 +167,7 @@ def _apply_override(root: Mapping, override: Mapping | None, target: str, found:
 
 
 class _Renderer:
-    """Fills in one tree. `found` collects; `variables.names` grows by item and index inside of a loop."""
+    """Renders one tree. `found` collects findings; `variables.names` has item and index, too, inside of a loop."""
 
     def __init__(self, variables: Variables, budget: Budget, found: list[Diagnostic]) -> None:
         self.variables, self.budget, self.found = variables, budget, found
@@ -331,7 +331,7 @@ class _Renderer:
         return values
 
     def _render_if_wanted(self, node: Mapping) -> Iterator[Node]:
-        """Yields the item without `when` and `for_each`; nothing when it is not wanted here."""
+        """Yields the rendered item without `when` and `for_each`; nothing when its `when` is false."""
         if self._is_wanted(node.get("when")):
             entries = {name: entry for name, entry in node.entries.items() if name not in ("when", "for_each")}
             yield self.node(Mapping(entries, node.at, node.origin))
@@ -354,7 +354,7 @@ def _count_scalars(value: Any) -> int:
 
 
 def _mask_scalars(value: Any) -> Any:
-    """Returns the value of a sensitive variable as it is shown."""
+    """Returns the value of a sensitive variable with MASK in place of each scalar."""
     if isinstance(value, dict):
         return {key: _mask_scalars(item) for key, item in value.items()}
     if isinstance(value, list):
@@ -397,7 +397,7 @@ def _scalar_text(value: Any) -> str:
 
 
 def _find_unused_variables(document: Document, names: Container[str], budget: Budget) -> Iterator[Diagnostic]:
-    """Yields the variables that no template of the spec speaks of, whatever the target."""
+    """Yields a finding on each variable that no template of the spec uses, whatever the target."""
     declared = _mapping(document.root.get("variables"))
     if not declared:
         return

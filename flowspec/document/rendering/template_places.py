@@ -26,7 +26,7 @@ def template_problem(error: TemplateError, node: Any) -> list[Diagnostic]:
 
 
 def _place_of_word(error: TemplateError, at: Place, text: str) -> Place:
-    """Returns the place of the word that is to blame, else that of its tag.
+    """Returns the place of the word that the error is about, else that of its tag.
 
     It is the place of the scalar where both begin in one line.
     """

@@ -91,7 +91,7 @@ def _split(text: str) -> _Split | None:
 
 
 def _split_tags(text: str) -> _Split | None:
-    """Returns the texts and tags of a template; None when jinja2 has to see it as a whole."""
+    """Returns the texts and tags of a template; None when jinja2 has to compile it as a whole."""
     parts: list[str | _Tag] = []
     at = 0
     for index, part in enumerate(_TAG.split(text)):
@@ -145,7 +145,7 @@ def _value_of_part(part: str | _Tag, names: Mapping[str, Any], budget: Budget) -
 
 
 def _look_up_path(path: tuple[str, ...], names: Mapping[str, Any]) -> Any:
-    """Returns the value at the end of a path of keys; MISSING when jinja2 has to be asked."""
+    """Returns the value at the end of a path of keys; MISSING when jinja2 has to evaluate it."""
     value = names.get(path[0], MISSING)
     for key in path[1:]:
         if type(value) is not dict or key in _METHODS:
@@ -177,7 +177,7 @@ def _run_in_jinja(text: str, names: Mapping[str, Any], budget: Budget) -> Any:
 
 
 def _compile_counted(text: str, budget: Budget) -> Any:
-    """Returns a compiled template; each counts once per document, whether it was compiled before or not."""
+    """Returns a compiled template; its cost counts once per document, whether it was compiled before or not."""
     compiled = budget.compiled.get(text)
     if compiled is None:
         if len(text) > MAX_TEXT:

@@ -124,7 +124,7 @@ def resolve(document: Document, given: Given, builtins: MappingOf[str, Any], bud
 
 
 class _Resolver:
-    """Resolves each variable when it is first needed, since defaults may speak of other variables."""
+    """Resolves each variable when it is first needed, since defaults may use other variables."""
 
     def __init__(
         self, document: Document, declared: Mapping | None, given: Given, budget: Budget, result: Variables
@@ -324,7 +324,7 @@ def _origin_with_line(source: str, value: Any) -> str:
 
 
 class _RejectedValue(NamedTuple):
-    """Says who gave the value that does not fit."""
+    """A value that does not fit its variable, with the source that gave it."""
 
     name: str
     source: str
@@ -348,7 +348,7 @@ def _describe_value(value: Any) -> str:
 
 
 def _secret_texts(value: Any) -> Iterator[str]:
-    """Yields the texts by which a secret is known."""
+    """Yields the texts of a secret that are masked: its scalars."""
     if isinstance(value, dict):
         value = list(value.values())
     if isinstance(value, list):

@@ -1,4 +1,4 @@
-"""Text -> Document: strict YAML 1.2 core, every value with its place. The only door to PyYAML.
+"""Text -> Document: strict YAML 1.2 core, every value with its place. The only module that uses PyYAML.
 
 Events are read (from libyaml where PyYAML has it) and built into nodes here, without recursion: so
 that nothing is constructed from tags, aliases are counted before they multiply, and one mistake does
@@ -264,7 +264,7 @@ def _too_deep_finding(source: Source, at: Place) -> Diagnostic:
 
 
 def _as_pyyaml_error(text: str, error: Any) -> Any:
-    """Puts what libyaml found into PyYAML's own words, so that messages do not depend on what is installed."""
+    """Returns PyYAML's own error for one of libyaml, so that messages do not depend on what is installed."""
     import yaml
 
     if yaml.__with_libyaml__ and len(text) < _MAX_REPARSED:

@@ -229,9 +229,9 @@ def is_suppressed(found: Diagnostic) -> bool:
 def diagnostics_to_show(
     found: Sequence[Diagnostic], target: str, secrets: Collection[str] = ()
 ) -> tuple[Diagnostic, ...]:
-    """Returns the diagnostics to show.
+    """Returns the diagnostics to show, sorted by place.
 
-    Silenced and double ones are gone, secrets masked, the target is noted, and they are sorted by place.
+    Suppressed and repeated ones are left out, secrets are masked, and the target is noted.
     """
     note = (f"target {target}",) if target else ()
     unique = {(one.id, one.message, one.location): one for one in found if not is_suppressed(one)}

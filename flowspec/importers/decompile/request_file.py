@@ -17,7 +17,7 @@ from flowspec.document.text.parse import compose
 from flowspec.document.text.tree import Document, Place, Source, diagnostics_to_show
 from flowspec.document.text.tree import Mapping as MappingNode
 from flowspec.errors import Diagnostic, SpecError
-from flowspec.facts.api_model import Mismatch, input_shape, mismatches, written
+from flowspec.facts.api_model import Mismatch, input_shape, mismatches, path_text
 from flowspec.importers.decompile.redact import Redactor
 
 _REMEDY = "a request is what boto3's run_job_flow(**request) takes: json.dump(request, file) writes it down"
@@ -222,7 +222,7 @@ def _meant(name: str, shape: Any, path: tuple[str | int, ...]) -> str:
 
 
 def _called(path: tuple[str | int, ...]) -> str:
-    return written(path) or "the request"
+    return path_text(path) or "the request"
 
 
 def _described(value: Any) -> str:

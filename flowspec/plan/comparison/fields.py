@@ -52,7 +52,7 @@ def compare_fields(wanted: Json, live: Live, managed: Collection[str]) -> Compar
 
 
 def _as_replacement(difference: Difference) -> Difference:
-    """Returns a difference as one that the cluster can't take."""
+    """Returns a difference as one that only a new cluster can have."""
     return difference._replace(row=difference.row._replace(handling=Handling.REPLACE))
 
 
@@ -65,7 +65,7 @@ def stated(wanted: Json) -> Iterator[str]:
 
 
 def _compare_members(wanted: Json, live: Live, managed: Collection[str]) -> Iterator[Difference]:
-    """Yields the cluster's own members."""
+    """Yields the differences of the cluster's own members."""
     for name, value in wanted.items():
         row = row_of(name)
         if name in ELSEWHERE or name in live.unread or row.handling not in _COMPARED:

@@ -52,7 +52,7 @@ def _includes(wanted: Any, live: Any) -> bool:
 
 
 class _AnyOrder:
-    """Values whose order says nothing."""
+    """Values whose order does not matter."""
 
     def __init__(self, values: Sequence[Any]) -> None:
         self._values = list(values)
@@ -161,7 +161,7 @@ def written_out(name: str, value: Any) -> Any:
 
 
 def _written_out_idle_timeout(value: Json) -> Json:
-    """Returns an hour, where no time is given (API: AutoTerminationPolicy)."""
+    """Returns a policy with an hour where no idle timeout is given (API: AutoTerminationPolicy)."""
     return {"IdleTimeout": 3600, **value}
 
 

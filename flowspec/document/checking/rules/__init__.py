@@ -47,7 +47,7 @@ def check_plugins(spec: Spec) -> Iterator[tuple[Violation, bool]]:
 
 
 def _was_rejected(one: Violation, rejected: Collection[KeyPath]) -> bool:
-    """Returns True if a violation reports the absence of what was given and refused."""
+    """Returns True if a violation reports as absent what was given, but rejected by the schema."""
     if one.id == "FS239":
         return any(path[: len(one.path)] == one.path for path in rejected)
     absent = (one.about,) if one.about else _ABSENT_KEYS.get(one.id, ())

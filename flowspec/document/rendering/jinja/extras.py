@@ -55,7 +55,7 @@ def regex_search(context: Context, value: Any, pattern: Any, group: int = 0) -> 
 
 
 def _pattern_work(context: Context) -> Any:
-    """Returns the account of the patterns of one document."""
+    """Returns the work that the patterns of one document have left."""
     from flowspec.document.rendering.patterns import PatternWork
 
     budget = context.environment.sizes.budget  # type: ignore[attr-defined]

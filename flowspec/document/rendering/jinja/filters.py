@@ -47,7 +47,7 @@ class Cost(NamedTuple):
 
 
 def unknown_name_error(kind: str, name: str) -> TemplateError:
-    """Returns the error for a filter or test that there is not."""
+    """Returns the error for a name that no filter, test or function has."""
     if name in _RANDOM:
         message = f"the {kind} '{name}' is not allowed: plan and apply must render the same"
         return TemplateError("FS322", message, word=name)
@@ -58,7 +58,7 @@ def unknown_name_error(kind: str, name: str) -> TemplateError:
 
 
 class _CallablesByName(dict[str, Callable[..., Any]]):
-    """Filters or tests by name; for another name a function that says so when it is called, as in jinja2."""
+    """Filters or tests by name; for another name a function that raises an error when it is called, as in jinja2."""
 
     def __init__(self, kind: str) -> None:
         super().__init__()

@@ -74,7 +74,7 @@ def _as_template_error(error: Exception, names: Mapping[str, Any]) -> TemplateEr
 
 
 def _describe_error(error: Exception) -> str:
-    """Returns the reason that Python gives for an error, without what is Python's own in its message."""
+    """Returns the reason of an error in words of templates instead of Python's."""
     if isinstance(error, ZeroDivisionError):
         return "it divides by zero"
     if isinstance(error, ArithmeticError):
