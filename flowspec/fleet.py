@@ -109,9 +109,9 @@ def plan_all(
     """
     flows = list(compiled)
     connections = connections or Connections()
-    clashes = _clashes([flow for flow, _ in flows])
+    clashes = _find_clashes([flow for flow, _ in flows])
 
-    def planned(one: tuple[JobFlow, Request]) -> FlowPlan:
+    def make_flow_plan(one: tuple[JobFlow, Request]) -> FlowPlan:
         flow, request = one
         try:
             if other := clashes.get(id(flow)):
@@ -130,7 +130,7 @@ def plan_all(
 
     # Ctrl-C does not wait for an endpoint that gives no answer: nothing is changed yet.
     with Threads(jobs) as pool:
-        return list(pool.map(planned, flows))
+        return list(pool.map(make_flow_plan, flows))
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +160,7 @@ def apply_all(
     """
     watching = SharedWatch()
 
-    def applied(one: FlowPlan, sleep: Sleep) -> FlowRun:
+    def apply_flow_plan(one: FlowPlan, sleep: Sleep) -> FlowRun:
         if one.plan is None or one.emr is None:
             return FlowRun(one.jobflow, error=one.error or _OFFLINE)
         try:
@@ -176,7 +176,7 @@ def apply_all(
             return FlowRun(one.jobflow, error=error)
 
     with watching:
-        return list(work_on(applied, list(plans), jobs=jobs))
+        return list(work_on(apply_flow_plan, list(plans), jobs=jobs))
 
 
 _OFFLINE = FlowspecError(
@@ -185,8 +185,8 @@ _OFFLINE = FlowspecError(
 )
 
 
-def _clashes(flows: Sequence[JobFlow]) -> dict[int, JobFlow]:
-    """Returns for flows that others have the name, target and endpoint of, by their `id`, one of those others."""
+def _find_clashes(flows: Sequence[JobFlow]) -> dict[int, JobFlow]:
+    """Returns the flows with the name, target and endpoint of another one: by their `id`, that other one."""
     by_identity: dict[object, list[JobFlow]] = {}
     for flow in flows:
         by_identity.setdefault((flow.name, flow.target, Endpoint.of(flow)), []).append(flow)

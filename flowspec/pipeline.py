@@ -91,9 +91,9 @@ def plan_on(
     """
     running, namesakes = observe_named(emr, jobflow)
     unread: list[str] = []
-    running = running and _settled(emr, running, unread.append)
+    running = running and _settle_cluster(emr, running, unread.append)
     # After the look at what runs: a run that ends in between is the last one.
-    left = _left_over(emr, jobflow, request, running, rerun)
+    left = _find_unfinished(emr, jobflow, request, running, rerun)
     chosen = keep_steps(request, left.indexes) if left else request
     made = make_plan(
         jobflow,
@@ -106,21 +106,21 @@ def plan_on(
         now=datetime.now(timezone.utc),
         region=emr.region,
     )
-    made = _going_on(made, left) if left else made
+    made = _plan_continuation(made, left) if left else made
     if if_changed and not rerun and running is None and not lives_on(request.params):
-        made = _unless_done(emr, jobflow, request, made)
+        made = _skip_if_done(emr, jobflow, request, made)
     # Beside the flow's own cluster those of its other targets are no news.
     notes = () if running else map(partial(_namesake_note, jobflow), namesakes)
-    return _with_staged(emr, files, dataclasses.replace(made, notes=(*made.notes, *unread, *notes)))
+    return _note_staged_files(emr, files, dataclasses.replace(made, notes=(*made.notes, *unread, *notes)))
 
 
-def _settled(emr: Emr, running: Cluster, notify: Callable[[str], object]) -> Cluster:
+def _settle_cluster(emr: Emr, running: Cluster, notify: Callable[[str], object]) -> Cluster:
     from flowspec.backend.aws.runs.settle import settle_on
 
     return settle_on(emr, running, notify)
 
 
-def _with_staged(emr: Emr, files: StagedFiles | None, plan: Plan) -> Plan:
+def _note_staged_files(emr: Emr, files: StagedFiles | None, plan: Plan) -> Plan:
     """Returns the plan with what is known of its files; None for `files` looks them up for this plan alone."""
     if not plan.uploads:
         return plan
@@ -129,7 +129,7 @@ def _with_staged(emr: Emr, files: StagedFiles | None, plan: Plan) -> Plan:
     return note_staged(files or StagedFiles(emr), plan)
 
 
-def _left_over(
+def _find_unfinished(
     emr: Emr, jobflow: JobFlow, request: Request, running: Cluster | None, rerun: Collection[str]
 ) -> Unfinished | None:
     """Finds what `rerun` runs again on a cluster that ends with its steps: the rest of the last run; else None.
@@ -150,27 +150,27 @@ def _left_over(
     return None if resumed == CHOSEN else unfinished(emr, jobflow, request, last=resumed)
 
 
-def _going_on(plan: Plan, left: Unfinished) -> Plan:
-    """Returns the plan of what is left of a run; of nothing, it joins that run, which has ended."""
+def _plan_continuation(plan: Plan, left: Unfinished) -> Plan:
+    """Returns the plan that continues a run; where nothing is left, it joins that run, which has ended."""
     notes = (*plan.notes, f"continues {left.run}, the last run of this flow", *left.notes)
     if left.indexes:
         return dataclasses.replace(plan, notes=notes, resumes=left.run, kept=left.indexes)
-    return _skipping(
+    return _join_ended_run(
         plan, left.run, f"all steps of {left.run}, the last run of this flow, are done: nothing is left", left.notes
     )
 
 
-def _unless_done(emr: Emr, jobflow: JobFlow, request: Request, plan: Plan) -> Plan:
+def _skip_if_done(emr: Emr, jobflow: JobFlow, request: Request, plan: Plan) -> Plan:
     """Returns the plan of a run; if the last one makes it unnecessary, one that joins that, which has ended."""
     from flowspec.backend.aws.runs.resume import compare_last
 
     last = compare_last(emr, jobflow, request)
     if last.done:
-        return _skipping(plan, last.run, last.why, last.notes)
+        return _join_ended_run(plan, last.run, last.why, last.notes)
     return dataclasses.replace(plan, notes=(*plan.notes, *last.notes, f"not skipped by --if-changed: {last.why}"))
 
 
-def _skipping(plan: Plan, run: str, why: str, notes: tuple[str, ...]) -> Plan:
+def _join_ended_run(plan: Plan, run: str, why: str, notes: tuple[str, ...]) -> Plan:
     """Returns the plan that joins a run which has ended. None of its steps is waited for: hooks are not run again."""
     return dataclasses.replace(
         plan, changes=(), calls=(), uploads=(), joins=run, awaits=(), notes=notes, cost=None, skipped=why
@@ -211,15 +211,15 @@ def refuse_wrong(plan: Plan) -> None:
     """Raises FlowspecError when the preflight of a plan found what would make its run fail."""
     found = wrong(plan.preflight or ())
     if found:
-        told = mask("; ".join(f"{one.subject} {one.message}" for one in found[:_TOLD]), plan.secrets)
-        more = f" (and {len(found) - _TOLD} more)" if len(found) > _TOLD else ""
-        remedies = dict.fromkeys(one.remedy or "mend it" for one in found[:_TOLD])
+        problems = mask("; ".join(f"{one.subject} {one.message}" for one in found[:_MAX_PROBLEMS_NAMED]), plan.secrets)
+        more = f" (and {len(found) - _MAX_PROBLEMS_NAMED} more)" if len(found) > _MAX_PROBLEMS_NAMED else ""
+        remedies = dict.fromkeys(one.remedy or "mend it" for one in found[:_MAX_PROBLEMS_NAMED])
         remedy = f"{'; '.join(remedies)}; or submit without the preflight: --skip-preflight"
-        raise FlowspecError(f"nothing was submitted, it would fail: {told}{more}", remedy=remedy)
+        raise FlowspecError(f"nothing was submitted, it would fail: {problems}{more}", remedy=remedy)
 
 
 # So many problems are said in an error; the plan shows all.
-_TOLD = 3
+_MAX_PROBLEMS_NAMED = 3
 
 
 def run(
@@ -279,17 +279,17 @@ def apply_and_watch(
     applied = apply(plan, emr, replan=replan, sleep=sleep)
     launches = Launches(plan, emr, sleep=sleep)
     joined = applied.joined
-    watched = partial(watch, emr, sleep=sleep)
-    left = time_left(timeout, clock)
+    start_watch = partial(watch, emr, sleep=sleep)
+    seconds_left = time_left(timeout, clock)
     while True:
-        end = _end_of(watched(applied.cluster_id, steps=applied.steps, timeout=left()), on_event)
-        further = None if left() == 0.0 else launches.relaunch(end.cluster)
-        if further is None:
+        end = _watch_to_end(start_watch(applied.cluster_id, steps=applied.steps, timeout=seconds_left()), on_event)
+        next_launch = None if seconds_left() == 0.0 else launches.relaunch(end.cluster)
+        if next_launch is None:
             return RunResult(end.cluster, end.verdict, joined, emr, plan.skipped)
-        applied = further
+        applied = next_launch
 
 
-def _end_of(events: Generator[Event, None, None], on_event: Callable[[Event], object]) -> Ended:
+def _watch_to_end(events: Generator[Event, None, None], on_event: Callable[[Event], object]) -> Ended:
     from flowspec.backend.aws.events import Ended
 
     with closing(events):

@@ -18,7 +18,7 @@ from flowspec.backend.aws.observe import describe, summaries
 from flowspec.backend.aws.reads import Answers
 from flowspec.backend.local.backend import connect_to
 from flowspec.document.escaping import harmless, visible
-from flowspec.document.masking import mask_bytes, reach
+from flowspec.document.masking import lookback_length, mask_bytes
 from flowspec.emulator.api.service import Service
 from flowspec.emulator.in_process import Response
 from flowspec.errors import FlowspecError
@@ -132,7 +132,7 @@ def _log(emr: Emr, cluster_id: str, step_id: str, name: str) -> Response | None:
     if step_id not in {step.id for step in cluster.steps}:
         return None
     secrets = known_secrets(cluster)
-    found = logs_of(emr, cluster).tail(step_id, name, _MOST_LOG + reach(secrets))
+    found = logs_of(emr, cluster).tail(step_id, name, _MOST_LOG + lookback_length(secrets))
     if found is None:
         return None
     text = mask_bytes(found, secrets, max(0, len(found) - _MOST_LOG)).decode("utf-8", "replace")

@@ -75,9 +75,9 @@ def packed_asset(asset: Asset, home: Path | None = None, notify: Callable[[str],
     if asset.packages is None:
         return asset
     if asset.packages.key != asset.sha256:
-        message = f"the wheels for {asset.packages.told} changed since the request was compiled"
+        message = f"the wheels for {asset.packages.description} changed since the request was compiled"
         raise FlowspecError(message, remedy="apply again")
-    notify(f"packing the Python packages of {asset.packages.told}")
+    notify(f"packing the Python packages of {asset.packages.description}")
     path = pack(asset.packages, home)
     return asset._replace(path=path, sha256=hash_of(path), size=path.stat().st_size, members=None, packages=None)
 
@@ -96,7 +96,7 @@ def pack(packages: Packages, home: Path | None) -> Path:
                     (scratch / "made.zip").replace(path)
             _mark_used(path)
     except PackingError as error:
-        raise FlowspecError(f"{packages.told}: {error}", remedy="ask for fewer packages") from error
+        raise FlowspecError(f"{packages.description}: {error}", remedy="ask for fewer packages") from error
     except OSError as error:
         raise os_error_to_user_error(folder.parent, error) from error
     return path
@@ -267,7 +267,7 @@ def _build_archive(packages: Packages, scratch: Path) -> None:
     compiled = next((name for name, _ in found if _COMPILED.search(name)), None)
     if packages.is_pure and compiled:
         raise FlowspecError(
-            f"{packages.told}: {compiled} is compiled code, which Python can't import from a zip",
+            f"{packages.description}: {compiled} is compiled code, which Python can't import from a zip",
             remedy=_PURE_REMEDY,
         )
     if len(found) > MAX_MEMBERS:
@@ -318,7 +318,7 @@ def _refuse_more(packages: Packages, entries: Sequence[Entry], missing: Sequence
     """Raises FlowspecError where asking again for what is missing would not help."""
     if set(missing) <= set(further) or any(one.hashes for one in entries):
         raise FlowspecError(
-            f"{packages.told}: {', '.join(missing)} is needed there, and not among the requirements",
+            f"{packages.description}: {', '.join(missing)} is needed there, and not among the requirements",
             remedy=f"compile them for that Python: uv pip compile --python-version {packages.version}",
         )
 
@@ -436,10 +436,12 @@ def _packing_error(packages: Packages, program: str, output: str, scratch: Path)
     end = " | ".join(_shortened(line) for line in told[-_TOLD_LINES:])
     if _NO_ANSWER.search(output):
         last = next(line for line in reversed(lines) if _NO_ANSWER.search(line))
-        message = f"{packages.told} can't be packed, an index does not answer; {program} said: {_shortened(last)}"
+        message = (
+            f"{packages.description} can't be packed, an index does not answer; {program} said: {_shortened(last)}"
+        )
         return FlowspecError(message, remedy="check the network and the index: PIP_INDEX_URL, pip.conf, --index-url")
     if _NO_SPACE.search(output):
-        message = f"{packages.told} can't be packed, a disk is full; {program} said: {end}"
+        message = f"{packages.description} can't be packed, a disk is full; {program} said: {end}"
         return FlowspecError(message, remedy=f"make room in {scratch.parent}, or set FLOWSPEC_HOME to another disk")
     found = _AT_FAULT.search(output)
     at_fault = [one for one in packages.requirements.entries if found and one.name == canonical_name(found[1])]
@@ -448,7 +450,7 @@ def _packing_error(packages: Packages, program: str, output: str, scratch: Path)
     elif found:
         where = f"{packages.requirements.path.name}: no wheel of {found[1]}, which another package needs,"
     else:
-        return FlowspecError(f"{packages.told} can't be packed; {program} said: {end}", remedy=_ASK)
+        return FlowspecError(f"{packages.description} can't be packed; {program} said: {end}", remedy=_ASK)
     machine = "any platform" if packages.is_pure else packages.architecture
     remedy = _PURE_REMEDY if packages.is_pure else _ASK
     return FlowspecError(f"{where} for Python {packages.version} on {machine}; {program} said: {end}", remedy=remedy)

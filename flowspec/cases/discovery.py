@@ -9,7 +9,7 @@ from pathlib import Path
 from flowspec.cases.case import FILE, FOLDER, Case, load_case
 from flowspec.cases.sandbox import document_of, job_flow_of
 from flowspec.document.discovery import is_spec, matches
-from flowspec.document.rendering.extends import extended
+from flowspec.document.rendering.extends import merge_bases
 from flowspec.document.selection import Condition, is_selected, read_selects
 from flowspec.document.text.parse import load
 from flowspec.document.text.tree import Source, scalars
@@ -134,7 +134,7 @@ def _sources(case: Case) -> Iterator[Path]:
     yield case.spec
     yield from case.inputs.values()
     yield from (one.path for one in case.expected)
-    for scalar in scalars(extended(load(case.spec)).root):
+    for scalar in scalars(merge_bases(load(case.spec)).root):
         yield Path(scalar.at.source.file)
     for asset in compile(job_flow_of(case)).assets:
         yield asset.path

@@ -78,12 +78,12 @@ def _targets(context: click.Context, _: str) -> Iterable[str]:
 
 
 def _variables(context: click.Context, _: str) -> Iterator[str]:
-    from flowspec.document.rendering.extends import extended
+    from flowspec.document.rendering.extends import merge_bases
     from flowspec.document.text.parse import load
     from flowspec.document.text.tree import Mapping
 
     spec = _spec_of(context)
-    declared = extended(load(spec)).root.get("variables") if spec else None
+    declared = merge_bases(load(spec)).root.get("variables") if spec else None
     if isinstance(declared, Mapping):
         yield from (f"{name}=" for name in declared.entries)
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from flowspec.cost.amounts import Range, amount_text, hours_text, unknown_text
-from flowspec.document.text.tree import settle
+from flowspec.document.text.tree import diagnostics_to_show
 from flowspec.errors import SpecError
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ def refuse_over_budget(
             places = dict.fromkeys(("hourly", "run"), ("fallback", at))
             found += _budget_findings(jobflow, _estimated(jobflow, one, region), "this alternative", places)
     if found:
-        raise SpecError(settle([*jobflow.warnings, *found], jobflow.target, jobflow.secrets))
+        raise SpecError(diagnostics_to_show([*jobflow.warnings, *found], jobflow.target, jobflow.secrets))
 
 
 def run_budget_hours(jobflow: JobFlow, cost: Estimate | None) -> float | None:

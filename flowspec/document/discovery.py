@@ -29,7 +29,7 @@ def find_specs(arguments: Sequence[Path]) -> list[Path]:
     whose name begins with a dot, and links to folders, are left out. A file that several arguments or links name is
     returned once. Raises NothingFound when an argument names none.
     """
-    return list(_find(arguments).values())
+    return list(_specs_by_real_path(arguments).values())
 
 
 def find_flows(arguments: Sequence[Path]) -> list[Path]:
@@ -37,7 +37,7 @@ def find_flows(arguments: Sequence[Path]) -> list[Path]:
 
     Specs that extend each other in a circle are no base files of any. Raises NothingFound as `find_specs` does.
     """
-    return list(_Specs(_find(arguments)).flows().values())
+    return list(_Specs(_specs_by_real_path(arguments)).flows().values())
 
 
 def find_flows_to_check(arguments: Sequence[Path]) -> list[Path]:
@@ -49,7 +49,7 @@ def find_flows_to_check(arguments: Sequence[Path]) -> list[Path]:
     # Not at the top: it brings what reads specs, which completion and --help do not need.
     from flowspec.document.text.parse import tree_of
 
-    given = _Specs(_find(arguments))
+    given = _Specs(_specs_by_real_path(arguments))
     found: dict[str, Path] = {}
     trees: dict[Path, _Specs] = {}
     for real, spec in given.flows().items():
@@ -66,11 +66,11 @@ def find_flows_to_check(arguments: Sequence[Path]) -> list[Path]:
     return list(found.values())
 
 
-def _find(arguments: Sequence[Path]) -> dict[str, Path]:
-    """Returns what `find_specs` does, by real paths. To find one takes as long as to read a small file."""
+def _specs_by_real_path(arguments: Sequence[Path]) -> dict[str, Path]:
+    """Returns the specs of `find_specs` by their real paths: finding one takes as long as reading a small file."""
     found: dict[str, Path] = {}
     for argument in arguments:
-        specs = _by_real_path(_named(argument))
+        specs = _by_real_path(_expand_argument(argument))
         if not specs:
             raise NothingFound(
                 f"{argument}: no spec there", remedy="a spec is a .yaml file that begins with `flowspec: v1`"
@@ -92,7 +92,7 @@ class _Specs:
 
     def __init__(self, specs: Mapping[str, Path]) -> None:
         self._specs = specs
-        texts = {real: _text(spec) for real, spec in specs.items()}
+        texts = {real: _read_text(spec) for real, spec in specs.items()}
         self._bases = {
             real: os.path.realpath(specs[real].parent / base)
             for real, text in texts.items()
@@ -123,14 +123,14 @@ def base_named_in(text: str) -> str:
     return found[0][1] if len(found) == 1 else ""
 
 
-def _text(spec: Path) -> str:
+def _read_text(spec: Path) -> str:
     try:
         return spec.read_text("utf-8", "replace") if S_ISREG(spec.stat().st_mode) else ""
     except OSError:
         return ""
 
 
-def _named(argument: Path) -> Iterator[Path]:
+def _expand_argument(argument: Path) -> Iterator[Path]:
     if argument.is_dir():
         yield from specs_below(argument)
     elif has_magic(str(argument)) and not argument.exists():

@@ -12,7 +12,7 @@ from flowspec.document.escaping import visible
 
 MASK = "(sensitive)"
 # A secret of a letter or two would mask half of every sentence, and so tell what it is.
-_SEEN_INSIDE = 3
+_MIN_INNER_LENGTH = 3
 
 
 def mask(value: Any, secrets: Collection[str]) -> Any:
@@ -21,7 +21,7 @@ def mask(value: Any, secrets: Collection[str]) -> Any:
         return value
     if isinstance(value, str):
         known = forms(secrets)
-        return MASK if value in known else _masked(value, [form for form in known if len(form) >= _SEEN_INSIDE])
+        return MASK if value in known else _mask_text(value, [form for form in known if len(form) >= _MIN_INNER_LENGTH])
     if isinstance(value, Mapping):
         return {mask(key, secrets): mask(item, secrets) for key, item in value.items()}
     if isinstance(value, list | tuple):
@@ -46,7 +46,7 @@ class MaskingWriter:
     it on as it is. All else is passed on at once. Text is encoded as UTF-8.
 
     The first `hidden` bytes are looked at and not passed on: a reader that starts in the middle of a log takes
-    `reach(secrets)` bytes more and hides them, so that no rest of a secret is shown that began before.
+    `lookback_length(secrets)` bytes more and hides them, so that no rest of a secret is shown that began before.
     """
 
     def __init__(self, sink: Callable[[bytes], object], secrets: Collection[str], hidden: int = 0) -> None:
@@ -59,14 +59,14 @@ class MaskingWriter:
     def write(self, data: bytes | str) -> None:
         """Takes the next piece of the stream."""
         self._held += data.encode() if isinstance(data, str) else data
-        self._pass_on(len(self._held) - self._undecided())
+        self._pass_on(len(self._held) - self._held_back_length())
 
     def close(self) -> None:
         """Ends the stream: what was held back is passed on."""
         self._pass_on(len(self._held))
 
-    def _undecided(self) -> int:
-        """Returns the length of the longest end of what is held with which a secret begins."""
+    def _held_back_length(self) -> int:
+        """Returns the length of the longest end of the held bytes that is the beginning of a secret."""
         return max((_overlap(self._held, form) for form in self._forms), default=0)
 
     def _pass_on(self, limit: int) -> None:
@@ -86,7 +86,7 @@ class MaskingWriter:
             self._sink(bytes(shown))
 
 
-def reach(secrets: Collection[str]) -> int:
+def lookback_length(secrets: Collection[str]) -> int:
     """Returns the number of bytes before a place in which a secret may begin that ends after it."""
     return max((len(form) - 1 for form in _inner_forms(secrets)), default=0)
 
@@ -100,12 +100,14 @@ def forms(secrets: Collection[str]) -> frozenset[str]:
 @lru_cache(maxsize=4)
 def _forms(secrets: frozenset[str]) -> frozenset[str]:
     texts = {text for secret in secrets for text in (secret, *_lines(secret)) if text}
-    return frozenset(form for text in texts for form in (text, _in_shell(text), json.dumps(text)[1:-1], visible(text)))
+    return frozenset(
+        form for text in texts for form in (text, _shell_form(text), json.dumps(text)[1:-1], visible(text))
+    )
 
 
 def _inner_forms(secrets: Collection[str]) -> list[bytes]:
     """Returns the forms that are looked for inside of longer texts."""
-    return [form.encode() for form in forms(secrets) if len(form) >= _SEEN_INSIDE]
+    return [form.encode() for form in forms(secrets) if len(form) >= _MIN_INNER_LENGTH]
 
 
 def _lines(secret: str) -> list[str]:
@@ -114,12 +116,12 @@ def _lines(secret: str) -> list[str]:
     return [line.strip() for line in lines] if len(lines) > 1 else []
 
 
-def _in_shell(secret: str) -> str:
+def _shell_form(secret: str) -> str:
     quoted = shlex.quote(secret)
     return quoted[1:-1] if quoted != secret else secret
 
 
-def _masked(text: str, known: Iterable[str]) -> str:
+def _mask_text(text: str, known: Iterable[str]) -> str:
     shown, position = "", 0
     for start, end in _spans(text, known):
         shown += text[position:start] + MASK

@@ -20,8 +20,8 @@ def closest(word: str, known: Iterable[str], most: int) -> list[str]:
     """Returns the known words that are like `word`, the nearest first; alone one that differs by capitals or dashes."""
     by_form: dict[str, str] = {}
     for one in known:
-        by_form.setdefault(_form(one), one)
-    form = _form(word)
+        by_form.setdefault(_normalize(one), one)
+    form = _normalize(word)
     if form in by_form:
         return [by_form[form]]
     from difflib import get_close_matches
@@ -29,8 +29,8 @@ def closest(word: str, known: Iterable[str], most: int) -> list[str]:
     return [by_form[one] for one in get_close_matches(form, islice(by_form, _MAX_COMPARED), most)]
 
 
-def _form(word: str) -> str:
-    """Returns a word without what people confuse most: capitals, dashes."""
+def _normalize(word: str) -> str:
+    """Returns a word in lower case, with _ for each dash: people confuse these most."""
     return word.replace("-", "_").lower()
 
 

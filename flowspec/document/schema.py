@@ -99,42 +99,42 @@ def kind(value: Any) -> str:
     return "object" if isinstance(value, dict) else "array" if isinstance(value, list) else "scalar"
 
 
-def meant(schema: Schema, of_kind: str, type_word: Any = None) -> Schema:
+def resolve_schema(schema: Schema, of_kind: str, type_word: Any = None) -> Schema:
     """Returns the strict schema with references followed and the shape chosen that fits a value.
 
     `of_kind` chooses between alternatives of different shape; `type_word`, the value of the key `type`,
     between kinds of steps.
     """
-    if not _is_open(schema):
+    if not _needs_resolution(schema):
         return schema
     key = (id(schema), of_kind, type_word if isinstance(type_word, str) else "")
-    known = _MEANT.get(key)
+    known = _RESOLVED.get(key)
     if known is None or known[0] is not schema:
-        known = _MEANT[key] = (schema, _decided(schema, of_kind, type_word))
+        known = _RESOLVED[key] = (schema, _resolve_fully(schema, of_kind, type_word))
     return known[1]
 
 
 # By the identity of a schema, with the schema itself, so that no other one can get its id. Schemas stay as they are.
-_MEANT: dict[tuple[int, str, str], tuple[Schema, Schema]] = {}
+_RESOLVED: dict[tuple[int, str, str], tuple[Schema, Schema]] = {}
 
 
-def _is_open(schema: Schema) -> bool:
+def _needs_resolution(schema: Schema) -> bool:
     return "$ref" in schema or "anyOf" in schema or "allOf" in schema
 
 
-def _decided(schema: Schema, of_kind: str, type_word: Any) -> Schema:
-    while _is_open(schema):
+def _resolve_fully(schema: Schema, of_kind: str, type_word: Any) -> Schema:
+    while _needs_resolution(schema):
         if "$ref" in schema:
-            schema = _referred(schema)
+            schema = _follow_reference(schema)
         elif "anyOf" in schema:
             rest = {word: value for word, value in schema.items() if word != "anyOf"}
-            schema = {**rest, **_alternative(schema["anyOf"], of_kind)}
+            schema = {**rest, **_choose_alternative(schema["anyOf"], of_kind)}
         else:
-            schema = _conditional(schema, type_word)
+            schema = _choose_step_kind(schema, type_word)
     return schema
 
 
-def referred(reference: str, root: Schema) -> Any:
+def resolve_reference(reference: str, root: Schema) -> Any:
     """Resolves a reference within the schema (`#/$defs/step`)."""
     found: Any = root
     for step in reference.removeprefix("#/").split("/"):
@@ -142,26 +142,26 @@ def referred(reference: str, root: Schema) -> Any:
     return found
 
 
-def _referred(schema: Schema) -> Schema:
-    target: Schema = referred(schema["$ref"], strict())
+def _follow_reference(schema: Schema) -> Schema:
+    target: Schema = resolve_reference(schema["$ref"], strict())
     rest = {word: value for word, value in schema.items() if word != "$ref"}
     return {**target, **rest} if rest else target
 
 
-def _alternative(options: list[Schema], of_kind: str) -> Schema:
+def _choose_alternative(options: list[Schema], of_kind: str) -> Schema:
     for one in options:
-        if of_kind in {_shape(name) for name in types_of(one)}:
-            return _referred(one) if "$ref" in one else one
+        if of_kind in {_kind_of_type(name) for name in types_of(one)}:
+            return _follow_reference(one) if "$ref" in one else one
     return options[0]
 
 
-def _shape(type_name: str) -> str:
+def _kind_of_type(type_name: str) -> str:
     return type_name if type_name in ("object", "array") else "scalar"
 
 
 def types_of(schema: Schema) -> list[str]:
     """Returns the types a schema (or what it refers to) allows, as a list."""
-    types = (_referred(schema) if "$ref" in schema else schema).get("type", [])
+    types = (_follow_reference(schema) if "$ref" in schema else schema).get("type", [])
     return types if isinstance(types, list) else [types]
 
 
@@ -170,15 +170,15 @@ def is_for_editors(schema: Schema) -> bool:
     return str(schema.get("$ref")).startswith(_FOR_EDITORS)
 
 
-def _conditional(schema: Schema, type_word: Any) -> Schema:
+def _choose_step_kind(schema: Schema, type_word: Any) -> Schema:
     for one in schema["allOf"]:
         if one["if"]["properties"]["type"].get("const") == type_word:
-            return _referred(one["then"])
+            return _follow_reference(one["then"])
     return {word: value for word, value in schema.items() if word != "allOf"}
 
 
 def member(schema: Schema, key: str) -> Schema | None:
-    """Returns the schema of a key's value in a schema that `meant` gave; None when the key is unknown."""
+    """Returns the schema of a key's value in a schema that `resolve_schema` gave; None when the key is unknown."""
     found: Schema | None = schema.get("properties", {}).get(key)
     if found is None and isinstance(schema.get("additionalProperties"), dict):
         found = schema["additionalProperties"]

@@ -223,12 +223,12 @@ def mismatches(
     nothing is looked at.
     """
     name = shape.type_name
-    if not _is_one(value, types[name]) or (name in _FRACTIONS and not _is_finite(value)):
+    if not _is_of_types(value, types[name]) or (name in _FRACTIONS and not _is_finite(value)):
         yield Mismatch(path, "type", value, shape, types[name])
     elif name == "structure":
-        yield from _structure(value, shape, path, types)
+        yield from _structure_mismatches(value, shape, path, types)
     elif name == "list":
-        yield from _bounds(value, len(value), shape, path)
+        yield from _bound_mismatches(value, len(value), shape, path)
         for index, item in enumerate(value):
             yield from mismatches(item, shape.member, (*path, index), types)
     elif name == "map":
@@ -236,14 +236,14 @@ def mismatches(
             yield from mismatches(key, shape.key, (*path, MapKey(key)), types)
             yield from mismatches(item, shape.value, (*path, MapKey(key)), types)
     elif name == "string":
-        yield from _string(value, shape, path)
+        yield from _string_mismatches(value, shape, path)
     elif name in _INTEGER_BITS:
-        yield from _integer(value, shape, path)
+        yield from _integer_mismatches(value, shape, path)
     elif name in ("double", "float"):
-        yield from _bounds(value, value, shape, path)
+        yield from _bound_mismatches(value, value, shape, path)
 
 
-def _structure(
+def _structure_mismatches(
     value: Mapping[str, Any], shape: Any, path: KeyPath, types: Mapping[str, tuple[type, ...]]
 ) -> Iterator[Mismatch]:
     for name in shape.required_members:
@@ -256,23 +256,23 @@ def _structure(
             yield Mismatch((*path, name), "unknown", item, shape, list(shape.members))
 
 
-def _string(value: str, shape: Any, path: KeyPath) -> Iterator[Mismatch]:
+def _string_mismatches(value: str, shape: Any, path: KeyPath) -> Iterator[Mismatch]:
     if shape.enum and value not in shape.enum:
         yield Mismatch(path, "enum", value, shape, shape.enum)
-    yield from _bounds(value, len(value), shape, path)
+    yield from _bound_mismatches(value, len(value), shape, path)
     pattern = shape.metadata.get("pattern", "")
     if pattern and not _matches(value, pattern):
         yield Mismatch(path, "pattern", value, shape, pattern)
 
 
-def _integer(value: int, shape: Any, path: KeyPath) -> Iterator[Mismatch]:
+def _integer_mismatches(value: int, shape: Any, path: KeyPath) -> Iterator[Mismatch]:
     bits = _INTEGER_BITS[shape.type_name]
     if not -(1 << bits - 1) <= value < 1 << bits - 1:
         yield Mismatch(path, "overflow", value, shape, bits)
-    yield from _bounds(value, value, shape, path)
+    yield from _bound_mismatches(value, value, shape, path)
 
 
-def _bounds(value: Any, size: float, shape: Any, path: KeyPath) -> Iterator[Mismatch]:
+def _bound_mismatches(value: Any, size: float, shape: Any, path: KeyPath) -> Iterator[Mismatch]:
     least, most = shape.metadata.get("min"), shape.metadata.get("max")
     if least is not None and size < least:
         yield Mismatch(path, "min", value, shape, least)
@@ -280,7 +280,7 @@ def _bounds(value: Any, size: float, shape: Any, path: KeyPath) -> Iterator[Mism
         yield Mismatch(path, "max", value, shape, most)
 
 
-def _is_one(value: Any, types: tuple[type, ...]) -> bool:
+def _is_of_types(value: Any, types: tuple[type, ...]) -> bool:
     # To Python a boolean is an integer, to the model it is not.
     return isinstance(value, types) and (bool in types or not isinstance(value, bool))
 
@@ -306,27 +306,27 @@ def problems(params: Mapping[str, Any], operation: str = "RunJobFlow", *, enums:
 
     Like the SDK it leaves maxima, the size of integers and patterns to the service.
     """
-    left = ("overflow", "max", "pattern") if enums else ("overflow", "max", "pattern", "enum")
-    return [_problem(one) for one in mismatches(params, input_shape(operation)) if one.kind not in left]
+    ignored_kinds = ("overflow", "max", "pattern") if enums else ("overflow", "max", "pattern", "enum")
+    return [_problem_of(one) for one in mismatches(params, input_shape(operation)) if one.kind not in ignored_kinds]
 
 
-def written(path: Sequence[str | int]) -> str:
+def path_text(path: Sequence[str | int]) -> str:
     """Returns a path as the SDK writes it: `Instances.InstanceGroups[0].Market`; "" for the request itself."""
     return "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path).removeprefix(".")
 
 
-def _problem(one: Mismatch) -> Problem:
-    owner = written(one.path[:-1]) or "input"
+def _problem_of(one: Mismatch) -> Problem:
+    owner = path_text(one.path[:-1]) or "input"
     if one.kind == "missing":
         return Problem(one.path[:-1], f'Missing required parameter in {owner}: "{one.path[-1]}"')
     if one.kind == "unknown":
         known = tuple(one.expected)
-        said = f'Unknown parameter in {owner}: "{one.path[-1]}", must be one of: {", ".join(known)}'
-        return Problem(one.path, said, known)
-    return Problem(one.path, _said_of_value(one, f"parameter {written(one.path) or 'input'}"))
+        message = f'Unknown parameter in {owner}: "{one.path[-1]}", must be one of: {", ".join(known)}'
+        return Problem(one.path, message, known)
+    return Problem(one.path, _value_message(one, f"parameter {path_text(one.path) or 'input'}"))
 
 
-def _said_of_value(one: Mismatch, name: str) -> str:
+def _value_message(one: Mismatch, name: str) -> str:
     if one.kind == "type":
         valid = ", ".join(map(str, one.expected))
         return f"Invalid type for {name}, value: {one.value}, type: {type(one.value)}, valid types: {valid}"

@@ -21,15 +21,15 @@ RECENT_SECONDS, KNOWN_SECONDS = 14 * 86400.0, 61 * 86400.0
 STATES_NOW = {"SHUTTING_DOWN": "TERMINATING", "COMPLETED": "TERMINATED", "FAILED": "TERMINATED_WITH_ERRORS"}
 """Cluster states by the job flow states that DescribeJobFlows had."""
 
-_STATES_THEN = {"TERMINATING": "SHUTTING_DOWN", "TERMINATED_WITH_ERRORS": "FAILED"}
-_STEP_STATES_THEN = {"CANCEL_PENDING": "RUNNING"}
+_JOB_FLOW_STATES = {"TERMINATING": "SHUTTING_DOWN", "TERMINATED_WITH_ERRORS": "FAILED"}
+_JOB_FLOW_STEP_STATES = {"CANCEL_PENDING": "RUNNING"}
 
 
 def job_flow_state(state: str, reason: _Members) -> str:
     """Returns the job flow state for a cluster's state and StateChangeReason."""
     if state == "TERMINATED" and reason.get("Code") == "ALL_STEPS_COMPLETED":
         return "COMPLETED"
-    return _STATES_THEN.get(state, state)
+    return _JOB_FLOW_STATES.get(state, state)
 
 
 def job_flow(
@@ -46,33 +46,33 @@ def job_flow(
     one of groups those of its MASTER only.
     """
     status = cluster["Status"]
-    told_steps = [_step(step) for step in steps]
-    begun = [time for step in told_steps if (time := step["ExecutionStatusDetail"].get("StartDateTime"))]
-    started = min(begun, default=status.get("Timeline", {}).get("ReadyDateTime"))
+    step_details = [_step(step) for step in steps]
+    start_times = [time for step in step_details if (time := step["ExecutionStatusDetail"].get("StartDateTime"))]
+    started = min(start_times, default=status.get("Timeline", {}).get("ReadyDateTime"))
     ami = cluster.get("RunningAmiVersion") or cluster.get("RequestedAmiVersion")
     profile = cluster.get("Ec2InstanceAttributes", {}).get("IamInstanceProfile")
     return {
         "JobFlowId": cluster["Id"],
-        **_copied(cluster, "Name", "LogUri", "LogEncryptionKmsKeyId", "ServiceRole", "AutoScalingRole"),
-        **_copied(cluster, "ScaleDownBehavior", "VisibleToAllUsers"),
+        **_copy_members(cluster, "Name", "LogUri", "LogEncryptionKmsKeyId", "ServiceRole", "AutoScalingRole"),
+        **_copy_members(cluster, "ScaleDownBehavior", "VisibleToAllUsers"),
         **({"AmiVersion": ami} if ami else {}),
         **({"JobFlowRole": profile} if profile else {}),
         "ExecutionStatusDetail": {
-            **_execution(job_flow_state(status["State"], status.get("StateChangeReason", {})), status),
+            **_execution_status(job_flow_state(status["State"], status.get("StateChangeReason", {})), status),
             **({"StartDateTime": started} if started else {}),
         },
         "Instances": _instances(cluster, groups, nodes),
-        "Steps": told_steps,
+        "Steps": step_details,
         "BootstrapActions": [_bootstrap_action(action) for action in actions],
         "SupportedProducts": [],
     }
 
 
-def _copied(members: _Members, *names: str) -> _Answer:
+def _copy_members(members: _Members, *names: str) -> _Answer:
     return {name: members[name] for name in names if name in members}
 
 
-def _execution(state: str, status: _Members) -> _Answer:
+def _execution_status(state: str, status: _Members) -> _Answer:
     reason = status.get("FailureDetails", {}).get("Message") or status.get("StateChangeReason", {}).get("Message", "")
     return {"State": state, **({"LastStateChangeReason": reason} if reason else {}), **status.get("Timeline", {})}
 
@@ -82,10 +82,10 @@ def _step(step: _Members) -> _Answer:
     properties = [{"Key": key, "Value": value} for key, value in config.get("Properties", {}).items()]
     return {
         "StepConfig": {
-            **_copied(step, "Name", "ActionOnFailure"),
-            "HadoopJarStep": {**_copied(config, "Jar", "MainClass", "Args"), "Properties": properties},
+            **_copy_members(step, "Name", "ActionOnFailure"),
+            "HadoopJarStep": {**_copy_members(config, "Jar", "MainClass", "Args"), "Properties": properties},
         },
-        "ExecutionStatusDetail": _execution(_STEP_STATES_THEN.get(status["State"], status["State"]), status),
+        "ExecutionStatusDetail": _execution_status(_JOB_FLOW_STEP_STATES.get(status["State"], status["State"]), status),
     }
 
 
@@ -109,11 +109,11 @@ def _instances(cluster: _Members, groups: Sequence[_Members], nodes: Mapping[str
     return {
         **({"MasterInstanceType": master, "SlaveInstanceType": slave} if master else {}),
         "InstanceCount": count,
-        **_copied(cluster, "MasterPublicDnsName", "NormalizedInstanceHours"),
-        **_copied(cluster, "TerminationProtected", "UnhealthyNodeReplacement"),
+        **_copy_members(cluster, "MasterPublicDnsName", "NormalizedInstanceHours"),
+        **_copy_members(cluster, "TerminationProtected", "UnhealthyNodeReplacement"),
         "MasterInstanceId": next((one.get("Ec2InstanceId") for one in nodes.get("MASTER", ())), None),
         "InstanceGroups": [_group(group) for group in groups],
-        **_copied(where, "Ec2KeyName", "Ec2SubnetId"),
+        **_copy_members(where, "Ec2KeyName", "Ec2SubnetId"),
         "Placement": {"AvailabilityZone": where.get("Ec2AvailabilityZone")},
         "KeepJobFlowAliveWhenNoSteps": not cluster.get("AutoTerminate", False),
         **({"HadoopVersion": hadoop[0]} if hadoop else {}),
@@ -134,7 +134,7 @@ def _group(group: _Members) -> _Answer:
         "InstanceRole": group["InstanceGroupType"],
         "InstanceRequestCount": group["RequestedInstanceCount"],
         "InstanceRunningCount": group["RunningInstanceCount"],
-        **_copied(group, "Name", "Market", "BidPrice", "InstanceType", "CustomAmiId"),
-        **_execution(status["State"], status),
+        **_copy_members(group, "Name", "Market", "BidPrice", "InstanceType", "CustomAmiId"),
+        **_execution_status(status["State"], status),
         **start,
     }

@@ -61,7 +61,7 @@ PriceTable: TypeAlias = Mapping[str, RegionPrices]
 @cache
 def packaged_table() -> PriceTable:
     """Returns the table that comes with flowspec."""
-    return _table(json.loads(Path(__file__).with_name("prices.json").read_text("utf-8")), own=False)
+    return _parse_table(json.loads(Path(__file__).with_name("prices.json").read_text("utf-8")), own=False)
 
 
 def own_table_path() -> Path:
@@ -77,19 +77,19 @@ def own_table() -> PriceTable:
     except (FileNotFoundError, NotADirectoryError, PermissionError, RuntimeError):
         # Without a home, or in a folder that is another user's, there can be no table of this user.
         return {}
-    return _own(path, (found.st_ino, found.st_mtime_ns, found.st_size))
+    return _read_own_table(path, (found.st_ino, found.st_mtime_ns, found.st_size))
 
 
 # An estimate looks up each type and each volume: the file is read once for each state of it.
 @lru_cache(maxsize=2)
-def _own(path: Path, _state: tuple[int, ...]) -> PriceTable:
-    return _table(_read(path), own=True)
+def _read_own_table(path: Path, _state: tuple[int, ...]) -> PriceTable:
+    return _parse_table(_read_checked(path), own=True)
 
 
-def _read(path: Path) -> Any:
+def _read_checked(path: Path) -> Any:
     try:
         raw = json.loads(path.read_text("utf-8"))
-        _table(raw, own=True)
+        _parse_table(raw, own=True)
     except (ValueError, RecursionError, OSError) as error:
         why = error.strerror if isinstance(error, OSError) else error
         remedy = f"remove it (`rm {path}`); `flowspec prices update` writes a new one"
@@ -97,58 +97,60 @@ def _read(path: Path) -> Any:
     return raw
 
 
-def _table(raw: Any, *, own: bool) -> PriceTable:
-    """Raises ValueError, with the place, for what is not of the form."""
-    regions = _mapping(_mapping(raw, "the table").get("regions"), "regions")
-    return {name: _region(_mapping(one, name), name, own=own) for name, one in regions.items()}
+def _parse_table(raw: Any, *, own: bool) -> PriceTable:
+    """Returns the table that a price file holds. Raises ValueError, with the place, for what is not of the form."""
+    regions = _require_mapping(_require_mapping(raw, "the table").get("regions"), "regions")
+    return {name: _parse_region(_require_mapping(one, name), name, own=own) for name, one in regions.items()}
 
 
-def _region(raw: Mapping[str, Any], at: str, *, own: bool) -> RegionPrices:
+def _parse_region(raw: Mapping[str, Any], at: str, *, own: bool) -> RegionPrices:
     types: dict[str, Price] = {}
-    for group in _list(raw.get("types", []), f"{at}.types"):
-        origin = _origin(_mapping(group, f"{at}.types"), at, own=own)
-        for name, row in _mapping(group.get("types"), f"{at}.types.types").items():
-            types[name] = _price(row, origin, f"{at}.{name}")
-    return RegionPrices(types, dict(_volumes(_mapping(raw.get("volumes", {}), f"{at}.volumes"), at, own=own)))
+    for group in _require_list(raw.get("types", []), f"{at}.types"):
+        origin = _parse_origin(_require_mapping(group, f"{at}.types"), at, own=own)
+        for name, row in _require_mapping(group.get("types"), f"{at}.types.types").items():
+            types[name] = _parse_price(row, origin, f"{at}.{name}")
+    return RegionPrices(
+        types, dict(_parse_volumes(_require_mapping(raw.get("volumes", {}), f"{at}.volumes"), at, own=own))
+    )
 
 
-def _price(row: Any, origin: Origin, at: str) -> Price:
-    if len(_list(row, at)) != 2:
+def _parse_price(row: Any, origin: Origin, at: str) -> Price:
+    if len(_require_list(row, at)) != 2:
         raise ValueError(f"{at} has {len(row)} prices; EC2's and EMR's are asked for")
-    return Price(_amount(row[0], at), None if row[1] is None else _amount(row[1], at), origin)
+    return Price(_require_amount(row[0], at), None if row[1] is None else _require_amount(row[1], at), origin)
 
 
-def _volumes(raw: Mapping[str, Any], at: str, *, own: bool) -> Iterator[tuple[str, VolumeRates]]:
+def _parse_volumes(raw: Mapping[str, Any], at: str, *, own: bool) -> Iterator[tuple[str, VolumeRates]]:
     if not raw:
         return
-    origin = _origin(raw, f"{at}.volumes", own=own)
-    by_gb, *others = (_mapping(raw.get(rate, {}), f"{at}.volumes.{rate}") for rate in _RATES)
+    origin = _parse_origin(raw, f"{at}.volumes", own=own)
+    by_gb, *others = (_require_mapping(raw.get(rate, {}), f"{at}.volumes.{rate}") for rate in _RATES)
     for kind, price in by_gb.items():
         place = f"{at}.volumes.{kind}"
-        iops, mib_s = (_amount(one[kind], place) if kind in one else None for one in others)
-        yield kind, VolumeRates(_amount(price, place), iops, mib_s, origin)
+        iops, mib_s = (_require_amount(one[kind], place) if kind in one else None for one in others)
+        yield kind, VolumeRates(_require_amount(price, place), iops, mib_s, origin)
 
 
-def _origin(raw: Mapping[str, Any], at: str, *, own: bool) -> Origin:
+def _parse_origin(raw: Mapping[str, Any], at: str, *, own: bool) -> Origin:
     day = raw.get("date")
     if not isinstance(day, str):
         raise ValueError(f"{at} has no date")
     return Origin(date.fromisoformat(day).isoformat(), str(raw.get("source", "")), own)
 
 
-def _mapping(value: Any, at: str) -> Mapping[str, Any]:
+def _require_mapping(value: Any, at: str) -> Mapping[str, Any]:
     if not isinstance(value, dict):
         raise ValueError(f"{at} is not a mapping")
     return value
 
 
-def _list(value: Any, at: str) -> list[Any]:
+def _require_list(value: Any, at: str) -> list[Any]:
     if not isinstance(value, list):
         raise ValueError(f"{at} is not a list")
     return value
 
 
-def _amount(value: Any, at: str) -> float:
+def _require_amount(value: Any, at: str) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < float("inf"):
         raise ValueError(f"{at} is not a price: {value!r}")
     return float(value)
@@ -165,8 +167,8 @@ def update_own_table(region: str, found: RegionPrices) -> Path:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with locked(path.with_suffix(".lock")):
             empty: dict[str, Any] = {"currency": "USD", "members": ["ec2", "emr"], "regions": {}}
-            raw = _read(path) if path.exists() else empty
-            raw["regions"][region] = _merged(raw["regions"].get(region, {}), found)
+            raw = _read_checked(path) if path.exists() else empty
+            raw["regions"][region] = _merge_region(raw["regions"].get(region, {}), found)
             replace_file(path, f"{json.dumps(raw, indent=1)}\n".encode())
     except OSError as error:
         remedy = "set FLOWSPEC_HOME to a folder you own, on a disk with space left"
@@ -174,7 +176,7 @@ def update_own_table(region: str, found: RegionPrices) -> Path:
     return path
 
 
-def _merged(old: dict[str, Any], found: RegionPrices) -> dict[str, Any]:
+def _merge_region(old: dict[str, Any], found: RegionPrices) -> dict[str, Any]:
     groups: dict[Origin, dict[str, Any]] = {}
     for name, price in found.types.items():
         groups.setdefault(price.origin, {})[name] = [price.ec2, price.emr]

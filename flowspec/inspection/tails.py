@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from flowspec.backend.aws.diagnosis.diagnose import Cause
 from flowspec.backend.aws.logs import Logs
 from flowspec.document.escaping import visible_line
-from flowspec.document.masking import mask_bytes, reach
+from flowspec.document.masking import lookback_length, mask_bytes
 from flowspec.errors import number_of
 
 # Bytes of a log that are read, and lines of it that are shown: a screen or two; `flowspec logs` has all of it.
@@ -46,7 +46,7 @@ def tail_of(logs: Logs, step_id: str, name: str, secrets: Collection[str], cause
 
     Raises ServiceError when S3 refuses, OSError when a file can't be read.
     """
-    before = reach(secrets)
+    before = lookback_length(secrets)
     found = logs.tail(step_id, name, _BYTES + before + 1)
     if found is None:
         return None

@@ -30,7 +30,7 @@ from flowspec.plan.runs.launches import alternatives, launch_notes, made_by
 from flowspec.plan.runs.supervision import StepPolicy, policy_tags, retagging_calls, step_policies, supervision_notes
 from flowspec.plan.runs.unattended import settings_tags, unattended_changes
 from flowspec.plan.steps import HISTORY_LIMIT, StepChanges, compare_steps, step_identity
-from flowspec.request.graph import misordered
+from flowspec.request.graph import find_misordered_steps
 from flowspec.request.instances import lives_on
 from flowspec.request.origins import locate
 from flowspec.request.selection import all_steps
@@ -71,17 +71,17 @@ def make_plan(
     fallback = alternatives(jobflow, request.params)
     refuse_over_budget(jobflow, cost, fallback, region)
     refuse_misordered(jobflow, request)
-    submission = _submission(jobflow, request, assessment, fallback=fallback, cost=cost)
+    submission = _plan_submission(jobflow, request, assessment, fallback=fallback, cost=cost)
     choices = _Choices(replace, frozenset(rerun), cancel_removed, request.selected, now)
-    plan = submission if cluster is None else _against(submission, cluster, choices)
-    plan = _supervised(plan, jobflow, cluster)
+    plan = submission if cluster is None else _plan_for_cluster(submission, cluster, choices)
+    plan = _add_supervision(plan, jobflow, cluster)
     if cluster is not None and cluster.others:
         plan = dataclasses.replace(plan, notes=(*plan.notes, _others_note(cluster)))
     plan = dataclasses.replace(plan, notes=(*plan.notes, *budget_notes(jobflow, cost)))
     return dataclasses.replace(plan, changes=tuple(as_shown(one, jobflow, request) for one in plan.changes))
 
 
-def _submission(
+def _plan_submission(
     jobflow: JobFlow,
     request: Request,
     assessment: Assessment,
@@ -114,20 +114,20 @@ def _submission(
 def as_shown(change: Change, jobflow: JobFlow, request: Request) -> Change:
     """Returns a change with its place in the spec, and without secrets."""
     return change._replace(
-        location=change.location or _located(change.path, None, jobflow, request),
+        location=change.location or _location_of(change.path, None, jobflow, request),
         before=without_secret(change, request.secrets),
     )
 
 
-def _supervised(plan: Plan, jobflow: JobFlow, cluster: Cluster | None) -> Plan:
-    """Returns the plan with what a watcher does about its steps, and how a living cluster gets to know it."""
+def _add_supervision(plan: Plan, jobflow: JobFlow, cluster: Cluster | None) -> Plan:
+    """Returns the plan with the policies for its watchers, and the calls that tag a living cluster with them."""
     wanted = plan.request
     # The tags of a cluster that lives on are about all steps that the spec may have on it.
     steps = all_steps(wanted.get("Steps", ()), plan.omitted) if lives_on(wanted) else wanted.get("Steps", ())
     policies = step_policies(jobflow, {"Steps": steps})
     plan = dataclasses.replace(plan, supervision=tuple({**policy_tags(policies), **settings_tags(jobflow)}.items()))
     if cluster is not None and cluster.id in {plan.joins, plan.converges}:
-        plan = _retagging(plan, jobflow, policies, cluster)
+        plan = _add_tag_changes(plan, jobflow, policies, cluster)
     return dataclasses.replace(
         plan,
         notes=(
@@ -139,10 +139,10 @@ def _supervised(plan: Plan, jobflow: JobFlow, cluster: Cluster | None) -> Plan:
     )
 
 
-def _retagging(plan: Plan, jobflow: JobFlow, policies: Mapping[str, StepPolicy], cluster: Cluster) -> Plan:
-    """Returns the plan that changes the tags for watchers, too, before there are steps that they are about.
+def _add_tag_changes(plan: Plan, jobflow: JobFlow, policies: Mapping[str, StepPolicy], cluster: Cluster) -> Plan:
+    """Returns the plan that changes the tags for watchers, too, before it adds the steps that these concern.
 
-    Words about steps that are over go with the next change: by themselves they are none.
+    Policies of steps that have ended are removed with the next change; they cause none by themselves.
     """
     added = {one.path[1] for one in plan.changes if one.action is Action.SUBMIT}
     there = {index: step for index, step in enumerate(plan.request.get("Steps", ())) if index not in added}
@@ -197,11 +197,11 @@ class _Choices(NamedTuple):
 
 def with_preflight(plan: Plan, found: Iterable[Finding], jobflow: JobFlow, request: Request) -> Plan:
     """Returns the plan with what its preflight found, each finding at its place in the spec."""
-    located = (one._replace(location=_located(one.path, one.value or None, jobflow, request)) for one in found)
+    located = (one._replace(location=_location_of(one.path, one.value or None, jobflow, request)) for one in found)
     return dataclasses.replace(plan, preflight=tuple(located))
 
 
-def _located(path: KeyPath, value: str | None, jobflow: JobFlow, request: Request) -> Location | None:
+def _location_of(path: KeyPath, value: str | None, jobflow: JobFlow, request: Request) -> Location | None:
     """Returns the place in the spec of a value of the request; None where the spec has none."""
     if not path or not request.origins:
         return None
@@ -209,17 +209,17 @@ def _located(path: KeyPath, value: str | None, jobflow: JobFlow, request: Reques
     return jobflow.document.nearest(found).at.location if found else None
 
 
-def _against(submission: Plan, cluster: Cluster, choices: _Choices) -> Plan:
+def _plan_for_cluster(submission: Plan, cluster: Cluster, choices: _Choices) -> Plan:
     """Returns the plan for a flow that has an active cluster."""
     wanted = submission.request
     # A run: neither the spec nor the cluster outlives its steps.
     if cluster.live is None or not (lives_on(wanted) or cluster.keep_alive):
-        return _joined_or_replaced(submission, cluster, choices)
+        return _join_or_replace(submission, cluster, choices)
     made = dataclasses.replace(submission, request=made_by(cluster, submission.request, submission.fallback))
-    comparison = _compared(made.request, cluster, submission.secrets)
+    comparison = _compare_members(made.request, cluster, submission.secrets)
     fixed = [one for one in comparison.differences if needs_replacement(one)]
     if fixed:
-        return _replacement(submission, cluster, fixed, choices)
+        return _plan_replacement(submission, cluster, fixed, choices)
     steps = compare_steps(
         wanted.get("Steps", ()),
         cluster,
@@ -232,7 +232,7 @@ def _against(submission: Plan, cluster: Cluster, choices: _Choices) -> Plan:
     )
     omitted = zip(submission.omitted, steps.under_way, strict=True)
     made = dataclasses.replace(made, omitted=tuple(one._replace(under_way=still) for one, still in omitted))
-    return _converging(made, cluster, comparison, steps)
+    return _plan_changes(made, cluster, comparison, steps)
 
 
 def _others_note(cluster: Cluster) -> str:
@@ -240,8 +240,8 @@ def _others_note(cluster: Cluster) -> str:
     return f"{others} has the tags of this flow, too: cluster {cluster.id}, the earliest, is the one that counts"
 
 
-def _compared(params: Mapping[str, Any], cluster: Cluster, secrets: Collection[str]) -> Comparison:
-    """Returns the differences, and what can't be known.
+def _compare_members(params: Mapping[str, Any], cluster: Cluster, secrets: Collection[str]) -> Comparison:
+    """Compares the members of a request with those of a cluster; notes what can't be known.
 
     Members that EMR never gives back are compared by their digest.
     """
@@ -259,25 +259,25 @@ def _compared(params: Mapping[str, Any], cluster: Cluster, secrets: Collection[s
     return Comparison(found.differences, (*found.notes, note))
 
 
-def _joined_or_replaced(submission: Plan, cluster: Cluster, choices: _Choices) -> Plan:
+def _join_or_replace(submission: Plan, cluster: Cluster, choices: _Choices) -> Plan:
     """Joins a run of the same request, by its digest or else each of its fields; plans to replace another."""
     joined = dataclasses.replace(submission, changes=(), calls=(), uploads=(), joins=cluster.id)
     if cluster.digest == submission.digest:
         return joined
     if cluster.live is None:
-        return _replacement(submission, cluster, (), choices)
+        return _plan_replacement(submission, cluster, (), choices)
     wanted = made_by(cluster, submission.request, submission.fallback)
-    comparison = _compared(wanted, cluster, submission.secrets)
+    comparison = _compare_members(wanted, cluster, submission.secrets)
     wanted_steps = [step_identity(one) for one in wanted.get("Steps", ())]
     if wanted_steps != [step_identity(one) for one in cluster.live.params.get("Steps", ())]:
         step = Difference(("Steps",), "steps", "(others)", "(those of the spec)", row_of("Steps"))
         comparison = Comparison((*comparison.differences, step), comparison.notes)
     if not comparison.differences:
         return joined
-    return _replacement(submission, cluster, comparison.differences, choices)
+    return _plan_replacement(submission, cluster, comparison.differences, choices)
 
 
-def _converging(submission: Plan, cluster: Cluster, comparison: Comparison, steps: StepChanges) -> Plan:
+def _plan_changes(submission: Plan, cluster: Cluster, comparison: Comparison, steps: StepChanges) -> Plan:
     """Returns a plan that changes the running cluster; one that finds nothing to change joins it."""
     wanted = submission.request
     differences = comparison.differences
@@ -312,8 +312,8 @@ def step_calls(wanted: Mapping[str, Any], steps: StepChanges, cluster: Cluster) 
     role = {"ExecutionRoleArn": wanted["StepExecutionRoleArn"]} if wanted.get("StepExecutionRoleArn") else {}
     added = [wanted["Steps"][index] for index in steps.add]
     for start in range(0, len(added), MAX_STEPS):
-        some = added[start : start + MAX_STEPS]
-        yield ApiCall("AddJobFlowSteps", {"JobFlowId": cluster.id, "Steps": some, **role})
+        batch = added[start : start + MAX_STEPS]
+        yield ApiCall("AddJobFlowSteps", {"JobFlowId": cluster.id, "Steps": batch, **role})
 
 
 def _step_notes(steps: StepChanges) -> Iterator[str]:
@@ -332,14 +332,14 @@ RERUN_BY_NAME = "name those that shall run (again) with --rerun NAME"
 
 
 def unknown_steps(wanted: Mapping[str, Any], steps: StepChanges) -> str:
-    """Says which steps may have run before the history that EMR still shows; "" when there are none."""
+    """Returns a sentence on the steps that may have run before the history that EMR shows; "" for none."""
     names = ", ".join(repr(wanted["Steps"][index]["Name"]) for index in steps.unknown)
     if not names:
         return ""
     return f"EMR shows only the latest {HISTORY_LIMIT} steps of the cluster; whether {names} ran before can't be known"
 
 
-def _replacement(submission: Plan, cluster: Cluster, differences: Sequence[Difference], choices: _Choices) -> Plan:
+def _plan_replacement(submission: Plan, cluster: Cluster, differences: Sequence[Difference], choices: _Choices) -> Plan:
     """Returns a plan that ends the cluster and starts another; each difference that forces it has a line."""
     lost = blast_radius(cluster, choices.now)
     lines = [line for one in differences for line in changes_of(one)]
@@ -354,7 +354,7 @@ def _replacement(submission: Plan, cluster: Cluster, differences: Sequence[Diffe
         )
         for index, line in enumerate(lines)
     ]
-    blocked, remedy = _obstacle(cluster, choices.replace)
+    blocked, remedy = _why_not_replaced(cluster, choices.replace)
     return dataclasses.replace(
         submission,
         changes=(*forced, *submission.changes),
@@ -365,7 +365,7 @@ def _replacement(submission: Plan, cluster: Cluster, differences: Sequence[Diffe
     )
 
 
-def _obstacle(cluster: Cluster, allowed: bool) -> tuple[str, str]:
+def _why_not_replaced(cluster: Cluster, allowed: bool) -> tuple[str, str]:
     """Returns why a cluster may not be replaced, and the remedy; two empty texts when it may."""
     if not allowed:
         busy = any(not step.has_ended for step in cluster.steps)
@@ -382,7 +382,7 @@ def _obstacle(cluster: Cluster, allowed: bool) -> tuple[str, str]:
 
 def refuse_misordered(jobflow: JobFlow, request: Request) -> None:
     """Raises SpecError when a step reads what only a later one writes."""
-    if found := misordered(jobflow, request):
+    if found := find_misordered_steps(jobflow, request):
         raise SpecError(found)
 
 

@@ -50,8 +50,8 @@ def _differing_parts(name: str, before: Any, after: Any) -> list[tuple[str, Any,
         return [("", _app_names(before), _app_names(after))]
     if not (before and after):
         return [("", before, after)]
-    one, other = (_stated(written_out(name, value), before, after) for value in (before, after))
-    parts = list(_leaves(one, other, whole=name == "BootstrapActions"))
+    one, other = (_drop_unstated(written_out(name, value), before, after) for value in (before, after))
+    parts = list(_differing_leaves(one, other, whole=name == "BootstrapActions"))
     # Where something stated differs, what is gone may be what EMR has filled in.
     kept = [part for part in parts if part.whole or part.after is not None] or parts
     return [(part.address, part.before, part.after) for part in kept] or [("", before, after)]
@@ -61,13 +61,13 @@ def _app_names(applications: Any) -> list[str]:
     return [str(one.get("Name", "")) for one in applications or ()]
 
 
-def _stated(value: Any, *stated: Any) -> Any:
+def _drop_unstated(value: Any, *stated: Any) -> Any:
     """Returns a value without the members of mappings that none of `stated` has."""
     if not isinstance(value, Mapping):
         return value
     given = [one for one in stated if isinstance(one, Mapping)]
     return {
-        key: _stated(item, *(one.get(key) for one in given))
+        key: _drop_unstated(item, *(one.get(key) for one in given))
         for key, item in value.items()
         if any(key in one for one in given)
     }
@@ -82,16 +82,16 @@ class _Part(NamedTuple):
     whole: bool
 
 
-def _leaves(before: Any, after: Any, *, whole: bool, spelled: bool = False) -> Iterator[_Part]:
+def _differing_leaves(before: Any, after: Any, *, whole: bool, spelled: bool = False) -> Iterator[_Part]:
     """Yields the values in which two differ, each with its path; those that `after` has not come last."""
-    one, other = _named(before, spelled), _named(after, spelled)
+    one, other = _by_name(before, spelled), _by_name(after, spelled)
     if one is None or other is None:
         yield _Part("", before, after, whole)
         return
     whole = whole or _is_classified(after)
     for key in (*other, *(key for key in one if key not in other)):
         if one.get(key) != other.get(key):
-            for part in _leaves(one.get(key), other.get(key), whole=whole, spelled=key == "properties"):
+            for part in _differing_leaves(one.get(key), other.get(key), whole=whole, spelled=key == "properties"):
                 yield part._replace(address=f"{key}.{part.address}" if part.address else key)
 
 
@@ -99,7 +99,7 @@ def _is_classified(value: Any) -> bool:
     return isinstance(value, list) and any(isinstance(one, Mapping) and "Classification" in one for one in value)
 
 
-def _named(value: Any, spelled: bool) -> Mapping[str, Any] | None:
+def _by_name(value: Any, spelled: bool) -> Mapping[str, Any] | None:
     """Returns a mapping, or a list of things with names, by name; None for anything else.
 
     The names of members are as the spec has them, and those that people give (`spelled`) as they are.
@@ -138,26 +138,26 @@ def calls_of(differences: Sequence[Difference], cluster: Cluster) -> Iterator[Ap
         return [one for operation in operations for one in by_operation.get(operation, ())]
 
     lasting = ("SetKeepJobFlowAliveWhenNoSteps", "SetTerminationProtection")
-    yield from (_switch(one, cluster) for one in of(*lasting) if one.after)
-    yield from (_scaling(one, cluster) for one in of("RemoveAutoScalingPolicy"))
-    yield from (_policy(one, cluster) for one in of("RemoveManagedScalingPolicy"))
-    yield from _groups(of("ModifyInstanceGroups"), cluster)
-    yield from _added_groups(of("AddInstanceGroups"), cluster)
-    yield from _fleets(of("ModifyInstanceFleet"), cluster)
-    yield from (_added_fleet(one, cluster) for one in of("AddInstanceFleet"))
-    yield from (_scaling(one, cluster) for one in of("PutAutoScalingPolicy"))
-    yield from (_policy(one, cluster) for one in of("PutManagedScalingPolicy"))
+    yield from (_switch_call(one, cluster) for one in of(*lasting) if one.after)
+    yield from (_scaling_call(one, cluster) for one in of("RemoveAutoScalingPolicy"))
+    yield from (_policy_call(one, cluster) for one in of("RemoveManagedScalingPolicy"))
+    yield from _group_calls(of("ModifyInstanceGroups"), cluster)
+    yield from _add_group_calls(of("AddInstanceGroups"), cluster)
+    yield from _fleet_calls(of("ModifyInstanceFleet"), cluster)
+    yield from (_add_fleet_call(one, cluster) for one in of("AddInstanceFleet"))
+    yield from (_scaling_call(one, cluster) for one in of("PutAutoScalingPolicy"))
+    yield from (_policy_call(one, cluster) for one in of("PutManagedScalingPolicy"))
     for one in of("ModifyCluster"):
         yield ApiCall("ModifyCluster", {"ClusterId": cluster.id, "StepConcurrencyLevel": one.after})
-    yield from (_switch(one, cluster) for one in of("SetUnhealthyNodeReplacement"))
-    yield from (_policy(one, cluster) for one in of("RemoveAutoTerminationPolicy", "PutAutoTerminationPolicy"))
+    yield from (_switch_call(one, cluster) for one in of("SetUnhealthyNodeReplacement"))
+    yield from (_policy_call(one, cluster) for one in of("RemoveAutoTerminationPolicy", "PutAutoTerminationPolicy"))
 
 
 def ending_calls(differences: Sequence[Difference], cluster: Cluster) -> Iterator[ApiCall]:
     """Yields the calls that let a cluster end: sent when everything else is done."""
     for one in differences:
         if one.row.operation in {"SetKeepJobFlowAliveWhenNoSteps", "SetTerminationProtection"} and not one.after:
-            yield _switch(one, cluster)
+            yield _switch_call(one, cluster)
 
 
 def intent_calls(identity: Mapping[str, str], cluster: Cluster) -> Iterator[ApiCall]:
@@ -185,27 +185,27 @@ def tag_calls(differences: Sequence[Difference], identity: Mapping[str, str], cl
         yield ApiCall("AddTags", {"ResourceId": cluster.id, "Tags": pairs})
 
 
-def _switch(difference: Difference, cluster: Cluster) -> ApiCall:
+def _switch_call(difference: Difference, cluster: Cluster) -> ApiCall:
     operation = difference.row.operation
     return ApiCall(operation, {"JobFlowIds": [cluster.id], _SWITCHES[operation]: difference.after})
 
 
-def _policy(difference: Difference, cluster: Cluster) -> ApiCall:
+def _policy_call(difference: Difference, cluster: Cluster) -> ApiCall:
     removing = difference.kind is Kind.REMOVE
     operation = difference.row.undo if removing else difference.row.operation
     policy = {} if removing else {difference.row.member: difference.after}
     return ApiCall(operation, {"ClusterId": cluster.id, **policy})
 
 
-def _scaling(difference: Difference, cluster: Cluster) -> ApiCall:
+def _scaling_call(difference: Difference, cluster: Cluster) -> ApiCall:
     removing = difference.kind is Kind.REMOVE
     operation = "RemoveAutoScalingPolicy" if removing else "PutAutoScalingPolicy"
     policy = {} if removing else {"AutoScalingPolicy": difference.after}
     return ApiCall(operation, {"ClusterId": cluster.id, "InstanceGroupId": difference.resource, **policy})
 
 
-def _groups(differences: Sequence[Difference], cluster: Cluster) -> Iterator[ApiCall]:
-    """Yields all groups in one call, which EMR carries out whole or not at all (API: ModifyInstanceGroups)."""
+def _group_calls(differences: Sequence[Difference], cluster: Cluster) -> Iterator[ApiCall]:
+    """Yields one call for all groups, which EMR carries out completely or not at all (API: ModifyInstanceGroups)."""
     changes: dict[str, dict[str, Any]] = {}
     for one in differences:
         change = changes.setdefault(one.resource, {"InstanceGroupId": one.resource})
@@ -222,14 +222,14 @@ def _groups(differences: Sequence[Difference], cluster: Cluster) -> Iterator[Api
 _GROUPS_IN_A_CALL = 5
 
 
-def _added_groups(differences: Sequence[Difference], cluster: Cluster) -> Iterator[ApiCall]:
+def _add_group_calls(differences: Sequence[Difference], cluster: Cluster) -> Iterator[ApiCall]:
     groups = [one.after for one in differences]
     for start in range(0, len(groups), _GROUPS_IN_A_CALL):
-        some = groups[start : start + _GROUPS_IN_A_CALL]
-        yield ApiCall("AddInstanceGroups", {"JobFlowId": cluster.id, "InstanceGroups": some})
+        batch = groups[start : start + _GROUPS_IN_A_CALL]
+        yield ApiCall("AddInstanceGroups", {"JobFlowId": cluster.id, "InstanceGroups": batch})
 
 
-def _fleets(differences: Sequence[Difference], cluster: Cluster) -> Iterator[ApiCall]:
+def _fleet_calls(differences: Sequence[Difference], cluster: Cluster) -> Iterator[ApiCall]:
     changes: dict[str, dict[str, Any]] = {}
     for one in differences:
         change = changes.setdefault(one.resource, {"InstanceFleetId": one.resource})
@@ -245,5 +245,5 @@ def _fleets(differences: Sequence[Difference], cluster: Cluster) -> Iterator[Api
         yield ApiCall("ModifyInstanceFleet", {"ClusterId": cluster.id, "InstanceFleet": change})
 
 
-def _added_fleet(difference: Difference, cluster: Cluster) -> ApiCall:
+def _add_fleet_call(difference: Difference, cluster: Cluster) -> ApiCall:
     return ApiCall("AddInstanceFleet", {"ClusterId": cluster.id, "InstanceFleet": difference.after})

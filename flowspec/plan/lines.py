@@ -72,7 +72,7 @@ def step_lines(wanted: Mapping[str, Any], steps: StepChanges) -> Iterator[Change
 
 def _asset_line(asset: Asset) -> str:
     if asset.packages is not None:
-        return f"packed by apply: {asset.packages.told}"
+        return f"packed by apply: {asset.packages.description}"
     size = number_of(asset.size, "byte")
     for unit, power in (("GB", 3), ("MB", 2), ("kB", 1)):
         if asset.size >= 1000**power:
@@ -132,5 +132,5 @@ def without_secret(change: Change, secrets: Collection[str]) -> str | tuple[str,
     if change.before is None:
         return None
     after = list(change.after) if isinstance(change.after, tuple) else change.after
-    told = f"{change.address} {change.before}"
-    return MASK if mask(after, secrets) != after or NAMES_A_SECRET.search(told) else change.before
+    shown = f"{change.address} {change.before}"
+    return MASK if mask(after, secrets) != after or NAMES_A_SECRET.search(shown) else change.before

@@ -20,7 +20,7 @@ from flowspec.plan.runs.unattended import SETTINGS_TAG, read_settings
 FORMAT = "flowspec-plan"
 # Some editors put it before a text.
 _BOM = "\ufeff"
-_AGAIN = "make the plan again: flowspec plan SPEC -o FILE"
+_PLAN_AGAIN = "make the plan again: flowspec plan SPEC -o FILE"
 
 
 class SavedPlan(NamedTuple):
@@ -79,24 +79,24 @@ def read_plan(text: str) -> SavedPlan:
     if not whole:
         raise edited_plan()
     if document["version"] != PLAN_VERSION:
-        raise StalePlan(f"the plan file has version {document['version']}, not {PLAN_VERSION}", remedy=_AGAIN)
+        raise StalePlan(f"the plan file has version {document['version']}, not {PLAN_VERSION}", remedy=_PLAN_AGAIN)
     return SavedPlan(document["options"], document["plan"])
 
 
 def edited_plan() -> StalePlan:
     """Returns the error for a plan file that is not as it was written."""
-    return StalePlan("the plan file was changed or cut short after it was written", remedy=_AGAIN)
+    return StalePlan("the plan file was changed or cut short after it was written", remedy=_PLAN_AGAIN)
 
 
 def refuse_stale(saved: SavedPlan, now: Mapping[str, Any]) -> None:
     """Raises StalePlan, naming what moved, unless the plan made again is the plan that was saved."""
     try:
-        moved = list(_moved(saved.content, now))
+        changes = list(_list_changes(saved.content, now))
     # By someone who made a checksum for it, too.
     except (AttributeError, TypeError, ValueError) as error:
         raise edited_plan() from error
-    if moved:
-        raise StalePlan(f"the plan is stale: {'; '.join(moved)}", remedy=_AGAIN)
+    if changes:
+        raise StalePlan(f"the plan is stale: {'; '.join(changes)}", remedy=_PLAN_AGAIN)
 
 
 _CAUSES = {
@@ -109,7 +109,7 @@ _CAUSES = {
 }
 
 
-def _moved(then: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]:
+def _list_changes(then: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]:
     for key, sentence in _CAUSES.items():
         if then.get(key) != now.get(key):
             yield sentence.format(then.get(key) or "none", now.get(key) or "none")
@@ -118,16 +118,16 @@ def _moved(then: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]:
     elif then.get("assets") != now.get("assets"):
         yield "local files have changed"
     if then.get("observed") != now.get("observed"):
-        told = list(_changes_moved(then, now)) if then.get("digest") == now.get("digest") else []
-        yield f"the cluster has changed: {', '.join(told)}" if told else "the cluster has changed"
+        changes = list(_list_cluster_changes(then, now)) if then.get("digest") == now.get("digest") else []
+        yield f"the cluster has changed: {', '.join(changes)}" if changes else "the cluster has changed"
     elif then.get("calls") != now.get("calls"):
         yield "other calls would be made"
     if then.get("watching") != now.get("watching"):
-        names = _settings_moved(then.get("watching", {}), now.get("watching", {}))
+        names = _list_changed_settings(then.get("watching", {}), now.get("watching", {}))
         yield f"other settings of its runs: {', '.join(names)}"
 
 
-def _changes_moved(then: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]:
+def _list_cluster_changes(then: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]:
     """Yields what the cluster has now, where another change or none would bring it to what the spec says."""
     old, new = ({row[1]: row for row in plan.get("changes", ())} for plan in (then, now))
     for address in dict.fromkeys((*old, *new)):
@@ -138,15 +138,15 @@ def _changes_moved(then: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[
             yield f"{address} is {before} now" if isinstance(before, str) else address
 
 
-def _settings_moved(then: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]:
+def _list_changed_settings(then: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]:
     """Yields the settings that EMR does not know and that have changed, by their addresses in the spec."""
     tags, tags_now = dict(then.get("supervision", ())), dict(now.get("supervision", ()))
     old, new = read_settings(tags), read_settings(tags_now)
-    told = [address for address in dict.fromkeys((*old, *new)) if old.get(address) != new.get(address)]
-    yield from told
+    changed = [address for address in dict.fromkeys((*old, *new)) if old.get(address) != new.get(address)]
+    yield from changed
     for key in ("hooks", "fallback", "launch_retries"):
         # The marks in the tags leave out what is secret.
-        if then.get(key) != now.get(key) and not any(one.partition(".")[0] == key for one in told):
+        if then.get(key) != now.get(key) and not any(one.partition(".")[0] == key for one in changed):
             yield key
     if {**tags, SETTINGS_TAG: ""} != {**tags_now, SETTINGS_TAG: ""}:
         yield "timeout, retry or skip_on_exit of a step"

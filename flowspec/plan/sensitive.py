@@ -17,21 +17,21 @@ from flowspec.plan.cluster import SENSITIVE_TAG, TAG_PREFIX, Cluster
 from flowspec.plan.comparison.differences import token, tokens_in
 
 # All names, tags and arguments, where the tokens of those that are secret do not fit into a tag.
-_ALL = "*"
+_EVERY_TEXT = "*"
 # A shorter value of an option would be masked everywhere in a log, and tells little.
-_TELLS_SOMETHING = 4
+_MIN_VALUE_LENGTH = 4
 
 
 def sensitive_tokens(params: Mapping[str, Any], secrets: Collection[str], before: str = "") -> str:
     """Returns the value of the tag for a RunJobFlow request, with what it said `before`; "" when nothing is secret."""
-    if before == _ALL:
-        return _ALL
+    if before == _EVERY_TEXT:
+        return _EVERY_TEXT
     tags = {tag["Key"]: tag.get("Value", "") for tag in params.get("Tags", ())}
     steps = [(step["Name"], step.get("HadoopJarStep", {}).get("Args", ())) for step in params.get("Steps", ())]
-    texts = _texts(params.get("Name", ""), tags, steps)
+    texts = _addressed_texts(params.get("Name", ""), tags, steps)
     found = {token(address) for address, text in texts if mask(text, secrets) != text}
     tokens = "".join(sorted(found | tokens_in(before)))
-    return tokens if len(tokens) <= TAG_VALUE.most else _ALL
+    return tokens if len(tokens) <= TAG_VALUE.most else _EVERY_TEXT
 
 
 def known_secrets(cluster: Cluster) -> frozenset[str]:
@@ -41,10 +41,10 @@ def known_secrets(cluster: Cluster) -> frozenset[str]:
     """
     marked = cluster.tags.get(SENSITIVE_TAG, "")
     tokens = tokens_in(marked)
-    texts = _texts(cluster.name, cluster.tags, [(step.name, step.args) for step in cluster.steps])
-    secret = [text for address, text in texts if text and (marked == _ALL or token(address) in tokens)]
+    texts = _addressed_texts(cluster.name, cluster.tags, [(step.name, step.args) for step in cluster.steps])
+    secret = [text for address, text in texts if text and (marked == _EVERY_TEXT or token(address) in tokens)]
     values = (text.partition("=")[2] for text in secret if text.startswith("-"))
-    return frozenset(chain(secret, (value for value in values if len(value) >= _TELLS_SOMETHING)))
+    return frozenset(chain(secret, (value for value in values if len(value) >= _MIN_VALUE_LENGTH)))
 
 
 def without_secrets(cluster: Cluster) -> Cluster:
@@ -53,7 +53,7 @@ def without_secrets(cluster: Cluster) -> Cluster:
     return replace(cluster, name=mask(cluster.name, secrets), tags=mask(cluster.tags, secrets)) if secrets else cluster
 
 
-def _texts(
+def _addressed_texts(
     name: str, tags: Mapping[str, str], steps: Collection[tuple[str, Collection[str]]]
 ) -> Iterator[tuple[str, str]]:
     """Yields the address and the text of each name, tag and argument, but for flowspec's own tags."""

@@ -11,7 +11,7 @@ from flowspec.document.rendering.compare import ABSENT, Difference
 from flowspec.document.text.dump import dump
 from flowspec.document.text.reading import read_values
 from flowspec.document.text.tree import Document, NodePath
-from flowspec.facts.api_model import written
+from flowspec.facts.api_model import path_text
 from flowspec.report.columns import cells, padded
 from flowspec.report.json_text import as_json
 
@@ -29,7 +29,7 @@ def explained_as_json(document: Document) -> str:
         at = document.nearest(path).at
         shown.append(
             {
-                "path": written(path),
+                "path": path_text(path),
                 "value": value,
                 "file": at.source.file,
                 "line": at.line,

@@ -35,7 +35,7 @@ BLOCK = 1 << 20
 _MAX_IGNORE_FILE = 100_000  # characters
 _GIT = ".git"
 # What says nothing about the content and differs from machine to machine.
-_ALWAYS = ("__pycache__/", "*.pyc", ".DS_Store", IGNORE_FILE)
+_DEFAULT_PATTERNS = ("__pycache__/", "*.pyc", ".DS_Store", IGNORE_FILE)
 
 
 class PackingError(FlowspecError):
@@ -75,7 +75,7 @@ def members(folder: Path, beside: Path, tree: Path | None = None) -> tuple[Membe
     Raises OutsideError where one does not, IgnoreFileError for patterns that can't be used, PackingError for what is
     no file or has no name that can be written down, and OSError for what can't be read.
     """
-    rules = [_rules(folder, _ALWAYS), *_rules_of(beside), *(_rules_of(folder) if folder != beside else ())]
+    rules = [_rules(folder, _DEFAULT_PATTERNS), *_rules_of(beside), *(_rules_of(folder) if folder != beside else ())]
     found = []
     for path in _Walk(rules, tree).files(folder, ()):
         name = path.relative_to(folder).as_posix()
@@ -97,13 +97,13 @@ class _Walk(NamedTuple):
         here = os.path.realpath(folder)
         if here in above:
             raise PackingError(f"the link {folder.name} leads back to where it stands")
-        takes_back = any(rules.takes_back for rules in self.rules)
+        has_exceptions = any(rules.has_exceptions for rules in self.rules)
         with os.scandir(folder) as entries:
             listed = sorted(entries, key=lambda entry: entry.name)
         for entry in listed:
             path = Path(entry.path)
             is_left_out = entry.name == _GIT or self._is_ignored(path, entry.is_dir())
-            if is_left_out and not (takes_back and entry.is_dir() and entry.name != _GIT):
+            if is_left_out and not (has_exceptions and entry.is_dir() and entry.name != _GIT):
                 continue
             if entry.is_symlink() and self.tree and not is_inside(path, self.tree):
                 raise OutsideError(f"the link {entry.name} in it leads to {os.path.realpath(path)}")
@@ -115,8 +115,8 @@ class _Walk(NamedTuple):
                 raise PackingError(f"{entry.name} in it is not a regular file")
 
     def _is_ignored(self, path: Path, is_directory: bool) -> bool:
-        said = (rules.says(path, is_directory) for rules in reversed(self.rules))
-        return next((one for one in said if one is not None), False)
+        answers = (rules.excludes(path, is_directory) for rules in reversed(self.rules))
+        return next((one for one in answers if one is not None), False)
 
 
 # --- .flowspecignore ---
@@ -129,11 +129,11 @@ class _Rules(NamedTuple):
     patterns: GitIgnoreSpec
 
     @property
-    def takes_back(self) -> bool:
+    def has_exceptions(self) -> bool:
         return any(one.include is False for one in self.patterns.patterns)
 
-    def says(self, path: Path, is_directory: bool) -> bool | None:
-        """Returns True if the last pattern that fits leaves a path out, False if it takes it back; None without one."""
+    def excludes(self, path: Path, is_directory: bool) -> bool | None:
+        """Returns True if the last pattern that fits excludes a path, False if it includes it; None without one."""
         if not path.is_relative_to(self.folder):
             return None
         name = path.relative_to(self.folder).as_posix() + ("/" if is_directory else "")

@@ -131,7 +131,7 @@ class Files:
             note = f"only files below {self.tree} are read: the repository of the spec, or its folder"
             self.report("FS407", at, f"'{text}' is outside of the spec's folder tree, or in its .git", notes=(note,))
             return None
-        return path if self._usable(path, text, at, is_packed=False) else None
+        return path if self._is_usable(path, text, at, is_packed=False) else None
 
     def folder(self, at: NodePath = ()) -> Path:
         """Returns the folder (absolute) of the file with the value at a path: the spec itself or a base file."""
@@ -150,9 +150,9 @@ class Files:
         if self.jobflow.traits.stages_files:
             return text
         # A comma within braces is part of a glob: {a,b}.
-        return ",".join(self._data_path(part, at) for part in split_at_commas(text))
+        return ",".join(self._absolute_data_path(part, at) for part in split_at_commas(text))
 
-    def _data_path(self, text: str, at: NodePath) -> str:
+    def _absolute_data_path(self, text: str, at: NodePath) -> str:
         if not is_relative(text):
             return text
         # Path drops a slash at the end, which tells a folder from a file.
@@ -181,17 +181,17 @@ class Files:
         """
         path = self.absolute(text, at)
         if path not in self._assets and path not in self._refused:
-            made = self._made(path, text, at)
+            made = self._create_asset(path, text, at)
             if made is None:
                 self._refused.add(path)
                 return None
             self._assets[path] = made
         return self._assets.get(path)
 
-    def _made(self, path: Path, text: str, at: NodePath) -> Asset | None:
+    def _create_asset(self, path: Path, text: str, at: NodePath) -> Asset | None:
         try:
             is_packed = path.is_dir() and not _PACKED.isdisjoint(at)
-            if not self._usable(path, text, at, is_packed=is_packed):
+            if not self._is_usable(path, text, at, is_packed=is_packed):
                 return None
             files = members(path, self.folder(at), self.uploaded_from) if is_packed else None
             digest, size = self._hash(path, files, at)
@@ -233,7 +233,7 @@ class Files:
             way = f"allow_secrets_in: [{name}] allows it"
             self.report("FS406", at, f"'{name}' holds {found}", hint=hint, notes=(way,))
 
-    def _usable(self, path: Path, text: str, at: NodePath, *, is_packed: bool) -> bool:
+    def _is_usable(self, path: Path, text: str, at: NodePath, *, is_packed: bool) -> bool:
         if self.uploaded_from and not is_inside(path, self.uploaded_from):
             self._report_outside(at, f"'{text}' is outside of the spec's folder tree, or in its .git")
             return False
@@ -250,7 +250,9 @@ class Files:
         elif path.exists():
             self.report("FS402", at, f"'{text}' is not a regular file", notes=where)
         else:
-            self.report("FS401", at, f"there is no file '{text}'", hint=_near(path), notes=(f"looked for {path}",))
+            self.report(
+                "FS401", at, f"there is no file '{text}'", hint=_similar_file_hint(path), notes=(f"looked for {path}",)
+            )
         return False
 
     @property
@@ -290,7 +292,7 @@ class Files:
             self.report("FS404", at, message, hint=hint, notes=notes)
 
 
-def _near(path: Path) -> str:
+def _similar_file_hint(path: Path) -> str:
     """Returns a hint: a file of a similar name in the same folder, or that there is no such folder."""
     try:
         names = sorted(one.name for one in path.parent.iterdir())

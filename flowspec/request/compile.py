@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 from flowspec.document import schema as schemas
 from flowspec.document.job_flow import JobFlow
 from flowspec.document.rendering.merge_patch import merge_patch
-from flowspec.document.text.tree import settle
+from flowspec.document.text.tree import diagnostics_to_show
 from flowspec.errors import Diagnostic, Severity, SpecError
 from flowspec.facts.api_model import KeyPath
 from flowspec.request.assets import Asset, Files, secrets_of
@@ -83,8 +83,8 @@ def compile(jobflow: JobFlow) -> Request:
         patch = jobflow.fields["api_params"]
         params = merge_patch(params, patch)
         record_patch(compiler.origins, patch)
-        found += _refused(jobflow, params)
-    warnings = settle([*jobflow.warnings, *found], jobflow.target, jobflow.secrets)
+        found += _problems_of_patch(jobflow, params)
+    warnings = diagnostics_to_show([*jobflow.warnings, *found], jobflow.target, jobflow.secrets)
     if any(one.severity is Severity.ERROR for one in found):
         raise SpecError(warnings)
     assets = compiler.files.assets
@@ -103,7 +103,7 @@ def digest(params: Mapping[str, Any], assets: tuple[Asset, ...], secrets: Collec
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def _refused(jobflow: JobFlow, params: Mapping[str, Any]) -> list[Diagnostic]:
+def _problems_of_patch(jobflow: JobFlow, params: Mapping[str, Any]) -> list[Diagnostic]:
     from flowspec.document.nearest import did_you_mean
     from flowspec.facts.api_model import problems
 
@@ -145,7 +145,7 @@ class _Compiler(NamedTuple):
         """Returns a value as the API has it."""
         self.came_from(route)
         type_word = value.get("type") if isinstance(value, dict) else None
-        schema = schemas.meant(schema, schemas.kind(value), type_word)
+        schema = schemas.resolve_schema(schema, schemas.kind(value), type_word)
         shape = schema.get("x-shape")
         if shape:
             return SHAPES[shape].compile(value, route, self)
@@ -164,7 +164,7 @@ class _Compiler(NamedTuple):
                 continue
             # A name may be a dotted path, such as `Instances.Placement.AvailabilityZone`; a key of the user's is not.
             path = schemas.api_name(key, known).split(".") if key in own else [key]
-            _put(out, path, self.by_schema(item, known, route.to(key, *path)))
+            _set_at_path(out, path, self.by_schema(item, known, route.to(key, *path)))
         return out
 
     def by_definition(self, value: Any, name: str, route: Route) -> Any:
@@ -176,7 +176,7 @@ class _Compiler(NamedTuple):
         self.origins[route.request] = route.spec
 
 
-def _put(out: dict[str, Any], path: list[str], value: Any) -> None:
+def _set_at_path(out: dict[str, Any], path: list[str], value: Any) -> None:
     *owners, last = path
     for owner in owners:
         out = out.setdefault(owner, {})

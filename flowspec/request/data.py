@@ -43,15 +43,15 @@ class DataUse(NamedTuple):
 
 def data_uses(params: Mapping[str, Any], region: str | None = None) -> tuple[DataUse, ...]:
     """Returns the data that the parameters of RunJobFlow name, in their order; `region` is where EMR runs."""
-    return (*_outside_steps(params), *step_uses(params, region))
+    return (*_uses_outside_steps(params), *step_uses(params, region))
 
 
 def step_uses(
     params: Mapping[str, Any], region: str | None = None, *, only: slice = slice(None)
 ) -> tuple[DataUse, ...]:
     """Returns the data that the steps name, or `only` those of some of them."""
-    target = StepTarget.of(_software(params), region)
-    return tuple(_of_steps([*enumerate(params.get("Steps", ()))][only], target))
+    target = StepTarget.of(_release_members(params), region)
+    return tuple(_uses_of_steps([*enumerate(params.get("Steps", ()))][only], target))
 
 
 def earlier_uses(use: DataUse, uses: Iterable[DataUse]) -> Iterator[DataUse]:
@@ -65,20 +65,20 @@ def earlier_uses(use: DataUse, uses: Iterable[DataUse]) -> Iterator[DataUse]:
 
 def overlaps(one: str, other: str) -> bool:
     """Returns True if one of two URIs is, or may be, inside of the other; of globs the parts before wildcards count."""
-    first, second = (_fixed(uri) for uri in (one, other))
+    first, second = (_fixed_prefix(uri) for uri in (one, other))
     return first.startswith(second) or second.startswith(first)
 
 
 # Each step is compared with all before it: 250 steps of three URIs take 0.5 s without this.
 @lru_cache(maxsize=4096)
-def _fixed(uri: str) -> str:
+def _fixed_prefix(uri: str) -> str:
     """Returns the part of a URI before its wildcards, with a slash at its end."""
     text = f"s3://{'/'.join(split_s3(uri))}" if is_s3(uri) else uri
     wild = GLOB.search(text)
     return text[: text.rfind("/", 0, wild.start()) + 1] if wild else f"{text.rstrip('/')}/"
 
 
-def _software(params: Mapping[str, Any]) -> dict[str, Any]:
+def _release_members(params: Mapping[str, Any]) -> dict[str, Any]:
     """Returns the members that decide the form of steps, under the spec's names."""
     return {
         name: params[member]
@@ -87,7 +87,7 @@ def _software(params: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _outside_steps(params: Mapping[str, Any]) -> Iterator[DataUse]:
+def _uses_outside_steps(params: Mapping[str, Any]) -> Iterator[DataUse]:
     if params.get("LogUri"):
         yield DataUse(params["LogUri"], Use.TARGET, "log_uri", ("LogUri",))
     for index, action in enumerate(params.get("BootstrapActions", ())):
@@ -98,7 +98,7 @@ def _outside_steps(params: Mapping[str, Any]) -> Iterator[DataUse]:
             yield DataUse(access.uri, access.use, part, (*path, "Args"))
 
 
-def _of_steps(steps: Iterable[tuple[int, Mapping[str, Any]]], target: StepTarget) -> Iterator[DataUse]:
+def _uses_of_steps(steps: Iterable[tuple[int, Mapping[str, Any]]], target: StepTarget) -> Iterator[DataUse]:
     for index, step in steps:
         part, path = f"step {step['Name']}", ("Steps", index, "HadoopJarStep")
         for access in dict.fromkeys(_accesses(step["HadoopJarStep"], target)):

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from flowspec.document.job_flow import JobFlow
-from flowspec.document.text.tree import settle
+from flowspec.document.text.tree import diagnostics_to_show
 from flowspec.errors import Diagnostic
 from flowspec.request.compile import Request
 from flowspec.request.data import DataUse, data_uses, earlier_uses, overlaps, step_uses
@@ -68,7 +68,7 @@ def _verb(use: DataUse) -> str:
     return _VERBS.get(use.use) or ("writes" if use.may_write else "reads")
 
 
-def misordered(jobflow: JobFlow, request: Request) -> tuple[Diagnostic, ...]:
+def find_misordered_steps(jobflow: JobFlow, request: Request) -> tuple[Diagnostic, ...]:
     """Returns a finding on each step that reads what no earlier step writes, but a later one does.
 
     Only certain errors: the later step makes the folder and refuses one that is there (Hadoop's
@@ -81,16 +81,16 @@ def misordered(jobflow: JobFlow, request: Request) -> tuple[Diagnostic, ...]:
         return ()
     uses = (*step_uses(request.params, jobflow.region, only=slice(1)), *later)
     found = [
-        _finding(jobflow, request, use, writer)
+        _order_finding(jobflow, request, use, writer)
         for use in uses
         if use.use in _READS and not any(earlier_uses(use, uses))
-        for writer in _later(use, uses)[:1]
+        for writer in _later_writers(use, uses)[:1]
     ]
-    return settle(found, jobflow.target, jobflow.secrets)
+    return diagnostics_to_show(found, jobflow.target, jobflow.secrets)
 
 
-def _later(use: DataUse, uses: Sequence[DataUse]) -> list[DataUse]:
-    """Returns the uses by later steps that make a folder which is, or is around, the data of `use`."""
+def _later_writers(use: DataUse, uses: Sequence[DataUse]) -> list[DataUse]:
+    """Returns the uses by later steps that create the folder of the data of `use`, or one that contains it."""
     return [
         one
         for one in uses
@@ -103,7 +103,7 @@ def _later(use: DataUse, uses: Sequence[DataUse]) -> list[DataUse]:
     ]
 
 
-def _finding(jobflow: JobFlow, request: Request, use: DataUse, writer: DataUse) -> Diagnostic:
+def _order_finding(jobflow: JobFlow, request: Request, use: DataUse, writer: DataUse) -> Diagnostic:
     at = locate(jobflow, request.origins, use.path, use.uri)
     message = f"{use.part} reads {use.uri}, which no step before it writes; {writer.part}, after it, does"
     return jobflow.document.diagnostic("FS281", at, message, hint="move the step that writes before the one that reads")

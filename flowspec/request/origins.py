@@ -14,28 +14,28 @@ Origins: TypeAlias = "Mapping[KeyPath, KeyPath]"
 
 def record_patch(origins: dict[KeyPath, KeyPath], patch: Any) -> None:
     """Records the parts of a request that `api_params` sets, in place of those that it overrides."""
-    replaced = dict(_leaves(patch, ()))
+    replaced = dict(_replacing_values(patch, ()))
     for path in [one for one in origins if any(one[:size] in replaced for size in range(1, len(one) + 1))]:
         del origins[path]
     for path, value in replaced.items():
-        for inner in _inside(value, path):
+        for inner in _paths_within(value, path):
             origins[inner] = ("api_params", *inner)
 
 
-def _leaves(patch: Any, path: KeyPath) -> Iterator[tuple[KeyPath, Any]]:
+def _replacing_values(patch: Any, path: KeyPath) -> Iterator[tuple[KeyPath, Any]]:
     """Yields the values that replace others: mappings are merged (RFC 7396)."""
     if isinstance(patch, Mapping):
         for name, inner in patch.items():
-            yield from _leaves(inner, (*path, name))
+            yield from _replacing_values(inner, (*path, name))
     else:
         yield path, patch
 
 
-def _inside(value: Any, path: KeyPath) -> Iterator[KeyPath]:
+def _paths_within(value: Any, path: KeyPath) -> Iterator[KeyPath]:
     yield path
     steps = value.items() if isinstance(value, Mapping) else enumerate(value) if isinstance(value, list) else ()
     for step, inner in steps:
-        yield from _inside(inner, (*path, step))
+        yield from _paths_within(inner, (*path, step))
 
 
 def locate(jobflow: JobFlow, origins: Origins, path: Sequence[str | int], value: Any = None) -> KeyPath:
@@ -48,17 +48,17 @@ def locate(jobflow: JobFlow, origins: Origins, path: Sequence[str | int], value:
     known = next(path[:size] for size in range(len(path), -1, -1) if path[:size] in origins)
     found = origins[known]
     if found[:1] == ("steps",) and "HadoopJarStep" in path[len(known) :]:
-        return (*found, *_holding(jobflow.fields["steps"][found[1]], value))
+        return (*found, *_find_text(jobflow.fields["steps"][found[1]], value))
     return found
 
 
-def _holding(step: Any, value: Any) -> KeyPath:
-    """Returns the path within a step of a text that is in the request as it is in the spec; () when there is none."""
+def _find_text(step: Any, value: Any) -> KeyPath:
+    """Returns the path within a step of a text that the request has unchanged; () when there is none."""
     pairs = step.items() if isinstance(step, Mapping) else enumerate(step) if isinstance(step, list) else ()
     for key, item in pairs:
         if isinstance(item, str) and item == value:
             return (key,)
-        found = _holding(item, value)
+        found = _find_text(item, value)
         if found:
             return (key, *found)
     return ()

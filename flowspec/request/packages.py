@@ -55,7 +55,7 @@ class Packages(NamedTuple):
         return self.architecture == "any"
 
     @property
-    def told(self) -> str:
+    def description(self) -> str:
         """Returns a description of the archive for people."""
         only = "any platform" if self.is_pure else self.architecture
         return f"{self.requirements.path.name} for Python {self.version} on {only}"

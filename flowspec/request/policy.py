@@ -18,9 +18,9 @@ from flowspec.document.checking.validate import dangling_references, schema_faul
 from flowspec.document.job_flow import JobFlow
 from flowspec.document.text.parse import compose
 from flowspec.document.text.parse import read as read_text
-from flowspec.document.text.tree import Place, Source, plain, settle
+from flowspec.document.text.tree import Place, Source, diagnostics_to_show, plain
 from flowspec.errors import Diagnostic, SpecError
-from flowspec.facts.api_model import KeyPath, written
+from flowspec.facts.api_model import KeyPath, path_text
 from flowspec.request.compile import Request
 from flowspec.request.origins import locate
 
@@ -39,18 +39,18 @@ def read(path: str | os.PathLike[str]) -> Policy:
     source = read_text(path, "FS602")
     schema = _json(source) if source.file.endswith(".json") else _yaml(source)
     if not isinstance(schema, dict):
-        raise _unfit(source, "a policy is a JSON Schema: a mapping")
+        raise _policy_error(source, "a policy is a JSON Schema: a mapping")
     try:
         if fault := schema_fault(schema):
-            raise _unfit(source, f"this is no JSON Schema: {fault}")
-        if dangling := [_dangling(source, one) for one in dict.fromkeys(dangling_references(schema))]:
+            raise _policy_error(source, f"this is no JSON Schema: {fault}")
+        if dangling := [_dangling_finding(source, one) for one in dict.fromkeys(dangling_references(schema))]:
             raise SpecError(dangling)
-        return Policy(source.file, _placeable(schema))
+        return Policy(source.file, _replace_false_members(schema))
     except RecursionError:
-        raise _unfit(source, "this is nested too deeply") from None
+        raise _policy_error(source, "this is nested too deeply") from None
 
 
-def _dangling(source: Source, reference: str) -> Diagnostic:
+def _dangling_finding(source: Source, reference: str) -> Diagnostic:
     """Returns a finding at the first place of a file where the reference is written."""
     places = ((number, line.find(reference) + 1) for number, line in enumerate(source.lines, 1))
     line, column = next(((number, column) for number, column in places if column), (1, 1))
@@ -59,13 +59,13 @@ def _dangling(source: Source, reference: str) -> Diagnostic:
     return source.diagnostic("FS602", message, at, hint="put what it means into `$defs`: nothing is fetched")
 
 
-def _placeable(schema: Any) -> Any:
+def _replace_false_members(schema: Any) -> Any:
     """Returns the schema with `{"not": {}}` for a member's `false`, for which jsonschema does not report the member."""
     if isinstance(schema, list):
-        return [_placeable(one) for one in schema]
+        return [_replace_false_members(one) for one in schema]
     if not isinstance(schema, dict):
         return schema
-    out = {key: _placeable(value) for key, value in schema.items()}
+    out = {key: _replace_false_members(value) for key, value in schema.items()}
     for word in ("properties", "patternProperties"):
         if isinstance(out.get(word), dict):
             out[word] = {name: {"not": {}} if one is False else one for name, one in out[word].items()}
@@ -79,7 +79,7 @@ def _json(source: Source) -> Any:
         at = Place(source, error.lineno, error.colno)
         raise SpecError([source.diagnostic("FS602", f"this is not JSON: {error.msg}", at)]) from None
     except (RecursionError, ValueError):
-        raise _unfit(source, "this is nested too deeply, or has too long a number") from None
+        raise _policy_error(source, "this is nested too deeply, or has too long a number") from None
 
 
 def _yaml(source: Source) -> Any:
@@ -89,7 +89,7 @@ def _yaml(source: Source) -> Any:
     return plain(root) if root else None
 
 
-def _unfit(source: Source, message: str) -> SpecError:
+def _policy_error(source: Source, message: str) -> SpecError:
     return SpecError([source.diagnostic("FS602", message)])
 
 
@@ -98,23 +98,23 @@ def violations(policy: Policy, jobflow: JobFlow, request: Request) -> tuple[Diag
     try:
         found = [_diagnostic(one, policy, jobflow, request) for one in schema_violations(request.params, policy.schema)]
     except RecursionError:
-        raise _unfit(Source(policy.file), "the policy refers to itself without end") from None
-    return settle(found, jobflow.target, jobflow.secrets)
+        raise _policy_error(Source(policy.file), "the policy refers to itself without end") from None
+    return diagnostics_to_show(found, jobflow.target, jobflow.secrets)
 
 
 def _diagnostic(error: Any, policy: Policy, jobflow: JobFlow, request: Request) -> Diagnostic:
-    path = (*error.absolute_path, *_extra(error))
-    message, hint = _TELLERS.get(error.validator, _plainly)(error)
+    path = (*error.absolute_path, *_refused_member(error))
+    message, hint = _EXPLAINERS.get(error.validator, _explain_other)(error)
     value = error.instance if isinstance(error.instance, str) else None
     place = locate(jobflow, request.origins, path, value)
-    about = error.schema.get("description") or error.schema.get("title") if isinstance(error.schema, dict) else ""
-    notes = [f"{policy.file}: {about}" if about else f"{policy.file}: {_where(error.absolute_schema_path)}"]
+    title = error.schema.get("description") or error.schema.get("title") if isinstance(error.schema, dict) else ""
+    notes = [f"{policy.file}: {title}" if title else f"{policy.file}: {_path_in_schema(error.absolute_schema_path)}"]
     is_key = path[-1:] in (("Key",), ("Classification",)) and place[-1:] != path[-1:]
-    text = f"{written(path) or 'the request'}: {message}"
+    text = f"{path_text(path) or 'the request'}: {message}"
     return jobflow.document.diagnostic("FS601", place, text, hint=hint, notes=notes, key=is_key)
 
 
-def _extra(error: Any) -> KeyPath:
+def _refused_member(error: Any) -> KeyPath:
     """Returns the path step of a member that is not allowed, for `additionalProperties`."""
     if error.validator != "additionalProperties" or not isinstance(error.instance, Mapping):
         return ()
@@ -124,63 +124,66 @@ def _extra(error: Any) -> KeyPath:
     return (next(extra),)
 
 
-def _where(path: Sequence[str | int]) -> str:
+def _path_in_schema(path: Sequence[str | int]) -> str:
     return "/".join(map(str, path))
 
 
-def _value(value: Any) -> str:
+def _value_text(value: Any) -> str:
     text = json.dumps(value, ensure_ascii=False)
     return text if len(text) <= _MAX_SHOWN else text[: _MAX_SHOWN - 1] + "…"
 
 
-def _required(error: Any) -> tuple[str, str]:
+def _explain_missing(error: Any) -> tuple[str, str]:
     missing = [name for name in error.validator_value if name not in error.instance]
     named = re.match(r"'(.*)' is a required property$", error.message)
     return f"{named[1] if named else ', '.join(missing)} is missing", ""
 
 
-def _enum(error: Any) -> tuple[str, str]:
-    allowed = ", ".join(map(_value, error.validator_value))
-    return f"{_value(error.instance)} is not allowed", allowed if len(allowed) <= 2 * _MAX_SHOWN else ""
+def _explain_enum(error: Any) -> tuple[str, str]:
+    allowed = ", ".join(map(_value_text, error.validator_value))
+    return f"{_value_text(error.instance)} is not allowed", allowed if len(allowed) <= 2 * _MAX_SHOWN else ""
 
 
-def _bound(word: str) -> Callable[[Any], tuple[str, str]]:
-    return lambda error: (f"{_value(error.instance)} is not allowed", f"{word} {error.validator_value}")
+def _bound_explainer(word: str) -> Callable[[Any], tuple[str, str]]:
+    return lambda error: (f"{_value_text(error.instance)} is not allowed", f"{word} {error.validator_value}")
 
 
-def _size(word: str) -> Callable[[Any], tuple[str, str]]:
-    def tell(error: Any) -> tuple[str, str]:
+def _size_explainer(word: str) -> Callable[[Any], tuple[str, str]]:
+    def explain(error: Any) -> tuple[str, str]:
         what = "characters" if isinstance(error.instance, str) else "items"
         return f"{len(error.instance)} {what}", f"{word} {error.validator_value}"
 
-    return tell
+    return explain
 
 
-def _either(types: Any) -> str:
+def _type_names(types: Any) -> str:
     return " or ".join(types) if isinstance(types, list) else str(types)
 
 
-def _plainly(error: Any) -> tuple[str, str]:
-    return f"{_value(error.instance)} is not allowed here", ""
+def _explain_other(error: Any) -> tuple[str, str]:
+    return f"{_value_text(error.instance)} is not allowed here", ""
 
 
-_TELLERS: dict[str, Callable[[Any], tuple[str, str]]] = {
-    "required": _required,
-    "enum": _enum,
-    "const": lambda error: (f"{_value(error.instance)} is not allowed", _value(error.validator_value)),
-    "pattern": lambda error: (f"{_value(error.instance)} is not allowed", f"must match {error.validator_value}"),
-    "type": lambda error: (f"{_value(error.instance)} is not allowed", f"of type {_either(error.validator_value)}"),
-    "minimum": _bound("at least"),
-    "exclusiveMinimum": _bound("more than"),
-    "maximum": _bound("up to"),
-    "exclusiveMaximum": _bound("less than"),
-    "minItems": _size("at least"),
-    "maxItems": _size("up to"),
-    "minLength": _size("at least"),
-    "maxLength": _size("up to"),
-    "minProperties": _size("at least"),
-    "maxProperties": _size("up to"),
+_EXPLAINERS: dict[str, Callable[[Any], tuple[str, str]]] = {
+    "required": _explain_missing,
+    "enum": _explain_enum,
+    "const": lambda error: (f"{_value_text(error.instance)} is not allowed", _value_text(error.validator_value)),
+    "pattern": lambda error: (f"{_value_text(error.instance)} is not allowed", f"must match {error.validator_value}"),
+    "type": lambda error: (
+        f"{_value_text(error.instance)} is not allowed",
+        f"of type {_type_names(error.validator_value)}",
+    ),
+    "minimum": _bound_explainer("at least"),
+    "exclusiveMinimum": _bound_explainer("more than"),
+    "maximum": _bound_explainer("up to"),
+    "exclusiveMaximum": _bound_explainer("less than"),
+    "minItems": _size_explainer("at least"),
+    "maxItems": _size_explainer("up to"),
+    "minLength": _size_explainer("at least"),
+    "maxLength": _size_explainer("up to"),
+    "minProperties": _size_explainer("at least"),
+    "maxProperties": _size_explainer("up to"),
     "contains": lambda _: ("no item matches the policy's `contains`", ""),
     "additionalProperties": lambda _: ("the policy does not allow this", ""),
-    "not": lambda error: (f"{_value(error.instance)} is forbidden by the policy", ""),
+    "not": lambda error: (f"{_value_text(error.instance)} is forbidden by the policy", ""),
 }

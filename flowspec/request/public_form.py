@@ -16,7 +16,7 @@ from typing import Any
 from flowspec.document.masking import mask
 
 # In hexadecimal digits, of 4 bits each.
-_TOLD = 3
+_DIGEST_LENGTH = 3
 # Members of KerberosAttributes, secret whether the spec says so or not.
 _PASSWORDS = ("KdcAdminPassword", "CrossRealmTrustPrincipalPassword", "ADDomainJoinPassword")
 
@@ -24,8 +24,8 @@ _PASSWORDS = ("KdcAdminPassword", "CrossRealmTrustPrincipalPassword", "ADDomainJ
 def public_form(params: Mapping[str, Any], secrets: Collection[str]) -> dict[str, Any]:
     """Returns the parameters with their secrets masked, and 12 bits of the digest of each secret that is in them."""
     found = sorted(one for one in {*secrets, *_passwords(params)} if mask(params, {one}) != params)
-    told = {hashlib.sha256(one.encode("utf-8", "surrogatepass")).hexdigest()[:_TOLD] for one in found}
-    return {"params": mask(params, found), "secrets": sorted(told)}
+    digests = {hashlib.sha256(one.encode("utf-8", "surrogatepass")).hexdigest()[:_DIGEST_LENGTH] for one in found}
+    return {"params": mask(params, found), "secrets": sorted(digests)}
 
 
 def _passwords(params: Mapping[str, Any]) -> Iterator[str]:

@@ -22,13 +22,13 @@ from packaging.utils import canonicalize_name
 from flowspec.request.archives import is_inside
 
 # Bytes; those of applications with hundreds of packages and their hashes have 200 kB.
-_MOST = 4_000_000
+_MAX_CHARACTERS = 4_000_000
 # Files that include each other in pairs are read 2^n times; projects have some ten.
-_MOST_FILES = 100
+_MAX_FILES = 100
 # Findings, of a file that is none of requirements.
-_MOST_PROBLEMS = 20
+_MAX_PROBLEMS = 20
 # Characters of a requirement without its hashes; a name has some 100, a URL with its signature some 1,000.
-_LONGEST = 4_000
+_MAX_REQUIREMENT_LENGTH = 4_000
 _CREDENTIALS = re.compile(r"(?<=://)[^/\s@]+(?=@)")
 # The look-behinds let a search begin once in a run of spaces: at each of them it took minutes for 300,000.
 _COMMENT = re.compile(r"(^|(?<!\s)\s+)#.*$")
@@ -163,7 +163,7 @@ def read_requirements(path: Path, tree: Path) -> Requirements:
     )
 
 
-class _Refused(Exception):
+class _LineError(Exception):
     """A line that can't be used: a problem, without its place."""
 
     def __init__(self, message: str, hint: str = "", id: str = "FS282") -> None:  # noqa: A002
@@ -184,100 +184,104 @@ class _Reader:
 
     def read(self, path: Path, *, constraints: bool, above: tuple[str, ...]) -> None:
         self.files.append(path)
-        if len(self.files) > _MOST_FILES:
-            raise OSError(f"{_MOST_FILES} files are included already")
+        if len(self.files) > _MAX_FILES:
+            raise OSError(f"{_MAX_FILES} files are included already")
         # Once for the file: a third of the time of 50,000 lines.
-        shown, above = self._shown(path), (*above, os.path.realpath(path))
-        for number, line in _lines(_text(path)):
+        shown, above = self._relative_name(path), (*above, os.path.realpath(path))
+        for number, line in _lines(_read_text(path)):
             place = f"{shown}:{number}"
-            if len(self.problems) >= _MOST_PROBLEMS:
+            if len(self.problems) >= _MAX_PROBLEMS:
                 return
             try:
-                self._take(line, path, place, constraints=constraints, above=above)
-            except _Refused as refused:
+                self._process_line(line, path, place, constraints=constraints, above=above)
+            except _LineError as refused:
                 message = without_credentials(f"{place}: {refused.message}")
                 self.problems.append(Problem(refused.id, message, refused.hint))
 
-    def _shown(self, path: Path) -> str:
+    def _relative_name(self, path: Path) -> str:
         return str(path.relative_to(self.root)) if path.is_relative_to(self.root) else str(path)
 
-    def _take(self, line: str, path: Path, place: str, *, constraints: bool, above: tuple[str, ...]) -> None:
+    def _process_line(self, line: str, path: Path, place: str, *, constraints: bool, above: tuple[str, ...]) -> None:
         if found := _VARIABLE.search(line):
             hint = "give pip the index and its password by its own settings: PIP_INDEX_URL, pip.conf, a keyring"
-            raise _Refused(f"{found[0]} is not replaced by a variable of the environment", hint)
+            raise _LineError(f"{found[0]} is not replaced by a variable of the environment", hint)
         if not line.startswith("-"):
             self._add(line, path, place, constraints=constraints)
             return
-        name, value = _option(line)
+        name, value = _split_option(line)
         if name in _BUILT:
-            raise _Refused(f"{name} is not possible: {_BUILT[name]}", _BUILD_A_WHEEL)
+            raise _LineError(f"{name} is not possible: {_BUILT[name]}", _BUILD_A_WHEEL)
         if name in _FILES:
-            self._include(self._inside(value, path), constraints=constraints or _FILES[name] == "-c", above=above)
+            self._include(self._local_path(value, path), constraints=constraints or _FILES[name] == "-c", above=above)
         elif name in _VALUES:
-            self.options.append(self._valued(_VALUES[name], value, path))
+            self.options.append(self._option_with_value(_VALUES[name], value, path))
         elif name in _SWITCHES and not value:
             self.options.append(Option(name))
         elif (name, value) != ("--only-binary", ":all:"):  # which it is anyway
             known = ", ".join(("-r", "-c", *dict.fromkeys(_VALUES.values()), *_SWITCHES))
-            raise _Refused(f"the option {name} is not known here", f"these are: {known}")
+            raise _LineError(f"the option {name} is not known here", f"these are: {known}")
 
     def _include(self, path: Path, *, constraints: bool, above: tuple[str, ...]) -> None:
         if os.path.realpath(path) in above:
-            raise _Refused(f"{self._shown(path)} includes itself")
+            raise _LineError(f"{self._relative_name(path)} includes itself")
         try:
             self.read(path, constraints=constraints, above=above)
         except OSError as error:
-            raise _Refused(f"{self._shown(path)} can't be read: {(error.strerror or str(error)).lower()}") from error
+            raise _LineError(
+                f"{self._relative_name(path)} can't be read: {(error.strerror or str(error)).lower()}"
+            ) from error
 
-    def _inside(self, text: str, path: Path) -> Path:
+    def _local_path(self, text: str, path: Path) -> Path:
         if not text or _URL.match(text):
-            raise _Refused(f"'{text}' is not a local file", "copy it beside the spec")
+            raise _LineError(f"'{text}' is not a local file", "copy it beside the spec")
         found = path.parent / text
         if not is_inside(found, self.tree):
-            raise _Refused(f"'{text}' is outside of the spec's folder tree", f"that is {self.tree}", "FS407")
+            raise _LineError(f"'{text}' is outside of the spec's folder tree", f"that is {self.tree}", "FS407")
         return found
 
-    def _valued(self, name: str, value: str, path: Path) -> Option:
+    def _option_with_value(self, name: str, value: str, path: Path) -> Option:
         if not value:
-            raise _Refused(f"{name} has no value")
+            raise _LineError(f"{name} has no value")
         if name == "--find-links" and value.lower().startswith("file:"):
-            raise _Refused("a file: URL may be outside of the spec's folder tree", "name the folder by its path")
+            raise _LineError("a file: URL may be outside of the spec's folder tree", "name the folder by its path")
         if name != "--find-links" or _URL.match(value):
             return Option(name, value)
-        folder = self._inside(value, path)
+        folder = self._local_path(value, path)
         if not folder.is_dir():
-            raise _Refused(f"there is no folder '{value}'", "put wheels into one")
+            raise _LineError(f"there is no folder '{value}'", "put wheels into one")
         return Option(name, value, folder)
 
     def _add(self, line: str, path: Path, place: str, *, constraints: bool) -> None:
         hashes = tuple(sorted(_HASH.findall(line)))
         text = _HASH.sub("", line).strip()
-        if len(text) > _LONGEST:
-            raise _Refused(f"more than {_LONGEST:,} characters are not a requirement", "write it as NAME==VERSION")
-        entry = self._wheel(text, hashes, path, place) if _is_path(text) else _required(text, hashes, place)
+        if len(text) > _MAX_REQUIREMENT_LENGTH:
+            raise _LineError(
+                f"more than {_MAX_REQUIREMENT_LENGTH:,} characters are not a requirement", "write it as NAME==VERSION"
+            )
+        entry = self._wheel(text, hashes, path, place) if _is_path(text) else _parse_requirement(text, hashes, place)
         (self.constraints if constraints else self.entries).append(entry)
 
     def _wheel(self, text: str, hashes: tuple[str, ...], path: Path, place: str) -> Entry:
         if not text.endswith(".whl"):
-            raise _Refused(f"'{text}' would have to be built: {_RUNS_CODE}", _BUILD_A_WHEEL)
-        wheel = self._inside(text, path)
+            raise _LineError(f"'{text}' would have to be built: {_RUNS_CODE}", _BUILD_A_WHEEL)
+        wheel = self._local_path(text, path)
         if not wheel.is_file():
-            raise _Refused(f"there is no file '{text}'")
+            raise _LineError(f"there is no file '{text}'")
         return Entry(None, text, hashes, place, True, wheel)
 
 
-def _required(text: str, hashes: tuple[str, ...], place: str) -> Entry:
+def _parse_requirement(text: str, hashes: tuple[str, ...], place: str) -> Entry:
     if _URL.match(text) or re.match(r"\S+\s+--", text):
-        raise _Refused(f"'{text}' does not name a package", f"write it as NAME==VERSION; {_RUNS_CODE}")
+        raise _LineError(f"'{text}' does not name a package", f"write it as NAME==VERSION; {_RUNS_CODE}")
     try:
         found = Requirement(text)
     except InvalidRequirement as error:
-        told = str(error).splitlines()[0]
-        raise _Refused(f"'{text}' is not a requirement: {told}", "write it as NAME==VERSION") from None
+        reason = str(error).splitlines()[0]
+        raise _LineError(f"'{text}' is not a requirement: {reason}", "write it as NAME==VERSION") from None
     if found.url and found.url.lower().startswith("file:"):
-        raise _Refused("a file: URL may be outside of the spec's folder tree", "name the wheel by its relative path")
+        raise _LineError("a file: URL may be outside of the spec's folder tree", "name the wheel by its relative path")
     if found.url and not found.url.partition("#")[0].endswith(".whl"):
-        raise _Refused(f"'{found.url}' is not a wheel: {_RUNS_CODE}", "name a .whl, or NAME==VERSION")
+        raise _LineError(f"'{found.url}' is not a wheel: {_RUNS_CODE}", "name a .whl, or NAME==VERSION")
     versions = list(found.specifier)
     is_pinned = any(one.operator in ("==", "===") and not one.version.endswith(".*") for one in versions)
     return Entry(found, _without_marker(found), hashes, place, is_pinned or bool(found.url))
@@ -297,11 +301,11 @@ def _is_path(text: str) -> bool:
     return text.startswith((".", "/", "~", "file:")) or (text.endswith(".whl") and "@" not in text)
 
 
-def _option(line: str) -> tuple[str, str]:
+def _split_option(line: str) -> tuple[str, str]:
     try:
         words = shlex.split(line)
     except ValueError as error:
-        raise _Refused(f"{line.split(maxsplit=1)[0]}: {error}".lower()) from None
+        raise _LineError(f"{line.split(maxsplit=1)[0]}: {error}".lower()) from None
     name, equals, value = words[0].partition("=")
     if not name.startswith("--") and len(name) > len("-r"):
         # -rother.txt
@@ -310,19 +314,19 @@ def _option(line: str) -> tuple[str, str]:
     if not equals and not value and rest:
         value, *rest = rest
     if rest:
-        raise _Refused(f"{name} is followed by more than its value", "one option in a line")
+        raise _LineError(f"{name} is followed by more than its value", "one option in a line")
     return name, value
 
 
-def _text(path: Path) -> str:
+def _read_text(path: Path) -> str:
     mode = path.stat().st_mode
     # A pipe would be waited for.
     if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
         raise OSError("not a regular file")
     with path.open(encoding="utf-8-sig", errors="replace") as file:
-        text = file.read(_MOST + 1)
-    if len(text) > _MOST:
-        raise OSError(f"more than {_MOST:,} characters")
+        text = file.read(_MAX_CHARACTERS + 1)
+    if len(text) > _MAX_CHARACTERS:
+        raise OSError(f"more than {_MAX_CHARACTERS:,} characters")
     return text
 
 
@@ -372,18 +376,18 @@ def missing_packages(
     seen: set[tuple[str, frozenset[str]]] = set()
     queue = [*roots]
     while queue:
-        asked = queue.pop()
-        name, extras = canonical_name(asked.name), frozenset(asked.extras)
+        requirement = queue.pop()
+        name, extras = canonical_name(requirement.name), frozenset(requirement.extras)
         package = packages.get(name)
-        if package is None or not asked.specifier.contains(package.version, prereleases=True):
-            missing.append(_without_marker(asked))
+        if package is None or not requirement.specifier.contains(package.version, prereleases=True):
+            missing.append(_without_marker(requirement))
         elif (name, extras) not in seen:
             seen.add((name, extras))
-            queue += _needed(package, extras, environment)
+            queue += _dependencies_of(package, extras, environment)
     return sorted(set(missing)), {name for name, _ in seen}
 
 
-def _needed(package: Package, extras: frozenset[str], environment: Mapping[str, str]) -> Iterator[Requirement]:
+def _dependencies_of(package: Package, extras: frozenset[str], environment: Mapping[str, str]) -> Iterator[Requirement]:
     for text in package.requires:
         one = Requirement(text)
         marker = one.marker

@@ -36,7 +36,7 @@ def find_secret(blocks: Iterable[bytes]) -> str:
     for block in blocks:
         text = tail + block
         for words, pattern, what in _PATTERNS:
-            match = _first(pattern, text) if any(word in text for word in words) else None
+            match = _first_real_match(pattern, text) if any(word in text for word in words) else None
             if match:
                 line += text.count(b"\n", 0, match.start())
                 return f"{what}, in line {line}"
@@ -45,7 +45,7 @@ def find_secret(blocks: Iterable[bytes]) -> str:
     return ""
 
 
-def _first(pattern: re.Pattern[bytes], text: bytes) -> re.Match[bytes] | None:
+def _first_real_match(pattern: re.Pattern[bytes], text: bytes) -> re.Match[bytes] | None:
     """Returns the first match that is neither AWS's documented example (…EXAMPLE…) nor filler, such as a row of x."""
     for match in pattern.finditer(text):
         secret = match[1] if pattern.groups else b""

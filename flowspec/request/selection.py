@@ -25,7 +25,7 @@ def select_steps(request: Request, *, first: str | None = None, only: Collection
     names = [step["Name"] for step in params.get("Steps", ())]
     for name in [*([first] if first is not None else []), *only]:
         _refuse_unknown(name, names)
-    start = _only_index(first, names) if first is not None else 0
+    start = _index_of_unique(first, names) if first is not None else 0
     kept = [index for index, name in enumerate(names) if index >= start and (not only or name in only)]
     if not kept:
         named = ", ".join(map(repr, only))
@@ -33,23 +33,23 @@ def select_steps(request: Request, *, first: str | None = None, only: Collection
             f"no step is left: none called {named} comes after {first!r}", remedy="leave out --from or --only"
         )
     chosen = keep_steps(request, kept)
-    added = frozenset(index for index in range(len(chosen.params["Steps"])) if not sets_up(chosen, index))
+    added = frozenset(index for index in range(len(chosen.params["Steps"])) if not is_setup_step(chosen, index))
     return dataclasses.replace(chosen, selected=added)
 
 
-def sets_up(request: Request, index: int) -> bool:
+def is_setup_step(request: Request, index: int) -> bool:
     """Returns True for the step that `enable_debugging` adds: each new cluster needs it, whatever it runs."""
     return request.origins.get(("Steps", index)) == ("enable_debugging",)
 
 
 def keep_steps(request: Request, indexes: Collection[int]) -> Request:
-    """Returns the request with the steps at these indexes, and the one that sets up the cluster (`sets_up`).
+    """Returns the request with the steps at these indexes, and the one that sets up the cluster (`is_setup_step`).
 
     Local files that only the other steps name are left out.
     """
     params = request.params
     steps = params.get("Steps", [])
-    kept = [index for index in range(len(steps)) if index in indexes or sets_up(request, index)]
+    kept = [index for index in range(len(steps)) if index in indexes or is_setup_step(request, index)]
     left_out = sorted(set(range(len(steps))).difference(kept))
     params = {**params, "Steps": [steps[index] for index in kept]}
     text = json.dumps(params, ensure_ascii=False)
@@ -58,7 +58,7 @@ def keep_steps(request: Request, indexes: Collection[int]) -> Request:
         request,
         assets=assets,
         params=params,
-        origins=_moved(request.origins, kept),
+        origins=_renumber_origins(request.origins, kept),
         omitted=tuple(OmittedStep(sum(one < index for one in kept), steps[index]) for index in left_out),
     )
 
@@ -77,15 +77,15 @@ def _refuse_unknown(name: str, names: Sequence[str]) -> None:
         raise not_found(f"the spec has no step called {name!r}", name, names)
 
 
-def _only_index(name: str, names: Sequence[str]) -> int:
+def _index_of_unique(name: str, names: Sequence[str]) -> int:
     if names.count(name) > 1:
         remedy = "give the steps different names, so that only one is meant"
         raise NothingFound(f"{names.count(name)} steps are called {name!r}", remedy=remedy)
     return names.index(name)
 
 
-def _moved(origins: Origins, kept: Iterable[int]) -> Origins:
-    """Returns the origins of a request whose steps have these indexes before."""
+def _renumber_origins(origins: Origins, kept: Iterable[int]) -> Origins:
+    """Returns the origins of a request that keeps only the steps at these indexes."""
     places = {before: after for after, before in enumerate(kept)}
     moved = {}
     for path, origin in origins.items():

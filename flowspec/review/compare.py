@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from flowspec.document.job_flow import JobFlow
     from flowspec.request.compile import Request
 
-_REPLACES = "only a new cluster has it"
-_KEPT = "a running cluster keeps it"
+_REPLACES_NOTE = "only a new cluster has it"
+_KEPT_NOTE = "a running cluster keeps it"
 _MACHINES = frozenset({"InstanceGroups", "InstanceFleets"})
 
 
@@ -41,7 +41,7 @@ def compare_requests(
     renamed = earlier.name != jobflow.name
     lasting = not renamed and (lives_on(expand_shorthand(before.params)) or lives_on(after.params))
     changes, notes = compare_params(before.params, after.params, lasting=lasting)
-    changes += [*_files(before, after), *compare_specs(earlier, jobflow)]
+    changes += [*_file_changes(before, after), *compare_specs(earlier, jobflow)]
     return [as_shown(one, jobflow, after) for one in changes], notes
 
 
@@ -60,9 +60,9 @@ def compare_params(
     )
     # All that the earlier revision stated was its own, so that what it lacks now is a difference.
     compared = compare_fields(now, live, [token(address) for address in stated(then)])
-    differences = [*compared.differences, *_unseen(then, expand_shorthand(now), compared.differences)]
-    changes = [change for one in differences for change in _changes(one, lasting)]
-    changes += _steps(then.get("Steps", ()), now.get("Steps", ()))
+    differences = [*compared.differences, *_uncompared_differences(then, expand_shorthand(now), compared.differences)]
+    changes = [change for one in differences for change in _changes_for(one, lasting)]
+    changes += _step_changes(then.get("Steps", ()), now.get("Steps", ()))
     return changes, compared.notes
 
 
@@ -83,27 +83,29 @@ def _with_lists(params: Mapping[str, Any]) -> Mapping[str, Any]:
     return {**params, "Instances": instances}
 
 
-def _changes(difference: Difference, lasting: bool) -> Iterator[Change]:
+def _changes_for(difference: Difference, lasting: bool) -> Iterator[Change]:
     for change in changes_of(difference):
         if not lasting:
             # Each run has a cluster of its own: there is none to change by an operation, or to replace.
             yield change._replace(reason="")
         elif difference.kind is Kind.REMOVE and not (difference.row.undo or difference.row.operation):
-            yield change._replace(reason=_KEPT)
+            yield change._replace(reason=_KEPT_NOTE)
         elif needs_replacement(difference):
-            yield change._replace(action=Action.REPLACE, reason=_REPLACES)
+            yield change._replace(action=Action.REPLACE, reason=_REPLACES_NOTE)
         else:
             yield change
 
 
-def _unseen(then: Mapping[str, Any], now: Mapping[str, Any], seen: Sequence[Difference]) -> Iterator[Difference]:
+def _uncompared_differences(
+    then: Mapping[str, Any], now: Mapping[str, Any], seen: Sequence[Difference]
+) -> Iterator[Difference]:
     """Yields the members that a comparison with a cluster leaves out: those gone, and those that EMR never shows."""
     known = {one.path[:2] if one.path[:1] == ("Instances",) else one.path[:1] for one in seen}
     # A policy that is gone has no path.
     addresses = {one.address for one in seen}
-    pairs = [((name,), name, then.get(name), now.get(name)) for name in _names(then, now) - ELSEWHERE]
+    pairs = [((name,), name, then.get(name), now.get(name)) for name in _all_names(then, now) - ELSEWHERE]
     inner, outer = then.get("Instances", {}), now.get("Instances", {})
-    names = _names(inner, outer) - _MACHINES
+    names = _all_names(inner, outer) - _MACHINES
     pairs += [(("Instances", name), f"Instances.{name}", inner.get(name), outer.get(name)) for name in names]  # type: ignore[misc]
     for path, member, before, after in sorted(pairs, key=lambda pair: pair[1]):
         address = snake(path[-1])
@@ -115,11 +117,11 @@ def _unseen(then: Mapping[str, Any], now: Mapping[str, Any], seen: Sequence[Diff
             yield Difference(path if after is not None else (), address, before, after, row_of(member), kind)
 
 
-def _names(*mappings: Mapping[str, Any]) -> frozenset[str]:
+def _all_names(*mappings: Mapping[str, Any]) -> frozenset[str]:
     return frozenset(name for one in mappings for name in one)
 
 
-def _steps(before: Sequence[Mapping[str, Any]], after: Sequence[Mapping[str, Any]]) -> Iterator[Change]:
+def _step_changes(before: Sequence[Mapping[str, Any]], after: Sequence[Mapping[str, Any]]) -> Iterator[Change]:
     """Yields the steps that are new or gone, and the changes of those that keep their name."""
     earlier: dict[str, list[Mapping[str, Any]]] = {}
     for step in before:
@@ -127,7 +129,7 @@ def _steps(before: Sequence[Mapping[str, Any]], after: Sequence[Mapping[str, Any
     new = []
     for index, step in enumerate(after):
         if same := earlier.get(step_identity(step)):
-            yield from _members(same.pop(0), step, index, ("ActionOnFailure",))
+            yield from _member_changes(same.pop(0), step, index, ("ActionOnFailure",))
         else:
             new.append((index, step))
     gone = [step for steps in earlier.values() for step in steps]
@@ -137,14 +139,14 @@ def _steps(before: Sequence[Mapping[str, Any]], after: Sequence[Mapping[str, Any
             yield Change(Action.SUBMIT, f"step {step['Name']}", after=command_of(step), path=("Steps", index))
             continue
         gone.remove(renewed)
-        yield from _members(renewed, step, index, ("ActionOnFailure",))
+        yield from _member_changes(renewed, step, index, ("ActionOnFailure",))
         jars = (renewed["HadoopJarStep"], step["HadoopJarStep"])
-        yield from _members(*jars, index, ("Jar", "MainClass", "Args", "Properties"), step["Name"])
+        yield from _member_changes(*jars, index, ("Jar", "MainClass", "Args", "Properties"), step["Name"])
     for step in gone:
         yield Change(Action.DELETE, f"step {step['Name']}", before=command_of(step))
 
 
-def _members(
+def _member_changes(
     before: Mapping[str, Any], after: Mapping[str, Any], index: int, names: Sequence[str], step: str = ""
 ) -> Iterator[Change]:
     for name in names:
@@ -154,7 +156,7 @@ def _members(
             yield Change(Action.UPDATE, address, value_text(one), value_text(other), path=("Steps", index))
 
 
-def _files(before: Request, after: Request) -> Iterator[Change]:
+def _file_changes(before: Request, after: Request) -> Iterator[Change]:
     """Yields local files whose content differs: on a target that stages none, nothing else in the request shows it."""
     earlier = {asset.name: asset.sha256 for asset in before.assets}
     for asset in after.assets:

@@ -72,16 +72,16 @@ class Repository:
 
     def commit(self, revision: str) -> str:
         """Returns the id of the commit that a revision names. Raises NothingFound when it names none."""
-        found = self._found(revision)
+        found = self._find_commit(revision)
         if not found:
-            what = self._what_to_fetch(revision)
+            what = self._remote_and_refspec(revision)
             # A shallow clone is one of a single branch, too: another one is fetched only by its name.
-            fetching = self._fetching(_fetch(*what), *(what if ":" in what[-1] else ()))
-            remedy = f"use origin/{revision}" if self._found(f"origin/{revision}") else fetching
+            fetching = self._fetch_remedy(_fetch_command(*what), *(what if ":" in what[-1] else ()))
+            remedy = f"use origin/{revision}" if self._find_commit(f"origin/{revision}") else fetching
             raise NothingFound(f"there is no commit '{revision}' in {self.root}", remedy=remedy)
         return found
 
-    def _found(self, revision: str) -> str:
+    def _find_commit(self, revision: str) -> str:
         """Returns the id of the commit that a revision names; "" if it names none."""
         try:
             return self._text("rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}")
@@ -94,10 +94,10 @@ class Repository:
             return self._text("merge-base", base, head).split("\n", maxsplit=1)[0]
         except FlowspecError:
             message = f"{base[:12]} and {head[:12]} have no commit in common in {self.root}"
-            remedy = self._fetching("compare with a branch of the same history")
+            remedy = self._fetch_remedy("compare with a branch of the same history")
             raise FlowspecError(message, remedy=remedy) from None
 
-    def _what_to_fetch(self, revision: str) -> tuple[str, str]:
+    def _remote_and_refspec(self, revision: str) -> tuple[str, str]:
         """Returns the remote of a revision, and what of it: `origin/main` is the branch `main` of the remote `origin`.
 
         The branch is fetched to its place: a clone of one branch puts others nowhere that `origin/main` would name.
@@ -107,10 +107,12 @@ class Repository:
             return remote, f"+refs/heads/{branch}:refs/remotes/{revision}"
         return "origin", revision
 
-    def _fetching(self, otherwise: str, *what: str) -> str:
+    def _fetch_remedy(self, otherwise: str, *what: str) -> str:
         shallow = self._text("rev-parse", "--is-shallow-repository") == "true"
         return (
-            f"the clone is shallow: {_fetch('--unshallow', *what)}, or fetch-depth: 0 in CI" if shallow else otherwise
+            f"the clone is shallow: {_fetch_command('--unshallow', *what)}, or fetch-depth: 0 in CI"
+            if shallow
+            else otherwise
         )
 
     def changed(self, base: str, head: str) -> dict[str, str]:
@@ -201,7 +203,7 @@ def _object_ids(root: Path, entry: Entry) -> set[str]:
 _SHA1_LENGTH = 40
 
 
-def _fetch(*what: str) -> str:
+def _fetch_command(*what: str) -> str:
     return shlex.join(["git", "fetch", *what])
 
 

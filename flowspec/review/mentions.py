@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 # An escape by which YAML may spell a letter otherwise, and tags of Jinja that leave out or put together text.
-_DISGUISE = re.compile(r"\\(?:x|u|U|\r?\n)|\{[%#]")
+_OBSCURING = re.compile(r"\\(?:x|u|U|\r?\n)|\{[%#]")
 # The value of a plain expression, and of any other one: YAML has neither character in its text.
 _VALUE, _ANYTHING = "\0", "\1"
 # Between two paths. Names that have such a character themselves are always mentioned.
@@ -25,7 +25,7 @@ _TOKEN = re.compile(r"\s+|'[^'\\]*'|\"[^\"\\]*\"|[\w.]+|[<>=!]+|\+\s*\d[\w.]*|."
 _PLAIN = re.compile(r"[\w.<>=!/'\"-]|\+\s*\d")
 _QUOTES = ("'", '"')
 _PACKS = re.compile(r"archives|py_files")
-_HERE = frozenset({".", ".."})
+_FOLDER_ALIASES = frozenset({".", ".."})
 
 
 class Names(NamedTuple):
@@ -46,11 +46,11 @@ class Mentions:
 
     def __init__(self, text: str) -> None:
         self.packs = _PACKS.search(text) is not None
-        self.anything = _DISGUISE.search(text) is not None
+        self.anything = _OBSCURING.search(text) is not None
         self._names: set[str] = set()
         self._endings: set[str] = set()
         self._middles: set[str] = set()
-        for name in {_last(path) for path in _BETWEEN.split(_marked(text)) if "://" not in path}:
+        for name in {_last_part(path) for path in _BETWEEN.split(_mark_expressions(text)) if "://" not in path}:
             self._add(name)
 
     def _add(self, name: str) -> None:
@@ -67,12 +67,12 @@ class Mentions:
 
     def includes(self, names: Names) -> bool:
         """Returns True if the text may name one of the files, or a folder that it packs."""
-        if self.anything or any(map(self._has, names.files)):
+        if self.anything or any(map(self._may_name, names.files)):
             return True
         # `.` and `..` are folders that are called otherwise.
-        return self.packs and (not _HERE.isdisjoint(self._names) or any(map(self._has, names.folders)))
+        return self.packs and (not _FOLDER_ALIASES.isdisjoint(self._names) or any(map(self._may_name, names.folders)))
 
-    def _has(self, name: str) -> bool:
+    def _may_name(self, name: str) -> bool:
         if name in self._names or not _NAME.fullmatch(name) or _COMPUTED.fullmatch(name):
             return True
         return name.endswith((*self._endings,)) or any(middle in name for middle in self._middles)
@@ -80,14 +80,14 @@ class Mentions:
 
 def plain_names(text: str) -> frozenset[str]:
     """Returns the last parts of the paths in a text without templates."""
-    return frozenset(map(_last, _BETWEEN.split(text)))
+    return frozenset(map(_last_part, _BETWEEN.split(text)))
 
 
-def _last(path: str) -> str:
+def _last_part(path: str) -> str:
     return re.split("[/:]", path.rstrip("/"))[-1]
 
 
-def _marked(text: str) -> str:
+def _mark_expressions(text: str) -> str:
     """Returns the text with its expressions, and a mark at the place of each."""
     first, *rest = text.split("{{")
     parts, inside = [first], []

@@ -21,13 +21,13 @@ from flowspec.document.discovery import is_spec, specs_below
 from flowspec.document.rendering.extends import target_names
 from flowspec.document.rendering.render import render
 from flowspec.document.text.parse import load
-from flowspec.document.text.tree import settle
+from flowspec.document.text.tree import diagnostics_to_show
 from flowspec.errors import Diagnostic, FlowspecError, NothingFound, Severity, SpecError
 from flowspec.plan.changes import Action, Assessment, Change
 from flowspec.plan.lines import submission_lines
 from flowspec.plan.runs.unattended import compare_specs, new_commands
 from flowspec.request.compile import Request, compile
-from flowspec.request.graph import misordered
+from flowspec.request.graph import find_misordered_steps
 from flowspec.request.instances import lives_on
 from flowspec.review.compare import compare_requests
 from flowspec.review.git import Repository
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from flowspec.document.job_flow import JobFlow
 
 NEW, GONE, CHANGED, SAME, INVALID = "new", "gone", "changed", "same", "invalid"
-_STILL = "invalid in both revisions, for the same reasons, so that it is not compared"
+_STILL_INVALID = "invalid in both revisions, for the same reasons, so that it is not compared"
 
 
 @dataclass(frozen=True)
@@ -125,16 +125,16 @@ def compare_revisions(
         roots = (trees.write(earlier, "base"), trees.write(later, "head"))
         changed = repository.changed(earlier, later)
         pairs = _pairs(roots, changed, [_relative(path, repository.root, roots) for path in paths])
-        touched = _touched(roots[1], changed, trees.links, given, repository.root)
+        touched = _find_touched(roots[1], changed, trees.links, given, repository.root)
         compared = [one for one in pairs if one.before != one.after or touched.concerns(str(one.after))]
-        work = partial(_reviewed, roots=roots, given=given, repository=repository.root)
+        work = partial(_review_pair, roots=roots, given=given, repository=repository.root)
         flows = [flow for found in each(work, compared) for flow in found]
-        notes = (*trees.notes, *_uncommitted(repository, later, pairs), *_invalid_still(flows))
-        told = tuple(one for one in flows if one.status != SAME or one.findings)
-        return Review(earlier, later, told, len(flows), notes)
+        notes = (*trees.notes, *_uncommitted_note(repository, later, pairs), *_still_invalid_notes(flows))
+        reported = tuple(one for one in flows if one.status != SAME or one.findings)
+        return Review(earlier, later, reported, len(flows), notes)
 
 
-def _uncommitted(repository: Repository, head: str, pairs: Sequence[_Pair]) -> Iterator[str]:
+def _uncommitted_note(repository: Repository, head: str, pairs: Sequence[_Pair]) -> Iterator[str]:
     if head != repository.commit("HEAD"):
         return
     specs = {one.after for one in pairs}
@@ -148,7 +148,7 @@ def _pairs(roots: tuple[Path, Path], changed: Mapping[str, str], paths: Sequence
     found = [_specs(root, paths) for root in roots]
     # Of a spec that moved into the paths, or out of them, the other name is elsewhere.
     before, after = (
-        sorted({*ours, *_moved(root, {*theirs} - {*ours}, changed)})
+        sorted({*ours, *_moved_paths(root, {*theirs} - {*ours}, changed)})
         for root, ours, theirs in zip(roots, found, reversed(found), strict=True)
     )
     extended = {*bases(roots[0], before), *bases(roots[1], after)} - {*paths}
@@ -161,21 +161,21 @@ def _pairs(roots: tuple[Path, Path], changed: Mapping[str, str], paths: Sequence
     return pairs + [_Pair(path, None, path in extended) for path in before if path not in paired]
 
 
-def _moved(root: Path, paths: set[str], changed: Mapping[str, str]) -> set[str]:
+def _moved_paths(root: Path, paths: set[str], changed: Mapping[str, str]) -> set[str]:
     """Returns the paths that specs of the other revision have in this one, where they have moved."""
     others = {changed[path] for path in paths & changed.keys()} - paths
     return others & {*_specs(root, ())} if others else others
 
 
-def _touched(root: Path, changed: Mapping[str, str], links: set[str], given: Given, repository: Path) -> Touched:
+def _find_touched(root: Path, changed: Mapping[str, str], links: set[str], given: Given, repository: Path) -> Touched:
     values = [*map(str, given.variables.values()), *os.environ.values()]
-    files = [_of_revision(file, root, repository) for file in given.variable_files]
+    files = [_file_at_revision(file, root, repository) for file in given.variable_files]
     return Touched(root, changed, links, values, files)
 
 
-def _invalid_still(flows: Iterable[FlowReview]) -> Iterator[str]:
-    for path in dict.fromkeys(one.path for one in flows if one.notes == (_STILL,)):
-        yield f"{path}: {_STILL}"
+def _still_invalid_notes(flows: Iterable[FlowReview]) -> Iterator[str]:
+    for path in dict.fromkeys(one.path for one in flows if one.notes == (_STILL_INVALID,)):
+        yield f"{path}: {_STILL_INVALID}"
 
 
 def _relative(path: str, top: Path, roots: tuple[Path, Path]) -> str:
@@ -203,20 +203,24 @@ class _Side(NamedTuple):
     cost: Estimate | None = None
 
 
-def _reviewed(pair: _Pair, *, roots: tuple[Path, Path], given: Given, repository: Path) -> list[FlowReview]:
-    sides = [_sides(root, path, given, repository) for root, path in zip(roots, (pair.before, pair.after), strict=True)]
+def _review_pair(pair: _Pair, *, roots: tuple[Path, Path], given: Given, repository: Path) -> list[FlowReview]:
+    sides = [
+        _load_sides(root, path, given, repository) for root, path in zip(roots, (pair.before, pair.after), strict=True)
+    ]
     before, after = sides
     if pair.is_base and not any(side.jobflow for side in (*before.values(), *after.values())):
         # What is wrong with it is reported at each spec that extends it.
         return []
     moved = pair.before if pair.before and pair.after and pair.before != pair.after else ""
     path = str(pair.after or pair.before)
-    before, after = _paired(before, after)
-    return [_flow(path, target, before.get(target), after.get(target), moved or "") for target in {**before, **after}]
+    before, after = _match_targets(before, after)
+    return [
+        _review_flow(path, target, before.get(target), after.get(target), moved or "") for target in {**before, **after}
+    ]
 
 
-def _paired(before: dict[str, _Side], after: dict[str, _Side]) -> tuple[dict[str, _Side], dict[str, _Side]]:
-    """Returns the sides of both revisions by target, where one of them can't be read and so names no target.
+def _match_targets(before: dict[str, _Side], after: dict[str, _Side]) -> tuple[dict[str, _Side], dict[str, _Side]]:
+    """Matches the sides of both revisions by target, where one of them can't be read and so names no target.
 
     An earlier one is compared with each target of the later one. A later one is invalid once, whatever the targets
     were: else the flows of a spec with a merge conflict would be reported as gone.
@@ -232,18 +236,18 @@ def _is_unreadable(sides: Mapping[str, _Side]) -> bool:
     return [*sides] == [""] and sides[""].jobflow is None
 
 
-def _flow(path: str, target: str, before: _Side | None, after: _Side | None, moved: str) -> FlowReview:
+def _review_flow(path: str, target: str, before: _Side | None, after: _Side | None, moved: str) -> FlowReview:
     made = partial(FlowReview, path, target, moved_from=moved)
     if after is None:
         assert before is not None
         name = before.jobflow.name if before.jobflow else path
         gone = (Change(Action.DELETE, f"flow {name}"),)
         return made(name, GONE, gone, left=_left(before), costs=(before.cost, None))
-    findings = (*_new(before, after), *_commands(before, after))
+    findings = (*_new_findings(before, after), *_new_command_findings(before, after))
     if after.jobflow is None or after.request is None:
         if findings or before is None:
             return made(path, INVALID, findings=findings)
-        return made(path, SAME, notes=(_STILL,))
+        return made(path, SAME, notes=(_STILL_INVALID,))
     params = after.request.params
     made = partial(
         made,
@@ -280,14 +284,14 @@ def _left(before: _Side) -> str:
     return shlex.join(["flowspec", "destroy", flow.name, *options])
 
 
-def _new(before: _Side | None, after: _Side) -> tuple[Diagnostic, ...]:
+def _new_findings(before: _Side | None, after: _Side) -> tuple[Diagnostic, ...]:
     """Returns the findings that the earlier revision had not; those of a line that has only moved are not new."""
     known = {(one.id, one.message, one.source) for one in before.findings} if before else set()
     new = (one for one in after.findings if (one.id, one.message, one.source) not in known)
     return tuple(one for one in new if one.severity is not Severity.INFO)
 
 
-def _commands(before: _Side | None, after: _Side) -> tuple[Diagnostic, ...]:
+def _new_command_findings(before: _Side | None, after: _Side) -> tuple[Diagnostic, ...]:
     """Returns a finding on each command that a hook would run, and that no hook ran before."""
     flow = after.jobflow
     if flow is None:
@@ -298,24 +302,24 @@ def _commands(before: _Side | None, after: _Side) -> tuple[Diagnostic, ...]:
         flow.document.diagnostic("FS503", place, f"{what}: {command}", hint=hint)
         for place, command in new_commands(before.jobflow if before else None, flow)
     ]
-    return settle(found, flow.target, flow.secrets)
+    return diagnostics_to_show(found, flow.target, flow.secrets)
 
 
-def _sides(root: Path, path: str | None, given: Given, repository: Path) -> dict[str, _Side]:
+def _load_sides(root: Path, path: str | None, given: Given, repository: Path) -> dict[str, _Side]:
     """Returns a spec at each of its targets ("": it has none)."""
     if path is None:
         return {}
-    with _working_in(root):
-        files = tuple(_of_revision(file, root, repository) for file in given.variable_files)
+    with _working_directory(root):
+        files = tuple(_file_at_revision(file, root, repository) for file in given.variable_files)
         try:
             names = target_names(path)
         except SpecError as error:
             return {"": _Side(error.diagnostics)}
         given = given._replace(variable_files=files)
-        return {name: _side(root, path, name or None, given) for name in names or [""]}
+        return {name: _load_side(root, path, name or None, given) for name in names or [""]}
 
 
-def _side(root: Path, path: str, target: str | None, given: Given) -> _Side:
+def _load_side(root: Path, path: str, target: str | None, given: Given) -> _Side:
     try:
         document = render(
             load(path),
@@ -326,23 +330,23 @@ def _side(root: Path, path: str, target: str | None, given: Given) -> _Side:
             placeholders=True,
         )
         jobflow = validate(document)
-        request = _without_root(compile(jobflow), root)
+        request = _with_relative_paths(compile(jobflow), root)
     except SpecError as error:
         return _Side(error.diagnostics)
     except (FlowspecError, OSError) as error:
         return _Side((Diagnostic("FS001", f"{path}: {error}", None),))
     cost = estimate_of(jobflow, request.params)
-    found = (*request.warnings, *over_budget(jobflow, cost), *misordered(jobflow, request))
+    found = (*request.warnings, *over_budget(jobflow, cost), *find_misordered_steps(jobflow, request))
     return _Side(found, jobflow, request, cost)
 
 
-def _of_revision(file: Path, root: Path, repository: Path) -> Path:
+def _file_at_revision(file: Path, root: Path, repository: Path) -> Path:
     """Returns a variable file of the repository as the revision has it; any other as it is."""
     absolute = Path(os.path.realpath(file))
     return root / absolute.relative_to(repository) if absolute.is_relative_to(repository) else absolute
 
 
-def _without_root(request: Request, root: Path) -> Request:
+def _with_relative_paths(request: Request, root: Path) -> Request:
     """Returns the request with local files as paths in the repository, to compare those of two revisions."""
     text = json.dumps(request.params)
     prefix = json.dumps(f"{root}/")[1:-1]
@@ -351,8 +355,8 @@ def _without_root(request: Request, root: Path) -> Request:
 
 
 @contextmanager
-def _working_in(folder: Path) -> Iterator[None]:
-    """Makes a folder the current one: paths in messages are then those of the repository."""
+def _working_directory(folder: Path) -> Iterator[None]:
+    """Makes a folder the current one for a block: paths in messages are then those of the repository."""
     earlier = Path.cwd()
     os.chdir(folder)
     try:

@@ -33,7 +33,7 @@ class Touched:
         variable_files: Iterable[Path] = (),
     ) -> None:
         self._root = root
-        self._changed = {*changed, *(link for link in links if self._leads_to(link, changed))}
+        self._changed = {*changed, *(link for link in links if self._leads_to_changed(link, changed))}
         self._names = Names.of(self._changed)
         self._settings = [PurePosixPath(path).parent for path in changed if PurePosixPath(path).name in _SETTINGS]
         self._mentions = cache(lambda path: _mentions(root, path))
@@ -44,7 +44,7 @@ class Touched:
             or any(self._is_touched(os.path.relpath(file, root)) for file in variable_files)
         )
 
-    def _leads_to(self, link: str, changed: Collection[str]) -> bool:
+    def _leads_to_changed(self, link: str, changed: Collection[str]) -> bool:
         target = os.path.realpath(self._root / link)
         return any(Path(self._root, path).is_relative_to(target) for path in changed)
 
@@ -52,7 +52,7 @@ class Touched:
         """Returns True if a spec may differ, because of its file or of one that it names or extends."""
         if self._all or any(PurePosixPath(spec).is_relative_to(folder) for folder in self._settings):
             return True
-        return any(self._is_touched(path) for path in _chain(self._root, spec))
+        return any(self._is_touched(path) for path in _spec_with_bases(self._root, spec))
 
     def _is_touched(self, path: str) -> bool:
         mentions = self._mentions(path)
@@ -68,7 +68,7 @@ def bases(root: Path, specs: Sequence[str]) -> set[str]:
     return {base for spec in specs if (base := _base_of(spec, _text(root, spec)))}
 
 
-def _chain(root: Path, spec: str) -> Iterator[str]:
+def _spec_with_bases(root: Path, spec: str) -> Iterator[str]:
     """Yields a spec, and the files that it extends."""
     path: str | None = spec
     for _ in range(MAX_CHAIN):

@@ -67,7 +67,7 @@ def one_shape(schema):
     """A schema with references followed; where the spec has a friendlier shape, the API's own."""
     while "$ref" in schema:
         schema = {
-            **schemas.referred(schema["$ref"], schemas.strict()),
+            **schemas.resolve_reference(schema["$ref"], schemas.strict()),
             **{k: v for k, v in schema.items() if k != "$ref"},
         }
     if "anyOf" in schema:

@@ -113,7 +113,7 @@ def reached(schema):
     """Yields the schemas in which an editor looks for the values to offer at a key: all alternatives, nested ones too."""
     yield schema
     if "$ref" in schema:
-        yield from reached(schemas.referred(schema["$ref"], schemas.loose()))
+        yield from reached(schemas.resolve_reference(schema["$ref"], schemas.loose()))
     for word in ("anyOf", "allOf", "oneOf"):
         for one in schema.get(word, ()):
             yield from reached(one)
@@ -142,7 +142,7 @@ OFFERS = {
 
 @pytest.mark.parametrize("place", OFFERS)
 def test_editors_offer_the_names_that_are_known_and_take_others(place):
-    schema = schemas.referred(place, schemas.loose())
+    schema = schemas.resolve_reference(place, schemas.loose())
     assert set(OFFERS[place]) <= set(offered(schema))
     for value in (*OFFERS[place], "newer-than-this", "{{ x }}", 5):
         assert OTHER.evolve(schema=schema).is_valid(value), value

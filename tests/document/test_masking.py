@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from flowspec.document.masking import MaskingWriter, mask, mask_bytes, reach
+from flowspec.document.masking import MaskingWriter, lookback_length, mask, mask_bytes
 
 
 @pytest.mark.parametrize(
@@ -114,5 +114,5 @@ def test_how_it_is_cut_makes_no_difference(secrets):
 )
 def test_the_rest_of_a_secret_is_not_shown_by_a_tail(size, wanted):
     secrets = {"hunter2secret", "cret,"}
-    tail = b"pw: hunter2secret, ok"[-size - reach(secrets) :]
+    tail = b"pw: hunter2secret, ok"[-size - lookback_length(secrets) :]
     assert mask_bytes(tail, secrets, hidden=max(0, len(tail) - size)).decode() == wanted

@@ -172,7 +172,7 @@ def test_a_value_that_is_none_of_those_allowed_is_told_whatever_its_type(value, 
     """Only texts were: a number that is none of an enum's passed."""
     from jsonschema import Draft202012Validator
 
-    from flowspec.document.checking.messages import tell
+    from flowspec.document.checking.messages import explain_error
 
     (error,) = Draft202012Validator({"properties": {"x": schema}}).iter_errors({"x": value})
-    assert [one.message for one in tell(error)] == [told]
+    assert [one.message for one in explain_error(error)] == [told]

@@ -12,7 +12,7 @@ import flowspec
 from flowspec.cli import root
 from flowspec.plan.compare import make_plan
 from flowspec.report import graphs
-from flowspec.request.graph import Graph, Link, graph_of, misordered
+from flowspec.request.graph import Graph, Link, find_misordered_steps, graph_of
 from tests.work import counted_calls
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -203,7 +203,7 @@ def test_secrets_are_masked_in_all_forms(made):
 
 def test_a_step_that_reads_what_a_later_one_writes_is_an_error_of_validate_and_plan(made):
     flow, request = made(COUNT, CLEAN)
-    (found,) = misordered(flow, request)
+    (found,) = find_misordered_steps(flow, request)
     assert (found.id, found.location.line) == ("FS281", 10)
     assert found.message == (
         "step count reads s3://a/clean/day=1, which no step before it writes; step clean, after it, does"
@@ -231,7 +231,7 @@ def test_a_step_that_reads_what_a_later_one_writes_is_an_error_of_validate_and_p
     ],
 )
 def test_what_may_be_right_is_not_reported(made, steps):
-    assert misordered(*made(*steps)) == ()
+    assert find_misordered_steps(*made(*steps)) == ()
 
 
 def test_the_command_shows_the_graph_and_the_finding(made):

@@ -21,13 +21,13 @@ def compiled(repo, monkeypatch):
         base = repo.commit(before)
         repo.commit(after)
         seen = set()
-        work = review._reviewed
+        work = review._review_pair
 
         def spied(pair, **others):
             seen.add(pair.after or pair.before)
             return work(pair, **others)
 
-        monkeypatch.setattr(review, "_reviewed", spied)
+        monkeypatch.setattr(review, "_review_pair", spied)
         return seen, compare_revisions(repo.root, base, **options)
 
     return changed

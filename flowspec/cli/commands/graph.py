@@ -26,11 +26,11 @@ def command(spec: Path, format_: str, **options: Any) -> int:
     """
     from flowspec.report import graphs
     from flowspec.request.compile import compile
-    from flowspec.request.graph import graph_of, misordered
+    from flowspec.request.graph import find_misordered_steps, graph_of
 
     flow = job_flow(spec, placeholders=True, **options)
     request = compile(flow)
-    print_warnings((*request.warnings, *misordered(flow, request)))
+    print_warnings((*request.warnings, *find_misordered_steps(flow, request)))
     show = {
         "text": graphs.as_text,
         "mermaid": graphs.as_mermaid,

@@ -75,12 +75,12 @@ def _as_text(chosen: Chosen, cluster: Cluster, step: Step, reader: Logs, names: 
 
 
 def _as_json(chosen: Chosen, cluster: Cluster, step: Step, reader: Logs, names: Sequence[str]) -> None:
-    from flowspec.document.masking import mask, mask_bytes, reach
+    from flowspec.document.masking import lookback_length, mask, mask_bytes
     from flowspec.report.json_text import as_json
 
     texts: dict[str, str | None] = {}
     for name in names:
-        log = reader.tail(step.id, name, _IN_JSON + reach(chosen.secrets) + 1)
+        log = reader.tail(step.id, name, _IN_JSON + lookback_length(chosen.secrets) + 1)
         hidden = max(0, len(log or b"") - _IN_JSON)
         texts[name] = None if log is None else mask_bytes(log, chosen.secrets, hidden).decode("utf-8", "replace")
         if hidden:

@@ -69,14 +69,14 @@ def command(  # noqa: PLR0917 - click passes options by name
 
 def _findings(spec: Path, *, policies: list[Policy], options: dict[str, Any]) -> tuple[Diagnostic, ...]:
     from flowspec.request.compile import compile
-    from flowspec.request.graph import misordered
+    from flowspec.request.graph import find_misordered_steps
 
     try:
         flow = job_flow(spec, placeholders=True, **options)
         request = compile(flow)
     except SpecError as error:
         return error.diagnostics
-    found = (*request.warnings, *misordered(flow, request), *violations_of(policies, flow, request))
+    found = (*request.warnings, *find_misordered_steps(flow, request), *violations_of(policies, flow, request))
     return tuple(sorted(found, key=lambda one: one.sort_key))
 
 

@@ -12,7 +12,7 @@ from flowspec.document.schema import Schema
 from flowspec.document.text.dump import dump
 from flowspec.errors import NothingFound
 
-_MOST_NAMED = 3  # As many as fit on a line of a terminal.
+_MAX_SUGGESTIONS = 3  # As many as fit on a line of a terminal.
 
 
 class UnknownFieldError(NothingFound):
@@ -33,15 +33,15 @@ def describe_field(path: str) -> str:
     A path has the keys from the top of the spec; lists are passed through, and a step's kind, or any name of a variable
     or target, is a part of it. Raises UnknownFieldError.
     """
-    return "\n".join(_page(find_field(path))) + "\n"
+    return "\n".join(_page_lines(find_field(path))) + "\n"
 
 
 def find_field(path: str) -> Field:
     """Returns the field at a path. Raises UnknownFieldError."""
-    at = Field("", schemas.meant(schemas.strict(), "object"), "")
+    field = Field("", schemas.resolve_schema(schemas.strict(), "object"), "")
     for word in path.split("."):
-        at = _below(at, word)
-    return at
+        field = _child_field(field, word)
+    return field
 
 
 def field_names(path: str) -> list[str]:
@@ -49,23 +49,23 @@ def field_names(path: str) -> list[str]:
 
     Raises UnknownFieldError.
     """
-    return [*_fields_of(find_field(path).schema if path else schemas.meant(schemas.strict(), "object"))]
+    return [*_fields_of(find_field(path).schema if path else schemas.resolve_schema(schemas.strict(), "object"))]
 
 
 def _fields_of(schema: Schema) -> dict[str, Schema]:
-    shape = _shape(schema)
+    shape = _object_schema(schema)
     return {**_kinds(shape), **shape.get("properties", {})}
 
 
-def _below(at: Field, word: str) -> Field:
-    shape = _shape(at.schema)
+def _child_field(at: Field, word: str) -> Field:
+    shape = _object_schema(at.schema)
     kinds = _kinds(shape)
     if word in kinds:
         return Field(f"{at.path}.{word}", {**kinds[word], "x-kind": word}, at.member)
     path = f"{at.path}.{word}".lstrip(".")
-    found = schemas.member(shape, word) or _of_all(kinds, word)
+    found = schemas.member(shape, word) or _common_field(kinds, word)
     if found is None:
-        raise _unknown(at, shape, word)
+        raise _unknown_field_error(at, shape, word)
     if word not in shape.get("properties", ()) and "additionalProperties" in shape and word:
         # A name that people give: no member of the API has it.
         return Field(path, {"description": f"A name of your own below `{at.path}`.", **found}, at.member)
@@ -81,7 +81,7 @@ def _below(at: Field, word: str) -> Field:
     return Field(path, found, member)
 
 
-def _of_all(kinds: Mapping[str, Schema], word: str) -> Schema | None:
+def _common_field(kinds: Mapping[str, Schema], word: str) -> Schema | None:
     """Returns the field of a step that all kinds have."""
     found = [one.get("properties", {}).get(word) for one in kinds.values()]
     return next(iter(found), None) if all(found) else None
@@ -91,26 +91,28 @@ def _member_of_step(at: Field, found: Schema, word: str) -> str:
     """Returns the member of a field of a step; the fields that only some kinds have make up the HadoopJarStep."""
     if found.get("x-tool"):
         return ""
-    return f"{at.member}.{_OF_EACH_STEP.get(word, 'HadoopJarStep')}"
+    return f"{at.member}.{_STEP_MEMBERS.get(word, 'HadoopJarStep')}"
 
 
-_OF_EACH_STEP = {"name": "Name", "on_failure": "ActionOnFailure", "type": "HadoopJarStep"}
+_STEP_MEMBERS = {"name": "Name", "on_failure": "ActionOnFailure", "type": "HadoopJarStep"}
 
 
 def _is_list(schema: Schema) -> bool:
-    return "items" in schemas.meant(schema, "array")
+    return "items" in schemas.resolve_schema(schema, "array")
 
 
-def _shape(schema: Schema) -> Schema:
+def _object_schema(schema: Schema) -> Schema:
     """Returns the object that has a field's keys: its own, or that of the items of a list."""
-    shape = schemas.meant(schema, "object")
-    while "properties" not in shape and "additionalProperties" not in shape and "items" in (items := _list(shape)):
-        shape = schemas.meant(items["items"], "object")
+    shape = schemas.resolve_schema(schema, "object")
+    while (
+        "properties" not in shape and "additionalProperties" not in shape and "items" in (items := _list_schema(shape))
+    ):
+        shape = schemas.resolve_schema(items["items"], "object")
     return shape
 
 
-def _list(schema: Schema) -> Schema:
-    return schema if "items" in schema else schemas.meant(schema, "array")
+def _list_schema(schema: Schema) -> Schema:
+    return schema if "items" in schema else schemas.resolve_schema(schema, "array")
 
 
 def _kinds(shape: Schema) -> dict[str, Schema]:
@@ -120,38 +122,38 @@ def _kinds(shape: Schema) -> dict[str, Schema]:
     return {name: definitions[f"{name}_step"] for name in names if f"{name}_step" in definitions}
 
 
-def _unknown(at: Field, shape: Schema, word: str) -> UnknownFieldError:
+def _unknown_field_error(at: Field, shape: Schema, word: str) -> UnknownFieldError:
     kinds = _kinds(shape)
     known = [*kinds, *shape.get("properties", ())]
-    having = _paths_of(word, at.path, at.schema)
-    deeper = [path for key, one in shape.get("properties", {}).items() for path in _paths_of(word, key, one)]
+    having = _paths_of_name(word, at.path, at.schema)
+    deeper = [path for key, one in shape.get("properties", {}).items() for path in _paths_of_name(word, key, one)]
     if having:
         remedy = f"it is a field of a kind of step: {', '.join(having)}"
     elif deeper and not at.path:
-        remedy = f"did you mean {' or '.join(deeper[:_MOST_NAMED])}?"
+        remedy = f"did you mean {' or '.join(deeper[:_MAX_SUGGESTIONS])}?"
     elif known:
         lists = f"`{' '.join(['flowspec explain', at.path]).rstrip()}` lists its fields"
-        remedy = did_you_mean(word, known, most=_MOST_NAMED) or lists
+        remedy = did_you_mean(word, known, most=_MAX_SUGGESTIONS) or lists
     else:
         remedy = f"it has no fields; `flowspec explain {at.path}` shows what it takes"
     return UnknownFieldError(f"{at.path or 'the spec'} has no field {word or repr(word)}", remedy=remedy)
 
 
-def _paths_of(word: str, name: str, schema: Schema) -> list[str]:
+def _paths_of_name(word: str, name: str, schema: Schema) -> list[str]:
     """Returns the paths of the fields of a field that are called so."""
-    shape = _shape(schema)
+    shape = _object_schema(schema)
     kinds = _kinds(shape)
-    if word in shape.get("properties", ()) or _of_all(kinds, word):
+    if word in shape.get("properties", ()) or _common_field(kinds, word):
         return [f"{name}.{word}"]
     return [f"{name}.{kind}.{word}" for kind, one in kinds.items() if word in one.get("properties", {})]
 
 
-def _page(field: Field) -> Iterator[str]:
+def _page_lines(field: Field) -> Iterator[str]:
     yield f"# {field.path}"
     yield ""
     yield str(field.schema.get("description", ""))
     yield ""
-    yield from (f"- {line}" for line in _facts(field))
+    yield from (f"- {line}" for line in _fact_lines(field))
     for example in field.schema.get("examples", ())[:1]:
         yield from ("", "## Example", "", "```yaml")
         yield dump({field.path.rpartition(".")[2]: example}).rstrip("\n")
@@ -162,14 +164,14 @@ def _page(field: Field) -> Iterator[str]:
         yield from (f"- `{key}`: {_first_sentence(one)}" for key, one in listed.items())
 
 
-def _facts(field: Field) -> Iterator[str]:
-    types = _types(field.schema)
+def _fact_lines(field: Field) -> Iterator[str]:
+    types = _type_text(field.schema)
     if types:
         yield f"Type: {types}"
     allowed = field.schema.get("enum")
     if allowed:
         yield f"One of: {', '.join(map(str, allowed))}"
-    if limits := ", ".join(_limits(field.schema)):
+    if limits := ", ".join(_limit_texts(field.schema)):
         yield f"Limits: {limits}"
     if field.schema.get("default") is not None:
         yield f"Default: {json.dumps(field.schema['default'])}"
@@ -177,16 +179,16 @@ def _facts(field: Field) -> Iterator[str]:
         yield f"Member of RunJobFlow: {field.member}"
 
 
-def _limits(schema: Schema) -> Iterator[str]:
+def _limit_texts(schema: Schema) -> Iterator[str]:
     """Yields `1 to 256 characters`, `at least 2 items`, `at most 10`, `form ^s3://`."""
     for least, most, noun in _BOUNDS:
-        if text := _range(schema.get(least), schema.get(most)):
+        if text := _range_text(schema.get(least), schema.get(most)):
             yield f"{text} {noun}{'' if text.split()[-1] == '1' else 's'}" if noun else text
     if "pattern" in schema:
         yield f"form {schema['pattern']}"
 
 
-def _range(low: float | None, high: float | None) -> str:
+def _range_text(low: float | None, high: float | None) -> str:
     if low is None or high is None:
         return f"at least {low:,}" if low is not None else f"at most {high:,}" if high is not None else ""
     return f"{low:,}" if low == high else f"{low:,} to {high:,}"
@@ -196,7 +198,7 @@ _BOUNDS = (("minimum", "maximum", ""), ("minLength", "maxLength", "character"), 
 _TYPES = {"object": "mapping", "array": "list", "string": "text"}
 
 
-def _types(schema: Schema) -> str:
+def _type_text(schema: Schema) -> str:
     alternatives = schema.get("anyOf", [schema])
     names = [_TYPES.get(name, name) for one in alternatives for name in schemas.types_of(one)]
     return " or ".join(dict.fromkeys(names))

@@ -12,10 +12,12 @@ import re
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
-from flowspec.document.schema import Schema, referred
+from flowspec.document.schema import Schema, resolve_reference
 
 # Words that say nothing about the data, or are read together with another one.
-_SILENT = frozenset(("$schema", "$defs", "$comment", "title", "description", "examples", "default", "then", "else"))
+_IGNORED_WORDS = frozenset(
+    ("$schema", "$defs", "$comment", "title", "description", "examples", "default", "then", "else")
+)
 
 
 _Check: TypeAlias = "Callable[[Any], bool]"
@@ -27,13 +29,13 @@ def fits(data: Any, schema: Any, root: Schema) -> bool:
     return _check(schema, root)(data)
 
 
-# The check of a schema, by its identity: a schema is looked at thousands of times, and stays as it is.
-_MADE: dict[int, tuple[Any, _Check]] = {}
+# The check of a schema, by its identity: a schema is used thousands of times, and never changes.
+_CHECKS: dict[int, tuple[Any, _Check]] = {}
 
 
 def _check(schema: Any, root: Schema) -> _Check:
     """Returns the check of a schema, whose parts are made when it is first used: most are never needed."""
-    known = _MADE.get(id(schema))
+    known = _CHECKS.get(id(schema))
     if known and known[0] is schema:
         return known[1]
     parts: list[_Check] | None = None
@@ -47,7 +49,7 @@ def _check(schema: Any, root: Schema) -> _Check:
                 return False
         return True
 
-    _MADE[id(schema)] = (schema, check)
+    _CHECKS[id(schema)] = (schema, check)
     return check
 
 
@@ -55,19 +57,19 @@ def _parts(schema: Any, root: Schema) -> list[_Check]:
     """Returns the checks of a schema's words."""
     if isinstance(schema, bool):
         return [lambda data: schema]  # noqa: ARG005 - checks are called alike
-    words = [word for word in schema if word not in _SILENT and not word.startswith("x-")]
-    return [_WORDS.get(word, _unknown)(schema[word], schema, root) for word in sorted(words, key=_order)]
+    words = [word for word in schema if word not in _IGNORED_WORDS and not word.startswith("x-")]
+    return [_WORDS.get(word, _reject_all)(schema[word], schema, root) for word in sorted(words, key=_is_not_type)]
 
 
-def _order(word: str) -> bool:
-    """Returns the type first: what has the wrong shape need not be looked into."""
+def _is_not_type(word: str) -> bool:
+    """Returns False for the type, which sorts it first: data of the wrong type needs no further check."""
     return word != "type"
 
 
-# --- what a word says, its schema, and the root of that -> the check ---
+# --- the operand of a word, the schema that it is in, and the root of that -> the check ---
 
 
-def _unknown(said: Any, schema: Schema, root: Schema) -> _Check:  # noqa: ARG001 - words are called alike
+def _reject_all(operand: Any, schema: Schema, root: Schema) -> _Check:  # noqa: ARG001 - words are called alike
     return lambda data: False  # noqa: ARG005
 
 
@@ -82,11 +84,11 @@ _TYPES: dict[str, _Check] = {
 }
 
 
-def _type(said: Any, schema: Schema, root: Schema) -> _Check:  # noqa: ARG001
-    return _TYPES[said] if isinstance(said, str) else _any([_TYPES[one] for one in said])
+def _type(operand: Any, schema: Schema, root: Schema) -> _Check:  # noqa: ARG001
+    return _TYPES[operand] if isinstance(operand, str) else _check_any([_TYPES[one] for one in operand])
 
 
-def _all(checks: list[_Check]) -> _Check:
+def _check_all(checks: list[_Check]) -> _Check:
     def check(data: Any) -> bool:
         for one in checks:  # noqa: SIM110
             if not one(data):
@@ -96,7 +98,7 @@ def _all(checks: list[_Check]) -> _Check:
     return check
 
 
-def _any(checks: list[_Check]) -> _Check:
+def _check_any(checks: list[_Check]) -> _Check:
     def check(data: Any) -> bool:
         for one in checks:  # noqa: SIM110
             if one(data):
@@ -106,8 +108,8 @@ def _any(checks: list[_Check]) -> _Check:
     return check
 
 
-def _properties(said: Schema, schema: Schema, root: Schema) -> _Check:  # noqa: ARG001
-    checks = {key: _check(one, root) for key, one in said.items()}
+def _properties(operand: Schema, schema: Schema, root: Schema) -> _Check:  # noqa: ARG001
+    checks = {key: _check(one, root) for key, one in operand.items()}
 
     def check(data: Any) -> bool:
         if isinstance(data, dict):
@@ -119,8 +121,8 @@ def _properties(said: Schema, schema: Schema, root: Schema) -> _Check:  # noqa: 
     return check
 
 
-def _additional(said: Any, schema: Schema, root: Schema) -> _Check:
-    known, fits_rest = schema.get("properties", {}), _check(said, root)
+def _additional_properties(operand: Any, schema: Schema, root: Schema) -> _Check:
+    known, fits_rest = schema.get("properties", {}), _check(operand, root)
 
     def check(data: Any) -> bool:
         if isinstance(data, dict):
@@ -132,9 +134,9 @@ def _additional(said: Any, schema: Schema, root: Schema) -> _Check:
     return check
 
 
-def _each(kind: type[list[Any]] | type[dict[str, Any]], said: Any, root: Schema) -> _Check:
+def _check_each(kind: type[list[Any]] | type[dict[str, Any]], operand: Any, root: Schema) -> _Check:
     """Returns the check of all items of a list, or of all keys of a mapping."""
-    fits_one = _check(said, root)
+    fits_one = _check(operand, root)
 
     def check(data: Any) -> bool:
         if isinstance(data, kind):
@@ -146,14 +148,16 @@ def _each(kind: type[list[Any]] | type[dict[str, Any]], said: Any, root: Schema)
     return check
 
 
-def _condition(said: Any, schema: Schema, root: Schema) -> _Check:
-    holds, then, otherwise = (_check(one, root) for one in (said, schema.get("then", True), schema.get("else", True)))
+def _condition(operand: Any, schema: Schema, root: Schema) -> _Check:
+    holds, then, otherwise = (
+        _check(one, root) for one in (operand, schema.get("then", True), schema.get("else", True))
+    )
     return lambda data: then(data) if holds(data) else otherwise(data)
 
 
-def _enum(said: list[Any], schema: Schema, root: Schema) -> _Check:  # noqa: ARG001
-    texts = {one for one in said if isinstance(one, str)}
-    return lambda data: data in texts if isinstance(data, str) else any(_equal(data, one) for one in said)
+def _enum(operand: list[Any], schema: Schema, root: Schema) -> _Check:  # noqa: ARG001
+    texts = {one for one in operand if isinstance(one, str)}
+    return lambda data: data in texts if isinstance(data, str) else any(_equal(data, one) for one in operand)
 
 
 def _equal(data: Any, other: Any) -> bool:
@@ -161,46 +165,46 @@ def _equal(data: Any, other: Any) -> bool:
     return type(data) is type(other) and bool(data == other)
 
 
-def _if(kind: type | tuple[type, ...], holds: Callable[[Any, Any], bool]) -> _Word:
-    """Returns a word that concerns only data of these types: `holds` for the data and what the word says."""
-    return lambda said, schema, root: lambda data: not isinstance(data, kind) or holds(data, said)  # noqa: ARG005
+def _word_for_types(kind: type | tuple[type, ...], holds: Callable[[Any, Any], bool]) -> _Word:
+    """Returns a word that checks only data of these types: `holds` gets the data and the operand of the word."""
+    return lambda operand, schema, root: lambda data: not isinstance(data, kind) or holds(data, operand)  # noqa: ARG005
 
 
-def _bounded(compare: Callable[[float, float], bool]) -> _Word:
-    return _if((int, float), lambda data, said: isinstance(data, bool) or compare(data, said))
+def _word_for_numbers(compare: Callable[[float, float], bool]) -> _Word:
+    return _word_for_types((int, float), lambda data, operand: isinstance(data, bool) or compare(data, operand))
 
 
-def _pattern(said: str, schema: Schema, root: Schema) -> _Check:  # noqa: ARG001
-    pattern = re.compile(said)
+def _pattern(operand: str, schema: Schema, root: Schema) -> _Check:  # noqa: ARG001
+    pattern = re.compile(operand)
     return lambda data: not isinstance(data, str) or bool(pattern.search(data))
 
 
-def _not(said: Any, schema: Schema, root: Schema) -> _Check:
-    if said.keys() != {"type"}:
-        return _unknown(said, schema, root)
-    refused = _type(said["type"], schema, root)
+def _not(operand: Any, schema: Schema, root: Schema) -> _Check:
+    if operand.keys() != {"type"}:
+        return _reject_all(operand, schema, root)
+    refused = _type(operand["type"], schema, root)
     return lambda data: not refused(data)
 
 
 _WORDS: dict[str, _Word] = {
-    "$ref": lambda said, schema, root: _check(referred(said, root), root),  # noqa: ARG005
+    "$ref": lambda operand, schema, root: _check(resolve_reference(operand, root), root),  # noqa: ARG005
     "type": _type,
     "enum": _enum,
-    "const": lambda said, schema, root: lambda data: _equal(data, said),  # noqa: ARG005
+    "const": lambda operand, schema, root: lambda data: _equal(data, operand),  # noqa: ARG005
     "pattern": _pattern,
-    "required": _if(dict, lambda data, said: data.keys() >= set(said)),
+    "required": _word_for_types(dict, lambda data, operand: data.keys() >= set(operand)),
     "properties": _properties,
-    "additionalProperties": _additional,
-    "propertyNames": lambda said, schema, root: _each(dict, said, root),  # noqa: ARG005
-    "items": lambda said, schema, root: _each(list, said, root),  # noqa: ARG005
-    "allOf": lambda said, schema, root: _all([_check(one, root) for one in said]),  # noqa: ARG005
-    "anyOf": lambda said, schema, root: _any([_check(one, root) for one in said]),  # noqa: ARG005
+    "additionalProperties": _additional_properties,
+    "propertyNames": lambda operand, schema, root: _check_each(dict, operand, root),  # noqa: ARG005
+    "items": lambda operand, schema, root: _check_each(list, operand, root),  # noqa: ARG005
+    "allOf": lambda operand, schema, root: _check_all([_check(one, root) for one in operand]),  # noqa: ARG005
+    "anyOf": lambda operand, schema, root: _check_any([_check(one, root) for one in operand]),  # noqa: ARG005
     "not": _not,
     "if": _condition,
-    "minimum": _bounded(lambda data, said: data >= said),
-    "maximum": _bounded(lambda data, said: data <= said),
-    "minLength": _if(str, lambda data, said: len(data) >= said),
-    "maxLength": _if(str, lambda data, said: len(data) <= said),
-    "minItems": _if(list, lambda data, said: len(data) >= said),
-    "maxItems": _if(list, lambda data, said: len(data) <= said),
+    "minimum": _word_for_numbers(lambda data, operand: data >= operand),
+    "maximum": _word_for_numbers(lambda data, operand: data <= operand),
+    "minLength": _word_for_types(str, lambda data, operand: len(data) >= operand),
+    "maxLength": _word_for_types(str, lambda data, operand: len(data) <= operand),
+    "minItems": _word_for_types(list, lambda data, operand: len(data) >= operand),
+    "maxItems": _word_for_types(list, lambda data, operand: len(data) <= operand),
 }

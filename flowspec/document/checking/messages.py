@@ -39,27 +39,27 @@ _TYPES = {
 }
 
 
-def tell(error: Any, before: tuple[str | int, ...] = ()) -> Iterator[Violation]:
-    """Yields a jsonschema `ValidationError` as findings; `before` leads to the part of the document that was judged."""
+def explain_error(error: Any, before: tuple[str | int, ...] = ()) -> Iterator[Violation]:
+    """Yields a jsonschema `ValidationError` as findings; `before` leads to the part that was checked."""
     path = (*before, *error.absolute_path)
     if "propertyNames" in error.relative_schema_path:
-        yield Violation("FS105", (*path, error.instance), _odd_name(error), key=True, whole=True)
+        yield Violation("FS105", (*path, error.instance), _explain_odd_name(error), key=True, whole=True)
         return
-    teller = _TELLERS.get(error.validator)
-    if teller is None:
+    explain = _EXPLAINERS.get(error.validator)
+    if explain is None:
         yield Violation("FS100", path, error.message, whole=True)
         return
-    yield from teller(error, path)
+    yield from explain(error, path)
 
 
-def _word(path: tuple[str | int, ...]) -> str:
+def _name_of_place(path: tuple[str | int, ...]) -> str:
     """Returns the name of the thing at a path: its key, or an item of it."""
     keys = [step for step in path if isinstance(step, str)]
     name = keys[-1] if keys else "the spec"
     return f"an item of {name}" if path and isinstance(path[-1], int) else f"'{name}'" if keys else name
 
 
-def _odd_name(error: Any) -> str:
+def _explain_odd_name(error: Any) -> str:
     name = error.instance
     if error.validator == "enum":
         return f"'{name}' is none of {', '.join(error.validator_value)}"
@@ -77,62 +77,62 @@ _MAX_GUESSES = 100
 _FEW_KEYS = 3
 
 
-def _unknown(error: Any, path: tuple[str | int, ...]) -> Iterator[Violation]:
+def _explain_unknown_keys(error: Any, path: tuple[str | int, ...]) -> Iterator[Violation]:
     known: Schema = error.schema.get("properties", {})
     unknown = [name for name in error.instance if name not in known]
     for index, name in enumerate(unknown):
         # Nobody reads a thousand guesses, and each takes its time.
-        hint = _meant_key(name, known, path) if index < _MAX_GUESSES else ""
+        hint = _suggest_key(name, known, path) if index < _MAX_GUESSES else ""
         notes = (f"known here: {', '.join(known)}",) if known and (not hint or len(known) <= _FEW_KEYS) else ()
         yield Violation("FS101", (*path, name), f"unknown key '{name[:100]}'", hint, notes, key=True, whole=True)
 
 
-def _meant_key(name: str, known: Schema, path: tuple[str | int, ...]) -> str:
+def _suggest_key(name: str, known: Schema, path: tuple[str | int, ...]) -> str:
     if not path and name in ("instances", "Instances"):
         return "the members of Instances are keys of the top level"
-    words = _other_words(known)
-    found = words.get(_folded(name)) or nearest(name, known) or words.get(nearest(_folded(name), words))
+    words = _aliases_of_keys(known)
+    found = words.get(_normalize_name(name)) or nearest(name, known) or words.get(nearest(_normalize_name(name), words))
     return f"did you mean {found}?" if found else ""
 
 
-def _folded(name: str) -> str:
+def _normalize_name(name: str) -> str:
     return name.replace("_", "").replace("-", "").lower()
 
 
-def _other_words(known: Schema) -> dict[str, str]:
+def _aliases_of_keys(known: Schema) -> dict[str, str]:
     """Returns other names of keys: those of the API, and the words listed for them."""
     words = {}
     for name, schema in known.items():
-        words[_folded(api_name(name, schema).rsplit(".", 1)[-1])] = name
-        words.update({_folded(word): name for word in schema.get("x-also", ())})
-    words.update({_folded(name): name for name in known})
+        words[_normalize_name(api_name(name, schema).rsplit(".", 1)[-1])] = name
+        words.update({_normalize_name(word): name for word in schema.get("x-also", ())})
+    words.update({_normalize_name(name): name for name in known})
     return words
 
 
-def _missing(error: Any, path: tuple[str | int, ...]) -> Iterator[Violation]:
+def _explain_missing_key(error: Any, path: tuple[str | int, ...]) -> Iterator[Violation]:
     # One error of jsonschema's names one key, but only in its message.
     match = re.match(r"'(.*)' is a required property$", error.message)
     name = match[1] if match else "?"
-    hint = _example(name, error.schema.get("properties", {}).get(name, {}))
+    hint = _example_hint(name, error.schema.get("properties", {}).get(name, {}))
     yield Violation("FS102", path, f"the key '{name}' is missing", hint, about=name)
 
 
-def _example(name: str, schema: Schema) -> str:
+def _example_hint(name: str, schema: Schema) -> str:
     """Returns the first example of a key, or of an item without a name, as a hint; "" if that is long."""
     first = (schema.get("examples") or [schema.get("const")])[0]
     is_short = kind(first) == "scalar" or (isinstance(first, list) and _is_short(first))
     if first is None or not is_short:
         return ""
-    return f"such as {name}: {_shown(first)}" if name else f"such as {_shown(first)}"
+    return f"such as {name}: {_scalar_text(first)}" if name else f"such as {_scalar_text(first)}"
 
 
 def _is_short(values: Collection[Any]) -> bool:
     return len(values) <= _FEW_KEYS and {*map(kind, values)} == {"scalar"}
 
 
-def _shown(value: Any) -> str:
+def _scalar_text(value: Any) -> str:
     return (
-        f"[{', '.join(map(_shown, value))}]"
+        f"[{', '.join(map(_scalar_text, value))}]"
         if isinstance(value, list)
         else f'"{value}"'
         if isinstance(value, str) and "{" in value
@@ -142,9 +142,9 @@ def _shown(value: Any) -> str:
     )
 
 
-def _type(error: Any, path: tuple[str | int, ...]) -> Iterator[Violation]:
+def _explain_type(error: Any, path: tuple[str | int, ...]) -> Iterator[Violation]:
     wanted = error.validator_value if isinstance(error.validator_value, list) else [error.validator_value]
-    found = _wrong_type(error.instance, wanted, path)
+    found = _type_violation(error.instance, wanted, path)
     if found.hint:
         yield found
     elif isinstance(error.instance, dict) and "configurations" in path:
@@ -154,27 +154,27 @@ def _type(error: Any, path: tuple[str | int, ...]) -> Iterator[Violation]:
         meaning = error.schema.get("description", "").partition(". ")[0].rstrip(".")
         yield found._replace(notes=(meaning,) if meaning else ())
     else:
-        yield found._replace(hint=_small_example(error.schema) if wanted == ["object"] else "")
+        yield found._replace(hint=_mapping_example_hint(error.schema) if wanted == ["object"] else "")
 
 
-def _small_example(schema: Schema) -> str:
+def _mapping_example_hint(schema: Schema) -> str:
     """Returns the example of a mapping that is no more than a few keys with scalars; "" without one."""
     example = next(iter(schema.get("examples", ())), None)
     if not (isinstance(example, dict) and _is_short(example.values())):
         return ""
-    return f"such as {{{', '.join(f'{key}: {_shown(value)}' for key, value in example.items())}}}"
+    return f"such as {{{', '.join(f'{key}: {_scalar_text(value)}' for key, value in example.items())}}}"
 
 
-def _wrong_type(value: Any, wanted: list[str], path: tuple[str | int, ...]) -> Violation:
+def _type_violation(value: Any, wanted: list[str], path: tuple[str | int, ...]) -> Violation:
     names = list(dict.fromkeys(_TYPES[one] for one in wanted if one != "null"))
     listed = " or ".join(names)
-    is_not = "has no value" if value is None else f"is {_described(value)}"
+    is_not = "has no value" if value is None else f"is {_describe_value(value)}"
     return Violation(
-        "FS103", path, f"{_word(path)} wants {listed}, this {is_not}", _type_hint(value, wanted), whole=True
+        "FS103", path, f"{_name_of_place(path)} wants {listed}, this {is_not}", _type_hint(value, wanted), whole=True
     )
 
 
-def _described(value: Any) -> str:
+def _describe_value(value: Any) -> str:
     if isinstance(value, str):
         return f"the string '{value[:60]}'"
     if isinstance(value, bool):
@@ -191,7 +191,7 @@ def _type_hint(value: Any, wanted: list[str]) -> str:
         if "boolean" in wanted:
             return _boolean_hint(value)
     if wanted == ["array"] and kind(value) == "scalar" and value is not None:
-        return "put it in brackets: [" + _shown(value)[:40] + "]"
+        return "put it in brackets: [" + _scalar_text(value)[:40] + "]"
     return "give it one, or leave the key out" if value is None else ""
 
 
@@ -204,15 +204,15 @@ def _boolean_hint(value: str) -> str:
     return ""
 
 
-_CALLED = {"on_failure": "action on failure", "defaults": "set of defaults"}
+_KEY_TITLES = {"on_failure": "action on failure", "defaults": "set of defaults"}
 
 
-def _choice(error: Any, path: tuple[str | int, ...]) -> Iterator[Violation]:
+def _explain_enum(error: Any, path: tuple[str | int, ...]) -> Iterator[Violation]:
     allowed = [str(one) for one in error.validator_value]
     if _is_of_another_type(error.instance, types_of(error.schema)):
-        return  # that is said beside
+        return  # the finding about its type says that
     name = next((step for step in reversed(path) if isinstance(step, str)), "value")
-    called = _CALLED.get(name, name.replace("_", " "))
+    called = _KEY_TITLES.get(name, name.replace("_", " "))
     article = "an" if called[0] in "aeiou" else "a"
     is_text = isinstance(error.instance, str)
     shown = f"'{error.instance[:60]}'" if is_text else json.dumps(error.instance)[:60]
@@ -236,52 +236,58 @@ def _is_of_another_type(value: Any, wanted: list[str]) -> bool:
     return bool(wanted) and not set(_JSON_TYPES[type(value)]) & set(wanted)
 
 
-def _constant(error: Any, path: tuple[str | int, ...]) -> Iterator[Violation]:
+def _explain_constant(error: Any, path: tuple[str | int, ...]) -> Iterator[Violation]:
     wanted = error.validator_value
     yield Violation(
         "FS104",
         path,
-        f"{_word(path)} is {_shown(wanted)} here, not {_shown(error.instance)}",
+        f"{_name_of_place(path)} is {_scalar_text(wanted)} here, not {_scalar_text(error.instance)}",
         f"write {wanted}",
         whole=True,
     )
 
 
-def _pattern(error: Any, path: tuple[str | int, ...]) -> Iterator[Violation]:
+def _explain_pattern(error: Any, path: tuple[str | int, ...]) -> Iterator[Violation]:
     yield Violation(
-        "FS105", path, f"{_word(path)}: '{str(error.instance)[:60]}' does not match {error.validator_value}", whole=True
+        "FS105",
+        path,
+        f"{_name_of_place(path)}: '{str(error.instance)[:60]}' does not match {error.validator_value}",
+        whole=True,
     )
 
 
-def _range(error: Any, path: tuple[str | int, ...]) -> Iterator[Violation]:
+def _explain_bound(error: Any, path: tuple[str | int, ...]) -> Iterator[Violation]:
     bound = "least" if error.validator == "minimum" else "greatest"
     yield Violation(
-        "FS106", path, f"{_word(path)} is {error.instance}, the {bound} allowed is {error.validator_value}", whole=True
+        "FS106",
+        path,
+        f"{_name_of_place(path)} is {error.instance}, the {bound} allowed is {error.validator_value}",
+        whole=True,
     )
 
 
-def _length(error: Any, path: tuple[str | int, ...]) -> Iterator[Violation]:
+def _explain_length(error: Any, path: tuple[str | int, ...]) -> Iterator[Violation]:
     limit, size = error.validator_value, len(error.instance)
     what = "characters" if isinstance(error.instance, str) else "items"
     hint = ""
     if size == 0:
-        message = f"{_word(path)} is empty"
+        message = f"{_name_of_place(path)} is empty"
         # A part of `anyOf` has no examples of its own.
         parts = (error.schema, error.parent.schema) if error.parent else (error.schema,)
         name = path[-1] if isinstance(path[-1], str) else ""
-        hint = next(filter(None, (_example(name, part) for part in parts)), "")
+        hint = next(filter(None, (_example_hint(name, part) for part in parts)), "")
     else:
         bound = "up to" if error.validator.startswith("max") else "at least"
-        message = f"{_word(path)} has {size} {what}, {bound} {limit} are wanted"
+        message = f"{_name_of_place(path)} has {size} {what}, {bound} {limit} are wanted"
     yield Violation("FS107", path, message, hint, whole=True)
 
 
-def _repeated(_error: Any, path: tuple[str | int, ...]) -> Iterator[Violation]:
-    yield Violation("FS108", path, f"{_word(path)} has an item twice")
+def _explain_repeated_item(_error: Any, path: tuple[str | int, ...]) -> Iterator[Violation]:
+    yield Violation("FS108", path, f"{_name_of_place(path)} has an item twice")
 
 
-def _alternatives(error: Any, path: tuple[str | int, ...]) -> Iterator[Violation]:
-    """Speaks of the one alternative that has the value's shape; the shapes wanted when none has."""
+def _explain_alternatives(error: Any, path: tuple[str | int, ...]) -> Iterator[Violation]:
+    """Explains the errors of the alternative that has the value's shape; names the shapes wanted when none has."""
     shape = kind(error.instance)
     wanted: list[str] = []
     for index, option in enumerate(error.validator_value):
@@ -292,27 +298,30 @@ def _alternatives(error: Any, path: tuple[str | int, ...]) -> Iterator[Violation
         if shape in {one if one in ("object", "array") else "scalar" for one in types}:
             before = path[: len(path) - len(error.absolute_path)]
             yield from (
-                one for part in error.context if part.relative_schema_path[0] == index for one in tell(part, before)
+                one
+                for part in error.context
+                if part.relative_schema_path[0] == index
+                for one in explain_error(part, before)
             )
             return
-    yield _wrong_type(error.instance, wanted, path)
+    yield _type_violation(error.instance, wanted, path)
 
 
-_TELLERS: dict[str, Callable[[Any, tuple[str | int, ...]], Iterator[Violation]]] = {
-    "additionalProperties": _unknown,
-    "required": _missing,
-    "type": _type,
-    "enum": _choice,
-    "const": _constant,
-    "pattern": _pattern,
-    "minimum": _range,
-    "maximum": _range,
-    "minLength": _length,
-    "maxLength": _length,
-    "minItems": _length,
-    "maxItems": _length,
-    "minProperties": _length,
-    "maxProperties": _length,
-    "uniqueItems": _repeated,
-    "anyOf": _alternatives,
+_EXPLAINERS: dict[str, Callable[[Any, tuple[str | int, ...]], Iterator[Violation]]] = {
+    "additionalProperties": _explain_unknown_keys,
+    "required": _explain_missing_key,
+    "type": _explain_type,
+    "enum": _explain_enum,
+    "const": _explain_constant,
+    "pattern": _explain_pattern,
+    "minimum": _explain_bound,
+    "maximum": _explain_bound,
+    "minLength": _explain_length,
+    "maxLength": _explain_length,
+    "minItems": _explain_length,
+    "maxItems": _explain_length,
+    "minProperties": _explain_length,
+    "maxProperties": _explain_length,
+    "uniqueItems": _explain_repeated_item,
+    "anyOf": _explain_alternatives,
 }

@@ -1,4 +1,4 @@
-"""Rendered document -> JobFlow: schema and rules, every finding in one pass. The only door to jsonschema."""
+"""Rendered document -> JobFlow: schema and rules, every finding in one pass. The only module that uses jsonschema."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 from flowspec.document import schema as schemas
 from flowspec.document.checking.fits import fits
-from flowspec.document.checking.messages import Violation, tell
+from flowspec.document.checking.messages import Violation, explain_error
 from flowspec.document.checking.rules import check_plugins, check_rules
 from flowspec.document.checking.rules.security import check_security
 from flowspec.document.job_flow import JobFlow
@@ -19,7 +19,7 @@ from flowspec.document.rendering.render import render
 from flowspec.document.rendering.variables import PLACEHOLDER
 from flowspec.document.settings import settings_for
 from flowspec.document.text.reading import Reading
-from flowspec.document.text.tree import Document, Mapping, Scalar, plain, settle
+from flowspec.document.text.tree import Document, Mapping, Scalar, diagnostics_to_show, plain
 from flowspec.errors import Diagnostic, Severity, SpecError
 from flowspec.facts.backends import DEFAULT_BACKEND
 from flowspec.facts.rules import refused_by_id
@@ -27,8 +27,8 @@ from flowspec.facts.rules import refused_by_id
 MAX_FINDINGS = 300
 """Findings about the schema after which the rest is not checked: nobody reads as many, and each takes time."""
 
-_TOOL = ("flowspec", "requires", "name", "description", "backend", "region", "profile", "endpoint_url", "staging")
-_ABOUT_TOOL = tuple(key for key in _TOOL if key != "name")
+_TOOL_KEYS = ("flowspec", "requires", "name", "description", "backend", "region", "profile", "endpoint_url", "staging")
+_KEYS_OUTSIDE_REQUEST = tuple(key for key in _TOOL_KEYS if key != "name")
 
 
 def validate(document: Document, *, emr_rules: bool = True) -> JobFlow:
@@ -44,37 +44,41 @@ def validate(document: Document, *, emr_rules: bool = True) -> JobFlow:
     found = list(document.diagnostics)
     reading = Reading()
     data = reading.value(document.root, schemas.strict(), ())
-    judged = (
-        one for one in _against(schemas.strict(), data) if not _failed(document, one) and not _is_open(document, one)
+    violations = (
+        one
+        for one in _find_violations(schemas.strict(), data)
+        if not _is_of_failed_template(document, one) and not _is_of_placeholder(document, one)
     )
-    findings = _without_echoes(list(islice(judged, MAX_FINDINGS)))
-    found += [_placed(document, one) for one in findings]
+    findings = _drop_consequences(list(islice(violations, MAX_FINDINGS)))
+    found += [_diagnostic_of(document, one) for one in findings]
     if document.declared is not None:
-        found += _declared_problems(document)
+        found += _check_declarations(document)
     secrets = document.secrets | reading.secrets
-    if next(judged, None):
-        # The rules take what the schema has found right, and that is not known here.
-        raise SpecError(settle([_too_many(document, len(findings)), *found], document.target, secrets))
+    if next(violations, None):
+        # The rules need data that the schema has found valid, and how much of it is valid is not known here.
+        raise SpecError(
+            diagnostics_to_show([_too_many_findings(document, len(findings)), *found], document.target, secrets)
+        )
     rejected = [*reading.failed, *(one.path for one in findings if one.whole)]
-    sound = _without(data, rejected)
+    valid_data = _remove_paths(data, rejected)
     # A misspelt key was meant as the one that a rule finds absent.
-    meant = {one.hint.removeprefix("did you mean ").removesuffix("?") for one in findings if one.id == "FS101"}
-    about = check_rules(sound, [*map(tuple, rejected), *((key,) for key in meant)])
-    violations = (one for one in about if not _is_open(document, one))
-    found += [_placed(document, one) for one in violations if emr_rules or one.id not in refused_by_id()]
+    suggested = {one.hint.removeprefix("did you mean ").removesuffix("?") for one in findings if one.id == "FS101"}
+    breaches = check_rules(valid_data, [*map(tuple, rejected), *((key,) for key in suggested)])
+    rule_violations = (one for one in breaches if not _is_of_placeholder(document, one))
+    found += [_diagnostic_of(document, one) for one in rule_violations if emr_rules or one.id not in refused_by_id()]
     settings = settings_for(document.path)
-    found += [_placed(document, one) for one in check_security(sound, secrets) if settings.reports(one.id)]
-    for violation, is_error in check_plugins(sound):
-        placed = _placed(document, violation)
+    found += [_diagnostic_of(document, one) for one in check_security(valid_data, secrets) if settings.reports(one.id)]
+    for violation, is_error in check_plugins(valid_data):
+        placed = _diagnostic_of(document, violation)
         found.append(replace(placed, severity=Severity.ERROR) if is_error else placed)
     found = list(settings.applied(found))
-    settled = settle(found, document.target, secrets)
-    if any(one.severity is Severity.ERROR for one in settled):
-        raise SpecError(settled)
-    return _job_flow(document, data, secrets, settled)
+    shown = diagnostics_to_show(found, document.target, secrets)
+    if any(one.severity is Severity.ERROR for one in shown):
+        raise SpecError(shown)
+    return _job_flow(document, data, secrets, shown)
 
 
-def _too_many(document: Document, listed: int) -> Diagnostic:
+def _too_many_findings(document: Document, listed: int) -> Diagnostic:
     message = f"there are more than {listed} findings; the rest of the spec was not checked"
     return document.source.diagnostic("FS100", message, hint="correct these first")
 
@@ -91,7 +95,7 @@ def _job_flow(
         endpoint_url=data.get("endpoint_url"),
         staging=data.get("staging"),
         path=document.path,
-        fields={key: value for key, value in data.items() if key not in _ABOUT_TOOL},
+        fields={key: value for key, value in data.items() if key not in _KEYS_OUTSIDE_REQUEST},
         document=document,
         secrets=secrets,
         warnings=found,
@@ -104,9 +108,12 @@ def check_against(document: Document, schema: schemas.Schema) -> dict[str, Any]:
     Raises `SpecError` with all that was found since the file was read.
     """
     data = Reading().value(document.root, schema)
-    found = [*document.diagnostics, *(_placed(document, one) for one in _without_echoes(list(_against(schema, data))))]
+    found = [
+        *document.diagnostics,
+        *(_diagnostic_of(document, one) for one in _drop_consequences(list(_find_violations(schema, data)))),
+    ]
     if found:
-        raise SpecError(settle(found, ""))
+        raise SpecError(diagnostics_to_show(found, ""))
     return data  # type: ignore[no-any-return]  # a document's root is a mapping
 
 
@@ -120,29 +127,29 @@ def _validator_class() -> Any:
     return extend(Draft202012Validator, type_checker=types)  # type: ignore[no-untyped-call]
 
 
-def _against(schema: schemas.Schema, data: Any) -> Iterator[Violation]:
+def _find_violations(schema: schemas.Schema, data: Any) -> Iterator[Violation]:
     if fits(data, schema, schema):
         return
-    judge = _validator_class()(schema)
+    validator = _validator_class()(schema)
     for key in [key for key, value in data.items() if isinstance(value, list) and key in schema["properties"]]:
-        items = schemas.meant(schema["properties"][key], "array").get("items")
+        items = schemas.resolve_schema(schema["properties"][key], "array").get("items")
         # jsonschema is not asked about each of a thousand steps when one of them is wrong.
         for index in [at for at, item in enumerate(data[key]) if items and not fits(item, items, schema)]:
-            for error in judge.evolve(schema=items).iter_errors(data[key][index]):
-                yield from tell(error, (key, index))
+            for error in validator.evolve(schema=items).iter_errors(data[key][index]):
+                yield from explain_error(error, (key, index))
         data = {**data, key: []} if items else data
-    for error in judge.iter_errors(data):
-        yield from tell(error)
+    for error in validator.iter_errors(data):
+        yield from explain_error(error)
 
 
-def _without_echoes(findings: list[Violation]) -> list[Violation]:
-    """Drops echoes: not both "unknown key instance_role, did you mean role?" and "the key role is missing"."""
-    meant = {(one.path[:-1], one.hint) for one in findings if one.id == "FS101"}
-    return [one for one in findings if one.id != "FS102" or (one.path, f"did you mean {one.about}?") not in meant]
+def _drop_consequences(findings: list[Violation]) -> list[Violation]:
+    """Drops what follows from another finding: that a key is missing for which an unknown key was probably meant."""
+    suggestions = {(one.path[:-1], one.hint) for one in findings if one.id == "FS101"}
+    return [one for one in findings if one.id != "FS102" or (one.path, f"did you mean {one.about}?") not in suggestions]
 
 
-def _failed(document: Document, finding: Violation) -> bool:
-    """Returns True if a finding is only about a template that failed, which is said already."""
+def _is_of_failed_template(document: Document, finding: Violation) -> bool:
+    """Returns True if a finding is about a value whose template failed, which is reported already."""
     if finding.key:
         parent = document.find(finding.path[:-1])
         entry = parent.entries.get(str(finding.path[-1])) if isinstance(parent, Mapping) else None
@@ -151,14 +158,14 @@ def _failed(document: Document, finding: Violation) -> bool:
     return isinstance(node, Scalar) and node.failed
 
 
-def _is_open(document: Document, finding: Violation) -> bool:
+def _is_of_placeholder(document: Document, finding: Violation) -> bool:
     """Returns True if a finding is about the placeholder of a sensitive variable, whose value is not known here."""
     node = document.find(finding.path)
     is_taken = isinstance(node, Scalar) and node.value == MASK and node.origin.endswith(f"({PLACEHOLDER})")
     return is_taken and not finding.key
 
 
-def _placed(document: Document, finding: Violation) -> Diagnostic:
+def _diagnostic_of(document: Document, finding: Violation) -> Diagnostic:
     node = document.find(finding.path)
     hint = finding.hint
     if finding.id == "FS103" and isinstance(node, Scalar) and "drop the quotes" in hint and node.origin:
@@ -168,29 +175,31 @@ def _placed(document: Document, finding: Violation) -> Diagnostic:
     )
 
 
-def _declared_problems(document: Document) -> list[Diagnostic]:
+def _check_declarations(document: Document) -> list[Diagnostic]:
     """Returns the errors in blocks that are not rendered: the variables, and all targets."""
     assert document.declared is not None
     data = plain(document.declared)
     stand_in = {"flowspec": "v1", "name": "x", **data}
     declared = Document(document.path, document.source, document.declared)
-    judged = (one for one in _against(schemas.loose(), stand_in) if one.path[:1] in (("variables",), ("targets",)))
-    found = list(islice(judged, MAX_FINDINGS))
-    # What a variable can't be called has been said when the variables were resolved.
+    violations = (
+        one for one in _find_violations(schemas.loose(), stand_in) if one.path[:1] in (("variables",), ("targets",))
+    )
+    found = list(islice(violations, MAX_FINDINGS))
+    # A name that no variable can have was reported when the variables were resolved.
     found = [one for one in found if not (one.id == "FS105" and one.path[:1] == ("variables",) and one.key)]
-    return [_placed(declared, one) for one in found if not _failed(declared, one)]
+    return [_diagnostic_of(declared, one) for one in found if not _is_of_failed_template(declared, one)]
 
 
-def _without(data: Any, paths: Sequence[Sequence[str | int]]) -> Any:
-    """Returns the data without what was found wrong, so that the rules need not know of it."""
+def _remove_paths(data: Any, paths: Sequence[Sequence[str | int]]) -> Any:
+    """Returns the data without the values at these paths, so that no rule has to handle invalid ones."""
     if not paths:
         return data
-    out = _copied(data)
+    out = _copy_containers(data)
     for path in paths:
         owner = out
         for step in path[:-1]:
-            owner = owner[step] if _has(owner, step) else None
-        if not path or not _has(owner, path[-1]):
+            owner = owner[step] if _has_child(owner, step) else None
+        if not path or not _has_child(owner, path[-1]):
             continue
         if isinstance(owner, dict):
             del owner[path[-1]]
@@ -199,16 +208,16 @@ def _without(data: Any, paths: Sequence[Sequence[str | int]]) -> Any:
     return out
 
 
-def _has(owner: Any, step: Any) -> bool:
+def _has_child(owner: Any, step: Any) -> bool:
     if isinstance(owner, dict):
         return step in owner
     return isinstance(owner, list) and isinstance(step, int) and step < len(owner)
 
 
-def _copied(data: Any) -> Any:
+def _copy_containers(data: Any) -> Any:
     if isinstance(data, dict):
-        return {key: _copied(value) for key, value in data.items()}
-    return [_copied(item) for item in data] if isinstance(data, list) else data
+        return {key: _copy_containers(value) for key, value in data.items()}
+    return [_copy_containers(item) for item in data] if isinstance(data, list) else data
 
 
 def schema_fault(schema: schemas.Schema) -> str:
@@ -232,31 +241,31 @@ def dangling_references(schema: schemas.Schema) -> Iterator[str]:
 
     dialect = specification_with(schema.get("$schema", ""), default=DRAFT202012)
     root = dialect.create_resource(schema)
-    yield from _dangling(root, EMPTY_REGISTRY.resolver_with_root(root), dialect, set())
+    yield from _find_dangling(root, EMPTY_REGISTRY.resolver_with_root(root), dialect, set())
 
 
-def _dangling(resource: Any, resolver: Any, dialect: Any, seen: set[int]) -> Iterator[str]:
+def _find_dangling(resource: Any, resolver: Any, dialect: Any, seen: set[int]) -> Iterator[str]:
     contents = resource.contents
     if id(contents) in seen:
         return
     seen.add(id(contents))
     for word in _REFERENCES if isinstance(contents, dict) else ():
         if isinstance(contents.get(word), str):
-            found = _referred(resolver, contents[word])
+            found = _resolve_reference(resolver, contents[word])
             if found is None:
                 yield contents[word]
             else:
                 # It need not be where a schema has its parts: `#/x-ours/bid`.
                 part = dialect.create_resource(found.contents)
-                yield from _dangling(part, found.resolver, dialect, seen)
+                yield from _find_dangling(part, found.resolver, dialect, seen)
     for part in resource.subresources():
-        yield from _dangling(part, resolver.in_subresource(part), dialect, seen)
+        yield from _find_dangling(part, resolver.in_subresource(part), dialect, seen)
 
 
 _REFERENCES = ("$ref", "$dynamicRef", "$recursiveRef")
 
 
-def _referred(resolver: Any, reference: str) -> Any:
+def _resolve_reference(resolver: Any, reference: str) -> Any:
     from referencing.exceptions import Unresolvable
 
     try:

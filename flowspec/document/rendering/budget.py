@@ -25,16 +25,16 @@ class Budget:
         """Counts before something is done; raises `TemplateError` FS324 the first time that nothing is left."""
         self.steps -= count
         if self.steps < 0:
-            raise self._spent("take too much work")
+            raise self._exhausted_error("take too much work")
 
     def make(self, length: int) -> None:
         """Counts characters before they are made."""
         self.characters -= length
         self.step(length // 2_000)
         if self.characters < 0:
-            raise self._spent("make too much text")
+            raise self._exhausted_error("make too much text")
 
-    def _spent(self, what: str) -> TemplateError:
-        """Returns the error for a budget that is used up, which is said of the first template that it fails."""
+    def _exhausted_error(self, what: str) -> TemplateError:
+        """Returns the error for a budget that is used up; only the first template that exceeds it is reported."""
         id_, self.exceeded = ("" if self.exceeded else "FS324"), True
         return TemplateError(id_, f"the templates of this document {what}")

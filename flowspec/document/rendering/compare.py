@@ -10,7 +10,7 @@ from flowspec.document.masking import mask
 from flowspec.document.rendering.overrides import IDENTITY
 from flowspec.document.text.reading import read_values
 from flowspec.document.text.tree import Document
-from flowspec.facts.api_model import written
+from flowspec.facts.api_model import path_text
 
 ABSENT = object()
 """The value at a path that a target does not have; distinct from null."""
@@ -33,29 +33,29 @@ def differences(a: Document, b: Document) -> tuple[Difference, ...]:
     secrets = hidden | also
     return tuple(
         Difference(one.path, *(value if value is ABSENT else mask(value, secrets) for value in (one.a, one.b)))
-        for one in _compared(left, right, ())
+        for one in _compare_values(left, right, ())
     )
 
 
-def _compared(a: Any, b: Any, path: tuple[str | int, ...]) -> Iterator[Difference]:
+def _compare_values(a: Any, b: Any, path: tuple[str | int, ...]) -> Iterator[Difference]:
     if isinstance(a, dict) and isinstance(b, dict):
-        yield from _entries(a, b, path)
+        yield from _compare_entries(a, b, path)
     elif isinstance(a, list) and isinstance(b, list) and path[-1] in _NAMES:
         words = _NAMES[str(path[-1])]
         named, others = _by_name(a, words), _by_name(b, words)
         if [name for name in named if name in others] != [name for name in others if name in named]:
-            yield Difference(f"{written(path)} (order)", list(named), list(others))
-        yield from _entries(named, others, path)
+            yield Difference(f"{path_text(path)} (order)", list(named), list(others))
+        yield from _compare_entries(named, others, path)
     elif type(a) is not type(b) or a != b:
-        yield Difference(written(path), a, b)
+        yield Difference(path_text(path), a, b)
 
 
-def _entries(a: Mapping[str, Any], b: Mapping[str, Any], path: tuple[str | int, ...]) -> Iterator[Difference]:
+def _compare_entries(a: Mapping[str, Any], b: Mapping[str, Any], path: tuple[str | int, ...]) -> Iterator[Difference]:
     for key in dict.fromkeys((*a, *b)):
         if key in a and key in b:
-            yield from _compared(a[key], b[key], (*path, key))
+            yield from _compare_values(a[key], b[key], (*path, key))
         else:
-            yield Difference(written((*path, key)), a.get(key, ABSENT), b.get(key, ABSENT))
+            yield Difference(path_text((*path, key)), a.get(key, ABSENT), b.get(key, ABSENT))
 
 
 def _by_name(items: list[Any], words: tuple[str, ...]) -> dict[str, Any]:

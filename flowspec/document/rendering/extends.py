@@ -11,7 +11,7 @@ import os
 from dataclasses import replace
 from pathlib import Path
 
-from flowspec.document.rendering.overrides import merged
+from flowspec.document.rendering.overrides import merge_override
 from flowspec.document.text.parse import load, odd_kind, tree_of
 from flowspec.document.text.tree import Document, Mapping, Scalar
 from flowspec.errors import SpecError
@@ -21,7 +21,7 @@ MAX_CHAIN = 32
 """Files that may extend each other: the whole chain is merged file by file, and people follow it with their eyes."""
 
 
-def extended(document: Document) -> Document:
+def merge_bases(document: Document) -> Document:
     """Returns the document with its base files merged under it; itself when it extends none.
 
     Raises `SpecError` when a base file is missing, out of bounds, its own base, or no spec.
@@ -32,31 +32,31 @@ def extended(document: Document) -> Document:
     seen = {os.path.realpath(document.path): document.path}
     tree = tree_of(document.path)
     try:
-        while base := _base(chain[-1], seen, tree):
+        while base := _load_base(chain[-1], seen, tree):
             chain.append(base)
     except SpecError as error:
         raise SpecError([*(found for one in chain for found in one.diagnostics), *error.diagnostics]) from None
     root, found = _without_key(chain[-1].root), list(chain[-1].diagnostics)
     for one in reversed(chain[:-1]):
-        root = merged(root, _without_key(one.root), found)
+        root = merge_override(root, _without_key(one.root), found)
         found += one.diagnostics
     return replace(document, root=root, diagnostics=tuple(found)) if len(chain) > 1 else document
 
 
 def target_names(path: Path | str) -> list[str]:
     """Returns the names of a spec's targets, those of its base files too. Raises SpecError when it can't be read."""
-    targets = extended(load(path)).root.get("targets")
+    targets = merge_bases(load(path)).root.get("targets")
     return list(targets.entries) if isinstance(targets, Mapping) else []
 
 
-def _base(document: Document, seen: dict[str, Path], tree: Path) -> Document | None:
+def _load_base(document: Document, seen: dict[str, Path], tree: Path) -> Document | None:
     """Returns the document that one extends; `seen` are the real paths of the chain so far, it is added to them."""
     name = document.root.get(KEY)
     # What is no text at all is left for the schema to complain about.
     if not isinstance(name, Scalar) or not isinstance(name.value, str):
         return None
     path = Path(os.path.normpath(document.path.parent / name.value))
-    problem = _problem(name.value, path, seen, tree)
+    problem = _explain_bad_base(name.value, path, seen, tree)
     if problem:
         id_, message, notes = problem
         hint = "extends is read before variables are known" if "{{" in name.value else ""
@@ -65,7 +65,9 @@ def _base(document: Document, seen: dict[str, Path], tree: Path) -> Document | N
     return load(path)
 
 
-def _problem(name: str, path: Path, seen: dict[str, Path], tree: Path) -> tuple[str, str, tuple[str, ...]] | None:
+def _explain_bad_base(
+    name: str, path: Path, seen: dict[str, Path], tree: Path
+) -> tuple[str, str, tuple[str, ...]] | None:
     # No file has a name with NUL, and realpath refuses to look for one.
     real = os.path.realpath(path) if "\0" not in name else os.path.abspath(path)  # noqa: PTH100
     if not name or not Path(real).is_relative_to(tree):

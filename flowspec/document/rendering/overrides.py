@@ -39,20 +39,20 @@ class _Merge(NamedTuple):
     found: list[Diagnostic]
 
 
-def merged(base: Mapping, over: Mapping, found: list[Diagnostic], origin: str = "") -> Mapping:
-    """Lays `over` over `base`; its values are marked with `origin` when that is given."""
-    return _mappings(base, over, _Merge(origin, found), ())
+def merge_override(base: Mapping, over: Mapping, found: list[Diagnostic], origin: str = "") -> Mapping:
+    """Merges `over` into `base`; its values are marked with `origin` when that is given."""
+    return _merge_mappings(base, over, _Merge(origin, found), ())
 
 
-def _mappings(base: Mapping, over: Mapping, merge: _Merge, path: _Path) -> Mapping:
+def _merge_mappings(base: Mapping, over: Mapping, merge: _Merge, path: _Path) -> Mapping:
     entries = dict(base.entries)
     for name, (key, value) in over.entries.items():
         here = entries.get(name)
-        if _is_null(value) and not _is_said_by_a_target(path):
+        if _is_null(value) and not _is_in_target(path):
             entries.pop(name, None)
         else:
             old = here[1] if here else None
-            entries[name] = (here[0] if here else key, _value(old, value, merge, (*path, name)))
+            entries[name] = (here[0] if here else key, _merge_value(old, value, merge, (*path, name)))
     return Mapping(entries, base.at, base.origin)
 
 
@@ -60,30 +60,32 @@ def _is_null(node: Node) -> bool:
     return isinstance(node, Scalar) and node.value is None and not node.failed
 
 
-def _is_said_by_a_target(path: _Path) -> bool:
-    """Returns True in a target's own block, where `null` is not carried out yet, but kept for that target."""
+def _is_in_target(path: _Path) -> bool:
+    """Returns True in a target's own block, where `null` is kept until that target is rendered."""
     return len(path) >= 2 and path[0] == "targets"
 
 
-def _value(old: Node | None, new: Node, merge: _Merge, path: _Path) -> Node:
+def _merge_value(old: Node | None, new: Node, merge: _Merge, path: _Path) -> Node:
     if path[-1] in NAMED and (len(path) == 1 or (len(path) == 3 and path[0] == "targets")):
         if isinstance(old, Items) and isinstance(new, Mapping):
-            new = _listed(path[-1], old, new, merge, is_final=len(path) == 1)
+            new = _mapping_as_items(path[-1], old, new, merge, is_final=len(path) == 1)
         if isinstance(old, Mapping) and isinstance(new, Items):
-            old = _listed(path[-1], Items((), old.at), old, merge, is_final=False)
+            old = _mapping_as_items(path[-1], Items((), old.at), old, merge, is_final=False)
         if isinstance(old, Items) and isinstance(new, Items):
-            return _items(old, new, merge, path)
+            return _merge_items(old, new, merge, path)
     if isinstance(old, Mapping) and isinstance(new, Mapping):
-        return _mappings(old, new, merge, path)
-    return _marked(new, merge.origin)
+        return _merge_mappings(old, new, merge, path)
+    return _with_origin(new, merge.origin)
 
 
-def _items(base: Items, over: Items, merge: _Merge, path: _Path) -> Items:
+def _merge_items(base: Items, over: Items, merge: _Merge, path: _Path) -> Items:
     items = list(base.items)
-    said = _said(path[-1], base)
+    items_by_name = _index_by_names(path[-1], base)
     for one in over.items:
-        meant = dict.fromkeys(index for text in _called(path[-1], one) for index in said.get(text, ()))
-        fits = [index for index in meant if _same(path[-1], base.items[index], one)]
+        candidates = dict.fromkeys(
+            index for text in _names_of_item(path[-1], one) for index in items_by_name.get(text, ())
+        )
+        fits = [index for index in candidates if _is_same_item(path[-1], base.items[index], one)]
         if len(fits) > 1:
             message = f"this override fits {len(fits)} items"
             hint = "give the items different names"
@@ -92,50 +94,54 @@ def _items(base: Items, over: Items, merge: _Merge, path: _Path) -> Items:
             old = items[fits[0]]
             assert isinstance(old, Mapping)
             assert isinstance(one, Mapping)
-            items[fits[0]] = _mappings(old, one, merge, path)
+            items[fits[0]] = _merge_mappings(old, one, merge, path)
         else:
-            items.append(_marked(one, merge.origin))
+            items.append(_with_origin(one, merge.origin))
     return Items(tuple(items), base.at, base.origin)
 
 
-def _said(kind: str, base: Items) -> dict[str, list[int]]:
-    """Returns the items by all that they are called; so that thousands can be merged."""
-    said: dict[str, list[int]] = {}
+def _index_by_names(kind: str, base: Items) -> dict[str, list[int]]:
+    """Returns the indexes of the items by each of their names, since a search for each of thousands takes too long."""
+    found: dict[str, list[int]] = {}
     for index, item in enumerate(base.items):
-        for text in _called(kind, item):
-            said.setdefault(text, []).append(index)
-    return said
+        for text in _names_of_item(kind, item):
+            found.setdefault(text, []).append(index)
+    return found
 
 
-def _called(kind: str, item: Node) -> Iterator[str]:
-    role, name = _text(item, _ROLE.get(kind)), _text(item, "name")
+def _names_of_item(kind: str, item: Node) -> Iterator[str]:
+    role, name = _text_at(item, _ROLE.get(kind)), _text_at(item, "name")
     yield from (text for text in (role, name) if text is not None)
 
 
-def _same(kind: str, item: Node, over: Node) -> bool:
-    """Returns True if an override means this item: groups by role, then name; everything else by name."""
+def _is_same_item(kind: str, item: Node, over: Node) -> bool:
+    """Returns True if an override is for this item: groups by role, then name; everything else by name."""
     if not isinstance(item, Mapping) or not isinstance(over, Mapping):
         return False
-    role, name = _text(over, _ROLE.get(kind)), _text(over, "name")
+    role, name = _text_at(over, _ROLE.get(kind)), _text_at(over, "name")
     if role is None and name is None:
         return False
-    if role is not None and role != _text(item, _ROLE.get(kind)):
+    if role is not None and role != _text_at(item, _ROLE.get(kind)):
         return False
-    return name is None or name == _text(item, "name") or (role in ("MASTER", "CORE") and _text(item, "name") is None)
+    return (
+        name is None
+        or name == _text_at(item, "name")
+        or (role in ("MASTER", "CORE") and _text_at(item, "name") is None)
+    )
 
 
-def _text(node: Node, key: str | None) -> str | None:
+def _text_at(node: Node, key: str | None) -> str | None:
     value = node.get(key) if key and isinstance(node, Mapping) else None
     return value.text if isinstance(value, Scalar) else None
 
 
-def _listed(kind: str, base: Items, over: Mapping, merge: _Merge, *, is_final: bool) -> Items:
+def _mapping_as_items(kind: str, base: Items, over: Mapping, merge: _Merge, *, is_final: bool) -> Items:
     """Returns the mapping form of an override as the list it stands for; `null` is `when: false`.
 
     `is_final`: the names have to be there. Of one target in two files that is not known yet.
     """
     role = _ROLE.get(kind)
-    names = dict(_names(base, role))
+    names = dict(_key_of_names(base, role))
     items: list[Node] = []
     for text, (key, value) in over.entries.items():
         word = names.get(text) or ("" if is_final else role if role and text in ROLES else "name")
@@ -153,22 +159,22 @@ def _listed(kind: str, base: Items, over: Mapping, merge: _Merge, *, is_final: b
     return Items(tuple(items), over.at, over.origin)
 
 
-def _names(base: Items, role: str | None) -> Iterator[tuple[str, str]]:
-    """Returns the names of the items, and the key that says so; a name of its own goes before a role."""
+def _key_of_names(base: Items, role: str | None) -> Iterator[tuple[str, str]]:
+    """Yields each name of the items with the key that holds it; the key `name` comes last, so that it wins."""
     for word in (role, "name"):
-        yield from ((text, word) for item in base.items if word and (text := _text(item, word)) is not None)
+        yield from ((text, word) for item in base.items if word and (text := _text_at(item, word)) is not None)
 
 
 def _item(key: Scalar, word: str, entries: dict[str, tuple[Scalar, Node]]) -> Mapping:
     return Mapping({word: (replace(key, value=word, text=word), key), **entries}, key.at)
 
 
-def _marked(node: Node, origin: str) -> Node:
+def _with_origin(node: Node, origin: str) -> Node:
     if not origin:
         return node
     if isinstance(node, Scalar):
         return replace(node, origin=origin)
     if isinstance(node, Mapping):
-        entries = {name: (key, _marked(value, origin)) for name, (key, value) in node.entries.items()}
+        entries = {name: (key, _with_origin(value, origin)) for name, (key, value) in node.entries.items()}
         return Mapping(entries, node.at, origin)
-    return Items(tuple(_marked(item, origin) for item in node.items), node.at, origin)
+    return Items(tuple(_with_origin(item, origin) for item in node.items), node.at, origin)

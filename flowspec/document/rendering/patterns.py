@@ -1,4 +1,4 @@
-r"""Regular expressions from specs: searched and replaced in bounded time and memory. The only door to re2.
+r"""Regular expressions from specs: searched and replaced in bounded time and memory. The only module that uses re2.
 
 A pattern may come from someone who is not trusted, and Python's `re` needs exponential time for some of them
 (`(a+)+$`). RE2 searches in time linear in the text, and leaves out what can't be done so: look-arounds,
@@ -43,7 +43,7 @@ _PER_CHARACTER, _PER_INSTRUCTION, _TOO_LARGE = 1_000, 70, 15_000_000
 _NOT_LINEAR = "write it without, or list the allowed values with `enum`"
 _OTHER_SYNTAX = "the syntax is RE2's: https://github.com/google/re2/wiki/Syntax"
 # What RE2 names in its error, for people who know other engines, and what to do instead.
-_REFUSED = {
+_UNSUPPORTED = {
     "(?=": ("a look-ahead", _NOT_LINEAR),
     "(?!": ("a negative look-ahead", _NOT_LINEAR),
     "(?<=": ("a look-behind", _NOT_LINEAR),
@@ -154,10 +154,10 @@ def replace(pattern: Pattern, replacement: str, text: str, count: int = 0) -> st
     that took no part is empty. Raises PatternError for other escapes and unknown groups, before anything is
     searched for, for results of more than MAX_REPLACED characters, and when it takes too much work.
     """
-    parts = _replacement(pattern, replacement)
+    parts = _parse_replacement(pattern, replacement)
     pieces, end, length = [], 0, 0
     for found in islice(pattern.matches(text), count or None):
-        for piece in (text[end : found.start()], *_filled(parts, found)):
+        for piece in (text[end : found.start()], *_expand_replacement(parts, found)):
             pieces.append(piece)
             length += len(piece)
             _check_length(length)
@@ -171,7 +171,7 @@ def _check_length(length: int) -> None:
         raise PatternError(f"the result has more than {MAX_REPLACED:,} characters")
 
 
-def _replacement(pattern: Pattern, text: str) -> list[tuple[str, int | str | None]]:
+def _parse_replacement(pattern: Pattern, text: str) -> list[tuple[str, int | str | None]]:
     """Returns a replacement as pairs of a text and the group behind it.
 
     re2's own `expand` is not used: it turns é into Ã© (1.1.20251105).
@@ -191,7 +191,7 @@ def _replacement(pattern: Pattern, text: str) -> list[tuple[str, int | str | Non
     return [*parts, (plain + text[end:], None)]
 
 
-def _filled(parts: list[tuple[str, int | str | None]], found: Any) -> Iterator[str]:
+def _expand_replacement(parts: list[tuple[str, int | str | None]], found: Any) -> Iterator[str]:
     for plain, group in parts:
         yield plain
         if group is not None:
@@ -222,26 +222,26 @@ def _compiled(text: str) -> Any:
     except UnicodeEncodeError:
         raise PatternError("it is not Unicode: it has half of a surrogate pair") from None
     except re2.error as error:
-        raise _told(text, error.args[0].decode("utf-8", "replace")) from None
+        raise _explain_re2_error(text, error.args[0].decode("utf-8", "replace")) from None
     finally:
         # re2 would keep 128 of them, 1 GB at worst.
         re2.purge()
 
 
 def _as_re2_escapes(escape: re.Match[str]) -> str:
-    said = escape[1]
-    if said == "Z":
+    escaped = escape[1]
+    if escaped == "Z":
         return r"\z"
-    return f"\\x{{{said[1:]}}}" if said[0] in "uU" and len(said) > 1 else escape[0]
+    return f"\\x{{{escaped[1:]}}}" if escaped[0] in "uU" and len(escaped) > 1 else escape[0]
 
 
-def _told(text: str, message: str) -> Exception:
-    """Returns RE2's error in words: its `message` ends with the part of the pattern that it is about."""
+def _explain_re2_error(text: str, message: str) -> Exception:
+    """Returns an error that explains RE2's `message`, which ends with the part of the pattern that it is about."""
     if "too large" in message:
         return _TooLargeError()
     reason, _, part = message.partition(": ")
     where = f"{part} at character {text.find(part) + 1}" if part in text else part
-    name, hint = _REFUSED.get(part, ("", _OTHER_SYNTAX))
+    name, hint = _UNSUPPORTED.get(part, ("", _OTHER_SYNTAX))
     if "repetition size" in reason:
         name, hint = "a repetition of more than 1,000", "use + or *, or repeat fewer times; nested repetitions multiply"
     elif _BACK_REFERENCE.match(part):

@@ -17,8 +17,8 @@ from typing import Any
 from flowspec.document.masking import MASK, mask
 from flowspec.document.nearest import did_you_mean
 from flowspec.document.rendering.budget import Budget
-from flowspec.document.rendering.extends import extended
-from flowspec.document.rendering.overrides import NAMED, merged
+from flowspec.document.rendering.extends import merge_bases
+from flowspec.document.rendering.overrides import NAMED, merge_override
 from flowspec.document.rendering.template_errors import TemplateError
 from flowspec.document.rendering.template_places import template_problem
 from flowspec.document.rendering.templates import evaluate, is_template, names_in
@@ -30,7 +30,7 @@ from flowspec.facts.recommended import DEFAULT_ROLES, SCALING_ROLE, VISIBILITY
 DECLARED = ("variables", "targets")
 """The blocks that are about the spec and not about its job flow."""
 
-_OWN = ("default", "variables", "description")
+_TARGET_KEYS = ("default", "variables", "description")
 """The keys that describe a target; everything else in it overrides the spec."""
 
 LOOPED = NAMED
@@ -38,7 +38,7 @@ LOOPED = NAMED
 
 MAX_EXPANDED = 10_000
 _WORD = re.compile(r"\w+")
-_INSIDE = re.compile(r"\{[{%](.*?)[%}]\}", re.DOTALL)
+_TAG_CONTENT = re.compile(r"\{[{%](.*?)[%}]\}", re.DOTALL)
 
 
 def render(
@@ -63,24 +63,24 @@ def render(
     """
     if document.rendered:
         return document
-    document = extended(document)
+    document = merge_bases(document)
     found = list(document.diagnostics)
-    chosen, override = _choose(document, target, found)
-    root = _overlaid(document.root, override, chosen, found)
+    chosen, override = _choose_target(document, target, found)
+    root = _apply_override(document.root, override, chosen, found)
     of_target = _mapping(override.get("variables")) if override else None
     environ = os.environ if environ is None else environ
     given = Given(variables, read_files(variable_files), environ, of_target, placeholders)
     budget = Budget()
-    clock = _clock(now)
+    clock = _time_variables(now)
     resolved = resolve(document, given, {**clock, "target": chosen}, budget)
     found += resolved.found
-    found += _unused(document, resolved.names, budget)
-    filler = _Filler(resolved, budget, found)
+    found += _find_unused_variables(document, resolved.names, budget)
+    renderer = _Renderer(resolved, budget, found)
     body = Mapping({key: entry for key, entry in root.entries.items() if key not in DECLARED}, root.at)
     return Document(
         document.path,
         document.source,
-        _with_defaults(filler.root(body)),
+        _with_defaults(renderer.root(body)),
         tuple(found),
         chosen,
         rendered=True,
@@ -111,7 +111,7 @@ def _with_defaults(root: Mapping) -> Mapping:
 _SECRETS_A_STEP = 7
 
 
-def _clock(now: datetime | None) -> dict[str, str]:
+def _time_variables(now: datetime | None) -> dict[str, str]:
     moment = now or datetime.now(timezone.utc)
     if moment.tzinfo:
         moment = moment.astimezone(timezone.utc)
@@ -125,11 +125,11 @@ def _mapping(node: Node | None) -> Mapping | None:
 # --- targets ---
 
 
-def _choose(document: Document, wanted: str | None, found: list[Diagnostic]) -> tuple[str, Mapping | None]:
+def _choose_target(document: Document, wanted: str | None, found: list[Diagnostic]) -> tuple[str, Mapping | None]:
     block = _mapping(document.root.get("targets"))
     targets = {name: _mapping(node) for name, (_, node) in block.entries.items()} if block else {}
     if wanted is None:
-        wanted = _default(document, targets, found)
+        wanted = _default_target(document, targets, found)
     elif wanted not in targets:
         known = f"targets: {', '.join(targets)}" if targets else "this spec has no targets"
         hint = did_you_mean(wanted, targets)
@@ -139,7 +139,7 @@ def _choose(document: Document, wanted: str | None, found: list[Diagnostic]) -> 
     return wanted, targets.get(wanted)
 
 
-def _default(document: Document, targets: MappingOf[str, Mapping | None], found: list[Diagnostic]) -> str:
+def _default_target(document: Document, targets: MappingOf[str, Mapping | None], found: list[Diagnostic]) -> str:
     marked = [name for name, body in targets.items() if body and _is_true(body.get("default"))]
     for name in marked[1:]:
         message = f"'{marked[0]}' is the default target already"
@@ -153,18 +153,18 @@ def _is_true(node: Node | None) -> bool:
     return isinstance(node, Scalar) and node.value is True
 
 
-def _overlaid(root: Mapping, override: Mapping | None, target: str, found: list[Diagnostic]) -> Mapping:
+def _apply_override(root: Mapping, override: Mapping | None, target: str, found: list[Diagnostic]) -> Mapping:
     if override is None:
         return root
-    body = Mapping({key: entry for key, entry in override.entries.items() if key not in _OWN}, override.at)
-    return merged(root, body, found, f"target {target}")
+    body = Mapping({key: entry for key, entry in override.entries.items() if key not in _TARGET_KEYS}, override.at)
+    return merge_override(root, body, found, f"target {target}")
 
 
 # --- templates and loops ---
 
 
-class _Filler:
-    """Fills in one tree. `found` collects; `variables.names` grows by item and index inside of a loop."""
+class _Renderer:
+    """Renders one tree. `found` collects findings; `variables.names` has item and index, too, inside of a loop."""
 
     def __init__(self, variables: Variables, budget: Budget, found: list[Diagnostic]) -> None:
         self.variables, self.budget, self.found = variables, budget, found
@@ -173,7 +173,7 @@ class _Filler:
         self.secrets = frozenset(variables.secrets)
         # The names with a secret in their values, with the values as they are shown. A placeholder is no secret.
         self.public = {
-            name: _shown(variables.names.get(name))
+            name: _mask_scalars(variables.names.get(name))
             for name in variables.sensitive
             if variables.origins.get(name) != PLACEHOLDER
         }
@@ -182,31 +182,31 @@ class _Filler:
         entries: dict[str, tuple[Scalar, Node]] = {}
         for name, (key, value) in node.entries.items():
             if name in LOOPED and isinstance(value, Items):
-                items = tuple(one for item in value.items for one in self._expanded(item))
+                items = tuple(one for item in value.items for one in self._render_item(item))
                 entries[name] = (key, Items(items, value.at, value.origin))
             else:
-                self._enter(entries, key, value)
+                self._add_entry(entries, key, value)
         return Mapping(entries, node.at, node.origin)
 
     def node(self, node: Node) -> Node:
         if isinstance(node, Scalar):
-            return self._scalar(node)
+            return self._render_scalar(node)
         self._count()
         if isinstance(node, Items):
             return Items(tuple(self.node(item) for item in node.items), node.at, node.origin)
         entries: dict[str, tuple[Scalar, Node]] = {}
         for key, value in node.entries.values():
-            self._enter(entries, key, value)
+            self._add_entry(entries, key, value)
         return Mapping(entries, node.at, node.origin)
 
-    def _enter(self, entries: dict[str, tuple[Scalar, Node]], key: Scalar, value: Node) -> None:
-        filled = self._key(key) if is_template(key.text) else key
+    def _add_entry(self, entries: dict[str, tuple[Scalar, Node]], key: Scalar, value: Node) -> None:
+        filled = self._render_key(key) if is_template(key.text) else key
         if filled.text in entries:
             self._report("FS006", f"the key '{filled.text}' is there twice when its template is filled in", key.at)
         entries.setdefault(filled.text, (filled, self.node(value)))
 
-    def _key(self, key: Scalar) -> Scalar:
-        filled = self._scalar(key)
+    def _render_key(self, key: Scalar) -> Scalar:
+        filled = self._render_scalar(key)
         if isinstance(filled, Scalar) and (filled.failed or filled.value is not None):
             return filled
         self._report("FS323", "a key is a plain word", key.at)
@@ -219,13 +219,13 @@ class _Filler:
             # Aliases and loops multiply; the scalars beneath will say it, once each has its place.
             return
 
-    def _scalar(self, node: Scalar) -> Node:
+    def _render_scalar(self, node: Scalar) -> Node:
         if node.failed or not isinstance(node.value, str) or not is_template(node.text):
             return node
         try:
             value = evaluate(node.text, self.variables.names, self.budget)
             self._keep_secret(node.text, value)
-            return value_node(value, node.at, self._origin(node))
+            return value_node(value, node.at, self._origin_of(node))
         except TemplateError as error:
             if error.word not in node.text and self._reads_secret(node.text):
                 # It is quoted from a value.
@@ -236,18 +236,18 @@ class _Filler:
 
     def _keep_secret(self, template: str, value: Any) -> None:
         """Adds the value of a template with a secret to the secrets, unless it tells nothing once they are masked."""
-        if self._reads_secret(template) and value != MASK and self._masked(template, value) == MASK:
+        if self._reads_secret(template) and value != MASK and self._mask_value(template, value) == MASK:
             self.variables.add_derived(str(value))
 
     def _reads_secret(self, template: str) -> bool:
         return bool(self.public) and not names_in(template, self.budget).isdisjoint(self.public)
 
-    def _masked(self, template: str, value: Any) -> Any:
+    def _mask_value(self, template: str, value: Any) -> Any:
         """Returns the value of a template with its secrets masked; MASK when that would leave a part of one.
 
         Nothing is left of them if the template gives the same where what it reads is masked before.
         """
-        self.budget.step(len(self.secrets) * _size(value) // _SECRETS_A_STEP)
+        self.budget.step(len(self.secrets) * _count_scalars(value) // _SECRETS_A_STEP)
         try:
             masked = evaluate(template, {**self.variables.names, **self.public}, self.budget)
         except TemplateError:
@@ -256,22 +256,25 @@ class _Filler:
             return MASK
         return masked if masked == mask(value, self.secrets) else MASK
 
-    def _public(self, node: Node, value: Any) -> Any:
+    def _mask_secret_parts(self, node: Node, value: Any) -> Any:
         """Returns the value of a node of `for_each` with what is made of secrets in it masked."""
         if isinstance(node, Scalar):
             is_secret = is_template(node.text) and self._reads_secret(node.text)
-            return self._masked(node.text, value) if is_secret else value
+            return self._mask_value(node.text, value) if is_secret else value
         if isinstance(node, Items):
-            return [self._public(one, item) for one, item in zip(node.items, value, strict=True)]
+            return [self._mask_secret_parts(one, item) for one, item in zip(node.items, value, strict=True)]
         children = (child for _, child in node.entries.values())
         # There are fewer values where templates made a key twice, which is an error (FS006).
-        return {key: self._public(child, item) for child, (key, item) in zip(children, value.items(), strict=False)}
+        return {
+            key: self._mask_secret_parts(child, item)
+            for child, (key, item) in zip(children, value.items(), strict=False)
+        }
 
-    def _origin(self, node: Scalar) -> str:
-        used = (self._source(name) for name in sorted(names_in(node.text, self.budget)))
+    def _origin_of(self, node: Scalar) -> str:
+        used = (self._origin_of_name(name) for name in sorted(names_in(node.text, self.budget)))
         return ", ".join(part for part in (node.origin, *used) if part)
 
-    def _source(self, name: str) -> str:
+    def _origin_of_name(self, name: str) -> str:
         """Returns the origin of the value of a name, for a reader of `render --explain`."""
         if name in self.variables.origins:
             return f"variable {name} ({self.variables.origins[name]})"
@@ -282,19 +285,19 @@ class _Filler:
     def _report(self, id: str, message: str, at: Place, hint: str = "") -> None:  # noqa: A002
         self.found.append(at.source.diagnostic(id, message, at, hint=hint))
 
-    def _expanded(self, node: Node) -> Iterator[Node]:
+    def _render_item(self, node: Node) -> Iterator[Node]:
         if not isinstance(node, Mapping):
             yield self.node(node)
             return
         loop = node.get("for_each")
         if loop is None:
-            yield from self._kept(node)
+            yield from self._render_if_wanted(node)
             return
         outer, public = self.variables.names, self.public
-        self.loop = f"for_each, {_where(loop)}"
-        values = self._values(loop)
+        self.loop = f"for_each, {_line_of(loop)}"
+        values = self._loop_values(loop)
         try:
-            shown = self._public(loop, values) if values else ()
+            shown = self._mask_secret_parts(loop, values) if values else ()
         except TemplateError as error:
             self.found += template_problem(error, loop)
             return
@@ -302,10 +305,10 @@ class _Filler:
             self.variables.names = {**outer, "item": value, "index": index}
             item = MASK if shown == MASK else shown[index]
             self.public = public if item == value else {**public, "item": item}
-            yield from self._kept(node)
+            yield from self._render_if_wanted(node)
         self.variables.names, self.public = outer, public
 
-    def _values(self, loop: Node) -> Sequence[Any]:
+    def _loop_values(self, loop: Node) -> Sequence[Any]:
         filled = self.node(loop)
         if _any_failed(filled):
             return ()
@@ -324,13 +327,13 @@ class _Filler:
             return ()
         return values
 
-    def _kept(self, node: Mapping) -> Iterator[Node]:
-        """Yields the item without `when` and `for_each`; nothing when it is not wanted here."""
-        if self._wanted(node.get("when")):
+    def _render_if_wanted(self, node: Mapping) -> Iterator[Node]:
+        """Yields the rendered item without `when` and `for_each`; nothing when its `when` is false."""
+        if self._is_wanted(node.get("when")):
             entries = {name: entry for name, entry in node.entries.items() if name not in ("when", "for_each")}
             yield self.node(Mapping(entries, node.at, node.origin))
 
-    def _wanted(self, when: Node | None) -> bool:
+    def _is_wanted(self, when: Node | None) -> bool:
         if when is None:
             return True
         filled = self.node(when)
@@ -340,23 +343,23 @@ class _Filler:
         return True
 
 
-def _size(value: Any) -> int:
+def _count_scalars(value: Any) -> int:
     """Returns the number of plain values in a value."""
     if isinstance(value, dict):
         value = list(value.values())
-    return sum(map(_size, value)) if isinstance(value, list) else 1
+    return sum(map(_count_scalars, value)) if isinstance(value, list) else 1
 
 
-def _shown(value: Any) -> Any:
-    """Returns the value of a sensitive variable as it is shown."""
+def _mask_scalars(value: Any) -> Any:
+    """Returns the value of a sensitive variable with MASK in place of each scalar."""
     if isinstance(value, dict):
-        return {key: _shown(item) for key, item in value.items()}
+        return {key: _mask_scalars(item) for key, item in value.items()}
     if isinstance(value, list):
-        return [_shown(item) for item in value]
+        return [_mask_scalars(item) for item in value]
     return MASK
 
 
-def _where(node: Node) -> str:
+def _line_of(node: Node) -> str:
     return node.at.location.file_and_line
 
 
@@ -390,13 +393,13 @@ def _scalar_text(value: Any) -> str:
     return "null" if value is None else str(value)
 
 
-def _unused(document: Document, names: Container[str], budget: Budget) -> Iterator[Diagnostic]:
-    """Yields the variables that no template of the spec speaks of, whatever the target."""
+def _find_unused_variables(document: Document, names: Container[str], budget: Budget) -> Iterator[Diagnostic]:
+    """Yields a finding on each variable that no template of the spec uses, whatever the target."""
     declared = _mapping(document.root.get("variables"))
     if not declared:
         return
     templates = {one.text for one in scalars(document.root) if is_template(one.text)}
-    words = {word for text in templates for word in _words(text, budget)}
+    words = {word for text in templates for word in _names_possibly_read(text, budget)}
     for name, (key, _) in declared.entries.items():
         # A base file declares for all that extend it.
         is_own = key.at.source is document.source
@@ -407,7 +410,7 @@ def _unused(document: Document, names: Container[str], budget: Budget) -> Iterat
             )
 
 
-def _words(text: str, budget: Budget) -> Iterable[str]:
+def _names_possibly_read(text: str, budget: Budget) -> Iterable[str]:
     """Returns the names that a template may read: all words in its tags, but for a template that sets names itself."""
     if "{%" in text:
         try:
@@ -415,4 +418,4 @@ def _words(text: str, budget: Budget) -> Iterable[str]:
         except TemplateError:
             # It says so itself where it is filled in; it may be one of another target.
             pass
-    return (word for part in _INSIDE.findall(text) for word in _WORD.findall(part))
+    return (word for part in _TAG_CONTENT.findall(text) for word in _WORD.findall(part))

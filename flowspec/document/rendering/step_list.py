@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from flowspec.document.rendering.extends import extended
+from flowspec.document.rendering.extends import merge_bases
 from flowspec.document.rendering.render import value_node
 from flowspec.document.text.parse import compose, read
 from flowspec.document.text.tree import Document, Items, Mapping, Scalar
@@ -41,7 +41,7 @@ def with_steps(document: Document, path: Path, steps: Items) -> Document:
 
     Their relative paths are those of the folder of `path`.
     """
-    base = extended(document)
+    base = merge_bases(document)
     key = Scalar("steps", "steps", steps.at)
     root = Mapping({**base.root.entries, "steps": (key, steps)}, base.root.at)
     return replace(base, path=path, root=root)

@@ -24,24 +24,24 @@ class TemplateError(Exception):
         self.offset: int | None = None
 
 
-def undefined(name: str, names: Iterable[str], functions: Iterable[str]) -> TemplateError:
+def undefined_name_error(name: str, names: Iterable[str], functions: Iterable[str]) -> TemplateError:
     """Returns the error for a name that nothing defines."""
     known = sorted(names)
-    hint = _nearest(name, [*known, *functions])
-    return TemplateError("FS321", f"'{name}' is undefined", word=name, hint=hint, notes=_known(known))
+    hint = _suggest_name(name, [*known, *functions])
+    return TemplateError("FS321", f"'{name}' is undefined", word=name, hint=hint, notes=_known_names_note(known))
 
 
-def no_key(key: str, owner: Mapping[Any, Any]) -> TemplateError:
+def missing_key_error(key: str, owner: Mapping[Any, Any]) -> TemplateError:
     """Returns the error for a key that a mapping has not."""
     known = [str(one) for one in owner]
-    hint = _nearest(key, known)
-    return TemplateError("FS321", f"there is no '{key}' in it", word=key, hint=hint, notes=_known(known))
+    hint = _suggest_name(key, known)
+    return TemplateError("FS321", f"there is no '{key}' in it", word=key, hint=hint, notes=_known_names_note(known))
 
 
-def _nearest(name: str, known: list[str]) -> str:
+def _suggest_name(name: str, known: list[str]) -> str:
     return did_you_mean(name, known) if len(known) <= MAX_COMPARED else ""
 
 
-def _known(known: list[str]) -> tuple[str, ...]:
+def _known_names_note(known: list[str]) -> tuple[str, ...]:
     more = f" and {len(known) - _SHOWN} more" if len(known) > _SHOWN else ""
     return (f"defined here: {', '.join(known[:_SHOWN])}{more}",)

@@ -21,12 +21,12 @@ def template_problem(error: TemplateError, node: Any) -> list[Diagnostic]:
     """
     if not error.id:
         return []
-    at = _blamed(error, node.at, node.text) if isinstance(node, Scalar) else node.at
+    at = _place_of_word(error, node.at, node.text) if isinstance(node, Scalar) else node.at
     return [at.source.diagnostic(error.id, error.message, at, hint=error.hint, notes=error.notes)]
 
 
-def _blamed(error: TemplateError, at: Place, text: str) -> Place:
-    """Returns the place of the word that is to blame, else that of its tag.
+def _place_of_word(error: TemplateError, at: Place, text: str) -> Place:
+    """Returns the place of the word that the error is about, else that of its tag.
 
     It is the place of the scalar where both begin in one line.
     """

@@ -24,7 +24,7 @@ from flowspec.document.rendering.values import MISSING, written
 # What compiling costs in steps: for each template, each character in a tag and each one in text (measured: 12 µs a
 # character in long lists, 20 µs in chains of comparisons and loops, 0.2 µs in text).
 _COMPILE, _PER_CHARACTER, _PER_LETTER = 500, 20, 0.3
-_KEPT_TEXT = 1_000
+_MAX_CACHED_LENGTH = 1_000
 """Templates of up to so many characters stay compiled for other documents."""
 
 
@@ -54,8 +54,8 @@ def names_in(text: str, budget: Budget | None = None) -> frozenset[str]:
     budget = budget or Budget()
     split = _split(text)
     if split is None:
-        return _compiled(text, budget).names  # type: ignore[no-any-return]
-    return split.names.union(*(_compiled(tag.text, budget).names for tag in split.expressions))
+        return _compile_counted(text, budget).names  # type: ignore[no-any-return]
+    return split.names.union(*(_compile_counted(tag.text, budget).names for tag in split.expressions))
 
 
 def evaluate(text: str, names: Mapping[str, Any], budget: Budget | None = None) -> Any:
@@ -69,10 +69,10 @@ def evaluate(text: str, names: Mapping[str, Any], budget: Budget | None = None) 
         raise TemplateError("FS324", f"a template may be up to {MAX_TEXT} characters long")
     split = _split(text)
     if split is None:
-        return _run(text, names, budget)
+        return _run_in_jinja(text, names, budget)
     if len(split.parts) == 1:
-        return _value(split.parts[0], names, budget)
-    return _joined([_text(part, names, budget) for part in split.parts], budget)
+        return _value_of_part(split.parts[0], names, budget)
+    return _join_texts([_text_of_part(part, names, budget) for part in split.parts], budget)
 
 
 # --- templates whose tags are all {{ … }} ---
@@ -87,11 +87,11 @@ _METHODS = frozenset(dir(dict))
 
 
 def _split(text: str) -> _Split | None:
-    return _cached_split(text) if len(text) <= _KEPT_TEXT else _taken_apart(text)
+    return _cached_split(text) if len(text) <= _MAX_CACHED_LENGTH else _split_tags(text)
 
 
-def _taken_apart(text: str) -> _Split | None:
-    """Returns the texts and tags of a template; None when jinja2 has to see it as a whole."""
+def _split_tags(text: str) -> _Split | None:
+    """Returns the texts and tags of a template; None when jinja2 has to compile it as a whole."""
     parts: list[str | _Tag] = []
     at = 0
     for index, part in enumerate(_TAG.split(text)):
@@ -110,7 +110,7 @@ def _taken_apart(text: str) -> _Split | None:
     return _Split(tuple(parts), names, tuple(tag for tag in tags if not tag.path))
 
 
-_cached_split = lru_cache(maxsize=4096)(_taken_apart)
+_cached_split = lru_cache(maxsize=4096)(_split_tags)
 
 
 def _tag(offset: int, text: str) -> _Tag:
@@ -119,10 +119,10 @@ def _tag(offset: int, text: str) -> _Tag:
     return _Tag(offset, text, () if _WORDS.intersection(path[:1]) else path)
 
 
-def _text(part: str | _Tag, names: Mapping[str, Any], budget: Budget) -> str:
+def _text_of_part(part: str | _Tag, names: Mapping[str, Any], budget: Budget) -> str:
     if isinstance(part, str):
         return part
-    value = _value(part, names, budget)
+    value = _value_of_part(part, names, budget)
     try:
         return written(value)
     except TemplateError as error:
@@ -130,22 +130,22 @@ def _text(part: str | _Tag, names: Mapping[str, Any], budget: Budget) -> str:
         raise
 
 
-def _value(part: str | _Tag, names: Mapping[str, Any], budget: Budget) -> Any:
+def _value_of_part(part: str | _Tag, names: Mapping[str, Any], budget: Budget) -> Any:
     if isinstance(part, str):
         return part
     budget.step(2)
-    value = _reached(part.path, names) if part.path else MISSING
+    value = _look_up_path(part.path, names) if part.path else MISSING
     if value is not MISSING:
         return value
     try:
-        return _run(part.text, names, budget)
+        return _run_in_jinja(part.text, names, budget)
     except TemplateError as error:
         error.offset = part.offset
         raise
 
 
-def _reached(path: tuple[str, ...], names: Mapping[str, Any]) -> Any:
-    """Returns the value at the end of a path of keys; MISSING when jinja2 has to be asked."""
+def _look_up_path(path: tuple[str, ...], names: Mapping[str, Any]) -> Any:
+    """Returns the value at the end of a path of keys; MISSING when jinja2 has to evaluate it."""
     value = names.get(path[0], MISSING)
     for key in path[1:]:
         if type(value) is not dict or key in _METHODS:
@@ -154,7 +154,7 @@ def _reached(path: tuple[str, ...], names: Mapping[str, Any]) -> Any:
     return value
 
 
-def _joined(parts: list[str], budget: Budget) -> str:
+def _join_texts(parts: list[str], budget: Budget) -> str:
     length = sum(map(len, parts))
     if length > MAX_TEXT:
         raise TemplateError("FS324", f"a template may make up to {MAX_TEXT} characters, this makes {length}")
@@ -165,9 +165,9 @@ def _joined(parts: list[str], budget: Budget) -> str:
 # --- all other templates ---
 
 
-def _run(text: str, names: Mapping[str, Any], budget: Budget) -> Any:
+def _run_in_jinja(text: str, names: Mapping[str, Any], budget: Budget) -> Any:
     budget.step(10)
-    compiled = _compiled(text, budget)
+    compiled = _compile_counted(text, budget)
     if any(names.get(name) is MISSING for name in compiled.names):
         raise TemplateError("", "a variable has no value")
     from flowspec.document.rendering.jinja.running import run
@@ -176,18 +176,18 @@ def _run(text: str, names: Mapping[str, Any], budget: Budget) -> Any:
     return run(compiled, names, Sandbox.for_budget(budget))
 
 
-def _compiled(text: str, budget: Budget) -> Any:
-    """Returns a compiled template; each counts once per document, whether it was compiled before or not."""
+def _compile_counted(text: str, budget: Budget) -> Any:
+    """Returns a compiled template; its cost counts once per document, whether it was compiled before or not."""
     compiled = budget.compiled.get(text)
     if compiled is None:
         if len(text) > MAX_TEXT:
             raise TemplateError("FS324", f"a template may be up to {MAX_TEXT} characters long")
-        budget.step(_cost(text))
-        compiled = budget.compiled[text] = _compiled_short(text) if len(text) <= _KEPT_TEXT else _compile(text)
+        budget.step(_compile_cost(text))
+        compiled = budget.compiled[text] = _compiled_short(text) if len(text) <= _MAX_CACHED_LENGTH else _compile(text)
     return compiled
 
 
-def _cost(text: str) -> int:
+def _compile_cost(text: str) -> int:
     inside, at = 0, _next_tag(text, 0)
     while at < len(text):
         end = text.find("}", at)

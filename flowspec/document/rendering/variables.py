@@ -63,7 +63,7 @@ _CREDENTIALS = re.compile(r"^AWS_|TOKEN|SECRET|PASSWORD|KEY", re.IGNORECASE)
 _MAX_CHAIN = 60
 PLACEHOLDER = "a placeholder"
 # Shorter texts that are made of a secret ("yes", 3) say nothing, and masking them would spoil every sentence.
-_TELLS_SOMETHING = 4
+_MIN_DERIVED_LENGTH = 4
 
 
 def is_name(name: str) -> bool:
@@ -94,7 +94,7 @@ class Variables:
 
     def add_derived(self, text: str) -> None:
         """Adds a text that is made of a secret to the secrets."""
-        if len(text) >= _TELLS_SOMETHING:
+        if len(text) >= _MIN_DERIVED_LENGTH:
             self.secrets.add(text)
 
 
@@ -124,7 +124,7 @@ def resolve(document: Document, given: Given, builtins: MappingOf[str, Any], bud
 
 
 class _Resolver:
-    """Resolves each variable when it is first needed, since defaults may speak of other variables."""
+    """Resolves each variable when it is first needed, since defaults may use other variables."""
 
     def __init__(
         self, document: Document, declared: Mapping | None, given: Given, budget: Budget, result: Variables
@@ -135,12 +135,12 @@ class _Resolver:
         self.budget = budget
         self.result = result
         self._patterns = PatternWork()
-        self._open: list[str] = []
+        self._resolving: list[str] = []
 
     def run(self) -> None:
         for name in self.entries:
             self._resolve(name)
-        self._undeclared("FS305", self.given.options, lambda name: f"--var {name}: no such variable")
+        self._report_undeclared("FS305", self.given.options, lambda name: f"--var {name}: no such variable")
         if self.given.target:
             for name, (key, _) in self.given.target.entries.items():
                 if name not in self.entries:
@@ -150,7 +150,7 @@ class _Resolver:
                 if name not in self.entries:
                     self._report("FS306", f"there is no variable '{name}'", key.at, did_you_mean(name, self.entries))
 
-    def _undeclared(self, id: str, names: MappingOf[str, Any], message: Callable[[str], str]) -> None:  # noqa: A002
+    def _report_undeclared(self, id: str, names: MappingOf[str, Any], message: Callable[[str], str]) -> None:  # noqa: A002
         for name in names:
             if name not in self.entries:
                 known = f"declared: {', '.join(self.entries)}" if self.entries else "the spec declares no variables"
@@ -171,35 +171,35 @@ class _Resolver:
             )
             self._report("FS308", f"a variable can't be called '{name}'", key.at, hint)
             return
-        if name in self._open:
-            chain = " -> ".join((*self._open[self._open.index(name) :], name))
+        if name in self._resolving:
+            chain = " -> ".join((*self._resolving[self._resolving.index(name) :], name))
             self._report("FS309", f"'{name}' needs its own value", key.at, notes=(chain,))
             self.result.names[name] = MISSING
             return
-        if len(self._open) == _MAX_CHAIN:
+        if len(self._resolving) == _MAX_CHAIN:
             self._report("FS324", f"more than {_MAX_CHAIN} variables need each other's values", key.at)
             self.result.names[name] = MISSING
             return
-        self._open.append(name)
+        self._resolving.append(name)
         rules = plain(definition) if isinstance(definition, Mapping) else {}
-        value = self._value(name, key, definition if isinstance(definition, Mapping) else None, rules)
-        self._open.pop()
+        value = self._choose_value(name, key, definition if isinstance(definition, Mapping) else None, rules)
+        self._resolving.pop()
         self.result.names.setdefault(name, value)
         if rules.get("sensitive") is True:
             self.result.sensitive.add(name)
         if name in self.result.sensitive and self.result.origins.get(name) != PLACEHOLDER:
-            self.result.secrets.update(_texts(value))
+            self.result.secrets.update(_secret_texts(value))
 
-    def _value(self, name: str, key: Scalar, definition: Mapping | None, rules: MappingOf[str, Any]) -> Any:
+    def _choose_value(self, name: str, key: Scalar, definition: Mapping | None, rules: MappingOf[str, Any]) -> Any:
         wanted = rules.get("type", "string")
         if wanted not in TYPES:
             wanted = "string"
-        pattern = self._pattern(name, definition)
+        pattern = self._compile_pattern_of(name, definition)
         for source, value, at in self._candidates(name, key, definition, rules):
-            self.result.origins[name] = _placed(source, value)
-            problem = _Unfit(name, source, at, bool(rules.get("sensitive")))
+            self.result.origins[name] = _origin_with_line(source, value)
+            problem = _RejectedValue(name, source, at, bool(rules.get("sensitive")))
             try:
-                converted = self._converted(value, wanted)
+                converted = self._convert(value, wanted)
                 check(converted, rules, pattern)
             except UnfitError as error:
                 self.result.found.append(problem.diagnostic(error, value))
@@ -211,11 +211,11 @@ class _Resolver:
                 return MISSING
             return converted
         if self.given.placeholders and rules.get("sensitive") is True:
-            return self._placeholder(name, key, wanted, rules)
-        self._missing(name, key)
+            return self._use_placeholder(name, key, wanted, rules)
+        self._report_missing(name, key)
         return MISSING
 
-    def _placeholder(self, name: str, key: Scalar, wanted: str, rules: MappingOf[str, Any]) -> Any:
+    def _use_placeholder(self, name: str, key: Scalar, wanted: str, rules: MappingOf[str, Any]) -> Any:
         self.result.origins[name] = PLACEHOLDER
         message = f"the sensitive variable '{name}' has no value here; a placeholder is taken"
         found = key.at.source.diagnostic("FS302", message, key.at, hint="apply needs one")
@@ -223,7 +223,7 @@ class _Resolver:
         allowed = rules.get("enum")
         return allowed[0] if isinstance(allowed, list) and allowed else placeholder_of(wanted, rules)
 
-    def _pattern(self, name: str, definition: Mapping | None) -> Pattern | None:
+    def _compile_pattern_of(self, name: str, definition: Mapping | None) -> Pattern | None:
         node = definition.get("pattern") if definition else None
         if not isinstance(node, Scalar) or not isinstance(node.value, str):
             return None
@@ -271,7 +271,7 @@ class _Resolver:
         self._report("FS317", message, node.at, "add `sensitive: true`")
         return False
 
-    def _converted(self, value: Any, wanted: str) -> Any:
+    def _convert(self, value: Any, wanted: str) -> Any:
         if isinstance(value, str):
             return from_text(value, wanted)
         if isinstance(value, Data):
@@ -280,34 +280,36 @@ class _Resolver:
             if value.failed:
                 raise TemplateError("", "")
             return (
-                self._rendered(value, wanted)
+                self._evaluate_scalar(value, wanted)
                 if isinstance(value.value, str) and is_template(value.text)
                 else from_node(value, wanted)
             )
         if hasattr(value, "at"):
-            return fit(self._filled(value), wanted)
+            return fit(self._evaluate_node(value), wanted)
         return fit(value, wanted)
 
-    def _rendered(self, node: Scalar, wanted: str) -> Any:
-        return fit(self._evaluated(node.text), wanted)
+    def _evaluate_scalar(self, node: Scalar, wanted: str) -> Any:
+        return fit(self._evaluate_text(node.text), wanted)
 
-    def _evaluated(self, text: str) -> Any:
+    def _evaluate_text(self, text: str) -> Any:
         for name in names_in(text, self.budget):
             if name in self.entries:
                 self._resolve(name)
             if name in self.result.sensitive:
                 # What is made of a secret is one.
-                self.result.sensitive.add(self._open[-1])
+                self.result.sensitive.add(self._resolving[-1])
         return evaluate(text, self.result.names, self.budget)
 
-    def _filled(self, node: Node) -> Any:
+    def _evaluate_node(self, node: Node) -> Any:
         if isinstance(node, Scalar):
-            return self._evaluated(node.text) if isinstance(node.value, str) and is_template(node.text) else node.value
+            return (
+                self._evaluate_text(node.text) if isinstance(node.value, str) and is_template(node.text) else node.value
+            )
         if isinstance(node, Mapping):
-            return {key: self._filled(value) for key, (_, value) in node.entries.items()}
-        return [self._filled(item) for item in node.items]
+            return {key: self._evaluate_node(value) for key, (_, value) in node.entries.items()}
+        return [self._evaluate_node(item) for item in node.items]
 
-    def _missing(self, name: str, key: Scalar) -> None:
+    def _report_missing(self, name: str, key: Scalar) -> None:
         ways = (
             f"--var {name}=…, the environment variable {_PREFIX}{name}, or --var-file FILE",
             f"or in the spec: `default:` here, or `variables: {{{name}: …}}` of a target",
@@ -315,14 +317,14 @@ class _Resolver:
         self._report("FS302", f"the variable '{name}' has no value", key.at, "give it one", ways)
 
 
-def _placed(source: str, value: Any) -> str:
+def _origin_with_line(source: str, value: Any) -> str:
     """Returns the origin of a value, with its line, when it stands in the spec."""
     at = getattr(value, "at", None)
     return f"{source}, {at.location.file_and_line}" if isinstance(at, Place) else source
 
 
-class _Unfit(NamedTuple):
-    """Says who gave the value that does not fit."""
+class _RejectedValue(NamedTuple):
+    """A value that does not fit its variable, with the source that gave it."""
 
     name: str
     source: str
@@ -330,12 +332,12 @@ class _Unfit(NamedTuple):
     sensitive: bool
 
     def diagnostic(self, error: UnfitError, value: Any) -> Diagnostic:
-        shown = "(sensitive)" if self.sensitive else _shown(value)
+        shown = "(sensitive)" if self.sensitive else _describe_value(value)
         message = f"the variable '{self.name}' wants {error}; {self.source} gives {shown}"
         return self.at.source.diagnostic(error.id, message, self.at)
 
 
-def _shown(value: Any) -> str:
+def _describe_value(value: Any) -> str:
     if isinstance(value, Data):
         value = value.node
     if isinstance(value, Scalar):
@@ -345,12 +347,12 @@ def _shown(value: Any) -> str:
     return repr(value)[:60]
 
 
-def _texts(value: Any) -> Iterator[str]:
-    """Yields the texts by which a secret is known."""
+def _secret_texts(value: Any) -> Iterator[str]:
+    """Yields the texts of a secret that are masked: its scalars."""
     if isinstance(value, dict):
         value = list(value.values())
     if isinstance(value, list):
         for one in value:
-            yield from _texts(one)
+            yield from _secret_texts(one)
     elif value is not None and value is not MISSING and value != "" and not isinstance(value, bool):
         yield str(value)

@@ -136,38 +136,42 @@ class _Writer:
         self.reorders = is_spec and not self.root.has_alias()
 
     def text(self) -> str:
-        schema = schemas.meant(schemas.strict(), "object") if self.reorders else {}
+        schema = schemas.resolve_schema(schemas.strict(), "object") if self.reorders else {}
         header, lead = self._header()
-        tail = self._between(self._last_line(self.root) + 1, len(self.lines))
+        tail = self._stripped_lines(self._last_line(self.root) + 1, len(self.lines))
         if self.root.is_block:
-            below, comments = _divided(tail, 0)
+            below, comments = _split_comments(tail, 0)
             body = list(self._block(self.root, 0, schema, lead, below))
         else:
             body, comments = [self._inline(self.root, "") or ""], [line.strip() for line in tail]
-        return "\n".join([*header, *_squeezed([*body, *comments])]) + "\n"
+        return "\n".join([*header, *_collapse_blank_lines([*body, *comments])]) + "\n"
 
     def _header(self) -> tuple[list[str], list[str]]:
         """Divides the comments at the top into the file's own and those of the first key.
 
         The former are a modeline, and what a blank line ends.
         """
-        above = [line.strip() for line in self._between(0, self.root.start.line) if not line.startswith(("---", "%"))]
+        above = [
+            line.strip() for line in self._stripped_lines(0, self.root.start.line) if not line.startswith(("---", "%"))
+        ]
         own = max((at for at, line in enumerate(above, 1) if not line or _MODELINE.match(line)), default=0)
-        header = _squeezed(above[:own])
+        header = _collapse_blank_lines(above[:own])
         return ([*header, ""] if header and not above[own - 1] else header), above[own:]
 
     # -- lines of the text
 
-    def _between(self, start: int, end: int) -> list[str]:
+    def _stripped_lines(self, start: int, end: int) -> list[str]:
         return [line.rstrip() for line in self.lines[start:end]]
 
-    def _gap(self, start: int, end: int) -> list[str]:
+    def _comments_between(self, start: int, end: int) -> list[str]:
         """Returns the comments and blank lines between two entries.
 
         The dash of an item that begins on a later line is left out.
         """
-        lines = (re.sub(r"^(\s*)-(?= |$)", r"\1 ", line).rstrip() for line in self._between(start, end))
-        return [line for line, written in zip(lines, self._between(start, end), strict=True) if line or not written]
+        lines = (re.sub(r"^(\s*)-(?= |$)", r"\1 ", line).rstrip() for line in self._stripped_lines(start, end))
+        return [
+            line for line, written in zip(lines, self._stripped_lines(start, end), strict=True) if line or not written
+        ]
 
     def _last_line(self, piece: _Piece) -> int:
         """Returns the index of the last line of a piece's content."""
@@ -185,7 +189,9 @@ class _Writer:
         keeps = "+" in self.lines[piece.start.line].partition(piece.event.style)[2][:3]
         first = piece.start.line
         indent = next((_indent(line) for line in self.lines[first + 1 : last + 1] if line.strip()), 0)
-        while last > first and (_outside(self.lines[last], indent) or (not keeps and not self.lines[last].strip())):
+        while last > first and (
+            _is_shallower_comment(self.lines[last], indent) or (not keeps and not self.lines[last].strip())
+        ):
             last -= 1
         return int(last)
 
@@ -210,12 +216,12 @@ class _Writer:
         for at, (key, value) in enumerate(entries):
             if at:
                 previous = groups[-1][1]
-                gap = self._gap(self._last_line(entries[at - 1][1]) + 1, key.start.line)
-                inner, lead = _divided(gap, key.start.column - (0 if is_map else 2))
-                previous += _inside(entries[at - 1][1], indent, inner)
+                gap = self._comments_between(self._last_line(entries[at - 1][1]) + 1, key.start.line)
+                inner, lead = _split_comments(gap, key.start.column - (0 if is_map else 2))
+                previous += _indent_comments(entries[at - 1][1], indent, inner)
             lines = list(self._entry(key, value, indent, schema) if is_map else self._item(value, indent, schema))
             groups.append((_name(key) if is_map else "", [*(line and pad + line for line in lead), *lines]))
-        groups[-1][1].extend(_inside(entries[-1][1], indent, below))
+        groups[-1][1].extend(_indent_comments(entries[-1][1], indent, below))
         if is_map:
             order = _order(schema, [key for key, _ in groups])
             first = groups[0][0]
@@ -226,21 +232,21 @@ class _Writer:
 
     def _entry(self, key: _Piece, value: _Piece, indent: int, schema: Any) -> Iterator[str]:
         head = f"{' ' * indent}{self._inline(key, '')}:"
-        inner = _inner(schema, _name(key), value)
+        inner = _schema_of_value(schema, _name(key), value)
         if not value.is_block:
             yield from self._value(head, value, indent)
             return
         yield (
             head
             + self._properties(value)
-            + self._trailing(key.end.line, self._colon(key) + len(self._properties(value)))
+            + self._trailing(key.end.line, self._column_after_colon(key) + len(self._properties(value)))
         )
-        lead = self._lead(key.end.line, value)
+        lead = self._comments_after_key(key.end.line, value)
         yield from self._block(value, indent + 2, inner, lead)
 
     def _item(self, value: _Piece, indent: int, schema: Any) -> Iterator[str]:
         head = f"{' ' * indent}-"
-        inner = _inner(schema, 0, value)
+        inner = _schema_of_value(schema, 0, value)
         if not value.is_block:
             yield from self._value(head, value, indent)
             return
@@ -256,11 +262,11 @@ class _Writer:
             yield f"{head} {lines[first].lstrip()}"
             yield from lines[first + 1 :]
 
-    def _lead(self, line: int, value: _Piece) -> list[str]:
+    def _comments_after_key(self, line: int, value: _Piece) -> list[str]:
         """Returns the comments between a key and the first entry of its block."""
-        return [one.strip() for one in self._between(line + 1, value.children[0].start.line) if one.strip()]
+        return [one.strip() for one in self._stripped_lines(line + 1, value.children[0].start.line) if one.strip()]
 
-    def _colon(self, key: _Piece) -> int:
+    def _column_after_colon(self, key: _Piece) -> int:
         """Returns the column behind the colon of a key."""
         return int(self.lines[key.end.line].index(":", key.end.column)) + 1
 
@@ -327,7 +333,7 @@ def _name(key: _Piece) -> str:
     return str(getattr(key.event, "value", ""))
 
 
-def _squeezed(lines: list[str]) -> list[str]:
+def _collapse_blank_lines(lines: list[str]) -> list[str]:
     """Returns lines with one blank line where there were several, and none at either end."""
     kept = [line for at, line in enumerate(lines) if line or (at and lines[at - 1])]
     while kept and not kept[-1]:
@@ -341,11 +347,11 @@ def _indent(line: str) -> int:
     return len(line) - len(line.lstrip(" "))
 
 
-def _outside(line: str, indent: int) -> bool:
+def _is_shallower_comment(line: str, indent: int) -> bool:
     return line.lstrip().startswith("#") and _indent(line) < indent
 
 
-def _divided(gap: list[str], column: int) -> tuple[list[str], list[str]]:
+def _split_comments(gap: list[str], column: int) -> tuple[list[str], list[str]]:
     """Divides the lines between two entries into those inside of the first, as they are, and those of the second.
 
     The former are deeper than `column`.
@@ -354,7 +360,7 @@ def _divided(gap: list[str], column: int) -> tuple[list[str], list[str]]:
     return gap[:own], [line.strip() for line in gap[own:]]
 
 
-def _inside(value: _Piece, indent: int, comments: Iterable[str]) -> Iterator[str]:
+def _indent_comments(value: _Piece, indent: int, comments: Iterable[str]) -> Iterator[str]:
     """Yields the comments below an entry's value, each in the innermost block that is no deeper than the comment."""
     for line in comments:
         piece, depth = value, indent + 2
@@ -385,7 +391,7 @@ def _order(schema: Any, keys: list[str]) -> list[str]:
     return [*first, *(key for key in keys if key not in {*first, *last}), *last]
 
 
-def _inner(schema: Any, step: str | int, value: _Piece) -> Any:
+def _schema_of_value(schema: Any, step: str | int, value: _Piece) -> Any:
     """Returns the schema of a value, with the shape that it has; {} where there is none."""
     if isinstance(step, int):
         found = schema.get("items")
@@ -399,4 +405,4 @@ def _inner(schema: Any, step: str | int, value: _Piece) -> Any:
     word = None
     if value.kind == "Mapping":
         word = next((one.event.value for key, one in value.entries() if _name(key) == "type"), None)
-    return schemas.meant(found, kind, word)
+    return schemas.resolve_schema(found, kind, word)

@@ -1,4 +1,4 @@
-"""Text -> Document: strict YAML 1.2 core, every value with its place. The only door to PyYAML.
+"""Text -> Document: strict YAML 1.2 core, every value with its place. The only module that uses PyYAML.
 
 Events are read (from libyaml where PyYAML has it) and built into nodes here, without recursion: so
 that nothing is constructed from tags, aliases are counted before they multiply, and one mistake does
@@ -23,13 +23,13 @@ from flowspec.errors import Diagnostic, SpecError
 
 MAX_BYTES = 10_000_000
 # Bytes that are read first: a buffer for MAX_BYTES takes 16 µs to make, three times as long as to read most specs.
-_USUAL = 100_000
+_FIRST_READ = 100_000
 # libyaml reads ahead, and since PyYAML 6.0.4 refuses what is far too deep before it hands the beginning on.
 _TOO_DEEP_FOR_LIBYAML = "exceeded maximum nesting depth"
 MAX_DEPTH = 100
 MAX_ALIASED = 50_000
 # Characters of the longest text that is parsed once more for the words of an error: by PyYAML itself, which is slow.
-_RETOLD = 200_000
+_MAX_REPARSED = 200_000
 
 _CORE = "tag:yaml.org,2002:"
 _INT = re.compile(r"[-+]?(0|[1-9][0-9]{0,4000})$|0x[0-9a-fA-F]{1,4000}$|0o[0-7]{1,4000}$")
@@ -105,7 +105,7 @@ def read(path: str | os.PathLike[str], id: str = "FS001") -> Source:  # noqa: A0
     """Returns the text of a file; raises `SpecError` (with `id` for one that can't be read) when it is none."""
     name = os.fspath(path)
     blank = Source(name)
-    real = _outside(name)
+    real = _target_outside(name)
     if real:
         hint, note = "name the file itself", "messages show lines of the file, and a link may come from a stranger"
         message = f"{name} is a link that leads out of its repository or folder, to {real}"
@@ -118,18 +118,18 @@ def read(path: str | os.PathLike[str], id: str = "FS001") -> Source:  # noqa: A0
         )
     try:
         with open(path, "rb") as file:  # noqa: PTH123
-            data = file.read(_USUAL)
-            if len(data) == _USUAL:
-                data += file.read(MAX_BYTES + 1 - _USUAL)
+            data = file.read(_FIRST_READ)
+            if len(data) == _FIRST_READ:
+                data += file.read(MAX_BYTES + 1 - _FIRST_READ)
     except OSError as error:
-        reason, hint = _unreadable(error)
+        reason, hint = _explain_os_error(error)
         raise SpecError([blank.diagnostic(id, f"{name}: {reason}", notes=(hint,) if hint else ())]) from None
     if len(data) > MAX_BYTES:
         raise SpecError([blank.diagnostic("FS010", f"the file is larger than {MAX_BYTES // 1_000_000} MB")])
-    return _decoded(name, data)
+    return _decode(name, data)
 
 
-def _outside(name: str) -> str:
+def _target_outside(name: str) -> str:
     """Returns the target of a link that leads out of the repository, or the folder, that it is in; else "".
 
     A pull request can make job.yaml a link to ~/.netrc, whose lines an error would show in the log of CI. The
@@ -163,7 +163,7 @@ def odd_kind(path: str | os.PathLike[str]) -> str:
         return ""
 
 
-def _unreadable(error: OSError) -> tuple[str, str]:
+def _explain_os_error(error: OSError) -> tuple[str, str]:
     if isinstance(error, FileNotFoundError):
         return "there is no such file", "paths are taken from the folder the command runs in"
     if isinstance(error, IsADirectoryError):
@@ -173,21 +173,21 @@ def _unreadable(error: OSError) -> tuple[str, str]:
     return error.strerror or str(error), ""
 
 
-def _decoded(name: str, data: bytes) -> Source:
+def _decode(name: str, data: bytes) -> Source:
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         before = data[: error.start].decode("utf-8", "replace")
         message = f"byte 0x{data[error.start]:02x} is not UTF-8 text"
-        raise _not_text(Source(name, before), message, len(before)) from None
+        raise _not_text_error(Source(name, before), message, len(before)) from None
     source = Source(name, text)
     odd = _UNPRINTABLE.search(text)
     if odd:
-        raise _not_text(source, f"the character U+{ord(odd[0]):04X} is not text", odd.start())
+        raise _not_text_error(source, f"the character U+{ord(odd[0]):04X} is not text", odd.start())
     return source
 
 
-def _not_text(source: Source, message: str, offset: int) -> SpecError:
+def _not_text_error(source: Source, message: str, offset: int) -> SpecError:
     before = Source(source.file, source.text[:offset]).lines
     # The line itself is not shown: it may hold anything.
     at = Place(Source(source.file), len(before), len(before[-1]) + 1)
@@ -205,13 +205,15 @@ def compose(source: Source, *, functions: bool = False) -> tuple[Node | None, li
     composer = _Composer(source, functions)
     parser = _parser(source.text)
     try:
-        takes = composer.takes()
+        handlers = composer.handlers()
         for event in iter(parser.get_event, None):
-            if take := takes.get(type(event)):
-                take(event)
+            if handle := handlers.get(type(event)):
+                handle(event)
     except yaml.YAMLError as error:
-        told = _syntax(source, error)
-        raise SpecError([*(one for one in composer.found if one.sort_key[:3] != told.sort_key[:3]), told]) from None
+        explained = _explain_syntax_error(source, error)
+        raise SpecError(
+            [*(one for one in composer.found if one.sort_key[:3] != explained.sort_key[:3]), explained]
+        ) from None
     finally:
         parser.dispose()
     return composer.root, composer.found
@@ -226,20 +228,20 @@ def events(source: Source) -> Iterator[Any]:
         parser.dispose()
 
 
-def _syntax(source: Source, error: Any) -> Diagnostic:
+def _explain_syntax_error(source: Source, error: Any) -> Diagnostic:
     if getattr(error, "problem", "") == _TOO_DEEP_FOR_LIBYAML:
         mark = error.problem_mark
-        return _too_deep(source, Place(source, mark.line + 1, mark.column + 1))
+        return _too_deep_finding(source, Place(source, mark.line + 1, mark.column + 1))
     if conflict := conflict_in(source):
         return conflict
-    error = _retold(source.text, error)
+    error = _as_pyyaml_error(source.text, error)
     mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
     context = getattr(error, "context_mark", None)
     for seen in (mark, context):
         template = _UNQUOTED.match(source.line(seen.line + 1)) if seen else None
         if seen and template:
             at = Place(source, seen.line + 1, template.start(1) + 1, len(template[1]))
-            return _unquoted(source, at, template[1])
+            return _unquoted_template(source, at, template[1])
     problem = getattr(error, "problem", None) or str(error)
     at = Place(source, mark.line + 1, mark.column + 1) if mark else Place(source, 1, 1)
     opened = f"{error.context}, which began in line {context.line + 1}" if context and error.context else ""
@@ -257,24 +259,24 @@ def conflict_in(source: Source, id: str = "FS003") -> Diagnostic | None:  # noqa
     return source.diagnostic(id, "a merge conflict is not resolved", at, hint=hint)
 
 
-def _too_deep(source: Source, at: Place) -> Diagnostic:
+def _too_deep_finding(source: Source, at: Place) -> Diagnostic:
     return source.diagnostic("FS010", f"nested deeper than {MAX_DEPTH} levels", at)
 
 
-def _retold(text: str, error: Any) -> Any:
-    """Puts what libyaml found into PyYAML's own words, so that messages do not depend on what is installed."""
+def _as_pyyaml_error(text: str, error: Any) -> Any:
+    """Returns PyYAML's own error for one of libyaml, so that messages do not depend on what is installed."""
     import yaml
 
-    if yaml.__with_libyaml__ and len(text) < _RETOLD:
+    if yaml.__with_libyaml__ and len(text) < _MAX_REPARSED:
         try:
             for _ in iter(_python_parser(text).get_event, None):
                 pass
-        except yaml.YAMLError as told:
-            return told
+        except yaml.YAMLError as own_error:
+            return own_error
     return error
 
 
-def _unquoted(source: Source, at: Place, text: str) -> Diagnostic:
+def _unquoted_template(source: Source, at: Place, text: str) -> Diagnostic:
     message = "a template without quotes is something else in YAML"
     return source.diagnostic(
         "FS008", message, at, hint=f'quote it: "{text}"' if '"' not in text else f"quote it: '{text}'"
@@ -326,7 +328,7 @@ class _Composer:
         self._aliased = 0
         self._documents = 0
 
-    def takes(self) -> dict[type, Callable[[Any], None]]:
+    def handlers(self) -> dict[type, Callable[[Any], None]]:
         """Returns the method for each type of event. Not kept: a cycle would leave the tree to the GC."""
         import yaml
 
@@ -362,12 +364,12 @@ class _Composer:
         if event.tag is None:
             node: Node = Scalar(resolve(text) if is_plain else text, text, at, is_plain)
         elif function := self._function(event):
-            node = _called(function, Scalar(text, text, at, is_plain))
+            node = _function_mapping(function, Scalar(text, text, at, is_plain))
         else:
-            node = Scalar(self._tagged(event, at), text, at, is_plain)
+            node = Scalar(self._value_of_tagged(event, at), text, at, is_plain)
         self._add(node, 1, event.anchor)
 
-    def _tagged(self, event: Any, at: Place) -> Any:
+    def _value_of_tagged(self, event: Any, at: Place) -> Any:
         if event.tag in ("!", f"{_CORE}str"):
             return event.value
         value = resolve(event.value)
@@ -410,7 +412,7 @@ class _Composer:
         if not function and event.tag not in (None, "!", f"{_CORE}map" if is_map else f"{_CORE}seq"):
             self._unknown_tag(event, at)
         if len(self._open) >= MAX_DEPTH:
-            raise SpecError([*self.found, _too_deep(self.source, at)])
+            raise SpecError([*self.found, _too_deep_finding(self.source, at)])
         if event.anchor:
             self._anchors[event.anchor] = None
         self._open.append(_Frame(at, event.anchor, bool(event.flow_style), is_map, function))
@@ -425,7 +427,7 @@ class _Composer:
         else:
             node = Mapping(frame.entries, _first_key(frame))
         if frame.function:
-            node = _called(frame.function, node)
+            node = _function_mapping(frame.function, node)
         self._add(node, frame.size, frame.anchor)
 
     def _template(self, frame: _Frame, event: Any) -> Scalar:
@@ -433,7 +435,7 @@ class _Composer:
         line = self.source.line(at.line)[at.column - 1 :]
         text = line[: event.end_mark.column - at.column + 1] if event.end_mark.line + 1 == at.line else line
         at = Place(self.source, at.line, at.column, len(text))
-        self.found.append(_unquoted(self.source, at, text))
+        self.found.append(_unquoted_template(self.source, at, text))
         return Scalar(None, text, at, failed=True)
 
     def _add(self, node: Node, size: int, anchor: str | None) -> None:
@@ -476,7 +478,7 @@ class _Composer:
             self.found.append(self.source.diagnostic("FS011", "a key is a plain word, not a list or a mapping", key.at))
 
 
-def _called(function: str, argument: Node) -> Mapping:
+def _function_mapping(function: str, argument: Node) -> Mapping:
     at = argument.at
     return Mapping({function: (Scalar(function, function, at), argument)}, at)
 

@@ -29,15 +29,15 @@ class Reading:
         if schema is None:
             return plain(node)
         if isinstance(node, Scalar):
-            return self._scalar(node, schemas.meant(schema, "scalar"), path)
+            return self._scalar(node, schemas.resolve_schema(schema, "scalar"), path)
         if isinstance(node, Items):
-            items = schemas.meant(schema, "array").get("items")
+            items = schemas.resolve_schema(schema, "array").get("items")
             return [self.value(item, items, (*path, index)) for index, item in enumerate(node.items)]
         return self._mapping(node, schema, path)
 
     def _mapping(self, node: Mapping, schema: schemas.Schema, path: tuple[str | int, ...]) -> dict[str, Any]:
         kind = node.get("type")
-        known = schemas.meant(schema, "object", kind.value if isinstance(kind, Scalar) else None)
+        known = schemas.resolve_schema(schema, "object", kind.value if isinstance(kind, Scalar) else None)
         out = {}
         for name, (key, value) in node.entries.items():
             if key.failed:

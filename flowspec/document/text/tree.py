@@ -219,7 +219,7 @@ def child(node: Node | None, step: str | int) -> Node | None:
     return None
 
 
-def ignored(found: Diagnostic) -> bool:
+def is_suppressed(found: Diagnostic) -> bool:
     """Returns True if the line's comment suppresses the finding: `# flowspec: ignore=FS204`; an error never is."""
     if found.severity is Severity.ERROR:
         return False
@@ -227,18 +227,20 @@ def ignored(found: Diagnostic) -> bool:
     return match is not None and found.id in re.split(r"[ ,]+", match[1])
 
 
-def settle(found: Sequence[Diagnostic], target: str, secrets: Collection[str] = ()) -> tuple[Diagnostic, ...]:
-    """Returns the diagnostics to show.
+def diagnostics_to_show(
+    found: Sequence[Diagnostic], target: str, secrets: Collection[str] = ()
+) -> tuple[Diagnostic, ...]:
+    """Returns the diagnostics to show, sorted by place.
 
-    Silenced and double ones are gone, secrets masked, the target is noted, and they are sorted by place.
+    Suppressed and repeated ones are left out, secrets are masked, and the target is noted.
     """
     note = (f"target {target}",) if target else ()
-    unique = {(one.id, one.message, one.location): one for one in found if not ignored(one)}
-    told = (_told(one, note, secrets) for one in unique.values())
-    return tuple(sorted(told, key=lambda one: one.sort_key))
+    unique = {(one.id, one.message, one.location): one for one in found if not is_suppressed(one)}
+    prepared = (_with_target_masked(one, note, secrets) for one in unique.values())
+    return tuple(sorted(prepared, key=lambda one: one.sort_key))
 
 
-def _told(found: Diagnostic, note: tuple[str, ...], secrets: Collection[str]) -> Diagnostic:
+def _with_target_masked(found: Diagnostic, note: tuple[str, ...], secrets: Collection[str]) -> Diagnostic:
     notes = found.notes if found.notes[-1:] == note else (*found.notes, *note)
     if not secrets:
         return replace(found, notes=notes)

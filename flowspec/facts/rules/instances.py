@@ -87,10 +87,10 @@ def one_master(params: Params) -> Iterator[Breach]:
             words = f"Zero master instance {noun}s supplied, you must specify exactly one master instance {noun}"
             yield Breach(("Instances", name), words, "none", {"noun": noun})
         for index in found[1:]:
-            yield Breach(("Instances", name, index, role), _several("master"), values={"noun": noun})
+            yield Breach(("Instances", name, index, role), _multiple_groups_message("master"), values={"noun": noun})
 
 
-def _several(role: str) -> str:
+def _multiple_groups_message(role: str) -> str:
     return f"Multiple {role} instance groups supplied, you must specify exactly one {role} instance group"
 
 
@@ -114,7 +114,7 @@ def one_core(params: Params) -> Iterator[Breach]:
     for name, role, noun in COLLECTIONS:
         cores = [index for index, item in mappings(params.instances, name) if item.get(role) == "CORE"]
         for index in cores[1:]:
-            yield Breach(("Instances", name, index, role), _several("core"), values={"noun": noun})
+            yield Breach(("Instances", name, index, role), _multiple_groups_message("core"), values={"noun": noun})
 
 
 @refused("FS245", "mrjob; azavea/terraform-aws-emr-cluster#6")
@@ -151,7 +151,7 @@ def task_needs_core(params: Params) -> Iterator[Breach]:
 def one_task_fleet(params: Params) -> Iterator[Breach]:
     """A cluster has at most one TASK fleet."""
     tasks = [path for path, fleet in params.fleets if fleet.get("InstanceFleetType") == "TASK"]
-    yield from (Breach((*path, "InstanceFleetType"), _several("task")) for path in tasks[1:])
+    yield from (Breach((*path, "InstanceFleetType"), _multiple_groups_message("task")) for path in tasks[1:])
 
 
 @refused("FS231", "EMR Management Guide, resizing a cluster")

@@ -46,7 +46,7 @@ def _by_lower_name() -> dict[str, str]:
     return {name.lower(): name for name in names()}
 
 
-def _named(params: Params) -> Iterator[tuple[KeyPath, str]]:
+def _named_applications(params: Params) -> Iterator[tuple[KeyPath, str]]:
     for index, one in mappings(params, "Applications"):
         if text(one.get("Name")):
             yield ("Applications", index, "Name"), one["Name"]
@@ -57,7 +57,7 @@ def applications_are_known(params: Params) -> Iterator[Breach]:
     """An application of a release is in the table."""
     if not params.get("ReleaseLabel"):
         return
-    for path, name in _named(params):
+    for path, name in _named_applications(params):
         if name.lower() not in _by_lower_name():
             yield Breach(path, values={"name": name[:60]})
 
@@ -70,13 +70,15 @@ def release_has_applications(params: Params) -> Iterator[Breach]:
     if offered is None:
         return
     lowered = {name.lower() for name in offered}
-    for path, name in _named(params):
+    for path, name in _named_applications(params):
         real = _by_lower_name().get(name.lower())
         if real and name.lower() not in lowered:
-            yield Breach(path, values={"label": label, "name": real, "remedy": _remedy(real, label, lowered)})
+            yield Breach(
+                path, values={"label": label, "name": real, "remedy": _application_remedy(real, label, lowered)}
+            )
 
 
-def _remedy(name: str, label: str, offered: set[str]) -> str:
+def _application_remedy(name: str, label: str, offered: set[str]) -> str:
     for other in (f"{name}-Sandbox", name.removesuffix("-Sandbox"), "Trino" if name == "PrestoSQL" else ""):
         if other != name and other.lower() in offered:
             return f"it is called {other} there"
@@ -87,7 +89,9 @@ def _remedy(name: str, label: str, offered: set[str]) -> str:
 @doubtful("FS265", "AWS's EMR Release Guide, Presto and Trino")
 def presto_or_trino(params: Params) -> Iterator[Breach]:
     """Presto and Trino can't run on one cluster."""
-    found = [(path, name) for path, name in _named(params) if name.lower() in ("presto", "trino", "prestosql")]
+    found = [
+        (path, name) for path, name in _named_applications(params) if name.lower() in ("presto", "trino", "prestosql")
+    ]
     for path, name in found[1:]:
         yield Breach(path, values={"first": found[0][1], "second": name})
 
@@ -122,12 +126,12 @@ class Feature(NamedTuple):
         return written in self.backported or is_later
 
 
-def _member(*path: str) -> Callable[[Params], Iterator[KeyPath]]:
+def _member_is_set(*path: str) -> Callable[[Params], Iterator[KeyPath]]:
     return lambda params: (one for one in (path,) if mapping(params, *path[:-1]).get(path[-1]) not in (None, []))
 
 
 def _custom_amis(params: Params) -> Iterator[KeyPath]:
-    yield from _member("CustomAmiId")(params)
+    yield from _member_is_set("CustomAmiId")(params)
     yield from ((*path, "CustomAmiId") for path, machine in machines(params) if machine.get("CustomAmiId"))
 
 
@@ -139,25 +143,25 @@ def _strategies(params: Params) -> Iterator[KeyPath]:
                 yield (*path, "LaunchSpecifications", kind, "AllocationStrategy")
 
 
-def _value(name: str, value: str) -> Callable[[Params], Iterator[KeyPath]]:
+def _member_has_value(name: str, value: str) -> Callable[[Params], Iterator[KeyPath]]:
     return lambda params: (path for path in ((name,),) if params.get(name) == value)
 
 
-def _concurrent(params: Params) -> Iterator[KeyPath]:
+def _concurrent_steps(params: Params) -> Iterator[KeyPath]:
     if (integer(params.get("StepConcurrencyLevel")) or 1) > 1:
         yield ("StepConcurrencyLevel",)
 
 
 def _root_volume_speed(params: Params) -> Iterator[KeyPath]:
-    yield from _member("EbsRootVolumeIops")(params)
-    yield from _member("EbsRootVolumeThroughput")(params)
+    yield from _member_is_set("EbsRootVolumeIops")(params)
+    yield from _member_is_set("EbsRootVolumeThroughput")(params)
 
 
 REFUSED_FEATURES = (
     Feature(
         "instance fleets",
         "4.8.0",
-        _member("Instances", "InstanceFleets"),
+        _member_is_set("Instances", "InstanceFleets"),
         without=("5.0",),
         words="Instance fleets are not available for the release.",
     ),
@@ -165,31 +169,39 @@ REFUSED_FEATURES = (
     Feature(
         "steps that run at the same time",
         "5.28.0",
-        _concurrent,
+        _concurrent_steps,
         words="StepConcurrencyLevel greater than 1 is only supported by emr-5.28.0 and later.",
     ),
     Feature(
         "managed scaling",
         "5.30.0",
-        _member("ManagedScalingPolicy"),
+        _member_is_set("ManagedScalingPolicy"),
         without=("6.0",),
         words="Managed scaling is only supported by emr-5.30.0 and later, except emr-6.0.0.",
     ),
     Feature(
         "auto-termination",
         "5.30.0",
-        _member("AutoTerminationPolicy"),
+        _member_is_set("AutoTerminationPolicy"),
         without=("6.0",),
         words="Auto-termination is not available for this account when using this release of EMR.",
     ),
 )
 OTHER_FEATURES = (
-    Feature("scaling down at task completion", "4.1.0", _value("ScaleDownBehavior", "TERMINATE_AT_TASK_COMPLETION")),
-    Feature("scaling down at the instance hour", "5.1.0", _value("ScaleDownBehavior", "TERMINATE_AT_INSTANCE_HOUR")),
+    Feature(
+        "scaling down at task completion",
+        "4.1.0",
+        _member_has_value("ScaleDownBehavior", "TERMINATE_AT_TASK_COMPLETION"),
+    ),
+    Feature(
+        "scaling down at the instance hour",
+        "5.1.0",
+        _member_has_value("ScaleDownBehavior", "TERMINATE_AT_INSTANCE_HOUR"),
+    ),
     Feature("allocation strategies", "5.12.1", _strategies),
     Feature("three masters", "5.23.0", three_masters),
-    Feature("placement groups", "5.23.0", _member("PlacementGroupConfigs")),
-    Feature("encryption of logs", "5.30.0", _member("LogEncryptionKmsKeyId"), without=("6.0",)),
+    Feature("placement groups", "5.23.0", _member_is_set("PlacementGroupConfigs")),
+    Feature("encryption of logs", "5.30.0", _member_is_set("LogEncryptionKmsKeyId"), without=("6.0",)),
     Feature("IOPS and throughput of the root volume", "6.15.0", _root_volume_speed),
     Feature(
         "three masters in a fleet",
@@ -200,7 +212,7 @@ OTHER_FEATURES = (
 )
 
 
-def _missing(features: tuple[Feature, ...], params: Params) -> Iterator[Breach]:
+def _missing_features(features: tuple[Feature, ...], params: Params) -> Iterator[Breach]:
     label = text(params.get("ReleaseLabel"))
     ami = text(params.get("AmiVersion")) or text(params.instances.get("HadoopVersion"))
     version = parse(label)
@@ -223,13 +235,13 @@ def _missing(features: tuple[Feature, ...], params: Params) -> Iterator[Breach]:
 @refused("FS271", "botocore, RunJobFlow; EMR Management Guide; mrjob; Terraform provider")
 def features_that_emr_refuses(params: Params) -> Iterator[Breach]:
     """A feature that EMR refuses for earlier releases is in the release."""
-    return _missing(REFUSED_FEATURES, params)
+    return _missing_features(REFUSED_FEATURES, params)
 
 
 @doubtful("FS261", "botocore, RunJobFlow; EMR Management Guide")
 def other_features(params: Params) -> Iterator[Breach]:
     """A feature is in the release."""
-    return _missing(OTHER_FEATURES, params)
+    return _missing_features(OTHER_FEATURES, params)
 
 
 # -- running clusters

@@ -73,7 +73,7 @@ def decompile_members(
 def _decompiled(value: Any, schema: schemas.Schema) -> Any:
     if placeholder_name(value):
         return value
-    schema = schemas.meant(schema, schemas.kind(value))
+    schema = schemas.resolve_schema(schema, schemas.kind(value))
     shape = schema.get("x-shape")
     if shape:
         return SHAPES[shape].decompile(value, by_definition)

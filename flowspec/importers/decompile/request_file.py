@@ -14,10 +14,10 @@ from typing import Any, NamedTuple, NoReturn
 
 from flowspec.document.nearest import did_you_mean
 from flowspec.document.text.parse import compose
-from flowspec.document.text.tree import Document, Place, Source, settle
+from flowspec.document.text.tree import Document, Place, Source, diagnostics_to_show
 from flowspec.document.text.tree import Mapping as MappingNode
 from flowspec.errors import Diagnostic, SpecError
-from flowspec.facts.api_model import Mismatch, input_shape, mismatches, written
+from flowspec.facts.api_model import Mismatch, input_shape, mismatches, path_text
 from flowspec.importers.decompile.redact import Redactor
 
 _REMEDY = "a request is what boto3's run_job_flow(**request) takes: json.dump(request, file) writes it down"
@@ -68,7 +68,7 @@ def check(request: Any, source: Source) -> None:
     # As the SDK does, maxima, the size of integers and patterns are left to the service.
     wrong = [_problem(one) for one in found if one.kind not in ("overflow", "max", "pattern")]
     if wrong:
-        raise SpecError(settle(list(_diagnostics(wrong, source)), "", _secrets(request)))
+        raise SpecError(diagnostics_to_show(list(_diagnostics(wrong, source)), "", _secrets(request)))
 
 
 def _secrets(request: Any) -> list[str]:
@@ -222,7 +222,7 @@ def _meant(name: str, shape: Any, path: tuple[str | int, ...]) -> str:
 
 
 def _called(path: tuple[str | int, ...]) -> str:
-    return written(path) or "the request"
+    return path_text(path) or "the request"
 
 
 def _described(value: Any) -> str:

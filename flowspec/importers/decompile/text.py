@@ -130,11 +130,15 @@ def _literal(head: str, value: str, indent: str, path: KeyPath) -> Iterator[Line
 
 def _known(schema: Schema, value: dict[str, Any]) -> Schema:
     kind = value.get("type")
-    return schemas.meant(schema, "object", kind if isinstance(kind, str) else None) if schema is not None else None
+    return (
+        schemas.resolve_schema(schema, "object", kind if isinstance(kind, str) else None)
+        if schema is not None
+        else None
+    )
 
 
 def _items(schema: Schema) -> Schema:
-    return schemas.meant(schema, "array").get("items") if schema is not None else None
+    return schemas.resolve_schema(schema, "array").get("items") if schema is not None else None
 
 
 def _may_be_short(value: Any, path: KeyPath) -> bool:
@@ -169,7 +173,7 @@ def scalar(value: Any, schema: Schema = None) -> str:
         return "{}" if isinstance(value, dict) else "[]"
     if not isinstance(value, str):
         return json.dumps(value)
-    if schema is not None and _NUMBER.fullmatch(value) and schemas.meant(schema, "scalar").get("x-text"):
+    if schema is not None and _NUMBER.fullmatch(value) and schemas.resolve_schema(schema, "scalar").get("x-text"):
         return value
     return value if _is_plain(value) else quoted(value)
 

@@ -41,12 +41,12 @@ def compare_fields(wanted: JsonView, live: Live, managed: Collection[str]) -> Co
     request = expand_shorthand(wanted)
     notes: list[str] = []
     found = [
-        *_members(request, live, managed),
-        *_instances(request.get("Instances", {}), live.params.get("Instances", {}), notes),
-        *_tags(request, live.params, managed),
-        *_machines(request, live, managed, notes),
+        *_compare_members(request, live, managed),
+        *_compare_instances(request.get("Instances", {}), live.params.get("Instances", {}), notes),
+        *_compare_tags(request, live.params, managed),
+        *_compare_machines(request, live, managed, notes),
     ]
-    possible = (_fixed(one) if _reconfigures_in_vain(one, live) else one for one in found)
+    possible = (_as_replacement(one) if _reconfigures_in_vain(one, live) else one for one in found)
     located = (one._replace(path=written_as(wanted, one.path)) for one in possible)
     return Comparison(tuple(located), tuple(notes))
 
@@ -61,8 +61,8 @@ def _reconfigures_in_vain(difference: Difference, live: Live) -> bool:
     return not reconfigures(live.params, after)
 
 
-def _fixed(difference: Difference) -> Difference:
-    """Returns a difference as one that the cluster can't take."""
+def _as_replacement(difference: Difference) -> Difference:
+    """Returns a difference as one that only a new cluster can have."""
     return difference._replace(row=difference.row._replace(handling=Handling.REPLACE))
 
 
@@ -74,8 +74,8 @@ def stated(wanted: JsonView) -> Iterator[str]:
         yield from (f"{group_address(group)}.{snake(name)}" for name in REMOVABLE if group.get(name))
 
 
-def _members(wanted: JsonView, live: Live, managed: Collection[str]) -> Iterator[Difference]:
-    """Yields the cluster's own members."""
+def _compare_members(wanted: JsonView, live: Live, managed: Collection[str]) -> Iterator[Difference]:
+    """Yields the differences of the cluster's own members."""
     for name, value in wanted.items():
         row = row_of(name)
         if name in ELSEWHERE or name in live.unread or row.handling not in _COMPARED:
@@ -96,7 +96,7 @@ def _members(wanted: JsonView, live: Live, managed: Collection[str]) -> Iterator
 _FORCED_ON = ("KeepJobFlowAliveWhenNoSteps", "TerminationProtected")
 
 
-def _instances(wanted: JsonView, live: JsonView, notes: list[str]) -> Iterator[Difference]:
+def _compare_instances(wanted: JsonView, live: JsonView, notes: list[str]) -> Iterator[Difference]:
     forced = _FORCED_ON if has_three_masters(Params({"Instances": wanted})) else ()
     for name, value in wanted.items():
         row = row_of(f"Instances.{name}")
@@ -129,7 +129,7 @@ def _as_list(name: str, value: Any) -> Any:
     return value
 
 
-def _tags(wanted: JsonView, live: JsonView, managed: Collection[str]) -> Iterator[Difference]:
+def _compare_tags(wanted: JsonView, live: JsonView, managed: Collection[str]) -> Iterator[Difference]:
     """Yields the differences of tags.
 
     Those that someone else put on the cluster are left alone: only what an apply stated is taken off again.
@@ -147,7 +147,7 @@ def _tags(wanted: JsonView, live: JsonView, managed: Collection[str]) -> Iterato
             yield Difference((), f"tags.{key}", value, None, row, Kind.REMOVE)
 
 
-def _machines(wanted: JsonView, live: Live, managed: Collection[str], notes: list[str]) -> Iterator[Difference]:
+def _compare_machines(wanted: JsonView, live: Live, managed: Collection[str], notes: list[str]) -> Iterator[Difference]:
     """Yields the differences of instance groups or fleets; a cluster has one of the two for its life."""
     then, now = wanted.get("Instances", {}), live.params.get("Instances", {})
     for name, other in (_MACHINES, _MACHINES[::-1]):

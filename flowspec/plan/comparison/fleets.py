@@ -31,15 +31,17 @@ def compare_fleets(wanted: JsonView, live: Live, managed: Collection[str], notes
         if found is None:
             yield Difference(at, f"instance fleet {role}", None, fleet, row_of(f"{_MEMBER}[]", role), Kind.ADD)
         else:
-            yield from _members(fleet, now[found], live.ids[found], at)
-            yield from _targets(fleet, now[found], live.ids[found], at, notes, sized=sized)
+            yield from _compare_members(fleet, now[found], live.ids[found], at)
+            yield from _compare_targets(fleet, now[found], live.ids[found], at, notes, sized=sized)
     for role, index in by_role.items():
         if any(now[index].get(name) for name in TARGETS):
             row, before = row_of(f"{_MEMBER}[]", str(role)), {name: now[index].get(name, 0) for name in TARGETS}
             yield Difference((), f"instance fleet {role}", before, 0, row, Kind.REMOVE, live.ids[index])
 
 
-def _differs(fleet: JsonView, now: JsonView, name: str, fleet_id: str, at: KeyPath, *, member: str = "") -> Difference:
+def _member_difference(
+    fleet: JsonView, now: JsonView, name: str, fleet_id: str, at: KeyPath, *, member: str = ""
+) -> Difference:
     role = fleet["InstanceFleetType"]
     row = row_of(f"{_MEMBER}[].{member or name}", role)
     path = (*at, name) if name in fleet else at
@@ -47,16 +49,16 @@ def _differs(fleet: JsonView, now: JsonView, name: str, fleet_id: str, at: KeyPa
     return Difference(path, address, now.get(name), fleet.get(name), row, Kind.SET, fleet_id)
 
 
-def _members(fleet: JsonView, now: JsonView, fleet_id: str, at: KeyPath) -> Iterator[Difference]:
+def _compare_members(fleet: JsonView, now: JsonView, fleet_id: str, at: KeyPath) -> Iterator[Difference]:
     for name in _COMPARED:
         if not same(name, fleet.get(name), now.get(name)):
-            yield _differs(fleet, now, name, fleet_id, at)
-    member = _types_differ(fleet.get("InstanceTypeConfigs", ()), now.get("InstanceTypeConfigs", ()))
+            yield _member_difference(fleet, now, name, fleet_id, at)
+    member = _differing_types_member(fleet.get("InstanceTypeConfigs", ()), now.get("InstanceTypeConfigs", ()))
     if member:
-        yield _differs(fleet, now, "InstanceTypeConfigs", fleet_id, at, member=member)
+        yield _member_difference(fleet, now, "InstanceTypeConfigs", fleet_id, at, member=member)
 
 
-def _targets(
+def _compare_targets(
     fleet: JsonView, now: JsonView, fleet_id: str, at: KeyPath, notes: list[str], *, sized: bool
 ) -> Iterator[Difference]:
     role = fleet["InstanceFleetType"]
@@ -68,10 +70,10 @@ def _targets(
             what = f"instance fleet {role} has {snake(name)} {current} where the spec says {wanted}"
             notes.append(f"{what}: managed scaling moves it")
         else:
-            yield _differs(fleet, now, name, fleet_id, at)
+            yield _member_difference(fleet, now, name, fleet_id, at)
 
 
-def _types_differ(then: Sequence[JsonView], now: Sequence[JsonView]) -> str:
+def _differing_types_member(then: Sequence[JsonView], now: Sequence[JsonView]) -> str:
     """Returns the member that differs: "" none, the types' Configurations only (in place), or the types themselves."""
     if not then:
         return ""

@@ -17,13 +17,13 @@ from flowspec.facts.limits import ALARM_DEFAULTS, COOL_DOWN_DEFAULT
 
 def same(name: str, wanted: Any, live: Any) -> bool:
     """Returns True if a stated member is on the cluster as wanted. A member that the request leaves open always is."""
-    if _is_empty(wanted) and name not in _MEANT_WHEN_EMPTY:
+    if _is_empty(wanted) and name not in _VALID_WHEN_EMPTY:
         return not removes(name, wanted) or not live
     if live is None:
         return False
     form = _FORMS.get(name, lambda value: value)
     one, other = form(written_out(name, wanted)), form(written_out(name, live))
-    return bool(one == other) if name in _WHOLE else _fits(one, other)
+    return bool(one == other) if name in _COMPARED_WHOLE else _includes(one, other)
 
 
 def removes(name: str, wanted: Any) -> bool:
@@ -38,21 +38,21 @@ def _is_empty(value: Any) -> bool:
     return value is None or (isinstance(value, list | str) and not value)
 
 
-def _fits(wanted: Any, live: Any) -> bool:
+def _includes(wanted: Any, live: Any) -> bool:
     """Returns True if all that `wanted` states is in `live`: EMR fills in what was left open."""
     if isinstance(wanted, Mapping):
         return isinstance(live, Mapping) and all(
-            _fits(item, live.get(key)) for key, item in wanted.items() if not _is_empty(item)
+            _includes(item, live.get(key)) for key, item in wanted.items() if not _is_empty(item)
         )
     if isinstance(wanted, list):
-        return isinstance(live, list) and len(wanted) == len(live) and all(map(_fits, wanted, live))
+        return isinstance(live, list) and len(wanted) == len(live) and all(map(_includes, wanted, live))
     if isinstance(wanted, _AnyOrder):
         return isinstance(live, _AnyOrder) and wanted.fits(live)
     return bool(wanted == live)
 
 
 class _AnyOrder:
-    """Values whose order says nothing."""
+    """Values whose order does not matter."""
 
     def __init__(self, values: Sequence[Any]) -> None:
         self._values = list(values)
@@ -62,7 +62,7 @@ class _AnyOrder:
         left = list(live._values)
         # Those that state most choose first: a volume without Iops fits one with any.
         for one in sorted(self._values, key=len, reverse=True):
-            found = next((other for other in left if _fits(one, other)), None)
+            found = next((other for other in left if _includes(one, other)), None)
             if found is None:
                 return False
             left.remove(found)
@@ -160,8 +160,8 @@ def written_out(name: str, value: Any) -> Any:
     return _WRITTEN_OUT[name](value) if value and name in _WRITTEN_OUT else value
 
 
-def _idle(value: JsonView) -> JsonView:
-    """Returns an hour, where no time is given (API: AutoTerminationPolicy)."""
+def _written_out_idle_timeout(value: JsonView) -> JsonView:
+    """Returns a policy with an hour where no idle timeout is given (API: AutoTerminationPolicy)."""
     return {"IdleTimeout": 3600, **value}
 
 
@@ -180,7 +180,7 @@ _FORMS: dict[str, Callable[[Any], Any]] = {
     "EbsConfiguration": _volumes,
     "BidPrice": _price,
     "AutoScalingPolicy": _scaling,
-    "AutoTerminationPolicy": _idle,
+    "AutoTerminationPolicy": _written_out_idle_timeout,
     "AdditionalMasterSecurityGroups": frozenset,
     "AdditionalSlaveSecurityGroups": frozenset,
     "Ec2SubnetIds": frozenset,
@@ -188,7 +188,7 @@ _FORMS: dict[str, Callable[[Any], Any]] = {
     "PlacementGroupConfigs": _AnyOrder,
 }
 # Where the whole value counts: what the request leaves out of it is not on the cluster.
-_WHOLE = frozenset({"Applications", "Configurations", "BootstrapActions"})
+_COMPARED_WHOLE = frozenset({"Applications", "Configurations", "BootstrapActions"})
 _REMOVED_WHEN_EMPTY = frozenset({"Configurations", "BootstrapActions", "ManagedScalingPolicy", "AutoScalingPolicy"})
 # An empty policy is one with EMR's default.
-_MEANT_WHEN_EMPTY = frozenset({"AutoTerminationPolicy"})
+_VALID_WHEN_EMPTY = frozenset({"AutoTerminationPolicy"})

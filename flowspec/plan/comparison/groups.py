@@ -45,8 +45,8 @@ def compare_groups(wanted: JsonView, live: Live, managed: Collection[str], notes
             row = row_of(f"{_MEMBER}[]", group["InstanceRole"])
             yield Difference(at, group_address(group), None, group, row, Kind.ADD)
         else:
-            yield from _members(group, now[found], live.ids[found], at, managed)
-            yield from _size(group, now[found], live.ids[found], at, notes, sized=sized)
+            yield from _compare_members(group, now[found], live.ids[found], at, managed)
+            yield from _compare_size(group, now[found], live.ids[found], at, notes, sized=sized)
     for index in sorted(set(range(len(now))) - set(matched.values())):
         # A group that was taken away stays listed for ever, with no instances: EMR deletes none.
         if now[index].get("InstanceCount"):
@@ -84,15 +84,15 @@ def match_groups(then: Sequence[JsonView], now: Sequence[JsonView]) -> dict[int,
     for index, group in enumerate(then):
         if group["InstanceRole"] != "TASK":
             match(index, lambda other, role=group["InstanceRole"]: other.get("InstanceRole") == role)  # type: ignore[misc]
-    by_detail = sorted(enumerate(then), key=lambda pair: -_detail(pair[1]))
-    for tests in _FITS:
+    by_detail = sorted(enumerate(then), key=lambda pair: -_count_stated_members(pair[1]))
+    for tests in _MATCH_TESTS:
         for index, group in by_detail:
             if index not in matched and group["InstanceRole"] == "TASK":
-                match(index, partial(_fits, tests, group))
+                match(index, partial(_passes_tests, tests, group))
     return matched
 
 
-def _detail(group: JsonView) -> int:
+def _count_stated_members(group: JsonView) -> int:
     """Returns the number of members that a group states; each of its volumes counts."""
     volumes = group.get("EbsConfiguration", {}).get("EbsBlockDeviceConfigs", ())
     return sum(bool(group.get(name)) for name in _COMPARED) + sum(len(one["VolumeSpecification"]) for one in volumes)
@@ -100,7 +100,7 @@ def _detail(group: JsonView) -> int:
 
 def _same_kind(group: JsonView, other: JsonView) -> bool:
     return other.get("InstanceRole") == "TASK" and all(
-        same(name, _meant(group, name), other.get(name)) for name in _COMPARED
+        same(name, _wanted_value(group, name), other.get(name)) for name in _COMPARED
     )
 
 
@@ -121,23 +121,23 @@ def _same_size(group: JsonView, other: JsonView) -> bool:
     return bool(group["InstanceCount"] == other.get("InstanceCount", 0))
 
 
-def _fits(tests: Sequence[Callable[[JsonView, JsonView], bool]], group: JsonView, other: JsonView) -> bool:
+def _passes_tests(tests: Sequence[Callable[[JsonView, JsonView], bool]], group: JsonView, other: JsonView) -> bool:
     return _same_kind(group, other) and all(test(group, other) for test in tests)
 
 
 # From the closest to the loosest.
-_FITS = tuple(
+_MATCH_TESTS = tuple(
     (name, *more)
     for name in (_same_name, _unnamed)
     for more in ((_same_policies, _same_size), (_same_policies,), (_same_size,), ())
 )
 
 
-def _meant(group: JsonView, name: str) -> Any:
+def _wanted_value(group: JsonView, name: str) -> Any:
     return market_of(group) if name == "Market" else group.get(name)
 
 
-def _differs(
+def _member_difference(
     group: JsonView, now: JsonView, name: str, group_id: str, at: KeyPath, *, kind: Kind = Kind.SET
 ) -> Difference:
     row = row_of(f"{_MEMBER}[].{name}", group["InstanceRole"])
@@ -146,21 +146,21 @@ def _differs(
     return Difference(path, f"{group_address(group)}: {label}", now.get(name), group.get(name), row, kind, group_id)
 
 
-def _members(
+def _compare_members(
     group: JsonView, now: JsonView, group_id: str, at: KeyPath, managed: Collection[str]
 ) -> Iterator[Difference]:
     for name in ("Name", *_COMPARED):
-        if not same(name, _meant(group, name), now.get(name)):
-            yield _differs(group, now, name, group_id, at)
+        if not same(name, _wanted_value(group, name), now.get(name)):
+            yield _member_difference(group, now, name, group_id, at)
     for name in REMOVABLE:
         if group.get(name):
             if not same(name, group[name], now.get(name)):
-                yield _differs(group, now, name, group_id, at)
+                yield _member_difference(group, now, name, group_id, at)
         elif now.get(name) and token(f"{group_address(group)}.{snake(name)}") in managed:
-            yield _differs(group, now, name, group_id, at, kind=Kind.REMOVE)
+            yield _member_difference(group, now, name, group_id, at, kind=Kind.REMOVE)
 
 
-def _size(
+def _compare_size(
     group: JsonView, now: JsonView, group_id: str, at: KeyPath, notes: list[str], *, sized: bool
 ) -> Iterator[Difference]:
     count, running = group["InstanceCount"], now.get("InstanceCount", 0)
@@ -173,4 +173,4 @@ def _size(
             f"{group_address(group)} has {number_of(running, 'instance')} where the spec says {count}: {owner} moves it"
         )
     else:
-        yield _differs(group, now, "InstanceCount", group_id, at)
+        yield _member_difference(group, now, "InstanceCount", group_id, at)

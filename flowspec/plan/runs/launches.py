@@ -45,22 +45,22 @@ def next_launch(plan: Plan, cluster: Cluster, launches: int) -> Plan | None:
     the same request.
     """
     if lacked_capacity(cluster) and plan.fallback:
-        number = _number(cluster.tags)
+        number = _alternative_number(cluster.tags)
         if number < len(plan.fallback):
-            return _launched_with(plan, plan.fallback[number], number + 1)
+            return _plan_launch(plan, plan.fallback[number], number + 1)
     if failed_to_launch(cluster) and launches <= plan.launch_retries:
-        number = _number(cluster.tags)
-        return _launched_with(plan, plan.fallback[number - 1] if number else plan.request, number)
+        number = _alternative_number(cluster.tags)
+        return _plan_launch(plan, plan.fallback[number - 1] if number else plan.request, number)
     return None
 
 
-def _number(tags: Mapping[str, str]) -> int:
+def _alternative_number(tags: Mapping[str, str]) -> int:
     """Returns the number of the alternative that made a cluster, from 1; 0 for the request itself."""
     text = tags.get(FALLBACK_TAG, "")
     return int(text) if text.isascii() and text.isdigit() else 0
 
 
-def _launched_with(plan: Plan, request: Params, number: int) -> Plan:
+def _plan_launch(plan: Plan, request: Params, number: int) -> Plan:
     tag = ((FALLBACK_TAG, str(number)),) if number else ()
     supervision = (*(pair for pair in plan.supervision if pair[0] != FALLBACK_TAG), *tag)
     call = ApiCall("RunJobFlow", request)
@@ -80,16 +80,16 @@ def _launched_with(plan: Plan, request: Params, number: int) -> Plan:
 
 def made_by(cluster: Cluster, request: Params, fallback: Sequence[Params]) -> Params:
     """Returns the request that made a cluster: an alternative of `fallback`, if it is still there, or `request`."""
-    number = _number(cluster.tags)
+    number = _alternative_number(cluster.tags)
     return fallback[number - 1] if 0 < number <= len(fallback) else request
 
 
 def alternatives(jobflow: JobFlow, params: Params) -> tuple[dict[str, Any], ...]:
     """Returns the requests of a spec's `fallback`, in order."""
-    return tuple(_alternative(one, params) for one in jobflow.fields.get("fallback", ()))
+    return tuple(_apply_alternative(one, params) for one in jobflow.fields.get("fallback", ()))
 
 
-def _alternative(changes: Mapping[str, Any], params: Params) -> dict[str, Any]:
+def _apply_alternative(changes: Mapping[str, Any], params: Params) -> dict[str, Any]:
     request = copy.deepcopy(dict(params))
     instances = request.setdefault("Instances", {})
     for key, value in changes.items():
@@ -97,7 +97,7 @@ def _alternative(changes: Mapping[str, Any], params: Params) -> dict[str, Any]:
     return request
 
 
-def _set_place(member: str) -> Callable[[dict[str, Any], Any], None]:
+def _place_setter(member: str) -> Callable[[dict[str, Any], Any], None]:
     def change(instances: dict[str, Any], value: Any) -> None:
         # One way to choose the network takes the place of another.
         for other in ("Ec2SubnetId", "Ec2SubnetIds", "Placement"):
@@ -108,13 +108,13 @@ def _set_place(member: str) -> Callable[[dict[str, Any], Any], None]:
 
 
 def _change_types(instances: dict[str, Any], types: Mapping[str, str]) -> None:
-    for one in (*instances.get("InstanceGroups", ()), *_configs(instances), instances):
+    for one in (*instances.get("InstanceGroups", ()), *_type_configs(instances), instances):
         for member in ("InstanceType", "MasterInstanceType", "SlaveInstanceType"):
             if one.get(member) in types:
                 one[member] = types[one[member]]
 
 
-def _configs(instances: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+def _type_configs(instances: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     for fleet in instances.get("InstanceFleets", ()):
         yield from fleet.get("InstanceTypeConfigs", ())
 
@@ -132,9 +132,9 @@ def _change_market(instances: dict[str, Any], market: str) -> None:
 
 
 _CHANGES: dict[str, Callable[[dict[str, Any], Any], None]] = {
-    "ec2_subnet_id": _set_place("Ec2SubnetId"),
-    "ec2_subnet_ids": _set_place("Ec2SubnetIds"),
-    "availability_zone": _set_place("Placement"),
+    "ec2_subnet_id": _place_setter("Ec2SubnetId"),
+    "ec2_subnet_ids": _place_setter("Ec2SubnetIds"),
+    "availability_zone": _place_setter("Placement"),
     "instance_types": _change_types,
     "market": _change_market,
 }
@@ -153,10 +153,10 @@ def launch_notes(retries: int, fallback: Sequence[Mapping[str, Any]]) -> Iterato
 
 def alternative_text(changes: Mapping[str, Any]) -> str:
     """Returns an alternative of `fallback` for people: `ec2_subnet_id subnet-0b, market ON_DEMAND`."""
-    return ", ".join(f"{key} {_told(value)}" for key, value in changes.items())
+    return ", ".join(f"{key} {_value_text(value)}" for key, value in changes.items())
 
 
-def _told(value: Any) -> str:
+def _value_text(value: Any) -> str:
     if isinstance(value, Mapping):
         return ", ".join(f"{one} → {other}" for one, other in value.items())
     return ", ".join(value) if isinstance(value, list) else str(value)

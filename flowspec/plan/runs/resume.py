@@ -111,7 +111,7 @@ def _refuse_other_work(
 ) -> None:
     """Raises FlowspecError for a completed step that ran something else than the spec says today."""
     for index, one in last.items():
-        if one.completed and _form(one.config) != _form(steps[index]):
+        if one.completed and _comparable_identity(one.config) != _comparable_identity(steps[index]):
             raise FlowspecError(
                 f"{places(index)}: step {one.step.name!r} completed in {one.run}, but is another one today: "
                 f"{_difference(one.config, steps[index], secrets)}; its results may not be those that the rest needs",
@@ -145,7 +145,7 @@ def _refuse_unknown(
             )
 
 
-def _form(config: StepConfig, *, files: bool = False) -> str:
+def _comparable_identity(config: StepConfig, *, files: bool = False) -> str:
     """Returns the identity of a step without the hashes of local files, or with `files` with them."""
     plain = config if files else json.loads(_HASH.sub("/", json.dumps(config, ensure_ascii=False)))
     return step_identity(plain)
@@ -153,7 +153,7 @@ def _form(config: StepConfig, *, files: bool = False) -> str:
 
 def _difference(before: StepConfig, after: StepConfig, secrets: Collection[str]) -> str:
     """Returns the first argument in which two StepConfigs differ."""
-    old, new = (_words(one) for one in (before, after))
+    old, new = (_command_words(one) for one in (before, after))
     masked_old, masked_new = mask(old, secrets), mask(new, secrets)
     at = next((index for index, (one, other) in enumerate(zip(old, new, strict=False)) if one != other), None)
     if at is None:
@@ -161,7 +161,7 @@ def _difference(before: StepConfig, after: StepConfig, secrets: Collection[str])
     return f"{masked_old[at]!r} then, {masked_new[at]!r} now"
 
 
-def _words(config: StepConfig) -> list[str]:
+def _command_words(config: StepConfig) -> list[str]:
     jar = json.loads(_HASH.sub("/", json.dumps(config.get("HadoopJarStep", {}))))
     pairs = [f"{one.get('Key')}={one.get('Value')}" for one in jar.get("Properties", ())]
     return [jar.get("Jar", ""), jar.get("MainClass") or "", *jar.get("Args", ()), *pairs]
@@ -184,7 +184,7 @@ def _absent_note(name: str, run: str, *, chosen: bool) -> str:
 
 def _changed_notes(steps: Sequence[StepConfig], last: Mapping[int, Attempt]) -> Iterator[str]:
     for index, one in sorted(last.items()):
-        if _form(one.config, files=True) != _form(steps[index], files=True):
+        if _comparable_identity(one.config, files=True) != _comparable_identity(steps[index], files=True):
             what = "its files have changed since" if one.completed else "it has changed since"
             state = "completed" if one.completed else f"is {one.step.state}"
             yield f"step {one.step.name} {state} in {one.run}: {what}"

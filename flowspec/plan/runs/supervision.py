@@ -128,7 +128,7 @@ def policy_of(step: Mapping[str, Any]) -> StepPolicy:
 def policy_tags(policies: Mapping[str, StepPolicy]) -> dict[str, str]:
     """Returns the tags that hold policies. Raises FlowspecError when these do not fit into eight tags."""
     values: list[str] = []
-    for word in _words(policies):
+    for word in _policy_words(policies):
         if values and len(values[-1]) + 1 + len(word) <= TAG_VALUE.most:
             values[-1] += f" {word}"
         else:
@@ -136,24 +136,24 @@ def policy_tags(policies: Mapping[str, StepPolicy]) -> dict[str, str]:
     if len(values) > _MOST_TAGS:
         message = f"the steps' timeout, retry and skip_on_exit take {len(values)} tags of the cluster"
         raise FlowspecError(f"{message}; there is room for {_MOST_TAGS}", remedy="give several steps the same values")
-    return {_tag(index): value for index, value in enumerate(values)}
+    return {_tag_name(index): value for index, value in enumerate(values)}
 
 
-def _tag(index: int) -> str:
+def _tag_name(index: int) -> str:
     return f"{WATCH_TAG}-{index + 1}" if index else WATCH_TAG
 
 
-def _words(policies: Mapping[str, StepPolicy]) -> Iterator[str]:
+def _policy_words(policies: Mapping[str, StepPolicy]) -> Iterator[str]:
     tokens: dict[str, list[str]] = {}
     for token, policy in policies.items():
-        tokens.setdefault(_written(policy), []).append(token)
+        tokens.setdefault(_policy_text(policy), []).append(token)
     for text, found in sorted(tokens.items()):
         room = max(1, (TAG_VALUE.most - 1 - len(text)) // _TOKEN)
         for start in range(0, len(found), room):
             yield f"{''.join(sorted(found)[start : start + room])}:{text}"
 
 
-def _written(policy: StepPolicy) -> str:
+def _policy_text(policy: StepPolicy) -> str:
     parts = [f"t{policy.timeout}"] if policy.timeout else []
     if policy.attempts > 1:
         parts.append(f"r{policy.attempts}@{policy.delay}@{'+'.join(policy.causes)}")
@@ -177,12 +177,12 @@ def unread_policies(tags: Mapping[str, str]) -> list[str]:
 
 def _read_words(tags: Mapping[str, str]) -> Iterator[tuple[str, str, StepPolicy | None]]:
     """Yields each word of the tags, the tokens in it, and its policy; None where this version can't read it."""
-    for word in (word for index in range(_MOST_TAGS) for word in tags.get(_tag(index), "").split()):
+    for word in (word for index in range(_MOST_TAGS) for word in tags.get(_tag_name(index), "").split()):
         match = _WORD.fullmatch(word)
-        yield word, match[1] if match else "", _read(match[2]) if match else None
+        yield word, match[1] if match else "", _parse_policy(match[2]) if match else None
 
 
-def _read(text: str) -> StepPolicy | None:
+def _parse_policy(text: str) -> StepPolicy | None:
     fields: dict[str, Any] = {}
     try:
         for part in text.split("/"):

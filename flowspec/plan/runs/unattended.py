@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 SETTINGS_TAG = f"{WATCH_TAG}-settings"
 NEXT_WATCH = "from the next watched run on"
 _NEXT_LAUNCH, _NEXT_PLAN = "from the next launch on", "from the next plan on"
-_COMMAND = f"{NEXT_WATCH}; runs on the machine that watches, with --allow-commands"
+_COMMAND_EFFECT = f"{NEXT_WATCH}; runs on the machine that watches, with --allow-commands"
 _DIGEST = 6
 
 
@@ -54,7 +54,7 @@ def _settings(jobflow: JobFlow) -> dict[str, _Setting]:
         if hooks:
             counted = sorted(Counter(map(hook_kind, hooks)).items())
             kinds = "+".join(kind if count == 1 else f"{kind}:{count}" for kind, count in counted)
-            effect = _COMMAND if any("command" in one for one in hooks) else NEXT_WATCH
+            effect = _COMMAND_EFFECT if any("command" in one for one in hooks) else NEXT_WATCH
             text = ", ".join(map(hook_text, hooks))
             found[f"hooks.{event}"] = _Setting(text, f"{kinds}@{_digest(hooks, jobflow.secrets)}", effect)
     if alternatives := fields.get("fallback", ()):
@@ -93,11 +93,11 @@ def _digest(values: Sequence[Mapping[str, Any]], secrets: Collection[str]) -> st
 
 def settings_tags(jobflow: JobFlow) -> dict[str, str]:
     """Returns the tag from which a later plan reads the settings; none if there are no settings."""
-    value = " ".join(f"{address}={mark}" for address, mark in sorted(_marks(_settings(jobflow)).items()))
+    value = " ".join(f"{address}={mark}" for address, mark in sorted(_marks_that_fit(_settings(jobflow)).items()))
     return {SETTINGS_TAG: value} if value else {}
 
 
-def _marks(settings: Mapping[str, _Setting]) -> dict[str, str]:
+def _marks_that_fit(settings: Mapping[str, _Setting]) -> dict[str, str]:
     """Returns the settings in the form of a tag: only digests, if the rest does not fit."""
     marks = {address: one.mark for address, one in settings.items()}
     if sum(len(address) + len(mark) + 2 for address, mark in marks.items()) <= TAG_VALUE.most:
@@ -167,15 +167,17 @@ def unattended_changes(
         if (token := token_of(step)) in before and token not in mine and not step.has_ended:
             yield from _policy_changes(step.name, before[token], policies.get(token, StepPolicy()))
     then, now = read_settings(cluster.tags), _settings(jobflow)
-    marks = _marks(now)
+    marks = _marks_that_fit(now)
     for address in dict.fromkeys((*now, *then)):
         mark, one = then.get(address), now.get(address)
         if mark != marks.get(address):
-            told = None if mark is None else mark_text(address, mark)
-            yield _changed(jobflow, address, told, one.text if one else None, one.effect if one else _effect(address))
+            earlier = None if mark is None else mark_text(address, mark)
+            yield _setting_change(
+                jobflow, address, earlier, one.text if one else None, one.effect if one else _effect_of(address)
+            )
 
 
-def _effect(address: str) -> str:
+def _effect_of(address: str) -> str:
     if address.startswith("budget."):
         return _NEXT_PLAN
     return _NEXT_LAUNCH if address in {"fallback", "launch_retries"} else NEXT_WATCH
@@ -193,7 +195,7 @@ def _action(before: Any, after: Any) -> Action:
     return Action.CREATE if before is None else Action.DELETE if after is None else Action.UPDATE
 
 
-def _changed(jobflow: JobFlow, address: str, before: str | None, after: str | None, effect: str) -> Change:
+def _setting_change(jobflow: JobFlow, address: str, before: str | None, after: str | None, effect: str) -> Change:
     at = _location(jobflow, address) if after is not None else None
     return Change(_action(before, after), address, before, after, effect, location=at)
 
@@ -206,61 +208,65 @@ def _location(jobflow: JobFlow, address: str) -> Location | None:
 
 
 # What decides where and with which files a flow runs, and is not in the request.
-_LEFT = "a cluster that runs at the earlier place is left alone"
-_PLACES = ("backend", "region", "profile", "endpoint_url", "staging")
+_CLUSTER_LEFT_ALONE = "a cluster that runs at the earlier place is left alone"
+_PLACE_KEYS = ("backend", "region", "profile", "endpoint_url", "staging")
 
 
 def compare_specs(before: JobFlow | None, after: JobFlow) -> Iterator[Change]:
     """Yields the changes of `after` that no request shows; without a spec `before`, all settings."""
-    yield from _hooks(before, after)
+    yield from _hook_changes(before, after)
     then, now = _settings(before) if before else {}, _settings(after)
     for address in dict.fromkeys((*now, *then)):
         one, other = then.get(address), now.get(address)
         if not address.startswith("hooks.") and one != other:
             old, new = (each.text if each else None for each in (one, other))
-            yield _changed(after, address, old, new, _effect(address))
+            yield _setting_change(after, address, old, new, _effect_of(address))
     yield from _tool_changes(before, after)
-    for index, change in _steps(before.fields.get("steps", ()) if before else (), after.fields.get("steps", ())):
+    for index, change in _step_changes(before.fields.get("steps", ()) if before else (), after.fields.get("steps", ())):
         yield change._replace(location=after.document.nearest(("steps", index)).at.location)
 
 
-def _hooks(before: JobFlow | None, after: JobFlow) -> Iterator[Change]:
+def _hook_changes(before: JobFlow | None, after: JobFlow) -> Iterator[Change]:
     then, now = (one.fields.get("hooks", {}) if one else {} for one in (before, after))
     for event in sorted({*then, *now}):
         address = f"hooks.{event}"
         gone = [one for one in then.get(event, ()) if one not in now.get(event, ())]
         new = [one for one in now.get(event, ()) if one not in then.get(event, ())]
         for hook in new:
-            effect = _COMMAND if "command" in hook else NEXT_WATCH
+            effect = _COMMAND_EFFECT if "command" in hook else NEXT_WATCH
             same = next((one for one in gone if hook_text(one) == hook_text(hook)), None)
             if same is None:
-                yield _changed(after, address, None, hook_text(hook), effect)
+                yield _setting_change(after, address, None, hook_text(hook), effect)
                 continue
             gone.remove(same)
             at = _location(after, address)
             effect = f"another path or secret, {NEXT_WATCH}"
             yield Change(Action.UPDATE, address, None, hook_text(hook), effect, location=at)
         for hook in gone:
-            yield _changed(after, address, hook_text(hook), None, NEXT_WATCH)
+            yield _setting_change(after, address, hook_text(hook), None, NEXT_WATCH)
 
 
 def _tool_changes(before: JobFlow | None, after: JobFlow) -> Iterator[Change]:
     """Yields changes of where a flow runs, and of the files that are staged with secrets in them."""
     if before is not None:
-        for key in _PLACES:
+        for key in _PLACE_KEYS:
             one, other = getattr(before, key), getattr(after, key)
             if one != other:
-                yield _changed(after, key, one, other, _LEFT if key in {"backend", "region"} else "")
+                yield _setting_change(
+                    after, key, one, other, _CLUSTER_LEFT_ALONE if key in {"backend", "region"} else ""
+                )
     then, now = (one.fields.get("allow_secrets_in", ()) if one else () for one in (before, after))
     for path in now:
         if path not in then:
-            yield _changed(after, "allow_secrets_in", None, path, "staged although a secret is found in it")
+            yield _setting_change(after, "allow_secrets_in", None, path, "staged although a secret is found in it")
     for path in then:
         if path not in now:
-            yield _changed(after, "allow_secrets_in", path, None, "")
+            yield _setting_change(after, "allow_secrets_in", path, None, "")
 
 
-def _steps(before: Sequence[Mapping[str, Any]], after: Sequence[Mapping[str, Any]]) -> Iterator[tuple[int, Change]]:
+def _step_changes(
+    before: Sequence[Mapping[str, Any]], after: Sequence[Mapping[str, Any]]
+) -> Iterator[tuple[int, Change]]:
     """Yields the changes of steps with the same name, in order, with the index in the later spec."""
     earlier: dict[str, list[Mapping[str, Any]]] = {}
     for step in before:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from flowspec.request.requirements import Requirements
 
 # So many requirements are named in a finding.
-_SHOWN = 3
+_MAX_NAMED = 3
 
 
 def packages_uri(step: SpecStep, *, pure: bool = False) -> str | None:
@@ -24,24 +24,26 @@ def packages_uri(step: SpecStep, *, pure: bool = False) -> str | None:
 
     `pure`: only packages without compiled code. Findings go to the step's files, and then there is none.
     """
-    given = _given(step)
+    given = _python_settings(step)
     if given is None:
         return None
     fields, at = given
     # Those of the flow are read and hashed once, however many steps have them.
     made = step.files.packages
     if (at, pure) not in made:
-        made[at, pure] = _make(fields, at, step.files, pure)
+        made[at, pure] = _create_archive(fields, at, step.files, pure)
     return made[at, pure]
 
 
-def _make(fields: Mapping[str, Any], at: NodePath, files: Files, pure: bool) -> str | None:
+def _create_archive(fields: Mapping[str, Any], at: NodePath, files: Files, pure: bool) -> str | None:
     at_file = (*at, "requirements")
     try:
         wanted = _requirements(fields["requirements"], at_file, files)
         on_aws = files.jobflow.traits.on_aws
-        packages = wanted and (_on_emr(wanted, fields, at, files, pure) if on_aws else packages_here(wanted, pure))
-        return _add(packages, at, files) if packages else None
+        packages = wanted and (
+            _packages_for_emr(wanted, fields, at, files, pure) if on_aws else packages_here(wanted, pure)
+        )
+        return _add_archive(packages, at, files) if packages else None
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         looked = (f"looked at {error.filename}",) if error.filename else ()
@@ -49,7 +51,7 @@ def _make(fields: Mapping[str, Any], at: NodePath, files: Files, pure: bool) -> 
         return None
 
 
-def _add(packages: Packages, at: NodePath, files: Files) -> str | None:
+def _add_archive(packages: Packages, at: NodePath, files: Files) -> str | None:
     staging = files.staging(at) if files.jobflow.traits.stages_files else LOCAL_STAGING
     if staging is None:
         return None
@@ -61,12 +63,12 @@ def _add(packages: Packages, at: NodePath, files: Files) -> str | None:
 
 def wanted_version(step: SpecStep) -> str:
     """Returns the version of Python that a step asks for, or that its release has; "" where neither is known."""
-    fields = (_given(step) or ({}, ()))[0]
+    fields = (_python_settings(step) or ({}, ()))[0]
     release = python_of(step.files.jobflow.fields.get("release_label"))
     return str(fields.get("version") or (release.versions[0] if release else ""))
 
 
-def _given(step: SpecStep) -> tuple[Mapping[str, Any], NodePath] | None:
+def _python_settings(step: SpecStep) -> tuple[Mapping[str, Any], NodePath] | None:
     """Returns the `python` of a step, or of the flow for steps that say nothing, with its place."""
     if "python" in step.fields:
         own = step.fields["python"]
@@ -77,7 +79,7 @@ def _given(step: SpecStep) -> tuple[Mapping[str, Any], NodePath] | None:
 
 def has_packages(step: SpecStep) -> bool:
     """Returns True if Python packages are asked for, by the step or by the flow."""
-    return _given(step) is not None
+    return _python_settings(step) is not None
 
 
 def _requirements(text: str, at: NodePath, files: Files) -> Requirements | None:
@@ -93,21 +95,23 @@ def _requirements(text: str, at: NodePath, files: Files) -> Requirements | None:
     if not wanted.problems and not wanted.entries:
         files.report("FS282", at, f"'{text}' names no package", hint="leave `python` out")
     elif not wanted.problems:
-        _lint(wanted, at, files)
+        _warn_of_unpinned(wanted, at, files)
     return None if wanted.problems or not wanted.entries else wanted
 
 
-def _lint(wanted: Requirements, at: NodePath, files: Files) -> None:
+def _warn_of_unpinned(wanted: Requirements, at: NodePath, files: Files) -> None:
     unpinned = wanted.unpinned
     if unpinned:
-        shown = ", ".join(f"{one.text} ({one.place})" for one in unpinned[:_SHOWN])
-        more = f" and {len(unpinned) - _SHOWN} more" if len(unpinned) > _SHOWN else ""
+        shown = ", ".join(f"{one.text} ({one.place})" for one in unpinned[:_MAX_NAMED])
+        more = f" and {len(unpinned) - _MAX_NAMED} more" if len(unpinned) > _MAX_NAMED else ""
         message = f"not pinned to one version: {shown}{more}"
         hint = f"pip-compile --generate-hashes, or uv pip compile --generate-hashes {wanted.path.name}"
         files.report("FS617", at, message, hint=hint)
 
 
-def _on_emr(wanted: Requirements, fields: Mapping[str, Any], at: NodePath, files: Files, pure: bool) -> Packages | None:
+def _packages_for_emr(
+    wanted: Requirements, fields: Mapping[str, Any], at: NodePath, files: Files, pure: bool
+) -> Packages | None:
     flow = files.jobflow
     release = python_of(flow.fields.get("release_label"))
     version = fields.get("version") or (release.versions[0] if release else None)

@@ -235,7 +235,7 @@ class _ShippedFiles:
         given = {key: list(enumerate(step.fields.get(key, ()))) for key in (*streaming_options.LINKED, "libjars")}
         self._links = {link_name(text) for key in streaming_options.LINKED for _, text in given[key]}
         # Before the commands: programs rely on the names in `files`, while a command's own file can be renamed.
-        self._uris = {"files": [self._listed(text, (*step.at, "files", index)) for index, text in given["files"]]}
+        self._uris = {"files": [self._files_entry(text, (*step.at, "files", index)) for index, text in given["files"]]}
         for key in ("archives", "libjars"):
             self._uris[key] = [self.uri(text, (*step.at, key, index)) for index, text in given[key]]
 
@@ -250,7 +250,7 @@ class _ShippedFiles:
         match = _FIRST_WORD.match(command)
         if not match or not self._step.stages or self._is_split_path(command, at):
             return command
-        name = self._program(next(group for group in match.groups() if group is not None), at)
+        name = self._ship_program(next(group for group in match.groups() if group is not None), at)
         return command if name is None else name + command[match.end() :]
 
     def _is_split_path(self, command: str, at: KeyPath) -> bool:
@@ -273,13 +273,13 @@ class _ShippedFiles:
         # Path.is_file raises OSError for a name too long for the file system; this one returns False.
         return os.path.isfile(self._step.files.absolute(path, at))  # noqa: PTH113
 
-    def _program(self, word: str, at: KeyPath) -> str | None:
+    def _ship_program(self, word: str, at: KeyPath) -> str | None:
         if is_s3(word):
             uri, _, fragment = word.partition("#")
             # Streaming jars from before release 4.0.0 fetch a command from S3 by themselves.
             if self._step.target.pre_emr4 or self._report_odd(word, at):
                 return None
-            return self._named(uri, fragment or PurePosixPath(uri).name, "")
+            return self._ship_command_file(uri, fragment or PurePosixPath(uri).name, "")
         # A file that is shipped already, or is in an archive that is, is run from where the tasks find it.
         if not is_relative(word) or PurePosixPath(word).parts[:1] in {(link,) for link in self._links}:
             return None
@@ -289,7 +289,7 @@ class _ShippedFiles:
             return None
         self._check_interpreter(path, at)
         asset = self._asset(word, at)
-        return self._named(asset.uri, asset.name, asset.sha256[:8]) if asset else None
+        return self._ship_command_file(asset.uri, asset.name, asset.sha256[:8]) if asset else None
 
     def _check_interpreter(self, path: Path, at: KeyPath) -> None:
         """Warns of a program that Linux would not run with its language."""
@@ -302,17 +302,17 @@ class _ShippedFiles:
             hint = f"begin it with `#!/usr/bin/env {language}`, or call it: {language} {path.name}, with `files`"
             self._step.files.report("FS288", at, message, hint=hint)
 
-    def _named(self, uri: str, name: str, mark: str) -> str:
+    def _ship_command_file(self, uri: str, name: str, mark: str) -> str:
         """Ships a command's file, and returns its name; `mark` tells it from another file of the same name."""
         if self._names.get(name, uri) != uri:
             stem, dot, suffix = name.rpartition(".")
             mark = mark or str(len(self._names) + 1)
             name = f"{stem}-{mark}.{suffix}" if dot and stem else f"{name}-{mark}"
         self._names[name] = uri
-        self._commands.append(_linked(uri, name))
+        self._commands.append(_with_link_name(uri, name))
         return name
 
-    def _listed(self, text: str, at: KeyPath) -> str:
+    def _files_entry(self, text: str, at: KeyPath) -> str:
         """Returns an entry of `files`: `path` or `path#name`."""
         path, mark, fragment = text.partition("#")
         self._report_odd(fragment, at)
@@ -321,7 +321,7 @@ class _ShippedFiles:
             self._step.files.report(
                 "FS405", at, f"another file is shipped as '{name}' already", hint="give it another name: path#name"
             )
-        return f"{uri}{text[len(path) :]}" if mark else _linked(uri, name)
+        return f"{uri}{text[len(path) :]}" if mark else _with_link_name(uri, name)
 
     def uri(self, text: str, at: KeyPath) -> str:
         """Returns the URI of a file to ship: its asset's when it is local; a `#name` is kept."""
@@ -356,5 +356,5 @@ class _ShippedFiles:
         return asset
 
 
-def _linked(uri: str, name: str) -> str:
+def _with_link_name(uri: str, name: str) -> str:
     return uri if PurePosixPath(uri.partition("#")[0]).name == name else f"{uri.partition('#')[0]}#{name}"

@@ -56,9 +56,9 @@ def test_the_members_are_those_of_the_api(key):
                 shape = shape.member if part.endswith("[]") and shape.type_name == "list" else shape
 
     check(key)
-    inner = schemas.meant(schemas.strict()["properties"][key], "object")
-    items = schemas.meant(schemas.strict()["properties"][key], "array").get("items", {})
-    for below in {**inner.get("properties", {}), **schemas.meant(items, "object").get("properties", {})}:
+    inner = schemas.resolve_schema(schemas.strict()["properties"][key], "object")
+    items = schemas.resolve_schema(schemas.strict()["properties"][key], "array").get("items", {})
+    for below in {**inner.get("properties", {}), **schemas.resolve_schema(items, "object").get("properties", {})}:
         if key not in ("steps", "targets", "variables"):
             check(f"{key}.{below}")
 

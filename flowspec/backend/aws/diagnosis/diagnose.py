@@ -21,7 +21,7 @@ from flowspec.backend.aws.diagnosis.rules import SYMPTOMS
 from flowspec.backend.aws.diagnosis.search import Match, lines_of, quote, search, search_words, task_of
 from flowspec.backend.aws.logs import Logs
 from flowspec.backend.aws.verdict import Outcome, Verdict
-from flowspec.document.masking import mask_bytes, reach
+from flowspec.document.masking import lookback_length, mask_bytes
 from flowspec.errors import FlowspecError
 from flowspec.plan.cluster import Cluster, Step
 from flowspec.plan.runs.supervision import token_of
@@ -306,7 +306,7 @@ def _masked_end(blocks: Iterable[bytes], secrets: Collection[str]) -> tuple[str,
 
     What is before them only shows where a secret begins. The number is 0 when masking took line breaks away.
     """
-    size = _TAIL + reach(secrets)
+    size = _TAIL + lookback_length(secrets)
     kept, before = bytearray(), 1
     for block in blocks:
         kept += block

@@ -22,7 +22,7 @@ from flowspec.plan.runs.resume import CHOOSE_STEPS, Remainder, Run, remainder
 from flowspec.plan.sensitive import known_secrets
 from flowspec.request.compile import Request
 from flowspec.request.origins import locate
-from flowspec.request.selection import keep_steps, sets_up
+from flowspec.request.selection import is_setup_step, keep_steps
 
 # The most runs that continue one another; each costs a DescribeCluster and a ListSteps.
 _MOST_RUNS = 20
@@ -112,7 +112,7 @@ def _chain_ran_request(emr: Emr, jobflow: JobFlow, request: Request, clusters: l
 
 def _find_unfinished(emr: Emr, jobflow: JobFlow, request: Request, clusters: list[Cluster]) -> Unfinished:
     """Returns what a chain of runs, oldest first, did not complete. Raises as `unfinished` does."""
-    own = [index for index in range(len(request.params.get("Steps", ()))) if not sets_up(request, index)]
+    own = [index for index in range(len(request.params.get("Steps", ()))) if not is_setup_step(request, index)]
     steps = request.params.get("Steps", [])
     names = {steps[index]["Name"] for index in range(len(steps)) if index not in own}
     runs: list[Run] = []

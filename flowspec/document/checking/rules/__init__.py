@@ -18,7 +18,7 @@ from flowspec.facts.rules import Breach, Rule, breaches
 from flowspec.plugins import RULES, Finding, failing, plugins
 
 # The keys whose absence a rule reports. (FS274 names its key itself.)
-_ABSENT = {
+_ABSENT_KEYS = {
     "FS224": ("instance_groups", "instance_fleets", "master_instance_type"),
     "FS225": ("release_label", "ami_version", "hadoop_version"),
 }
@@ -31,8 +31,8 @@ def check_rules(spec: Spec, rejected: Collection[KeyPath] = ()) -> Iterator[Viol
     are absent is not reported.
     """
     seen = set()
-    for one in _violations(spec):
-        if (one.id, one.path, one.message) not in seen and not _was_given(one, rejected):
+    for one in _all_violations(spec):
+        if (one.id, one.path, one.message) not in seen and not _was_rejected(one, rejected):
             seen.add((one.id, one.path, one.message))
             yield one
 
@@ -46,15 +46,15 @@ def check_plugins(spec: Spec) -> Iterator[tuple[Violation, bool]]:
             yield Violation("FS616", tuple(one.path), f"{one.message} ({name})", one.hint), one.is_error
 
 
-def _was_given(one: Violation, rejected: Collection[KeyPath]) -> bool:
-    """Returns True if a violation reports the absence of what was given and refused."""
+def _was_rejected(one: Violation, rejected: Collection[KeyPath]) -> bool:
+    """Returns True if a violation reports as absent what was given, but rejected by the schema."""
     if one.id == "FS239":
         return any(path[: len(one.path)] == one.path for path in rejected)
-    absent = (one.about,) if one.about else _ABSENT.get(one.id, ())
+    absent = (one.about,) if one.about else _ABSENT_KEYS.get(one.id, ())
     return any(path[:1] == (key,) for path in rejected for key in absent)
 
 
-def _violations(spec: Spec) -> Iterator[Violation]:
+def _all_violations(spec: Spec) -> Iterator[Violation]:
     for check in SPEC_RULES:
         yield from check(spec)
     aws = traits_of(spec).on_aws
@@ -62,18 +62,18 @@ def _violations(spec: Spec) -> Iterator[Violation]:
     found = list(breaches(view.params, aws=aws))
     patch = spec.get("api_params")
     if not patch:
-        yield from (_violation(rule, breach, view) for rule, breach in found)
+        yield from (_violation_of(rule, breach, view) for rule, breach in found)
         return
     own = {(rule.id, breach.path) for rule, breach in found}
     patched = view.patched(patch)
     for rule, breach in breaches(patched.params, aws=aws):
-        one = _violation(rule, breach, patched)
+        one = _violation_of(rule, breach, patched)
         # api_params is there to get past the checks of flowspec, so what it brings in is only warned about.
         is_new = (rule.id, breach.path) not in own
-        yield _by_api_params(one) if is_new and rule.refused else one
+        yield _as_api_params_warning(one) if is_new and rule.refused else one
 
 
-def _violation(rule: Rule, breach: Breach, view: RequestView) -> Violation:
+def _violation_of(rule: Rule, breach: Breach, view: RequestView) -> Violation:
     name = f"{rule.id}.{breach.case}" if breach.case else rule.id
     wording, path = WORDINGS[name], view.origin(breach.path)
     values = {"key": path[-1] if path else "", **breach.values}
@@ -83,7 +83,7 @@ def _violation(rule: Rule, breach: Breach, view: RequestView) -> Violation:
     return Violation(rule.id, path, message, hint, notes(rule.id), key=wording.about_key, about=absent)
 
 
-def _by_api_params(one: Violation) -> Violation:
+def _as_api_params_warning(one: Violation) -> Violation:
     path = one.path if one.path[:1] == ("api_params",) else ("api_params",)
     message = f"with api_params, {one.message} ({one.id})"
     return Violation("FS276", path, message, one.hint, one.notes, key=path == ("api_params",))

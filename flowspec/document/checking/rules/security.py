@@ -56,7 +56,7 @@ def secrets_are_variables(spec: Spec, secrets: Collection[str] = ()) -> Iterator
     """
     # The configurations of each group, the properties of each step and passwords of Kerberos as well.
     properties = ((path, name, name, text) for path, name, text in texts_in(spec) if isinstance(name, str))
-    named: Iterator[tuple[KeyPath, str | int, str, str]] = chain(_arguments(spec), properties)
+    named: Iterator[tuple[KeyPath, str | int, str, str]] = chain(_named_arguments(spec), properties)
     for path, key, name, value in named:
         if len(value) < _MIN_LENGTH or not _SECRET_NAME.search(name.lower()) or _REFERENCE.match(value):
             continue
@@ -66,16 +66,16 @@ def secrets_are_variables(spec: Spec, secrets: Collection[str] = ()) -> Iterator
             yield Violation("FS614", (*path, key), message, hint)
 
 
-def _arguments(spec: Spec) -> Iterator[tuple[KeyPath, int, str, str]]:
+def _named_arguments(spec: Spec) -> Iterator[tuple[KeyPath, int, str, str]]:
     """Yields the options of steps and bootstrap actions that have a value: (path of the list, index, name, value)."""
     for key in ("steps", "bootstrap_actions"):
         for index, item in enumerate(spec.get(key) or ()):
             words = item.get("args") if isinstance(item, dict) else None
             if isinstance(words, list):
-                yield from _options(words, (key, index, "args"))
+                yield from _named_values(words, (key, index, "args"))
 
 
-def _options(words: list[Any], at: KeyPath) -> Iterator[tuple[KeyPath, int, str, str]]:
+def _named_values(words: list[Any], at: KeyPath) -> Iterator[tuple[KeyPath, int, str, str]]:
     texts = [word if isinstance(word, str) else "" for word in words]
     for index, word in enumerate(texts):
         assigned, option = _ASSIGNED.fullmatch(word), _OPTION.fullmatch(word)
@@ -86,7 +86,7 @@ def _options(words: list[Any], at: KeyPath) -> Iterator[tuple[KeyPath, int, str,
 
 
 # EMR Management Guide, "Using the default Amazon Linux AMI": from these on, new clusters get the latest Amazon Linux.
-_UPDATED_FROM = {5: (5, 36, 0), 6: (6, 6, 0)}
+_FIRST_UPDATED_RELEASES = {5: (5, 36, 0), 6: (6, 6, 0)}
 
 
 def gets_updates(spec: Spec) -> Iterator[Violation]:
@@ -97,7 +97,7 @@ def gets_updates(spec: Spec) -> Iterator[Violation]:
         )
     label = spec.get("release_label")
     version = releases.parse(label) if isinstance(label, str) else None
-    if version and version < _UPDATED_FROM.get(version[0], (0, 0, 0) if version[0] > 6 else (5, 0, 0)):
+    if version and version < _FIRST_UPDATED_RELEASES.get(version[0], (0, 0, 0) if version[0] > 6 else (5, 0, 0)):
         message = f"{label} starts with an old Amazon Linux and gets no security updates"
         yield Violation("FS615", ("release_label",), message, "emr-5.36.0, emr-6.6.0 and later do")
 

@@ -20,7 +20,7 @@ SpecRule: TypeAlias = "Callable[[Spec], Iterator[Violation]]"
 
 _GENERIC = re.compile(r"-(D.*|conf|fs|jt|files|archives|libjars|tokenCacheFile)$")
 # An interpreter, its options, and a relative path with the suffix of a script.
-_INTERPRETED = re.compile(
+_INTERPRETER_COMMAND = re.compile(
     r"(?:\S*/)?(?:env +(?:\w+=\S* +)*)?"
     r"(?:python[\d.]*|pypy3?|perl|ruby|node|php|lua|Rscript|(?:ba|da|z)?sh|[gm]?awk)"
     r"(?: +(?:-[vFWXI] +[^-\s]\S*|-\S+))* +['\"]?((?![/-])[\w./-]+\.(?:py|pl|rb|js|php|lua|[rR]|sh|awk))\b"
@@ -84,7 +84,7 @@ def unshipped_scripts(spec: Spec) -> Iterator[Violation]:
         stages = step.get("stage") is not False
         for key in ("mapper", "combiner", "reducer"):
             command = str(step.get(key, ""))
-            found = _INTERPRETED.match(command) or (None if stages or prepared else _SCRIPT.match(command))
+            found = _INTERPRETER_COMMAND.match(command) or (None if stages or prepared else _SCRIPT.match(command))
             if found and found[1].removeprefix("./").partition("/")[0] not in links:
                 script, name = found[1], PurePosixPath(found[1]).name
                 why = "only the first word of a command is" if stages else "with `stage: false` no command is"
@@ -168,7 +168,7 @@ def retries(spec: Spec) -> Iterator[Violation]:
         if not isinstance(step, dict) or "retry" not in step:
             continue
         at = ("steps", index, "retry")
-        if spec.get("keep_alive") is not True or step.get("on_failure", default) not in _SURVIVED:
+        if spec.get("keep_alive") is not True or step.get("on_failure", default) not in _KEEPS_CLUSTER:
             message = "the cluster ends when the step fails, so that it can't be run again"
             yield Violation("FS291", at, message, "keep_alive: true and on_failure: CANCEL_AND_WAIT", key=True)
         if step.get("type") == "streaming" and "output_format" not in step:
@@ -178,7 +178,7 @@ def retries(spec: Spec) -> Iterator[Violation]:
             )
 
 
-_SURVIVED = frozenset({"CANCEL_AND_WAIT", "CONTINUE"})
+_KEEPS_CLUSTER = frozenset({"CANCEL_AND_WAIT", "CONTINUE"})
 
 
 def needs(spec: Spec) -> Iterator[Violation]:

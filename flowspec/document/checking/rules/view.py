@@ -81,7 +81,9 @@ class _Translation:
     def value(self, value: Any, schema: schemas.Schema, at: KeyPath, to: KeyPath) -> Any:
         """Returns a value as the API has it; `at` is its place in the spec, `to` in the request."""
         self.origins[to] = at
-        schema = schemas.meant(schema, schemas.kind(value), value.get("type") if isinstance(value, dict) else None)
+        schema = schemas.resolve_schema(
+            schema, schemas.kind(value), value.get("type") if isinstance(value, dict) else None
+        )
         shape = schema.get("x-shape")
         if shape:
             return _SHAPES[shape](self, value, at, to)
@@ -108,7 +110,7 @@ class _Translation:
             owner[names[-1]] = self.value(item, known, (*at, key), (*to, *names))
         return out
 
-    def defined(self, value: Any, definition: str, at: KeyPath, to: KeyPath) -> Any:
+    def by_definition(self, value: Any, definition: str, at: KeyPath, to: KeyPath) -> Any:
         """Returns a value by the schema's definition of this name."""
         return self.value(value, schemas.strict()["$defs"][definition], at, to)
 
@@ -148,13 +150,13 @@ def _applications(self: _Translation, value: Any, at: KeyPath, to: KeyPath) -> l
     return [
         {"Name": self.value(one, {}, (*at, index), (*to, index))}
         if isinstance(one, str)
-        else self.defined(one, "application", (*at, index), (*to, index))
+        else self.by_definition(one, "application", (*at, index), (*to, index))
         for index, one in enumerate(value)
     ]
 
 
 def _instance_groups(self: _Translation, value: Any, at: KeyPath, to: KeyPath) -> list[Any]:
-    groups = [self.defined(one, "instance_group", (*at, index), (*to, index)) for index, one in enumerate(value)]
+    groups = [self.by_definition(one, "instance_group", (*at, index), (*to, index)) for index, one in enumerate(value)]
     # As compiled: a master without a count is one node.
     return [
         {"InstanceCount": 1, **group} if group and group.get("InstanceRole") == "MASTER" else group for group in groups
@@ -162,7 +164,7 @@ def _instance_groups(self: _Translation, value: Any, at: KeyPath, to: KeyPath) -
 
 
 def _bootstrap_actions(self: _Translation, value: Any, at: KeyPath, to: KeyPath) -> list[Any]:
-    return [self.defined(one, "bootstrap_action", (*at, index), (*to, index)) for index, one in enumerate(value)]
+    return [self.by_definition(one, "bootstrap_action", (*at, index), (*to, index)) for index, one in enumerate(value)]
 
 
 def _configurations(self: _Translation, value: Any, at: KeyPath, to: KeyPath) -> list[Any]:  # noqa: ARG001 - shapes share a signature

@@ -1,4 +1,4 @@
-"""Jinja for templates that may come from someone who is not trusted. The only door to jinja2.
+"""Jinja for templates that may come from someone who is not trusted. The only package that uses jinja2.
 
     compiler  text → Python function: jinja2's parser and code generator, with a count of work at every block
     sandbox   what a compiled template can reach: jinja2's sandbox, and above it a table of what is allowed

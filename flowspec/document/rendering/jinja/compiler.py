@@ -15,7 +15,7 @@ from jinja2.idtracking import VAR_LOAD_RESOLVE
 from jinja2.nodes import EvalContext
 from jinja2.parser import Parser
 
-from flowspec.document.rendering.jinja.filters import unknown
+from flowspec.document.rendering.jinja.filters import unknown_name_error
 from flowspec.document.rendering.jinja.sandbox import ENVIRONMENT, Sandbox
 from flowspec.document.rendering.jinja.sizes import MAX_BITS
 from flowspec.document.rendering.template_errors import TemplateError
@@ -65,11 +65,11 @@ def compile_template(text: str) -> Compiled:
     try:
         # Not Environment.compile: for every mistake it compiles and runs code, to make a pretty traceback.
         tree = Parser(ENVIRONMENT, text).parse()
-        _check(tree, text)
+        _check_tree(tree, text)
         source = StringIO()
         generator = _Generator(ENVIRONMENT, None, None, source, optimized=False)
         generator.visit(tree)
-        function = _function(source.getvalue())
+        function = _load_function(source.getvalue())
     except TemplateSyntaxError as error:
         raise _syntax_error(error, text) from None
     except (RecursionError, MemoryError, SyntaxError):
@@ -93,7 +93,7 @@ def tag_at(text: str, line: int) -> int:
     return max(text.rfind("{{", 0, start), text.rfind("{%", 0, start), 0)
 
 
-def _function(source: str) -> Callable[[Any, Sandbox], Any]:
+def _load_function(source: str) -> Callable[[Any, Sandbox], Any]:
     namespace = dict(_NAMESPACE)
     exec(compile(source, FILE, "exec", dont_inherit=True), namespace)  # noqa: S102 - what jinja2 generated
     function: Callable[[Any, Sandbox], Any] = namespace["root"]
@@ -104,7 +104,7 @@ def _syntax_error(error: TemplateSyntaxError, text: str) -> TemplateError:
     message = (error.message or "").rstrip(".")
     named = re.match(r"No (filter|test) named '(.*)'$", message)
     made = TemplateError("FS320", f"this template can't be parsed: {message}")
-    made = unknown(named[1], named[2]) if named else made
+    made = unknown_name_error(named[1], named[2]) if named else made
     made.offset = tag_at(text, error.lineno)
     return made
 
@@ -112,7 +112,7 @@ def _syntax_error(error: TemplateSyntaxError, text: str) -> TemplateError:
 # --- what is refused before anything runs ---
 
 
-def _check(tree: nodes.Template, text: str) -> None:
+def _check_tree(tree: nodes.Template, text: str) -> None:
     """Refuses statements that load something, names that begin with _, and numbers that are too large."""
     waiting: list[tuple[nodes.Node, Iterator[nodes.Node]]] = [(tree, tree.iter_child_nodes())]
     while waiting:
@@ -201,7 +201,7 @@ class _Generator(CodeGenerator):
             self.blockvisit(node.body, frame)
             self.return_buffer_contents(frame)
         else:
-            self.writeline(f"environment.step({_count([lone])})", lone)
+            self.writeline(f"environment.step({_count_nodes([lone])})", lone)
             self.writeline("return ", lone)
             self.visit(lone, frame)
 
@@ -212,18 +212,18 @@ class _Generator(CodeGenerator):
 
     def pull_dependencies(self, nodes: Iterable[nodes.Node]) -> None:
         for kind, known in (("filters", self.filters), ("tests", self.tests)):
-            for name in sorted(_used(nodes, kind)):
+            for name in sorted(_names_used(nodes, kind)):
                 known[name] = self.temporary_identifier()
                 self.writeline(f"{known[name]} = environment.{kind}[{name!r}]")
 
     def blockvisit(self, nodes: Iterable[nodes.Node], frame: Frame) -> None:
         more = self._more.pop(id(nodes), 0)
-        self.writeline(f"environment.step({_count(nodes) + more})")
+        self.writeline(f"environment.step({_count_nodes(nodes) + more})")
         super().blockvisit(nodes, frame)
 
     def macro_body(self, node: Any, frame: Frame) -> Any:
         # Defaults of parameters are worked out in each call.
-        self._more[id(node.body)] = _count(node.defaults) + len(node.args)
+        self._more[id(node.body)] = _count_nodes(node.defaults) + len(node.args)
         return super().macro_body(node, frame)
 
     def visit(self, node: nodes.Node, *args: Any, **kwargs: Any) -> None:
@@ -236,7 +236,7 @@ class _Generator(CodeGenerator):
         self.write(f", {given!r})")
 
     def visit_For(self, node: nodes.For, frame: Frame) -> None:  # noqa: N802 - as jinja2 calls it
-        self._hooks[id(node.iter)] = "iterated", _count([node.test] if node.test else [])
+        self._hooks[id(node.iter)] = "iterated", _count_nodes([node.test] if node.test else [])
         super().visit_For(node, frame)
 
     def visit_Call(self, node: nodes.Call, frame: Frame, forward_caller: bool = False) -> None:  # noqa: N802 - as jinja2 calls it
@@ -257,7 +257,7 @@ class _Generator(CodeGenerator):
 
     def visit_Concat(self, node: nodes.Concat, frame: Frame) -> None:  # noqa: N802 - as jinja2 calls it
         self.write("environment.joined((")
-        self._listed(node.nodes, frame)
+        self._write_arguments(node.nodes, frame)
         self.write("))")
 
     def visit_Dict(self, node: nodes.Dict, frame: Frame) -> None:  # noqa: N802 - as jinja2 calls it
@@ -278,7 +278,7 @@ class _Generator(CodeGenerator):
         self.visit(node.node, frame)
         self.write(", slice(")
         none = nodes.Const(None)
-        self._listed((one or none for one in (node.arg.start, node.arg.stop, node.arg.step)), frame)
+        self._write_arguments((one or none for one in (node.arg.start, node.arg.stop, node.arg.step)), frame)
         self.write("))")
 
     def visit_Compare(self, node: nodes.Compare, frame: Frame) -> None:  # noqa: N802 - as jinja2 calls it
@@ -297,7 +297,7 @@ class _Generator(CodeGenerator):
             self.write("))")
         self.write(")")
 
-    def _listed(self, parts: Iterable[nodes.Node], frame: Frame) -> None:
+    def _write_arguments(self, parts: Iterable[nodes.Node], frame: Frame) -> None:
         for part in parts:
             self.visit(part, frame)
             self.write(", ")
@@ -311,17 +311,17 @@ def lone_expression(body: list[nodes.Node]) -> nodes.Expr | None:
     return None
 
 
-def _count(parts: Iterable[nodes.Node]) -> int:
+def _count_nodes(parts: Iterable[nodes.Node]) -> int:
     """Returns the nodes in statements, without the bodies of statements in them, which are counted when they run."""
-    return 1 + sum(1 for _ in _within(parts, lambda node: node.iter_child_nodes(exclude=_BODIES)))
+    return 1 + sum(1 for _ in _walk_nodes(parts, lambda node: node.iter_child_nodes(exclude=_BODIES)))
 
 
-def _used(parts: Iterable[nodes.Node], kind: str) -> set[str]:
+def _names_used(parts: Iterable[nodes.Node], kind: str) -> set[str]:
     wanted = nodes.Filter if kind == "filters" else nodes.Test
-    return {node.name for node in _within(parts, nodes.Node.iter_child_nodes) if isinstance(node, wanted)}
+    return {node.name for node in _walk_nodes(parts, nodes.Node.iter_child_nodes) if isinstance(node, wanted)}
 
 
-def _within(
+def _walk_nodes(
     parts: Iterable[nodes.Node], children: Callable[[nodes.Node], Iterable[nodes.Node]]
 ) -> Iterator[nodes.Node]:
     waiting = list(parts)

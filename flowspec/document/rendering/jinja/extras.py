@@ -24,7 +24,7 @@ _DATES = ("%Y-%m-%d", "%Y%m%dT%H%M%SZ", "%Y%m%d", "%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%
 _DIRECTIVES = re.compile(r"%(?:[YmdHMSjyUWVGuaAbBpI%]|(?P<bad>.?))", re.DOTALL)
 
 
-def _text(value: Any) -> str:
+def _require_text(value: Any) -> str:
     if not isinstance(value, str):
         raise TypeError
     return str(value)
@@ -36,10 +36,10 @@ def regex_replace(context: Context, value: Any, pattern: Any, replacement: Any =
     from flowspec.document.rendering.patterns import PatternError, compile_pattern, replace
 
     try:
-        found = compile_pattern(_text(pattern), _work(context))
-        return replace(found, _text(replacement), _text(value), int(count))
+        found = compile_pattern(_require_text(pattern), _pattern_work(context))
+        return replace(found, _require_text(replacement), _require_text(value), int(count))
     except PatternError as error:
-        raise _bad_pattern(error) from None
+        raise _pattern_error(error) from None
 
 
 @pass_context
@@ -48,14 +48,14 @@ def regex_search(context: Context, value: Any, pattern: Any, group: int = 0) -> 
     from flowspec.document.rendering.patterns import PatternError, compile_pattern
 
     try:
-        found = compile_pattern(_text(pattern), _work(context)).search(_text(value))
+        found = compile_pattern(_require_text(pattern), _pattern_work(context)).search(_require_text(value))
     except PatternError as error:
-        raise _bad_pattern(error) from None
+        raise _pattern_error(error) from None
     return (found.text, *found.groups)[int(group)] if found else None
 
 
-def _work(context: Context) -> Any:
-    """Returns the account of the patterns of one document."""
+def _pattern_work(context: Context) -> Any:
+    """Returns the work that the patterns of one document have left."""
     from flowspec.document.rendering.patterns import PatternWork
 
     budget = context.environment.sizes.budget  # type: ignore[attr-defined]
@@ -63,7 +63,7 @@ def _work(context: Context) -> Any:
     return budget.patterns
 
 
-def _bad_pattern(error: Any) -> TemplateError:
+def _pattern_error(error: Any) -> TemplateError:
     return TemplateError("FS323", f"this regular expression can't be used: {error}", hint=error.hint)
 
 
@@ -71,20 +71,20 @@ def to_yaml(value: Any) -> str:
     """Returns a value as YAML in block style, without the last line end."""
     from flowspec.document.text.dump import dump
 
-    return dump(_dumpable(value)).removesuffix("\n")
+    return dump(_as_plain_data(value)).removesuffix("\n")
 
 
-def _dumpable(value: Any) -> Any:
+def _as_plain_data(value: Any) -> Any:
     if isinstance(value, dict):
-        return {str(key): _dumpable(one) for key, one in value.items()}
+        return {str(key): _as_plain_data(one) for key, one in value.items()}
     if value is None or isinstance(value, str | bool | int | float):
         return value
-    return [_dumpable(one) for one in value]
+    return [_as_plain_data(one) for one in value]
 
 
 def b64encode(value: Any) -> str:
     """Returns a text's UTF-8 in Base64, as instance user data and some properties want it."""
-    text = _text(value).encode()
+    text = _require_text(value).encode()
     if len(text) > MAX_TEXT * 3 // 4:
         raise TemplateError("FS324", f"a template may make up to {MAX_TEXT} characters")
     return _b64encode(text).decode()
@@ -92,32 +92,32 @@ def b64encode(value: Any) -> str:
 
 def basename(value: Any) -> str:
     """Returns the part of a path or URI after the last /."""
-    return _basename(_text(value))
+    return _basename(_require_text(value))
 
 
 def dirname(value: Any) -> str:
     """Returns the part of a path or URI before the last /."""
-    return _dirname(_text(value))
+    return _dirname(_require_text(value))
 
 
 def days(value: Any, count: int) -> str:
     """Returns a date so many days later, in the form it has; earlier for a negative number."""
-    moment, form = _moment(value)
-    return (moment + timedelta(days=_whole(count))).strftime(form)
+    moment, form = _parse_date(value)
+    return (moment + timedelta(days=_require_integer(count))).strftime(form)
 
 
 def strftime(value: Any, form: Any) -> str:
     """Returns a date in another form, with the directives of Python's strftime that have a fixed width."""
-    for found in _DIRECTIVES.finditer(_text(form)):
+    for found in _DIRECTIVES.finditer(_require_text(form)):
         if found["bad"] is not None:
             raise TemplateError("FS323", f"strftime has no %{found['bad']} here", word="strftime")
-    return _moment(value)[0].strftime(_text(form))
+    return _parse_date(value)[0].strftime(_require_text(form))
 
 
-def _moment(value: Any) -> tuple[datetime, str]:
+def _parse_date(value: Any) -> tuple[datetime, str]:
     for form in _DATES:
         try:
-            moment = datetime.strptime(_text(value), form)
+            moment = datetime.strptime(_require_text(value), form)
         except ValueError:
             continue
         if moment.strftime(form) == value:
@@ -125,7 +125,7 @@ def _moment(value: Any) -> tuple[datetime, str]:
     raise TemplateError("FS323", f"'{value[:40]}' is not a date such as 2026-11-22", hint="the form is YYYY-MM-DD")
 
 
-def _whole(value: Any) -> int:
+def _require_integer(value: Any) -> int:
     if not isinstance(value, int):
         raise TemplateError("FS323", f"a number of days is an integer, not {kind_of(value)}")
     return int(value)

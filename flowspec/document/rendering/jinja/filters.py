@@ -46,8 +46,8 @@ class Cost(NamedTuple):
     base: int = 5
 
 
-def unknown(kind: str, name: str) -> TemplateError:
-    """Returns the error for a filter or test that there is not."""
+def unknown_name_error(kind: str, name: str) -> TemplateError:
+    """Returns the error for a name that no filter, test or function has."""
     if name in _RANDOM:
         message = f"the {kind} '{name}' is not allowed: plan and apply must render the same"
         return TemplateError("FS322", message, word=name)
@@ -57,8 +57,8 @@ def unknown(kind: str, name: str) -> TemplateError:
     return TemplateError("FS322", f"there is no {kind} '{name}'", word=name, hint=hint, notes=(note,))
 
 
-class _Known(dict[str, Callable[..., Any]]):
-    """Filters or tests by name; for another name a function that says so when it is called, as in jinja2."""
+class _CallablesByName(dict[str, Callable[..., Any]]):
+    """Filters or tests by name; for another name a function that raises an error when it is called, as in jinja2."""
 
     def __init__(self, kind: str) -> None:
         super().__init__()
@@ -66,7 +66,7 @@ class _Known(dict[str, Callable[..., Any]]):
 
     def __missing__(self, name: str) -> Callable[..., Any]:
         def missing(*_: Any, **__: Any) -> Any:
-            raise unknown(self._kind, name)
+            raise unknown_name_error(self._kind, name)
 
         return missing
 
@@ -155,7 +155,7 @@ def _urlize(sizes: Sizes, value: Any, *args: Any, **kwargs: Any) -> None:
     sizes.text(len(value) * 3 + (len(value.split()) + 1) * (longest + 40))
 
 
-def _dotted(sizes: Sizes, value: Any, *args: Any, **kwargs: Any) -> None:
+def _count_attribute_steps(sizes: Sizes, value: Any, *args: Any, **kwargs: Any) -> None:
     """Counts the steps of filters that look up `attribute` in each item: as many as its path has parts."""
     parts = sum(one.count(".") + one.count(",") for one in (*args, *kwargs.values()) if isinstance(one, str))
     sizes.step(sizes.length(value) * parts)
@@ -194,22 +194,22 @@ def _string(context: Context, value: Any) -> str:
     return str(sandbox.written(value))
 
 
-_OWN: dict[str, Callable[..., Any]] = {"join": _join, "sum": _sum, "format": _format, "string": _string}
+_REIMPLEMENTED: dict[str, Callable[..., Any]] = {"join": _join, "sum": _sum, "format": _format, "string": _string}
 
-_TEXT = Cost(units=20)
-_EACH = Cost(items=3)
-_SORTED = Cost(items=8, units=100, before=_dotted)
+_TEXT_COST = Cost(units=20)
+_PER_ITEM_COST = Cost(items=3)
+_SORT_COST = Cost(items=8, units=100, before=_count_attribute_steps)
 
 _COSTS: dict[str, Cost] = {
     **dict.fromkeys(("abs", "count", "length", "filesizeformat", "float", "safe"), Cost(units=20)),
     **dict.fromkeys(("default", "d", "first", "last"), Cost(units=0, picks=True)),
     "attr": Cost(units=0, picks=True, base=30),
-    **dict.fromkeys(("capitalize", "e", "escape", "forceescape", "lower", "trim", "upper", "string"), _TEXT),
+    **dict.fromkeys(("capitalize", "e", "escape", "forceescape", "lower", "trim", "upper", "string"), _TEXT_COST),
     **dict.fromkeys(("title", "wordcount", "xmlattr"), Cost(units=1_000)),
-    **dict.fromkeys(("items", "list", "reverse", "join", "map", "reject", "select", "sum"), _EACH),
-    **dict.fromkeys(("dictsort", "groupby", "sort", "unique"), _SORTED),
-    **dict.fromkeys(("max", "min"), _SORTED._replace(picks=True)),
-    **dict.fromkeys(("rejectattr", "selectattr"), Cost(items=5, before=_dotted)),
+    **dict.fromkeys(("items", "list", "reverse", "join", "map", "reject", "select", "sum"), _PER_ITEM_COST),
+    **dict.fromkeys(("dictsort", "groupby", "sort", "unique"), _SORT_COST),
+    **dict.fromkeys(("max", "min"), _SORT_COST._replace(picks=True)),
+    **dict.fromkeys(("rejectattr", "selectattr"), Cost(items=5, before=_count_attribute_steps)),
     "batch": Cost(items=1, before=_batch),
     "center": Cost(units=20, before=_center),
     "format": Cost(units=100),
@@ -227,31 +227,31 @@ _COSTS: dict[str, Cost] = {
     "wordwrap": Cost(units=2_000, before=_wordwrap),
 }
 
-_NO_DATA = frozenset(("default", "d"))
-_NO_DATA_TESTS = frozenset(("defined", "undefined", "callable", "none", "sameas", "filter", "test", "iterable"))
+_UNMEASURED_FILTERS = frozenset(("default", "d"))
+_UNMEASURED_TESTS = frozenset(("defined", "undefined", "callable", "none", "sameas", "filter", "test", "iterable"))
 
 
-def _bounded(name: str, apply: Callable[..., Any], cost: Cost) -> Callable[..., Any]:
+def _measured_filter(name: str, apply: Callable[..., Any], cost: Cost) -> Callable[..., Any]:
     @pass_context
     def filtered(context: Context, *args: Any, **kwargs: Any) -> Any:
         sizes: Sizes = context.environment.sizes  # type: ignore[attr-defined]
-        _count(sizes, name, cost, args, kwargs)
+        _count_steps(sizes, name, cost, args, kwargs)
         try:
             if cost.before:
                 cost.before(sizes, *args, **kwargs)
-            result = apply(*_first(apply, context), *args, **kwargs)
-            return result if cost.picks else sizes.kept(result)
+            result = apply(*_context_arguments(apply, context), *args, **kwargs)
+            return result if cost.picks else sizes.measure_result(result)
         except (TypeError, ValueError, LookupError, ArithmeticError, AssertionError, AttributeError) as error:
-            raise _misused(f"filter {name}", apply, args, kwargs, error) from None
+            raise _misuse_error(f"filter {name}", apply, args, kwargs, error) from None
         except FilterArgumentError as error:
             raise TemplateError("FS323", f"the filter '{name}': {error.message}", word=name) from None
 
     return filtered
 
 
-def _count(sizes: Sizes, name: str, cost: Cost, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+def _count_steps(sizes: Sizes, name: str, cost: Cost, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
     sizes.step(cost.base)
-    if name in _NO_DATA or not args:
+    if name in _UNMEASURED_FILTERS or not args:
         return
     units = sum(map(sizes.weigh, args)) + sum(map(sizes.weigh, kwargs.values()))
     steps = units * cost.units / 1_000
@@ -263,7 +263,7 @@ def _count(sizes: Sizes, name: str, cost: Cost, args: tuple[Any, ...], kwargs: d
     sizes.step(int(steps))
 
 
-def _first(apply: Callable[..., Any], context: Context) -> tuple[Any, ...]:
+def _context_arguments(apply: Callable[..., Any], context: Context) -> tuple[Any, ...]:
     """Returns the arguments that jinja2 passes to a filter before its value."""
     wanted = getattr(apply, "jinja_pass_arg", None)
     if wanted is None:
@@ -271,12 +271,12 @@ def _first(apply: Callable[..., Any], context: Context) -> tuple[Any, ...]:
     return ({"context": context, "eval_context": context.eval_ctx, "environment": context.environment}[wanted.name],)
 
 
-def _misused(
+def _misuse_error(
     what: str, apply: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], error: Exception
 ) -> TemplateError:
     """Returns the error of a filter or test, without the names of the Python functions that are in it."""
     name = what.rpartition(" ")[2]
-    if not args or not _fits(apply, args, kwargs):
+    if not args or not _accepts_arguments(apply, args, kwargs):
         note = f"`flowspec explain templates` shows how '{name}' is used"
         return TemplateError("FS323", f"the {what} does not take these arguments", word=name, notes=(note,))
     if isinstance(error, ZeroDivisionError):
@@ -285,7 +285,7 @@ def _misused(
     return TemplateError("FS323", f"the {what} can't be used with {kind_of(args[0])}{given}", word=name)
 
 
-def _fits(apply: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
+def _accepts_arguments(apply: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
     try:
         signature = inspect.signature(apply)
     except ValueError:
@@ -298,27 +298,27 @@ def _fits(apply: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, An
     return True
 
 
-def _bounded_test(name: str, apply: Callable[..., Any]) -> Callable[..., Any]:
+def _measured_test(name: str, apply: Callable[..., Any]) -> Callable[..., Any]:
     @pass_context
     def tested(context: Context, *args: Any, **kwargs: Any) -> bool:
         sizes: Sizes = context.environment.sizes  # type: ignore[attr-defined]
         sizes.step(3)
-        if name not in _NO_DATA_TESTS:
+        if name not in _UNMEASURED_TESTS:
             sizes.step(sum(map(sizes.weigh, (*args, *kwargs.values()))) // 50)
         try:
-            return bool(apply(*_first(apply, context), *args, **kwargs))
+            return bool(apply(*_context_arguments(apply, context), *args, **kwargs))
         except (TypeError, ValueError, ArithmeticError) as error:
-            raise _misused(f"test {name}", apply, args, kwargs, error) from None
+            raise _misuse_error(f"test {name}", apply, args, kwargs, error) from None
 
     return tested
 
 
-FILTERS = _Known("filter")
-TESTS = _Known("test")
+FILTERS = _CallablesByName("filter")
+TESTS = _CallablesByName("test")
 for _name, _cost in _COSTS.items():
-    _apply = pass_context(_OWN[_name]) if _name in _OWN else _JINJA_FILTERS[_name]
-    FILTERS[_name] = _bounded(_name, _apply, _cost)
+    _apply = pass_context(_REIMPLEMENTED[_name]) if _name in _REIMPLEMENTED else _JINJA_FILTERS[_name]
+    FILTERS[_name] = _measured_filter(_name, _apply, _cost)
 for _name, _apply in EXTRAS.items():
-    FILTERS[_name] = _bounded(_name, _apply, Cost(units=4_000 if _name == "to_yaml" else 500))
+    FILTERS[_name] = _measured_filter(_name, _apply, Cost(units=4_000 if _name == "to_yaml" else 500))
 for _name, _apply in _JINJA_TESTS.items():
-    TESTS[_name] = _bounded_test(_name, _apply)
+    TESTS[_name] = _measured_test(_name, _apply)

@@ -43,7 +43,7 @@ class Method(NamedTuple):
             sizes.step(1 + sum(map(sizes.weigh, args)) // 200)
             self.measure(sizes, self.owner, *args, **kwargs)
             call = self.call or sandbox.bound(self.owner, self.name)
-            return sizes.kept(call(*args, **kwargs))
+            return sizes.measure_result(call(*args, **kwargs))
         except (TypeError, ValueError, LookupError, ArithmeticError, AttributeError, RuntimeError) as error:
             if isinstance(error, RecursionError):
                 raise
@@ -64,7 +64,7 @@ def method_of(owner: Any, name: str) -> Method | None:
 # --- what a method takes, before it is called ---
 
 
-def _light(sizes: Sizes, owner: Any, *_: Any, **kwargs: Any) -> None:
+def _measure_one_pass(sizes: Sizes, owner: Any, *_: Any, **kwargs: Any) -> None:
     """Counts the work of methods that take no longer than to go through the value once."""
     for one in kwargs.values():
         sizes.weigh(one)
@@ -72,16 +72,16 @@ def _light(sizes: Sizes, owner: Any, *_: Any, **kwargs: Any) -> None:
         sizes.step(1 + sizes.weigh(owner) // 200)
 
 
-def _padded(sizes: Sizes, owner: str, width: int, fill: str = " ") -> None:  # noqa: ARG001 - Python's signature
+def _measure_padding(sizes: Sizes, owner: str, width: int, fill: str = " ") -> None:  # noqa: ARG001 - Python's signature
     sizes.text(max(len(owner), int(width)))
 
 
-def _replaced(sizes: Sizes, owner: str, old: str, new: str, count: int = -1) -> None:  # noqa: ARG001
+def _measure_replace(sizes: Sizes, owner: str, old: str, new: str, count: int = -1) -> None:  # noqa: ARG001
     sizes.step(1 + len(owner) // 200)
     sizes.text(len(owner) + (owner.count(old) if old else len(owner) + 1) * max(0, len(new) - len(old)))
 
 
-def _split(sizes: Sizes, owner: str, sep: str | None = None, maxsplit: int = -1) -> None:
+def _measure_split(sizes: Sizes, owner: str, sep: str | None = None, maxsplit: int = -1) -> None:
     sizes.step(1 + len(owner) // 50)
     if maxsplit < 0 and len(owner) > 1:
         sizes.items(owner.count(sep) + 1 if sep else len(owner.split()))
@@ -89,15 +89,15 @@ def _split(sizes: Sizes, owner: str, sep: str | None = None, maxsplit: int = -1)
         sizes.items(min(maxsplit, len(owner)) + 1)
 
 
-def _joined(sizes: Sizes, owner: str, parts: Any) -> None:
+def _measure_join(sizes: Sizes, owner: str, parts: Any) -> None:
     sizes.text(sizes.weigh(parts) + len(owner) * sizes.length(parts))
 
 
-def _tabs(sizes: Sizes, owner: str, tabsize: int = 8) -> None:
+def _measure_tabs(sizes: Sizes, owner: str, tabsize: int = 8) -> None:
     sizes.text(len(owner) + owner.count("\t") * max(0, int(tabsize)))
 
 
-def _formatted(sizes: Sizes, owner: str, *args: Any, **kwargs: Any) -> None:
+def _measure_format(sizes: Sizes, owner: str, *args: Any, **kwargs: Any) -> None:
     """Allows Python's str.format with widths of up to 999 that are written out."""
     longest = sum(map(sizes.weigh, (*args, *kwargs.values()))) + _FLOAT
     total = 0
@@ -116,34 +116,34 @@ _PLAIN_TEXT = (
     "count partition rpartition removeprefix removesuffix isdigit isalpha isalnum isnumeric isdecimal isspace islower "
     "isupper istitle isidentifier isascii isprintable"
 )
-_TEXT: dict[str, Measure] = dict.fromkeys(_PLAIN_TEXT.split(), _light) | {
-    "replace": _replaced,
-    "split": _split,
-    "rsplit": _split,
+_TEXT: dict[str, Measure] = dict.fromkeys(_PLAIN_TEXT.split(), _measure_one_pass) | {
+    "replace": _measure_replace,
+    "split": _measure_split,
+    "rsplit": _measure_split,
     "splitlines": lambda sizes, owner, keepends=False: sizes.items(len(owner.splitlines(keepends))),
-    "join": _joined,
-    "center": _padded,
-    "ljust": _padded,
-    "rjust": _padded,
-    "zfill": _padded,
-    "expandtabs": _tabs,
-    "format": _formatted,
+    "join": _measure_join,
+    "center": _measure_padding,
+    "ljust": _measure_padding,
+    "rjust": _measure_padding,
+    "zfill": _measure_padding,
+    "expandtabs": _measure_tabs,
+    "format": _measure_format,
 }
 
 _METHODS: list[tuple[type | tuple[type, ...], dict[str, Measure]]] = [
     (str, _TEXT),
-    (dict, dict.fromkeys(("get", "keys", "values", "items", "copy"), _light)),
-    ((list, tuple), dict.fromkeys(("index", "count", "copy"), _light)),
-    (LoopContext, dict.fromkeys(("cycle", "changed"), _light)),
-    (Cycler, dict.fromkeys(("next", "reset"), _light)),
-    ((int, float), dict.fromkeys(("is_integer", "bit_length"), _light)),
+    (dict, dict.fromkeys(("get", "keys", "values", "items", "copy"), _measure_one_pass)),
+    ((list, tuple), dict.fromkeys(("index", "count", "copy"), _measure_one_pass)),
+    (LoopContext, dict.fromkeys(("cycle", "changed"), _measure_one_pass)),
+    (Cycler, dict.fromkeys(("next", "reset"), _measure_one_pass)),
+    ((int, float), dict.fromkeys(("is_integer", "bit_length"), _measure_one_pass)),
 ]
 
 
 # --- functions ---
 
 
-def _range(sizes: Sizes, owner: None, *bounds: int) -> None:  # noqa: ARG001 - functions have no owner
+def _measure_range(sizes: Sizes, owner: None, *bounds: int) -> None:  # noqa: ARG001 - functions have no owner
     for bound in bounds:
         sizes.bits(bound.bit_length())
     numbers = range(*bounds)
@@ -158,11 +158,11 @@ def _function(name: str, call: Callable[..., Any], measure: Measure) -> Method:
 FUNCTIONS: dict[str, Method] = {
     one.name: one
     for one in (
-        _function("range", range, _range),
-        _function("dict", dict, _light),
-        _function("namespace", Namespace, _light),
-        _function("cycler", Cycler, _light),
-        _function("joiner", Joiner, _light),
+        _function("range", range, _measure_range),
+        _function("dict", dict, _measure_one_pass),
+        _function("namespace", Namespace, _measure_one_pass),
+        _function("cycler", Cycler, _measure_one_pass),
+        _function("joiner", Joiner, _measure_one_pass),
     )
 }
 
@@ -184,7 +184,7 @@ def format_percent(sizes: Sizes, text: str, given: Any) -> Any:
     mappings where a text or number is wanted; FS324 for too much text.
     """
     values = given if isinstance(given, dict) else tuple(given) if isinstance(given, tuple) else (given,)
-    shown = [_shown(one) for one in (values.values() if isinstance(values, dict) else values)]
+    shown = [_printf_value(one) for one in (values.values() if isinstance(values, dict) else values)]
     longest = max((len(str(one)) for one in shown), default=0) + _FLOAT
     total = len(text)
     for found in _PRINTF.finditer(text):
@@ -199,7 +199,7 @@ def format_percent(sizes: Sizes, text: str, given: Any) -> Any:
     return dict(zip(values, shown, strict=True)) if isinstance(values, dict) else tuple(shown)
 
 
-def _shown(value: Any) -> Any:
+def _printf_value(value: Any) -> Any:
     if isinstance(value, bool):
         return _Flag(value)
     if isinstance(value, Undefined):

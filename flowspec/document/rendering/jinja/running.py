@@ -11,11 +11,16 @@ from jinja2 import TemplateRuntimeError, Undefined, UndefinedError
 from jinja2.utils import missing
 
 from flowspec.document.rendering.jinja.compiler import FILE, Compiled
-from flowspec.document.rendering.jinja.filters import unknown
+from flowspec.document.rendering.jinja.filters import unknown_name_error
 from flowspec.document.rendering.jinja.methods import FUNCTIONS
 from flowspec.document.rendering.jinja.sandbox import Names, Sandbox, UndefinedUseError
 from flowspec.document.rendering.jinja.sizes import kind_of
-from flowspec.document.rendering.template_errors import MAX_COMPARED, TemplateError, no_key, undefined
+from flowspec.document.rendering.template_errors import (
+    MAX_COMPARED,
+    TemplateError,
+    missing_key_error,
+    undefined_name_error,
+)
 
 _ERROR = 300
 """Steps that an error costs."""
@@ -27,14 +32,14 @@ def run(compiled: Compiled, names: Mapping[str, Any], sandbox: Sandbox) -> Any:
         return sandbox.finished(compiled.function(Names(sandbox, names), sandbox))
     except Exception as error:  # noqa: BLE001 - a template can make Python raise nearly anything
         # Finding the words takes a while, and the next template may fail as well.
-        sandbox.sizes.budget.steps -= _ERROR + _compared(error, names)
-        made = _told(error, names)
+        sandbox.sizes.budget.steps -= _ERROR + _comparison_steps(error, names)
+        made = _as_template_error(error, names)
         if made.offset is None:
-            made.offset = compiled.offset(_line(error.__traceback__))
+            made.offset = compiled.offset(_generated_line(error.__traceback__))
     raise made
 
 
-def _compared(error: Exception, names: Mapping[str, Any]) -> int:
+def _comparison_steps(error: Exception, names: Mapping[str, Any]) -> int:
     """Returns the steps that it takes to find the name that is nearest to an undefined one."""
     if not isinstance(error, UndefinedUseError):
         return 0
@@ -42,7 +47,7 @@ def _compared(error: Exception, names: Mapping[str, Any]) -> int:
     return 20 * min(len(owner if isinstance(owner, dict) else names), MAX_COMPARED)
 
 
-def _line(traceback: TracebackType | None) -> int:
+def _generated_line(traceback: TracebackType | None) -> int:
     """Returns the line of the generated code that an error came from: the innermost one."""
     line = 0
     while traceback is not None:
@@ -52,24 +57,24 @@ def _line(traceback: TracebackType | None) -> int:
     return line
 
 
-def _told(error: Exception, names: Mapping[str, Any]) -> TemplateError:
+def _as_template_error(error: Exception, names: Mapping[str, Any]) -> TemplateError:
     if isinstance(error, TemplateError):
         return error
     if isinstance(error, UndefinedUseError):
-        return _undefined(error.value, names)
+        return _explain_undefined(error.value, names)
     if isinstance(error, RecursionError | MemoryError):
         return TemplateError("FS324", "the template is nested too deeply")
     if isinstance(error, UndefinedError | TemplateRuntimeError):
         message = (error.message or "").rstrip(".")
         named = re.match(r"No (filter|test) named '(.*)' found$|No (filter|test) named '(.*)'$", message)
         if named:
-            return unknown(named[1] or named[3], named[2] or named[4])
+            return unknown_name_error(named[1] or named[3], named[2] or named[4])
         return TemplateError("FS323", message[:1].lower() + message[1:])
-    return TemplateError("FS323", f"this template can't be evaluated: {_reason(error)}")
+    return TemplateError("FS323", f"this template can't be evaluated: {_describe_error(error)}")
 
 
-def _reason(error: Exception) -> str:
-    """Returns the reason that Python gives for an error, without what is Python's own in its message."""
+def _describe_error(error: Exception) -> str:
+    """Returns the reason of an error in words of templates instead of Python's."""
     if isinstance(error, ZeroDivisionError):
         return "it divides by zero"
     if isinstance(error, ArithmeticError):
@@ -83,7 +88,7 @@ def _reason(error: Exception) -> str:
     return "an operation was given a value of a kind that it can't be used with"
 
 
-def _undefined(value: Undefined, names: Mapping[str, Any]) -> TemplateError:  # noqa: PLR0911 - one for each case
+def _explain_undefined(value: Undefined, names: Mapping[str, Any]) -> TemplateError:  # noqa: PLR0911 - one for each case
     name, owner, hint = value._undefined_name, value._undefined_obj, value._undefined_hint
     if hint:
         text = hint.rstrip(".")
@@ -92,12 +97,12 @@ def _undefined(value: Undefined, names: Mapping[str, Any]) -> TemplateError:  # 
         message = f"{kind_of(owner)} has no '{name}' that can be reached in templates"
         return TemplateError("FS322", message, word=name)
     if isinstance(owner, dict):
-        return no_key(str(name), owner)
+        return missing_key_error(str(name), owner)
     if not isinstance(name, str):
         count = f", there are {len(owner)}" if hasattr(owner, "__len__") else ""
         return TemplateError("FS323", f"there is no item {str(name)[:40]}{count}")
     if name == "lipsum":
-        return unknown("function", name)
+        return unknown_name_error("function", name)
     if owner is missing:
-        return undefined(name, names, FUNCTIONS)
+        return undefined_name_error(name, names, FUNCTIONS)
     return TemplateError("FS321", f"{kind_of(owner)} has no '{name}'", word=name)

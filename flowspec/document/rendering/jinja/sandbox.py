@@ -43,7 +43,7 @@ _COMPARE: dict[str, Callable[[Any, Any], bool]] = {
     "notin": lambda a, b: a not in b,
 }
 _SIGNS = {"eq": "==", "ne": "!=", "lt": "<", "lteq": "<=", "gt": ">", "gteq": ">=", "notin": "not in"}
-_CUT = (str, list, tuple, range)
+_SLICEABLE = (str, list, tuple, range)
 
 
 class UndefinedUseError(UndefinedError):
@@ -113,12 +113,12 @@ class Sandbox(ImmutableSandboxedEnvironment):
             return method
         if isinstance(obj, dict):
             return super().getitem(obj, attribute) if attribute in obj else self.undefined(obj=obj, name=attribute)
-        if self._may_reach(obj, attribute):
+        if self._is_readable(obj, attribute):
             self.step(8)
             return super().getattr(obj, attribute)
         return self.undefined(obj=obj, name=attribute)
 
-    def _may_reach(self, obj: Any, name: str) -> bool:
+    def _is_readable(self, obj: Any, name: str) -> bool:
         if isinstance(obj, Undefined | Namespace):
             return True
         if isinstance(obj, tuple):
@@ -130,7 +130,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
         """Returns `obj[argument]`: a key of a mapping, an item, a part of a text or list, a method by its name."""
         self.step(1)
         if isinstance(argument, slice):
-            return self._cut(obj, argument)
+            return self._slice(obj, argument)
         if isinstance(argument, str) and argument.startswith("_"):
             return self.getattr(obj, argument)
         if isinstance(argument, tuple):
@@ -144,10 +144,10 @@ class Sandbox(ImmutableSandboxedEnvironment):
                 pass
         return self.getattr(obj, argument) if isinstance(argument, str) else self.undefined(obj=obj, name=argument)
 
-    def _cut(self, obj: Any, part: slice) -> Any:
+    def _slice(self, obj: Any, part: slice) -> Any:
         if isinstance(obj, Undefined):
             return obj[part]
-        if not isinstance(obj, _CUT):
+        if not isinstance(obj, _SLICEABLE):
             raise TemplateError("FS323", f"only texts and lists can be cut, this is {kind_of(obj)}")
         if not all(one is None or isinstance(one, int) for one in (part.start, part.stop, part.step)) or part.step == 0:
             raise TemplateError("FS323", "the places of a cut are integers, and its step is not 0")
@@ -175,11 +175,11 @@ class Sandbox(ImmutableSandboxedEnvironment):
             return left, format_percent(self.sizes, left, right)
         elif sign == "*" and (isinstance(left, int) or isinstance(right, int)):
             many, part = (left, right) if isinstance(left, int) else (right, left)
-            self._measure_made(sign, part, max(int(many), 0) * _length(part), left, right)
+            self._measure_result(sign, part, max(int(many), 0) * _length(part), left, right)
         elif sign == "+" and _addable(left, right):
-            self._measure_made(sign, left, _length(left) + _length(right), left, right)
+            self._measure_result(sign, left, _length(left) + _length(right), left, right)
         else:
-            raise _unfit(sign, left, right)
+            raise _operand_error(sign, left, right)
         return left, right
 
     def _measure_numbers(self, sign: str, left: float, right: float) -> None:
@@ -189,13 +189,13 @@ class Sandbox(ImmutableSandboxedEnvironment):
             elif sign == "**":
                 self.sizes.bits((left.bit_length() - 1) * max(right, 0) if abs(left) > 1 else 1)
 
-    def _measure_made(self, sign: str, part: Any, length: int, left: Any, right: Any) -> None:
+    def _measure_result(self, sign: str, part: Any, length: int, left: Any, right: Any) -> None:
         if isinstance(part, str):
             self.sizes.text(length)
         elif isinstance(part, list | tuple):
             self.sizes.items(length)
         else:
-            raise _unfit(sign, left, right)
+            raise _operand_error(sign, left, right)
 
     def call_unop(self, context: Context, operator: str, arg: Any) -> Any:
         """Applies `+` or `-` to a value."""
@@ -210,7 +210,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
         try:
             return bool(_COMPARE[sign](left, right))
         except TypeError:
-            raise _unfit(_SIGNS.get(sign, sign), left, right) from None
+            raise _operand_error(_SIGNS.get(sign, sign), left, right) from None
 
     def key(self, value: Any) -> Any:
         """Returns a key of a mapping that is written in a template."""
@@ -293,7 +293,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
             hint = f"the key is ['{value.name}']"
             raise TemplateError("FS323", f"'{value.name}' is a method of mappings here", word=value.name, hint=hint)
         self.step(self.sizes.weigh(value) // 50)
-        return _plain(value)
+        return _plain_data(value)
 
 
 def _length(value: Any) -> int:
@@ -304,11 +304,11 @@ def _addable(left: Any, right: Any) -> bool:
     return any(isinstance(left, kind) and isinstance(right, kind) for kind in (str, list, tuple))
 
 
-def _unfit(sign: str, left: Any, right: Any) -> TemplateError:
+def _operand_error(sign: str, left: Any, right: Any) -> TemplateError:
     return TemplateError("FS323", f"{sign} can't be used with {kind_of(left)} and {kind_of(right)}")
 
 
-def _plain(value: Any) -> Any:
+def _plain_data(value: Any) -> Any:
     if isinstance(value, float) and not isfinite(value):
         raise TemplateError("FS323", "this is not a finite number")
     if value is None or isinstance(value, bool | int | float):
@@ -318,8 +318,8 @@ def _plain(value: Any) -> Any:
     if isinstance(value, dict):
         if any(isinstance(key, tuple) for key in value):
             raise TemplateError("FS323", "a list can't be a key")
-        return {_plain(key): _plain(one) for key, one in value.items()}
-    return [_plain(one) for one in value]
+        return {_plain_data(key): _plain_data(one) for key, one in value.items()}
+    return [_plain_data(one) for one in value]
 
 
 ENVIRONMENT = Sandbox(autoescape=False, keep_trailing_newline=True, optimized=False)

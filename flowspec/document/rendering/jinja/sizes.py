@@ -92,7 +92,7 @@ class Sizes:
             return len(value) + 1, 1
         known = self._known.get(id(value))
         if known is None or known[0] is not value:
-            known = (value, *self._added(self._parts(value)))
+            known = (value, *self._sum_sizes(self._parts(value)))
             if not isinstance(value, Stream):
                 self._known[id(value)] = known
         return known[1], known[2]
@@ -108,7 +108,7 @@ class Sizes:
             return value.items
         raise TemplateError("FS323", f"{kind_of(value)} can't be used as a value")
 
-    def _added(self, parts: Iterable[Any]) -> tuple[int, int]:
+    def _sum_sizes(self, parts: Iterable[Any]) -> tuple[int, int]:
         total, deepest = 1, 0
         for count, part in enumerate(parts):
             if type(part) is str:
@@ -131,7 +131,7 @@ class Sizes:
             return len(value.items) - value.at
         return len(value) if hasattr(value, "__len__") and not isinstance(value, Undefined) else 0
 
-    def kept(self, value: Any) -> Any:
+    def measure_result(self, value: Any) -> Any:
         """Measures the result of a filter or method; a generator is consumed into a list."""
         if isinstance(value, str):
             self.text(len(value))
@@ -140,10 +140,10 @@ class Sizes:
         elif isinstance(value, list | tuple | dict):
             self.items(len(value))
         elif isinstance(value, Iterator) and not isinstance(value, Stream):
-            return Stream(self._collected(value))
+            return Stream(self._collect(value))
         return value
 
-    def _collected(self, values: Iterator[Any]) -> list[Any]:
+    def _collect(self, values: Iterator[Any]) -> list[Any]:
         collected: list[Any] = []
         for value in values:
             collected.append(value)
@@ -160,7 +160,7 @@ def kind_of(value: Any) -> str:
     for kinds, words in _KINDS:
         if isinstance(value, kinds):
             return words
-    return _THINGS.get(type(value).__name__, "a function")
+    return _KINDS_BY_CLASS_NAME.get(type(value).__name__, "a function")
 
 
 _KINDS: list[tuple[Any, str]] = [
@@ -172,4 +172,4 @@ _KINDS: list[tuple[Any, str]] = [
     (Undefined, "an undefined value"),
     ((list, tuple, range, Stream, *_VIEWS), "a list"),
 ]
-_THINGS = {"Macro": "a macro", "LoopContext": "the loop", "Namespace": "a namespace", "Cycler": "a cycler"}
+_KINDS_BY_CLASS_NAME = {"Macro": "a macro", "LoopContext": "the loop", "Namespace": "a namespace", "Cycler": "a cycler"}

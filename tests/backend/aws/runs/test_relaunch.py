@@ -22,7 +22,7 @@ from flowspec.emulator.api.service import Service
 from flowspec.errors import FlowspecError, SpecError
 from flowspec.pipeline import apply_and_watch, plan_on
 from flowspec.plan.cluster import FALLBACK_TAG, Cluster
-from flowspec.plan.runs.launches import _launched_with, failed_to_launch, lacked_capacity
+from flowspec.plan.runs.launches import _plan_launch, failed_to_launch, lacked_capacity
 from flowspec.request.compile import compile
 
 SPEC = """flowspec: v1
@@ -225,6 +225,6 @@ def test_a_launch_after_one_that_was_joined_is_a_cluster_of_its_own(path):
     flow = Flow(path, SPEC + "fallback: [{ec2_subnet_id: subnet-b}]\n")
     cluster = Cluster("j-1", "nightly", "TERMINATED_WITH_ERRORS", reason_code="INTERNAL_ERROR")
     joined = dataclasses.replace(flow.plan, joins=cluster.id, awaits=("s-1",), observed="d1gest")
-    following = _launched_with(joined, flow.plan.fallback[0], 1)
+    following = _plan_launch(joined, flow.plan.fallback[0], 1)
     assert (following.joins, following.awaits, following.observed) == (None, None, "")
     assert following.request["Instances"]["Ec2SubnetId"] == "subnet-b"
