@@ -73,7 +73,7 @@ class References:
 
     def _reference(self, secret: str, member: str) -> str:
         words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", member).lower()
-        return self._names.open(secret, words, Variable(default=secret))
+        return self._names.placeholder_for(secret, words, Variable(default=secret))
 
 
 def written(text: str, literal: Callable[[str], str], reference: Callable[[str], str]) -> str:

@@ -17,7 +17,7 @@ from flowspec.document.escaping import visible
 from flowspec.errors import FlowspecError
 
 if TYPE_CHECKING:
-    from flowspec.importers.migrate.running import Called, Run
+    from flowspec.importers.migrate.running import HandlerCall, Run
     from flowspec.importers.placeholders import Wanted
 
 
@@ -78,10 +78,10 @@ def command(
     answers = _answers(answer) if answer else {}
     if handler and (module or args):
         raise click.UsageError("--handler calls a function of a file with an event: no arguments and no -m go with it")
-    called = _called(handler, event)
+    handler_call = _handler_call(handler, event)
     _ask(script, yes)
     output.mkdir(parents=True, exist_ok=True)
-    done = run(script, args, module=module, called=called, answers=answers)
+    done = run(script, args, module=module, handler_call=handler_call, answers=answers)
     found = job_flows(done.calls)
     failed = [wanted for wanted in found if not _write_spec(wanted, script, output, keep_secrets)]
     if not found:
@@ -95,14 +95,14 @@ def command(
     return Exit.OK if found and not failed and not done.code else Exit.ERROR
 
 
-def _called(handler: str | None, event: Path | None) -> Called | None:
-    from flowspec.importers.migrate.running import Called
+def _handler_call(handler: str | None, event: Path | None) -> HandlerCall | None:
+    from flowspec.importers.migrate.running import HandlerCall
 
     if not handler:
         if event:
             raise click.UsageError("--event goes with --handler, which names the function that gets it")
         return None
-    return Called(handler, json.dumps(_read_json("--event", event)) if event else "{}")
+    return HandlerCall(handler, json.dumps(_read_json("--event", event)) if event else "{}")
 
 
 def _print_reasons(done: Run) -> None:

@@ -22,7 +22,7 @@ from flowspec.importers.later_calls import fold
 from flowspec.importers.names import Names
 from flowspec.importers.placeholders import Wanted, placeholder_name
 from flowspec.importers.refusal import choose, load_json, refuse
-from flowspec.importers.shapes import fitted_members
+from flowspec.importers.shapes import convert_members
 
 Json = dict[str, Any]
 
@@ -215,7 +215,7 @@ def _read_json(source: Source) -> Wanted:
 
 
 def _wanted(module: _Module, params: Json, region: str) -> Wanted:
-    return Wanted(params, module.names.used([params, region]), region, tuple(dict.fromkeys(module.notes)))
+    return Wanted(params, module.names.variables_in([params, region]), region, tuple(dict.fromkeys(module.notes)))
 
 
 def _convert_to_api_types(module: _Module, value: Any, line: int) -> Json:
@@ -223,7 +223,7 @@ def _convert_to_api_types(module: _Module, value: Any, line: int) -> Json:
 
     What they do not have and what only Airflow knows is left out, each with a note.
     """
-    made, notes = fitted_members(value, input_shape())
+    made, notes = convert_members(value, input_shape())
     module.notes.extend(f"line {line}: {note}" for note in notes)
     out: Json = _drop_structure_placeholders(module, made, input_shape(), "", line)
     return out

@@ -16,7 +16,7 @@ from flowspec.importers.awscli.shorthand import ShorthandError
 from flowspec.importers.awscli.shorthand import parse as parse_shorthand
 from flowspec.importers.placeholders import PLACEHOLDER, placeholder_name
 from flowspec.importers.refusal import refuse
-from flowspec.importers.shapes import fitted, parsed_json
+from flowspec.importers.shapes import convert_scalars, parse_json
 from flowspec.request.steps.target import DEFAULT_REGION, StepTarget
 
 Json = dict[str, Any]
@@ -269,7 +269,7 @@ class Call:
         if text.strip()[:1] in ("{", "["):
             return self._check_object(self._json(text, word), word)
         try:
-            made: Json = fitted(parse_shorthand(text), shape)
+            made: Json = convert_scalars(parse_shorthand(text), shape)
         except ShorthandError as error:
             self.refuse(f"neither JSON nor shorthand: {error}", "", word)
         return self._check_object(made, word)
@@ -291,7 +291,7 @@ class Call:
 
     def _json(self, text: str, word: Word) -> Any:
         try:
-            return parsed_json(text)
+            return parse_json(text)
         except (ValueError, RecursionError) as error:
             self.refuse(f"this is not JSON: {str(error)[:200]}", "", word)
 

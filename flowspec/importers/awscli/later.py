@@ -12,7 +12,7 @@ from flowspec.importers.awscli.parsed import Command, Script
 from flowspec.importers.awscli.software import added_steps
 from flowspec.importers.later_calls import fold
 from flowspec.importers.placeholders import PLACEHOLDER
-from flowspec.importers.shapes import fitted
+from flowspec.importers.shapes import convert_scalars
 
 # These only ask, wait or look for logs.
 _HARMLESS = re.compile(r"(describe|list|get)-[a-z-]+|wait|ls|help")
@@ -133,7 +133,7 @@ def _untags(later: Call) -> _Operations:
 def _cluster(later: Call) -> _Operations:
     if later.has("step-concurrency-level"):
         shape = input_shape().members["StepConcurrencyLevel"]
-        yield "ModifyCluster", {"StepConcurrencyLevel": fitted(later.text("step-concurrency-level"), shape)}
+        yield "ModifyCluster", {"StepConcurrencyLevel": convert_scalars(later.text("step-concurrency-level"), shape)}
     if later.has("extended-support") or later.has("no-extended-support"):
         yield "ModifyCluster", {"ExtendedSupport": later.choice("extended-support")}
 

@@ -31,7 +31,7 @@ from flowspec.importers.awscli.shell import parse
 from flowspec.importers.awscli.software import software
 from flowspec.importers.placeholders import PLACEHOLDER, Variable, Wanted, placeholder
 from flowspec.importers.refusal import choose, refuse
-from flowspec.importers.shapes import fitted
+from flowspec.importers.shapes import convert_scalars
 
 _LONGEST_SHOWN = 200  # characters of a command in a note
 
@@ -109,7 +109,9 @@ def _request(call: Call) -> Json:
     params |= roles(call)
     params |= software(call)
     shapes = input_shape().members
-    params |= {member: fitted(text, shapes[member]) for name, member in NUMBERS.items() if (text := call.text(name))}
+    params |= {
+        member: convert_scalars(text, shapes[member]) for name, member in NUMBERS.items() if (text := call.text(name))
+    }
     for name, member in OBJECTS.items():
         if call.has(name):
             params |= member_if_set(member, call.object(name, shapes.get(member)))

@@ -136,7 +136,7 @@ class Instance:
         return self._opened(name, Variable(items.type, None, _rules(declared)))
 
     def _opened(self, name: str, variable: Variable, value: Any = None) -> str:
-        made = self.context.names.open(f"var.{name}", name, variable)
+        made = self.context.names.placeholder_for(f"var.{name}", name, variable)
         called = placeholder_name(made) or ""
         self.context.shown[called] = f"var.{name}"
         if value is not None:

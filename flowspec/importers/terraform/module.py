@@ -142,7 +142,7 @@ def _wanted(
             context.note(f"{part.address} is not imported: it is for another cluster, as far as can be known here")
     _note_lifecycle(found, context)
     region = found.region if isinstance(found.region, str) and not placeholder_name(found.region) else ""
-    return Wanted(params, context.names.used(params), region, tuple(context.notes))
+    return Wanted(params, context.names.variables_in(params), region, tuple(context.notes))
 
 
 def _names(clusters: list[Resource]) -> list[str]:

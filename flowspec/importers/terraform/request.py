@@ -13,7 +13,7 @@ from typing import Any
 
 from flowspec.facts.api_model import input_shape
 from flowspec.importers.placeholders import placeholder_name
-from flowspec.importers.shapes import fitted, parsed_json
+from flowspec.importers.shapes import convert_scalars, parse_json
 from flowspec.importers.terraform.blocks import Values
 from flowspec.importers.terraform.context import Context
 from flowspec.importers.terraform.functions import jsonencode
@@ -153,13 +153,13 @@ def add_part(params: Json, part: Resource, context: Context) -> None:
     writer = _Writer(context)
     if part.kind == "aws_emr_managed_scaling_policy":
         limits = writer.limits(part.values)
-        params |= fitted({"ManagedScalingPolicy": {"ComputeLimits": limits}}, input_shape())
+        params |= convert_scalars({"ManagedScalingPolicy": {"ComputeLimits": limits}}, input_shape())
     else:
         is_fleet = part.kind == "aws_emr_instance_fleet"
         member = "InstanceFleets" if is_fleet else "InstanceGroups"
         made = (writer.fleet if is_fleet else writer.group)(part.values, "TASK")
         shape = input_shape().members["Instances"].members[member].member
-        params["Instances"].setdefault(member, []).append(fitted(made, shape))
+        params["Instances"].setdefault(member, []).append(convert_scalars(made, shape))
     context.note(f"{part.address} is part of the request: in Terraform it is a resource of its own")
 
 
@@ -267,7 +267,7 @@ class _Writer:
         params |= _some("AutoTerminationPolicy", timeout)
         placements = [self._members(one, PLACEMENT) for one in self._blocks(body, "placement_group_config")]
         params |= _some("PlacementGroupConfigs", placements)
-        made: Json = fitted(params, input_shape())
+        made: Json = convert_scalars(params, input_shape())
         return made
 
     def _instances(self, body: Values, out: Json) -> Json:
@@ -431,7 +431,7 @@ class _Writer:
         if not isinstance(text, str):
             return text
         try:
-            return _capitalized(parsed_json(text)) if text else None
+            return _capitalized(parse_json(text)) if text else None
         except (ValueError, RecursionError) as error:
             self.context.note(f"{place} is not imported: it is not JSON ({str(error)[:80]})")
             return None
