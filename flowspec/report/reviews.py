@@ -26,14 +26,14 @@ def as_text(review: Review) -> str:
     """Returns the review for people: a heading and a line for each change of each flow, new findings, and a count."""
     lines: list[str] = []
     for flow in review.flows:
-        lines += [visible(_heading(flow)), *(f"  {line}" for line in _lines(flow)), ""]
+        lines += [visible(_heading(flow)), *(f"  {line}" for line in _change_lines(flow)), ""]
         findings = diagnostics.as_text(flow.findings).splitlines()
         lines += [*(line and f"  {line}" for line in findings), ""] if findings else []
     lines += [f"note: {visible(note)}" for note in review.notes]
     return "\n".join([*lines, _summary(review)])
 
 
-def _lines(flow: FlowReview) -> Iterator[str]:
+def _change_lines(flow: FlowReview) -> Iterator[str]:
     for change in flow.changes:
         yield str(mask(change_line(change, flow.secrets, placed=True), flow.secrets))
     yield from (f"note: {visible(note)}" for note in flow.notes)

@@ -28,7 +28,7 @@ def event_line(event: Event) -> str:
     """Returns one line for one state change; "" for what only a progress bar shows."""
     if isinstance(event, ClusterChanged):
         cluster = event.cluster
-        return f"cluster {cluster.id}: {cluster.state}{_because(cluster)}"
+        return f"cluster {cluster.id}: {cluster.state}{_reason_suffix(cluster)}"
     if isinstance(event, StepChanged):
         return "" if event.step.state == "PENDING" else step_line(event.step)
     if isinstance(event, Acted):
@@ -40,14 +40,14 @@ def step_line(step: Step) -> str:
     """Returns a step in one line: its state, how long it took if it has ended, and why it failed."""
     step = visible_values(step)
     failure = f" ({step.reason})" if step.reason else ""
-    return f"step {step.id} {step.name}: {step.state}{_took(step.started, step.ended)}{failure}"
+    return f"step {step.id} {step.name}: {step.state}{_duration_suffix(step.started, step.ended)}{failure}"
 
 
-def _because(cluster: Cluster) -> str:
+def _reason_suffix(cluster: Cluster) -> str:
     return f" ({visible(cluster.reason)})" if cluster.reason else ""
 
 
-def _took(started: datetime | None, ended: datetime | None) -> str:
+def _duration_suffix(started: datetime | None, ended: datetime | None) -> str:
     if not started or not ended:
         return ""
     return f" in {duration_text((ended - started).total_seconds())}"
@@ -68,7 +68,7 @@ def summary(
 ) -> str:
     """Returns the summary of a run: the verdict, where the output and the logs are, the counters by the steps' ids."""
     names = {step.id: visible(step.name) for step in cluster.steps}
-    took = _took(cluster.created, cluster.ended)
+    took = _duration_suffix(cluster.created, cluster.ended)
     lines = [f"{visible(cluster.name)} ({cluster.id}): {verdict.outcome.value}{took}"]
     lines += [f"  output   {visible(uri)}" for uri in outputs]
     lines += [f"  logs     {visible(logs)}"] if logs else []
@@ -91,12 +91,12 @@ def fidelity_line(fidelity: LocalFidelity) -> str:
     real = [f"steps executed ({ran})" if ran else "no step executed"]
     if fidelity.bootstrap_ran:
         real.append(f"{number_of(fidelity.bootstrap_ran, 'bootstrap action')} executed")
-    parts = [", ".join(real), f"{_listed(simulated)} simulated"]
+    parts = [", ".join(real), f"{_join_with_and(simulated)} simulated"]
     parts += [f"{name} {ours} for {fidelity.release}'s {theirs}" for name, theirs, ours in fidelity.versions]
     return f"local run: {'; '.join(parts)}"
 
 
-def _listed(words: Sequence[str]) -> str:
+def _join_with_and(words: Sequence[str]) -> str:
     """Returns `a`, `a and b`, `a, b and c`."""
     return " and ".join(filter(None, [", ".join(words[:-1]), words[-1]]))
 
@@ -110,7 +110,7 @@ def fidelity_document(fidelity: LocalFidelity) -> dict[str, Any]:
 def status(cluster: Cluster) -> str:
     """Returns a cluster and its steps, for people."""
     cluster = visible_values(cluster)
-    lines = [f"{cluster.name} ({cluster.id}): {cluster.state}{_because(cluster)}"]
+    lines = [f"{cluster.name} ({cluster.id}): {cluster.state}{_reason_suffix(cluster)}"]
     facts = {
         "created": cluster.created and f"{cluster.created:%Y-%m-%d %H:%M:%S %Z}",
         "ended": cluster.ended and f"{cluster.ended:%Y-%m-%d %H:%M:%S %Z}",
@@ -144,7 +144,7 @@ def idle_table(found: Sequence[IdleCluster]) -> str:
         (
             one.cluster.id,
             f"{one.since:%Y-%m-%d %H:%M}",
-            _span(one.idle),
+            _span_text(one.idle),
             ", ".join(f"{count} {visible(kind)}" for kind, count in one.instances.items()),
             f"{sum(one.instance_hours.values()):.1f}",
             *(idle_amounts(one.cost, one.idle_cost) if are_paid else ()),
@@ -158,7 +158,7 @@ def idle_table(found: Sequence[IdleCluster]) -> str:
     return "\n".join([*aligned([head, *rows]), *idle_notes([one.cost for one in found if one.cost])])
 
 
-def _span(span: timedelta) -> str:
+def _span_text(span: timedelta) -> str:
     """Returns `3 d 4 h`, `4 h 10 min`, `10 min`."""
     minutes = int(span.total_seconds()) // 60
     days, hours = divmod(minutes // 60, 24)
@@ -188,5 +188,5 @@ def summary_document(cluster: Cluster) -> dict[str, Any]:
     cluster = without_secrets(cluster)
     known = ("id", "name", "state", "reason_code", "reason", "created", "ready", "ended")
     of_flow = {"flow": FLOW_TAG, "target": TARGET_TAG, "source": SOURCE_TAG}
-    told = {name: cluster.tags.get(tag) for name, tag in of_flow.items()}
-    return {**{name: getattr(cluster, name) for name in known}, "has_ended": cluster.has_ended, **told}
+    flow_tags = {name: cluster.tags.get(tag) for name, tag in of_flow.items()}
+    return {**{name: getattr(cluster, name) for name in known}, "has_ended": cluster.has_ended, **flow_tags}

@@ -54,9 +54,9 @@ def _as_text(flow: JobFlow, format_: str, explain: bool) -> str:
     from flowspec.document.text.tree import plain
 
     if explain:
-        from flowspec.report.rendering import explained, explained_as_json
+        from flowspec.report.rendering import annotated_json, annotated_yaml
 
-        return explained(flow.document) if format_ == "yaml" else explained_as_json(flow.document) + "\n"
+        return annotated_yaml(flow.document) if format_ == "yaml" else annotated_json(flow.document) + "\n"
     return dump(flow.document) if format_ == "yaml" else as_json(plain(flow.document.root), flow.secrets) + "\n"
 
 

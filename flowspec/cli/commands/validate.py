@@ -82,13 +82,13 @@ def _findings(spec: Path, *, policies: list[Policy], options: dict[str, Any]) ->
 
 def _at_all_targets(spec: Path, *, policies: list[Policy], options: dict[str, Any]) -> tuple[Diagnostic, ...]:
     from flowspec.document.rendering.extends import target_names
-    from flowspec.report.diagnostics import merged_targets
+    from flowspec.report.diagnostics import merge_targets
 
     try:
         names: list[str | None] = [*target_names(spec)] or [None]
     except SpecError as error:
         return error.diagnostics
-    return merged_targets(
+    return merge_targets(
         one for name in names for one in _findings(spec, policies=policies, options={**options, "target": name})
     )
 
