@@ -30,7 +30,7 @@ def command(paths: tuple[Path, ...], check: bool, diff: bool) -> int:
     changed, code = 0, Exit.OK
     for path in find_specs(paths):
         try:
-            before, after = _formatted(path)
+            before, after = _read_and_format(path)
         except FlowspecError as error:
             code = worst((code, print_error(error)))
             continue
@@ -52,7 +52,7 @@ def command(paths: tuple[Path, ...], check: bool, diff: bool) -> int:
     return code
 
 
-def _formatted(path: Path) -> tuple[str, str]:
+def _read_and_format(path: Path) -> tuple[str, str]:
     from flowspec.document.text.formatting import format_text
     from flowspec.document.text.parse import read
 
