@@ -89,7 +89,7 @@ def test_a_flow_that_waited_long_is_planned_again(flowspec, write, monkeypatch):
         return made
 
     monkeypatch.setattr(fleet_apply, "plan_specs", plan_then_start)
-    monkeypatch.setattr(fleet_apply, "_FRESH", 0.0)
+    monkeypatch.setattr(fleet_apply, "_PLAN_MAX_AGE", 0.0)
     done = flowspec("apply", "jobs", "--detach", "--format", "json")
     assert rows(done) == {other.name: (f"joined {started[0]}", 0)}
     assert "second: nothing to do" in done.err
