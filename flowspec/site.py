@@ -27,7 +27,7 @@ from flowspec.inspection.reading import read_run
 from flowspec.plan.cluster import Cluster
 from flowspec.plan.sensitive import known_secrets, without_secrets
 from flowspec.report.page.html import policy, render_page
-from flowspec.report.page.view import kind_of, moment, run_view, took
+from flowspec.report.page.view import kind_of, run_view, shown_duration, shown_time
 
 _MOST_CLUSTERS = 200
 # A page reads itself again after so many seconds, or so many times the CPU time that it took to make: with a failed
@@ -113,8 +113,8 @@ def _row(cluster: Cluster, name: str) -> dict[str, str]:
         # A failed step can leave a cluster plainly TERMINATED.
         "kind": kind_of("FAILED" if cluster.reason_code == "STEP_FAILURE" else cluster.state),
         "reason": visible(cluster.reason),
-        "created": moment(cluster.created),
-        "took": took(max(0.0, (end - cluster.created).total_seconds()) if cluster.created else None),
+        "created": shown_time(cluster.created),
+        "took": shown_duration(max(0.0, (end - cluster.created).total_seconds()) if cluster.created else None),
     }
 
 

@@ -164,7 +164,7 @@ class EmrConnection:
             self.build_list_params(params, states, "JobFlowStates.member")
         if jobflow_ids:
             self.build_list_params(params, jobflow_ids, "JobFlowIds.member")
-        _between(params, created_after, created_before)
+        _add_time_range(params, created_after, created_before)
         return self.get_list("DescribeJobFlows", params, [("member", emrobject.JobFlow)])
 
     def describe_step(self, cluster_id: str, step_id: str) -> Any:
@@ -173,7 +173,7 @@ class EmrConnection:
 
     def list_bootstrap_actions(self, cluster_id: str, marker: str | None = None) -> Any:
         """Returns a page of bootstrap actions: `BootstrapActionList`."""
-        return self.get_object("ListBootstrapActions", _page(cluster_id, marker), emrobject.BootstrapActionList)
+        return self.get_object("ListBootstrapActions", _page_params(cluster_id, marker), emrobject.BootstrapActionList)
 
     def list_clusters(
         self,
@@ -184,14 +184,14 @@ class EmrConnection:
     ) -> Any:
         """Returns a page of clusters: `ClusterSummaryList`. Times without a zone are UTC."""
         params: Flat = {"Marker": marker} if marker else {}
-        _between(params, created_after, created_before)
+        _add_time_range(params, created_after, created_before)
         if cluster_states:
             self.build_list_params(params, cluster_states, "ClusterStates.member")
         return self.get_object("ListClusters", params, emrobject.ClusterSummaryList)
 
     def list_instance_groups(self, cluster_id: str, marker: str | None = None) -> Any:
         """Returns a page of instance groups: `InstanceGroupList`."""
-        return self.get_object("ListInstanceGroups", _page(cluster_id, marker), emrobject.InstanceGroupList)
+        return self.get_object("ListInstanceGroups", _page_params(cluster_id, marker), emrobject.InstanceGroupList)
 
     def list_instances(
         self,
@@ -201,7 +201,7 @@ class EmrConnection:
         marker: str | None = None,
     ) -> Any:
         """Returns a page of instances: `InstanceList`."""
-        params = _page(cluster_id, marker)
+        params = _page_params(cluster_id, marker)
         if instance_group_id:
             params["InstanceGroupId"] = instance_group_id
         if instance_group_types:
@@ -210,7 +210,7 @@ class EmrConnection:
 
     def list_steps(self, cluster_id: str, step_states: _Several = None, marker: str | None = None) -> Any:
         """Returns a page of steps, the newest first: `StepSummaryList`."""
-        params = _page(cluster_id, marker)
+        params = _page_params(cluster_id, marker)
         if step_states:
             self.build_list_params(params, step_states, "StepStates.member")
         return self.get_object("ListSteps", params, emrobject.StepSummaryList)
@@ -234,26 +234,28 @@ class EmrConnection:
 
     def terminate_jobflows(self, jobflow_ids: _Several) -> Any:
         """Terminates job flows."""
-        return self._on_job_flows("TerminateJobFlows", jobflow_ids)
+        return self._call_on_job_flows("TerminateJobFlows", jobflow_ids)
 
     def set_termination_protection(self, jobflow_id: _Several, termination_protection_status: bool) -> Any:
         """Protects a job flow (or several) against termination, or lifts that."""
         assert termination_protection_status in (True, False)
-        status = _truth(bool(termination_protection_status))
-        return self._on_job_flows("SetTerminationProtection", jobflow_id, TerminationProtected=status)
+        status = _boolean_word(bool(termination_protection_status))
+        return self._call_on_job_flows("SetTerminationProtection", jobflow_id, TerminationProtected=status)
 
     def set_visible_to_all_users(self, jobflow_id: _Several, visibility: bool) -> Any:
         """Shows a job flow (or several) to all users of the account, or not."""
         assert visibility in (True, False)
-        return self._on_job_flows("SetVisibleToAllUsers", jobflow_id, VisibleToAllUsers=_truth(bool(visibility)))
+        return self._call_on_job_flows(
+            "SetVisibleToAllUsers", jobflow_id, VisibleToAllUsers=_boolean_word(bool(visibility))
+        )
 
-    def _on_job_flows(self, action: str, ids: _Several, **params: str) -> Any:
+    def _call_on_job_flows(self, action: str, ids: _Several, **params: str) -> Any:
         self.build_list_params(params, ids or (), "JobFlowIds.member")
         return self.get_status(action, params)
 
     def add_jobflow_steps(self, jobflow_id: str, steps: Step | Iterable[Step]) -> Any:
         """Adds steps (or one) to a job flow, in the form that its release wants: `JobFlowStepList`."""
-        added = _listed(steps, _STEP)
+        added = _as_list(steps, _STEP)
         target = self._target_of(jobflow_id, added)
         params: Flat = {"JobFlowId": jobflow_id}
         lay(params, "Steps", [step_config(step, target) for step in added])
@@ -270,7 +272,7 @@ class EmrConnection:
 
         Raises ValueError where the numbers of groups and of sizes differ.
         """
-        groups, sizes = _listed(instance_group_ids), _listed(new_sizes)
+        groups, sizes = _as_list(instance_group_ids), _as_list(new_sizes)
         if len(groups) != len(sizes):
             raise ValueError(
                 "each instance group has one new size: "
@@ -329,19 +331,19 @@ class EmrConnection:
             "Name": name,
             "LogUri": log_uri or None,
             "Instances": {
-                "KeepJobFlowAliveWhenNoSteps": _truth(keep_alive),
+                "KeepJobFlowAliveWhenNoSteps": _boolean_word(keep_alive),
                 "HadoopVersion": hadoop_version or None,
                 "Ec2KeyName": ec2_keyname or None,
                 "Placement": {"AvailabilityZone": availability_zone or None},
                 **({"InstanceGroups": _group_configs(instance_groups)} if instance_groups else shorthand),
             },
-            "Steps": [*debugging, *(step_config(step, target) for step in _listed(steps, _STEP))],
+            "Steps": [*debugging, *(step_config(step, target) for step in _as_list(steps, _STEP))],
             "BootstrapActions": _action_configs(bootstrap_actions),
             "AmiVersion": ami_version or None,
             "AdditionalInfo": additional_info,
         }
         last = {
-            "VisibleToAllUsers": None if visible_to_all_users is None else _truth(bool(visible_to_all_users)),
+            "VisibleToAllUsers": None if visible_to_all_users is None else _boolean_word(bool(visible_to_all_users)),
             "JobFlowRole": job_flow_role,
             "ServiceRole": service_role,
         }
@@ -375,7 +377,7 @@ class EmrConnection:
 
     def build_list_params(self, params: Flat, items: _Several, label: str) -> None:
         """Puts a list (or its only item) into `params` as `label.1`, `label.2` and so on."""
-        for number, item in enumerate(_listed(items), 1):
+        for number, item in enumerate(_as_list(items), 1):
             params[f"{label}.{number}"] = item
 
     def _build_tag_list(self, tags: Mapping[str, str | None]) -> Flat:
@@ -388,17 +390,17 @@ class EmrConnection:
 
     def get_object(self, action: str, params: Flat, cls: Any, **_transport: Any) -> Any:
         """Returns the answer to a call, as an object of `cls`."""
-        return self._told(cls(self), action, params)
+        return self._fill_from_answer(cls(self), action, params)
 
     def get_list(self, action: str, params: Flat, markers: list[tuple[str, Any]], **_transport: Any) -> Any:
         """Returns the answer to a call, as a list; `markers` are those of `ResultSet`."""
-        return self._told(ResultSet(markers), action, params)
+        return self._fill_from_answer(ResultSet(markers), action, params)
 
     def get_status(self, action: str, params: Flat, **_transport: Any) -> Any:
         """Returns True; raises where the answer is an error."""
-        return self._told(ResultSet(), action, params).status
+        return self._fill_from_answer(ResultSet(), action, params).status
 
-    def _told(self, root: Any, action: str, params: Flat) -> Any:
+    def _fill_from_answer(self, root: Any, action: str, params: Flat) -> Any:
         self.make_request(action, params).tell(root, self)
         return root
 
@@ -425,7 +427,7 @@ class EmrConnection:
         if action == "RunJobFlow":
             return self._emr.create(action, **given)
         if action in _ADDING:
-            return self._add(action, given)
+            return self._call_adding(action, given)
         try:
             return self._emr.call(action, **given)
         except ServiceError as error:
@@ -433,7 +435,7 @@ class EmrConnection:
                 raise
             return describe_job_flows(self._emr, given)
 
-    def _add(self, action: str, given: dict[str, Any]) -> dict[str, Any]:
+    def _call_adding(self, action: str, given: dict[str, Any]) -> dict[str, Any]:
         try:
             ids = add(action, given, self._emr, given["JobFlowId"])
         except ServiceError as error:
@@ -470,11 +472,11 @@ class _XmlAnswer(NamedTuple):
         parse(self.body, root, connection)
 
 
-def _page(cluster_id: str, marker: str | None) -> Flat:
+def _page_params(cluster_id: str, marker: str | None) -> Flat:
     return {"ClusterId": cluster_id, **({"Marker": marker} if marker else {})}
 
 
-def _between(params: Flat, after: datetime | None, before: datetime | None) -> None:
+def _add_time_range(params: Flat, after: datetime | None, before: datetime | None) -> None:
     for name, moment in (("CreatedAfter", after), ("CreatedBefore", before)):
         if moment:
             params[name] = _iso8601(name, moment)
@@ -488,7 +490,7 @@ def _iso8601(name: str, moment: date) -> str:
     return moment.strftime(ISO8601)
 
 
-def _listed(value: Any, needed: Iterable[str] = ()) -> list[Any]:
+def _as_list(value: Any, needed: Iterable[str] = ()) -> list[Any]:
     """Returns the items of an iterable, or a list of a single value, as boto 2 took one.
 
     Raises TypeError for an item that has not all of the attributes `needed`.
@@ -502,7 +504,7 @@ def _listed(value: Any, needed: Iterable[str] = ()) -> list[Any]:
     return items
 
 
-def _truth(value: Any) -> str:
+def _boolean_word(value: Any) -> str:
     """Returns True and False in the words of the query API; anything else as it is, for EMR to refuse."""
     return str(value).lower()
 
@@ -517,14 +519,14 @@ def _group_configs(groups: InstanceGroup | Iterable[InstanceGroup]) -> list[dict
             "Market": group.market,
             "BidPrice": group.bidprice if group.market == "SPOT" else None,
         }
-        for group in _listed(groups, _GROUP)
+        for group in _as_list(groups, _GROUP)
     ]
 
 
 def _action_configs(actions: BootstrapAction | Iterable[BootstrapAction]) -> list[dict[str, Any]]:
     return [
         {"Name": action.name, "ScriptBootstrapAction": {"Path": action.path, "Args": action.args()}}
-        for action in _listed(actions, _ACTION)
+        for action in _as_list(actions, _ACTION)
     ]
 
 

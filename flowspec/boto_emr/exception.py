@@ -92,22 +92,22 @@ def as_boto_raised() -> Iterator[None]:
         message = f"{error.message}. It may have taken effect: look (list_clusters, list_steps) before sending it again"
         raise refusal(0, "OutcomeUnknown", message) from error
     except ServiceError as error:
-        raise _answered(error) from error
+        raise _error_of_answer(error) from error
     except FlowspecError as error:
         raise BotoClientError("; ".join(filter(None, (error.message, error.remedy)))) from error
 
 
 def refusal(status: int, code: str, message: str, request_id: str = "") -> EmrResponseError:
     """Returns an error with the body that EMR's query API would have answered with."""
-    told = f"<Code>{escape(code)}</Code><Message>{escape(message)}</Message>"
+    error_xml = f"<Code>{escape(code)}</Code><Message>{escape(message)}</Message>"
     identity = f"<RequestId>{escape(request_id)}</RequestId>" if request_id else ""
-    body = f"<ErrorResponse><Error>{told}</Error>{identity}</ErrorResponse>"
+    body = f"<ErrorResponse><Error>{error_xml}</Error>{identity}</ErrorResponse>"
     return EmrResponseError(status, responses.get(status, "Outcome unknown"), body)
 
 
-def _answered(error: ServiceError) -> EmrResponseError:
+def _error_of_answer(error: ServiceError) -> EmrResponseError:
     """Returns the error of an answer, which the SDK's own exception behind ours still holds."""
     answer = getattr(error.__cause__, "response", {})
-    about = answer.get("ResponseMetadata", {})
+    metadata = answer.get("ResponseMetadata", {})
     message = answer.get("Error", {}).get("Message", error.message)
-    return refusal(about.get("HTTPStatusCode", 400), error.code, message, about.get("RequestId", ""))
+    return refusal(metadata.get("HTTPStatusCode", 400), error.code, message, metadata.get("RequestId", ""))

@@ -76,7 +76,7 @@ def _element(owner: Any, name: str, value: Any, connection: Any) -> None:
     if isinstance(value, dict | list):
         # What has come to the API since then is left out: its names mean other things than the same ones around it.
         if own is None and name not in _WRAPPERS:
-            value = _joined(value)
+            value = _join_texts(value)
         else:
             for inner, item in _parts(node, value):
                 _element(node, inner, item, connection)
@@ -92,7 +92,7 @@ def _parts(node: Any, value: Any) -> Iterable[tuple[str, Any]]:
     return value.items() if isinstance(value, dict) else [("member", item) for item in value]
 
 
-def _joined(value: Any) -> str | None:
+def _join_texts(value: Any) -> str | None:
     """Returns a list of texts in a place where boto 2 had one; None for what can't be one."""
     return ",".join(value) if isinstance(value, list) and all(isinstance(item, str) for item in value) else None
 

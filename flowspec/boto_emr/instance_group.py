@@ -29,5 +29,5 @@ class InstanceGroup:
 
     def __repr__(self) -> str:
         bid = f", bidprice = {self.bidprice!r}" if self.market == "SPOT" else ""
-        said = [f"{key}={getattr(self, key)!r}" for key in ("name", "num_instances", "role", "type")]
-        return f"{type(self).__module__}.{type(self).__name__}({', '.join(said)}, market = {self.market!r}{bid})"
+        values = [f"{key}={getattr(self, key)!r}" for key in ("name", "num_instances", "role", "type")]
+        return f"{type(self).__module__}.{type(self).__name__}({', '.join(values)}, market = {self.market!r}{bid})"

@@ -19,7 +19,7 @@ _Answer: TypeAlias = "dict[str, Any]"
 def describe_job_flows(emr: Emr, params: Mapping[str, Any]) -> _Answer:
     """Returns what DescribeJobFlows would answer, newest first. Raises ServiceError as the calls it makes."""
     wanted = params.get("JobFlowStates")
-    found: Iterable[_Answer] = (_job_flow(emr, cluster_id) for cluster_id in _ids(emr, params))
+    found: Iterable[_Answer] = (_job_flow(emr, cluster_id) for cluster_id in _list_job_flow_ids(emr, params))
     if params.get("JobFlowIds"):
         found = sorted((flow for flow in found if _in_time(flow, params)), key=_created, reverse=True)
     kept = (flow for flow in found if not wanted or flow["ExecutionStatusDetail"]["State"] in wanted)
@@ -37,7 +37,7 @@ def _in_time(flow: _Answer, params: Mapping[str, Any]) -> bool:
     return bool(params.get("CreatedAfter", "") <= created <= params.get("CreatedBefore", "9"))
 
 
-def _ids(emr: Emr, params: Mapping[str, Any]) -> Iterator[str]:
+def _list_job_flow_ids(emr: Emr, params: Mapping[str, Any]) -> Iterator[str]:
     if params.get("JobFlowIds"):
         yield from params["JobFlowIds"]
         return
@@ -62,10 +62,10 @@ def _job_flow(emr: Emr, cluster_id: str) -> _Answer:
         list(emr.pages("ListSteps", "Steps", ClusterId=cluster_id))[::-1],
         list(emr.pages("ListBootstrapActions", "BootstrapActions", ClusterId=cluster_id)),
         [] if fleets else list(emr.pages("ListInstanceGroups", "InstanceGroups", ClusterId=cluster_id)),
-        {role: _nodes(emr, cluster_id, role, fleets=fleets) for role in (ROLES if fleets else ROLES[:1])},
+        {role: _list_instances(emr, cluster_id, role, fleets=fleets) for role in (ROLES if fleets else ROLES[:1])},
     )
 
 
-def _nodes(emr: Emr, cluster_id: str, role: str, *, fleets: bool) -> list[_Answer]:
+def _list_instances(emr: Emr, cluster_id: str, role: str, *, fleets: bool) -> list[_Answer]:
     only: _Answer = {"InstanceFleetType": role} if fleets else {"InstanceGroupTypes": [role]}
     return list(emr.pages("ListInstances", "Instances", ClusterId=cluster_id, **only))

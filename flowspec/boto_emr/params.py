@@ -46,10 +46,10 @@ def nested(params: Mapping[str, Any], shape: Any) -> Any:
     if shape.type_name == "structure":
         return {
             name: nested(rest, shape.members[name]) if name in shape.members else rest.get("", rest)
-            for name, rest in _grouped(params).items()
+            for name, rest in _group_by_prefix(params).items()
         }
     if shape.type_name == "list":
-        items = _grouped({name.removeprefix("member."): value for name, value in params.items()})
+        items = _group_by_prefix({name.removeprefix("member."): value for name, value in params.items()})
         if all(number.isdigit() for number in items):
             return [nested(items[number], shape.member) for number in sorted(items, key=int)]
     if shape.type_name == "map":
@@ -57,7 +57,7 @@ def nested(params: Mapping[str, Any], shape: Any) -> Any:
     return params
 
 
-def _grouped(params: Mapping[str, Any]) -> dict[str, Flat]:
+def _group_by_prefix(params: Mapping[str, Any]) -> dict[str, Flat]:
     """Returns the parameters by the first part of their names, each less that part."""
     out: dict[str, Flat] = {}
     for name, value in params.items():
@@ -69,7 +69,7 @@ def _grouped(params: Mapping[str, Any]) -> dict[str, Flat]:
 def _map(params: Mapping[str, Any]) -> dict[str, Any]:
     """Returns a mapping. The query API numbers its entries; else the rest of a name is a key, dots and all."""
     if all(name.startswith("entry.") for name in params):
-        entries = _grouped({name.removeprefix("entry."): value for name, value in params.items()})
+        entries = _group_by_prefix({name.removeprefix("entry."): value for name, value in params.items()})
         return {str(entry.get("key")): entry.get("value") for entry in entries.values()}
     return {name: _scalar(value, "string") for name, value in params.items()}
 

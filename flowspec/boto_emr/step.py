@@ -110,14 +110,14 @@ class StreamingStep(Step):
 
     def args(self) -> list[str]:
         """Returns the arguments, for the AMIs."""
-        args: list[str] = compile_step(self.said({}, _listed(self.step_args)), (), _AMI, _AsTheyAre())["Args"]
+        args: list[str] = compile_step(self.said({}, _as_list(self.step_args)), (), _AMI, _UnstagedFiles())["Args"]
         return args
 
     def on_release(self, target: StepTarget) -> dict[str, Any]:
         """Returns the HadoopJarStep for a release."""
-        shipped, rest = _without_files(_listed(self.step_args))
+        shipped, rest = _without_files(_as_list(self.step_args))
         own = {} if self._jar == AMI_JAR else {"jar": self._jar}
-        return compile_step(self.said({**own, "files": shipped}, rest), (), target, _AsTheyAre())
+        return compile_step(self.said({**own, "files": shipped}, rest), (), target, _UnstagedFiles())
 
     def said(self, more: dict[str, Any], step_args: list[str]) -> dict[str, Any]:
         """Returns the step as a spec says it, with `more` in front; `step_args` stand before its commands."""
@@ -126,18 +126,18 @@ class StreamingStep(Step):
             "combiner": self.combiner,
             "reducer": self.reducer,
             "args": None if self.reducer else ["-jobconf", "mapred.reduce.tasks=0"],
-            "input": _listed(self.input),
+            "input": _as_list(self.input),
             "output": self.output,
-            "cache_files": _listed(self.cache_files),
-            "cache_archives": _listed(self.cache_archives),
+            "cache_files": _as_list(self.cache_files),
+            "cache_archives": _as_list(self.cache_archives),
         }
-        said = {key: value for key, value in given.items() if value}
-        return {"type": "streaming", **more, "generic_args": _generic_first(step_args), **said}
+        fields = {key: value for key, value in given.items() if value}
+        return {"type": "streaming", **more, "generic_args": _generic_first(step_args), **fields}
 
     def __repr__(self) -> str:
         names = ("name", "mapper", "reducer", "action_on_failure", "cache_files", "cache_archives", "step_args")
-        said = [f"{name}={getattr(self, name)!r}" for name in (*names, "input", "output")]
-        return f"{type(self).__module__}.{type(self).__name__}({', '.join(said)}, jar={self._jar!r})"
+        values = [f"{name}={getattr(self, name)!r}" for name in (*names, "input", "output")]
+        return f"{type(self).__module__}.{type(self).__name__}({', '.join(values)}, jar={self._jar!r})"
 
 
 class ScriptRunnerStep(JarStep):
@@ -157,7 +157,7 @@ class _InterpretedStep(ScriptRunnerStep):
 
     def _run(self, script: str, versions: str, args: str | Iterable[str] | None) -> list[str]:
         head = [*self.BaseArgs, f"--{self.program}-versions", versions, f"--run-{self.program}-script"]
-        return [*head, "--args", "-f", script, *_listed(args)]
+        return [*head, "--args", "-f", script, *_as_list(args)]
 
     def _install(self, versions: str) -> list[str]:
         return [*self.BaseArgs, f"--install-{self.program}", f"--{self.program}-versions", versions]
@@ -170,7 +170,7 @@ class _InterpretedStep(ScriptRunnerStep):
         words = self.args()
         if "--args" in words:
             _, script, *args = words[words.index("--args") + 1 :]
-            return compile_step({"type": self.program, "script": script, "args": args}, (), target, _AsTheyAre())
+            return compile_step({"type": self.program, "script": script, "args": args}, (), target, _UnstagedFiles())
         name = self.program.title()
         raise ValueError(
             f"{self.name}: a release has {name} when it is among its applications; leave this step out and "
@@ -266,25 +266,25 @@ def step_config(step: Any, target: StepTarget) -> dict[str, Any]:
         "ActionOnFailure": step.action_on_failure,
         "HadoopJarStep": step.on_release(target)
         if depends_on_release(step) and not target.pre_emr4
-        else _in_words(step, target),
+        else _jar_and_args(step, target),
     }
 
 
-def _in_words(step: Any, target: StepTarget) -> dict[str, Any]:
+def _jar_and_args(step: Any, target: StepTarget) -> dict[str, Any]:
     main_class = step.main_class()
-    jar, *args = _regional(step, target, [step.jar(), *step.args()])
+    jar, *args = _use_regional_library(step, target, [step.jar(), *step.args()])
     return {"Jar": jar, **({"MainClass": main_class} if main_class else {}), "Args": args}
 
 
-def _regional(step: Any, target: StepTarget, words: list[str]) -> list[str]:
+def _use_regional_library(step: Any, target: StepTarget, words: list[str]) -> list[str]:
     """Returns the words of a step, with libraries from the region's bucket in place of that in boto 2's constants."""
     if not isinstance(step, ScriptRunnerStep):
         return words
     return [target.library(word.removeprefix(_LIBRARY)) if word.startswith(_LIBRARY) else word for word in words]
 
 
-class _AsTheyAre(Files):
-    """No path is a file of this machine: boto 2 staged nothing, and its paths are those of the cluster."""
+class _UnstagedFiles(Files):
+    """The files of a step, none of which is staged: boto 2 staged nothing, and its paths are those of the cluster."""
 
     def __init__(self) -> None:
         self.found = []
@@ -308,7 +308,7 @@ class _AsTheyAre(Files):
         """Reports nothing: two files of one name are Hadoop's to refuse, as they were."""
 
 
-def _listed(value: str | Iterable[str] | None) -> list[str]:
+def _as_list(value: str | Iterable[str] | None) -> list[str]:
     return [value] if isinstance(value, str) else list(value or ())
 
 

@@ -149,7 +149,7 @@ def _be_quieter(_: click.Context, __: click.Parameter, times: int) -> None:
         set_least_level(Level(min(times, Level.ERROR)))
 
 
-def _quiet() -> click.Option:
+def _quiet_option() -> click.Option:
     return click.Option(
         ["-q", "--quiet"],
         count=True,
@@ -165,13 +165,13 @@ def _add_quiet(command: click.Command) -> None:
         for one in command.commands.values():
             _add_quiet(one)
     if all("--quiet" not in one.opts for one in command.params):
-        command.params.append(_quiet())
+        command.params.append(_quiet_option())
 
 
 @click.group(
     cls=_LazyGroup,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    params=[_quiet()],
+    params=[_quiet_option()],
     epilog="Start with: flowspec init wordcount --template streaming",
 )
 @click.version_option(package_name="flowspec", message="flowspec %(version)s")
@@ -205,10 +205,10 @@ def _run(argv: Sequence[str]) -> int:
 def print_error(error: Exception) -> Exit:
     """Prints an error on stderr, whatever it is, and returns the exit code for it."""
     if isinstance(error, click.ClickException | SpecError):
-        _print_mistakes(error)
+        _print_user_error(error)
         return Exit.USAGE
     if isinstance(error, FlowspecError | OSError):
-        eprint_report(f"error: {_sentence(error)}")
+        eprint_report(f"error: {_error_text(error)}")
         return _EXITS.get(type(error), Exit.ERROR)
     from flowspec.cli.crash import crash_message
 
@@ -223,7 +223,7 @@ _EXITS: dict[type[Exception], Exit] = {
 }
 
 
-def _print_mistakes(error: click.ClickException | SpecError) -> None:
+def _print_user_error(error: click.ClickException | SpecError) -> None:
     from flowspec.report.diagnostics import as_text
 
     if isinstance(error, click.ClickException):
@@ -234,7 +234,7 @@ def _print_mistakes(error: click.ClickException | SpecError) -> None:
         eprint_report(as_text(error.diagnostics, color=wants_color()))
 
 
-def _sentence(error: FlowspecError | OSError) -> str:
+def _error_text(error: FlowspecError | OSError) -> str:
     from flowspec.document.escaping import visible
 
     if isinstance(error, FlowspecError):

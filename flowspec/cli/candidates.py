@@ -57,7 +57,7 @@ def _specs(__: click.Context, incomplete: str) -> Iterator[str]:
                 yield prefix + entry.name
 
 
-def _whats(context: click.Context, incomplete: str) -> Iterator[str]:
+def _specs_and_clusters(context: click.Context, incomplete: str) -> Iterator[str]:
     """Yields specs, and the names and ids of the embedded EMR's clusters, the newest first."""
     yield from _specs(context, incomplete)
     for cluster in _clusters():
@@ -102,12 +102,12 @@ def _steps(context: click.Context, _: str) -> Iterator[str]:
                     yield step.doc["request"]["Name"]
 
 
-def _reruns(context: click.Context, incomplete: str) -> Iterator[str]:
+def _rerun_choices(context: click.Context, incomplete: str) -> Iterator[str]:
     yield "failed"
     yield from _steps(context, incomplete)
 
 
-def _explained(__: click.Context, incomplete: str) -> Iterator[str]:
+def _explainable(__: click.Context, incomplete: str) -> Iterator[str]:
     """Yields the ids of findings, the pages, and the fields below what is typed up to its last dot."""
     from flowspec.document.catalog import CATALOG
     from flowspec.document.checking.fields import UnknownFieldError, field_names
@@ -125,7 +125,7 @@ def _explained(__: click.Context, incomplete: str) -> Iterator[str]:
 def _steps_of_spec(spec: Path, context: click.Context) -> Iterator[str]:
     from flowspec.document.text.tree import Items, Mapping, Scalar
 
-    document = _rendered(spec, context)
+    document = _render_or_load(spec, context)
     steps = document.root.get("steps")
     for step in steps.items if isinstance(steps, Items) else ():
         name = step.get("name") if isinstance(step, Mapping) else None
@@ -133,14 +133,16 @@ def _steps_of_spec(spec: Path, context: click.Context) -> Iterator[str]:
             yield name.text
 
 
-def _rendered(spec: Path, context: click.Context) -> Document:
+def _render_or_load(spec: Path, context: click.Context) -> Document:
     """Returns the spec for its target; as it is written where variables are missing."""
-    from flowspec.cli.specs import rendered
+    from flowspec.cli.specs import render_spec
     from flowspec.document.text.parse import load
 
     target, assignments = context.params.get("target"), context.params.get("assignments") or ()
     try:
-        return rendered(spec, target=target, assignments=assignments, variable_files=(), date=None, placeholders=True)
+        return render_spec(
+            spec, target=target, assignments=assignments, variable_files=(), date=None, placeholders=True
+        )
     except (FlowspecError, click.ClickException):
         return load(spec)
 
@@ -178,6 +180,6 @@ def _has_secrets(cluster: Record) -> bool:
     return any(tag.get("Key") == SENSITIVE_TAG for tag in cluster.doc["request"].get("Tags", ()))
 
 
-specs, whats, cluster_ids = _completer(_specs), _completer(_whats), _completer(_cluster_ids)
+specs, specs_and_clusters, cluster_ids = _completer(_specs), _completer(_specs_and_clusters), _completer(_cluster_ids)
 targets, variables = _completer(_targets), _completer(_variables)
-steps, reruns, explained = _completer(_steps), _completer(_reruns), _completer(_explained)
+steps, rerun_choices, explainable = _completer(_steps), _completer(_rerun_choices), _completer(_explainable)

@@ -19,7 +19,7 @@ WORTH_IT = 100
 _CHUNK = 20
 
 
-def each(work: Callable[[Item], Result], items: Sequence[Item]) -> Iterator[Result]:
+def map_on_cores(work: Callable[[Item], Result], items: Sequence[Item]) -> Iterator[Result]:
     """Yields `work` of every item, in their order; by processes of their own when there are many.
 
     `work` and its results have to be picklable. What it raises is raised here.
@@ -30,17 +30,17 @@ def each(work: Callable[[Item], Result], items: Sequence[Item]) -> Iterator[Resu
         return
     # The first one is done here: what it imports and parses, forked processes need not do again.
     yield work(items[0])
-    yield from _spread(work, items[1:], workers)
+    yield from _map_in_processes(work, items[1:], workers)
 
 
-def _spread(work: Callable[[Item], Result], items: Sequence[Item], workers: int) -> Iterator[Result]:
+def _map_in_processes(work: Callable[[Item], Result], items: Sequence[Item], workers: int) -> Iterator[Result]:
     import multiprocessing
     from concurrent.futures import ProcessPoolExecutor
     from concurrent.futures.process import BrokenProcessPool
 
     # Elsewhere than on Linux, forking is not safe.
     context = multiprocessing.get_context("fork" if sys.platform == "linux" else "spawn")
-    pool = ProcessPoolExecutor(workers, context, _begin)
+    pool = ProcessPoolExecutor(workers, context, _ignore_interrupts)
     try:
         with interrupts_held_back():
             results = pool.map(work, items, chunksize=_CHUNK)  # forks all processes
@@ -59,7 +59,7 @@ def _spread(work: Callable[[Item], Result], items: Sequence[Item], workers: int)
         pool.shutdown(cancel_futures=True)
 
 
-def _begin() -> None:
+def _ignore_interrupts() -> None:
     # Ctrl-C reaches all processes; the first one tells the others to stop.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT, signal.SIGTERM})

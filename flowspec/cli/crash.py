@@ -11,7 +11,7 @@ from pathlib import Path
 
 from flowspec.version import installed_version
 
-_WORDS = {MemoryError: "there is not enough memory", RecursionError: "something is nested too deeply"}
+_KNOWN_CAUSES = {MemoryError: "there is not enough memory", RecursionError: "something is nested too deeply"}
 
 
 def crash_message(error: Exception) -> str:
@@ -19,10 +19,10 @@ def crash_message(error: Exception) -> str:
 
     The text of the exception is in the file only: it may quote a secret, and stderr ends up in logs of CI.
     """
-    where = _place(error)
-    what = next((words for kind, words in _WORDS.items() if isinstance(error, kind)), type(error).__name__)
+    where = _failing_line(error)
+    what = next((words for kind, words in _KNOWN_CAUSES.items() if isinstance(error, kind)), type(error).__name__)
     lines = [f"error: internal error: {what}{f' at {where}' if where else ''}"]
-    path = _written(error)
+    path = _write_log(error)
     if path:
         lines.append(f"  details are in {path}; it may quote values of your spec, so read it before you share it")
     else:
@@ -30,14 +30,14 @@ def crash_message(error: Exception) -> str:
     return "\n".join(lines)
 
 
-def _place(error: Exception) -> str:
+def _failing_line(error: Exception) -> str:
     """Returns the last line of our own code on the way to the error: a file of the package and its line."""
     package = str(Path(__file__).parent.parent)
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename.startswith(package)]
     return f"{Path(frames[-1].filename).relative_to(package)}:{frames[-1].lineno}" if frames else ""
 
 
-def _written(error: Exception) -> str:
+def _write_log(error: Exception) -> str:
     """Writes the log; returns its path, or "" when no folder takes it."""
     for folder in (_state_home(), None):
         try:

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from flowspec.cli import print_error
 from flowspec.cli.exits import Exit, worst
-from flowspec.cli.output import labelled, print_result, print_warnings
-from flowspec.cli.planning import ABOUT_WHAT_RUNS, compiled
+from flowspec.cli.output import label_lines, print_result, print_warnings
+from flowspec.cli.planning import ABOUT_WHAT_RUNS, compile_spec
 from flowspec.cli.policies import read_policies
 from flowspec.errors import Diagnostic, FlowspecError, number_of
 
@@ -68,42 +68,42 @@ def plan_specs(
     given = {**options, "placeholders": offline, "warn": warnings.extend}
     for spec in specs:
         try:
-            flows.append(_compiled(spec, policies, given))
+            flows.append(_compile_unless_plan(spec, policies, given))
         except Exception as error:  # noqa: BLE001 - whatever it is, the other specs are served
             code = print_error(error)
             failed.append(Row(str(spec), "", "", _ERRORS.get(code, message_of(error)), code))
     if warn:
-        print_warnings(_grouped(warnings))
+        print_warnings(_merge_equal_warnings(warnings))
     connections = Connections()
     plans = plan_all(flows, jobs=jobs, connections=connections, run_bootstrap=run_bootstrap, offline=offline, **choices)
     return Planned(plans, failed, connections)
 
 
-def _grouped(warnings: Iterable[Diagnostic]) -> list[Diagnostic]:
+def _merge_equal_warnings(warnings: Iterable[Diagnostic]) -> list[Diagnostic]:
     """Returns the warnings, of those that say the same only the first, with the places of the others in its notes."""
     groups: dict[tuple[str, str], list[Diagnostic]] = {}
     for one in warnings:
         groups.setdefault((one.id, one.message), []).append(one)
-    return [replace(first, notes=(*first.notes, *_also_at(others))) for first, *others in groups.values()]
+    return [replace(first, notes=(*first.notes, *_other_places(others))) for first, *others in groups.values()]
 
 
 # Of hundreds of specs that say the same thing, more places would hide the other warnings.
-_PLACES = 5
+_MOST_PLACES = 5
 
 
-def _also_at(others: Sequence[Diagnostic]) -> Iterator[str]:
+def _other_places(others: Sequence[Diagnostic]) -> Iterator[str]:
     places = [one.location.file_and_line for one in others if one.location]
-    more = f" and {number_of(len(places) - _PLACES, 'more place')}" if len(places) > _PLACES else ""
+    more = f" and {number_of(len(places) - _MOST_PLACES, 'more place')}" if len(places) > _MOST_PLACES else ""
     if places:
-        yield f"also at {', '.join(places[:_PLACES])}{more}"
+        yield f"also at {', '.join(places[:_MOST_PLACES])}{more}"
 
 
-def _compiled(spec: Path, policies: Any, options: dict[str, Any]) -> tuple[JobFlow, Request]:
+def _compile_unless_plan(spec: Path, policies: Any, options: dict[str, Any]) -> tuple[JobFlow, Request]:
     from flowspec.plan.saved import is_plan_file
 
     if spec.suffix == ".json" and is_plan_file(spec.read_text("utf-8", errors="replace")):
         raise FlowspecError(f"{spec} is a saved plan", remedy="apply it by itself: flowspec apply FILE")
-    return compiled(spec, policies, **options)
+    return compile_spec(spec, policies, **options)
 
 
 def rows_of(planned: Planned, row: Callable[[FlowPlan], Row]) -> list[Row]:
@@ -113,7 +113,7 @@ def rows_of(planned: Planned, row: Callable[[FlowPlan], Row]) -> list[Row]:
 
 def _row(one: FlowPlan, *, row: Callable[[FlowPlan], Row]) -> Row:
     if one.error:
-        with labelled(one.jobflow.name):
+        with label_lines(one.jobflow.name):
             return error_row(one, one.error)
     return row(one)
 
@@ -139,11 +139,11 @@ def message_of(error: Exception) -> str:
     return error.message if isinstance(error, FlowspecError) else "failed, see above"
 
 
-def look_ahead(planned: Planned, jobs: int) -> Planned:
+def run_preflights(planned: Planned, jobs: int) -> Planned:
     """Looks up for each plan whether all that it names is there, `jobs` plans at a time."""
     from flowspec.backend.threads import Threads
 
-    def looked(one: FlowPlan) -> FlowPlan:
+    def run_preflight(one: FlowPlan) -> FlowPlan:
         if not (one.plan and one.preflight) or one.plan.blocked:
             return one
         try:
@@ -153,7 +153,7 @@ def look_ahead(planned: Planned, jobs: int) -> Planned:
 
     # Ctrl-C does not wait for an endpoint that gives no answer.
     with Threads(jobs) as pool:
-        return planned._replace(plans=list(pool.map(looked, planned.plans)))
+        return planned._replace(plans=list(pool.map(run_preflight, planned.plans)))
 
 
 def plan_rows(planned: Planned) -> list[Row]:
@@ -195,7 +195,7 @@ def work_on_flows(work: Callable[[Item, Sleep], Row], items: Sequence[Item], job
     return rows
 
 
-def not_begun(plans: Iterable[FlowPlan], rows: Iterable[Row]) -> Iterator[Row]:
+def rows_not_begun(plans: Iterable[FlowPlan], rows: Iterable[Row]) -> Iterator[Row]:
     """Yields rows for the flows that have none, since Ctrl-C came before."""
     known = {row.spec for row in rows}
     for one in plans:

@@ -21,14 +21,14 @@ from flowspec.cli.fleet import (
     error_row,
     message_of,
     new_row,
-    not_begun,
     plan_specs,
     print_rows,
+    rows_not_begun,
     work_on_flows,
 )
 from flowspec.cli.locate import Chosen, bare_endpoint
-from flowspec.cli.output import Level, eprint, eprint_report, ewarn, labelled
-from flowspec.cli.planning import looked_ahead, note_renamed
+from flowspec.cli.output import Level, eprint, eprint_report, ewarn, label_lines
+from flowspec.cli.planning import add_preflight, note_renamed
 from flowspec.cli.selection import selected_specs
 from flowspec.document.discovery import specs_below
 from flowspec.document.escaping import visible
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from flowspec.report.fleets import Row
 
 # Seconds. All flows are planned at one moment, and the last ones begun when the first ones are over.
-_FRESH = 60.0
+_PLAN_MAX_AGE = 60.0
 _OUTCOMES = {exit_of(one): one.value for one in Outcome} | {Exit.INTERRUPTED: "interrupted"}
 
 
@@ -63,44 +63,44 @@ def apply_specs(
     """Applies many specs and follows their runs; with `prune` ends the clusters whose specs left the folders."""
     from flowspec.backend.aws.shared import SharedWatch
 
-    folders = _folders(paths) if prune else []
+    folders = _require_folders(paths) if prune else []
     # With --prune a folder may have become empty: its last spec has left it.
     named = [path for path in paths if path not in folders or any(specs_below(path))]
     specs = selected_specs(named, selects, **options) if named else []
     planned = plan_specs(specs, jobs=jobs, **options)
-    orphans = list(_orphans(folders, planned, options)) if prune else []
+    orphans = list(_find_orphans(folders, planned, options)) if prune else []
     if orphans:
         what = "1 cluster whose spec is" if len(orphans) == 1 else f"{len(orphans)} clusters whose specs are"
         confirm(f"End {what} gone?", yes=yes, unasked=False)
     with SharedWatch() as watching:
         applying = partial(
-            _apply,
+            _apply_as_row,
             following=following,
             began=time.monotonic(),
             watching=watching,
             shared=lambda endpoint: planned.connections.of(endpoint).shared,
         )
         rows = work_on_flows(applying, planned.plans, jobs)
-    missing = list(not_begun(planned.plans, rows))
+    missing = list(rows_not_begun(planned.plans, rows))
     if not missing:
-        rows += work_on_flows(_end, orphans, jobs)
+        rows += work_on_flows(_terminate_orphan, orphans, jobs)
     rows = sorted([*planned.failed, *rows, *missing], key=lambda row: row.spec)
     return print_rows(rows, format_, "flowspec apply")
 
 
-def _apply(one: FlowPlan, sleep: Callable[[float], None], **how: Any) -> Row:
-    with labelled(one.jobflow.name):
+def _apply_as_row(one: FlowPlan, sleep: Callable[[float], None], **how: Any) -> Row:
+    with label_lines(one.jobflow.name):
         try:
             if one.error:
                 return error_row(one, one.error)
-            return _applied(one, sleep, **how)
+            return _apply_and_follow(one, sleep, **how)
         except KeyboardInterrupt:
             return new_row(one, "interrupted", Exit.INTERRUPTED)
         except Exception as error:  # noqa: BLE001 - whatever it is, the other flows go on
             return error_row(one, error)
 
 
-def _applied(
+def _apply_and_follow(
     one: FlowPlan,
     sleep: Callable[[float], None],
     *,
@@ -118,10 +118,10 @@ def _applied(
     assert one.plan is not None
     assert one.emr is not None
     assert one.again is not None
-    plan = one.plan if time.monotonic() - began < _FRESH else one.again()
+    plan = one.plan if time.monotonic() - began < _PLAN_MAX_AGE else one.again()
     if not (following.skip_preflight or plan.blocked):
         assert one.preflight is not None
-        plan = looked_ahead(plan, one.preflight)
+        plan = add_preflight(plan, one.preflight)
     # What is done to a cluster that people use is shown; of a new one the count will do.
     if one.running and plan.has_changes:
         eprint_report(plans.as_text(replace(plan, blocked="")), level=Level.PROGRESS)
@@ -133,16 +133,16 @@ def _applied(
     notify = partial(eprint, secrets=plan.secrets)
     lock_timeout = following.lock_timeout
     applied = apply(plan, one.emr, replan=one.again, lock_timeout=lock_timeout, notify=notify, sleep=sleep)
-    verb = _verb(plan, applied)
+    verb = _describe_outcome(plan, applied)
     if not plan.skipped:
         eprint(f"{verb} cluster {applied.cluster_id}")
     if following.detach:
         return new_row(one, f"{verb} {applied.cluster_id}", cluster=applied.cluster_id)
-    code = _followed(one, plan, applied, following, sleep, watching.watch_for(plan))
+    code = _follow_run(one, plan, applied, following, sleep, watching.watch_for(plan))
     return new_row(one, f"{verb} {applied.cluster_id}: {_OUTCOMES[code]}", code, applied.cluster_id)
 
 
-def _verb(plan: Plan, applied: Applied) -> str:
+def _describe_outcome(plan: Plan, applied: Applied) -> str:
     """Returns what was done with the cluster, in a word or two before its id."""
     if plan.skipped:
         return "skipped, done by"
@@ -160,7 +160,7 @@ def _print_preflight(plan: Plan) -> None:
         eprint_report("\n".join(lines), level=Level.WARNING, secrets=plan.secrets)
 
 
-def _followed(  # noqa: PLR0917 - each is another thing
+def _follow_run(  # noqa: PLR0917 - each is another thing
     one: FlowPlan, plan: Plan, applied: Applied, following: Following, sleep: Callable[[float], None], watch: Watch
 ) -> Exit:
     from flowspec.backend.aws.runs.hooks import Hooks
@@ -191,14 +191,14 @@ class _Orphan(NamedTuple):
     cluster: Cluster
 
 
-def _folders(paths: Sequence[Path]) -> list[Path]:
+def _require_folders(paths: Sequence[Path]) -> list[Path]:
     found = [path for path in paths if path.is_dir()]
     if not found:
         raise click.UsageError("--prune ends the clusters whose specs left a folder: give a folder")
     return found
 
 
-def _orphans(folders: Sequence[Path], planned: Planned, options: dict[str, Any]) -> Iterator[_Orphan]:
+def _find_orphans(folders: Sequence[Path], planned: Planned, options: dict[str, Any]) -> Iterator[_Orphan]:
     """Finds the clusters to end, and prints a line for each, and for each that might be one and is left alone."""
     from flowspec.backend.aws.manage.orphans import find_orphans
 
@@ -210,11 +210,11 @@ def _orphans(folders: Sequence[Path], planned: Planned, options: dict[str, Any])
             emr, shared, _ = planned.connections.of(endpoint)
             found = find_orphans(shared, folder, specs, target=options["target"])
             for one in found.unknown:
-                ewarn(f"note: left alone, since its commit is not in this repository: {_described(one)}")
+                ewarn(f"note: left alone, since its commit is not in this repository: {_describe_cluster(one)}")
             for one in found.clusters:
                 if one.id not in seen:
                     seen.add(one.id)
-                    eprint(f"its spec is gone: {_described(one)}")
+                    eprint(f"its spec is gone: {_describe_cluster(one)}")
                     yield _Orphan(emr, one)
 
 
@@ -224,7 +224,7 @@ def _endpoints(planned: Planned, options: dict[str, Any]) -> list[Endpoint]:
     return list(dict.fromkeys(found)) or [bare_endpoint(None, **options)]
 
 
-def _described(cluster: Cluster) -> str:
+def _describe_cluster(cluster: Cluster) -> str:
     from flowspec.plan.cluster import SOURCE_TAG
     from flowspec.plan.sensitive import without_secrets
 
@@ -233,14 +233,14 @@ def _described(cluster: Cluster) -> str:
     return f"cluster {cluster.id} ({name}, {cluster.state}), started from {source}"
 
 
-def _end(one: _Orphan, sleep: Callable[[float], None]) -> Row:  # noqa: ARG001 - termination is not waited for
+def _terminate_orphan(one: _Orphan, sleep: Callable[[float], None]) -> Row:  # noqa: ARG001 - termination is not waited for
     from flowspec.backend.aws.manage.ending import destroy
     from flowspec.plan.cluster import FLOW_TAG, SOURCE_TAG, TARGET_TAG
     from flowspec.report.fleets import Row
 
     tags = one.cluster.tags
     who = (tags[SOURCE_TAG], tags[FLOW_TAG], tags.get(TARGET_TAG, ""))
-    with labelled(tags[FLOW_TAG]):
+    with label_lines(tags[FLOW_TAG]):
         try:
             destroy(one.emr, one.cluster)
         except Exception as error:  # noqa: BLE001 - whatever it is, the other clusters are ended

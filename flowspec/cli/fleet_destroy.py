@@ -13,7 +13,7 @@ from flowspec.cli.confirm import confirm
 from flowspec.cli.exits import Exit
 from flowspec.cli.fleet import message_of, print_rows, work_on_flows
 from flowspec.cli.locate import Chosen, choose, is_spec, not_started
-from flowspec.cli.output import eprint, labelled
+from flowspec.cli.output import eprint, label_lines
 from flowspec.cli.selection import is_folder_or_glob, selected_specs
 from flowspec.cli.specs import identity
 from flowspec.document.escaping import visible
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from flowspec.plan.cluster import Cluster
 
 
-class _Doomed(NamedTuple):
+class _Termination(NamedTuple):
     """A cluster to terminate, and the row of its report as far as it is known."""
 
     chosen: Chosen
@@ -54,19 +54,19 @@ def destroy_many(
     from flowspec.plan.sensitive import without_secrets
 
     connections = Connections()
-    found: list[_Doomed | Row] = []
-    for what in _expanded(whats, selects, options):
-        found += _found(what, connections, options)
+    found: list[_Termination | Row] = []
+    for what in _expand_folders(whats, selects, options):
+        found += _find_clusters(what, connections, options)
     rows = [one for one in found if isinstance(one, Row)]
     # Two arguments may mean the same cluster.
-    doomed = list({one.cluster.id: one for one in found if isinstance(one, _Doomed)}.values())
+    doomed = list({one.cluster.id: one for one in found if isinstance(one, _Termination)}.values())
     for one in doomed:
         name = visible(without_secrets(one.cluster).name)
         eprint(f"{one.row.flow}: cluster {one.cluster.id} ({name}) is {one.cluster.state}")
     if doomed:
         confirm(f"Terminate {number_of(len(doomed), 'cluster')}?", yes=yes, unasked=False)
     with SharedWatch() as watching:
-        ending = partial(_end, detach=detach, unprotect=unprotect, watch=watching.watch)
+        ending = partial(_terminate, detach=detach, unprotect=unprotect, watch=watching.watch)
         ended = work_on_flows(ending, doomed, jobs)
     known = {row.cluster for row in ended}
     left = [
@@ -77,7 +77,7 @@ def destroy_many(
     return print_rows(sorted([*rows, *ended, *left], key=lambda row: row.spec), format_, "flowspec destroy")
 
 
-def _expanded(whats: Sequence[str], selects: Sequence[str], options: dict[str, Any]) -> list[str]:
+def _expand_folders(whats: Sequence[str], selects: Sequence[str], options: dict[str, Any]) -> list[str]:
     """Returns the arguments, with the specs for each folder and glob; of specs those that `--select` chooses."""
     found: dict[str, None] = {}
     for what in whats:
@@ -88,17 +88,19 @@ def _expanded(whats: Sequence[str], selects: Sequence[str], options: dict[str, A
     return list(found)
 
 
-def _found(what: str, connections: Connections, options: dict[str, Any]) -> Iterator[_Doomed | Row]:
+def _find_clusters(what: str, connections: Connections, options: dict[str, Any]) -> Iterator[_Termination | Row]:
     """Yields the active clusters that an argument means, or a row that says why there is none to end."""
     try:
-        found = list(_of_spec(Path(what), connections, options) if is_spec(what) else _of_id_or_name(what, options))
+        found = list(
+            _clusters_of_spec(Path(what), connections, options) if is_spec(what) else _cluster_named(what, options)
+        )
     except Exception as error:  # noqa: BLE001 - whatever it is, the others are ended
         yield Row(what, "", "", message_of(error), print_error(error))
         return
     yield from found
 
 
-def _of_spec(spec: Path, connections: Connections, options: dict[str, Any]) -> Iterator[_Doomed | Row]:
+def _clusters_of_spec(spec: Path, connections: Connections, options: dict[str, Any]) -> Iterator[_Termination | Row]:
     from flowspec.backend.aws.observe import find_active, find_last
 
     given = {name: value for name, value in options.items() if name != "backend"}
@@ -106,7 +108,7 @@ def _of_spec(spec: Path, connections: Connections, options: dict[str, Any]) -> I
     emr, shared, _ = connections.of(who.endpoint)
     row = Row(str(spec), who.flow, who.target, "not running", Exit.OK)
     active = find_active(shared, who.flow, who.target, name=who.name)
-    yield from (_Doomed(Chosen(emr, one.id, who.secrets), one, row) for one in active)
+    yield from (_Termination(Chosen(emr, one.id, who.secrets), one, row) for one in active)
     if not active:
         error = not_started(shared, who)
         # The past is looked at only then: for that all ended clusters of an account are listed.
@@ -115,7 +117,7 @@ def _of_spec(spec: Path, connections: Connections, options: dict[str, Any]) -> I
         yield row
 
 
-def _of_id_or_name(what: str, options: dict[str, Any]) -> Iterator[_Doomed | Row]:
+def _cluster_named(what: str, options: dict[str, Any]) -> Iterator[_Termination | Row]:
     from flowspec.backend.aws.observe import describe
     from flowspec.plan.cluster import FLOW_TAG, TARGET_TAG
 
@@ -123,15 +125,17 @@ def _of_id_or_name(what: str, options: dict[str, Any]) -> Iterator[_Doomed | Row
     cluster = describe(chosen.emr, chosen.cluster_id, steps=False)
     flow, target = cluster.tags.get(FLOW_TAG, cluster.name), cluster.tags.get(TARGET_TAG, "")
     row = Row(what, flow, target, f"is {cluster.state}", Exit.OK, cluster.id)
-    yield row if cluster.has_ended else _Doomed(chosen, cluster, row)
+    yield row if cluster.has_ended else _Termination(chosen, cluster, row)
 
 
-def _end(one: _Doomed, sleep: Callable[[float], None], *, detach: bool, unprotect: bool, watch: Watch) -> Row:
+def _terminate(
+    one: _Termination, sleep: Callable[[float], None], *, detach: bool, unprotect: bool, watch: Watch
+) -> Row:
     from flowspec.backend.aws.manage.ending import destroy
     from flowspec.backend.aws.observe import describe
     from flowspec.cli.follow import leftovers_of, wait_until_terminated
 
-    with labelled(one.row.flow):
+    with label_lines(one.row.flow):
         try:
             destroy(one.chosen.emr, one.cluster, unprotect=unprotect)
             eprint(f"cluster {one.cluster.id}: termination requested")
@@ -147,5 +151,5 @@ def _end(one: _Doomed, sleep: Callable[[float], None], *, detach: bool, unprotec
             return _row(one, message_of(error), print_error(error))
 
 
-def _row(one: _Doomed, result: str, code: Exit) -> Row:
+def _row(one: _Termination, result: str, code: Exit) -> Row:
     return replace(one.row, result=result, exit=code, cluster=one.cluster.id)

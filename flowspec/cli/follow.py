@@ -18,7 +18,7 @@ from flowspec.backend.aws.verdict import Outcome, Verdict
 from flowspec.backend.aws.watch import Event, Watch, watch
 from flowspec.cli.exits import Exit, exit_of
 from flowspec.cli.locate import Chosen
-from flowspec.cli.output import Level, eprint, eprint_report, ewarn, on_terminal, print_result, shows
+from flowspec.cli.output import Level, eprint, eprint_report, ewarn, is_shown, on_terminal, print_result
 from flowspec.document.escaping import visible
 from flowspec.document.masking import mask
 from flowspec.errors import FlowspecError, number_of, sentence_of
@@ -64,16 +64,18 @@ def follow(
     left = time_left(timeout, clock)
     try:
         end = _watch(chosen, timeout, sleep, watch)
-        while launches and (applied := _launched_again(launches, end.cluster, left())):
+        while launches and (applied := _relaunch(launches, end.cluster, left())):
             chosen = replace(chosen, cluster_id=applied.cluster_id, steps=applied.steps)
             end = _watch(chosen, left(), sleep, watch)
     except KeyboardInterrupt:
-        return _interrupted(chosen, on_interrupt)
+        return _handle_interrupt(chosen, on_interrupt)
     except FlowspecError:
-        ewarn(f"cluster {chosen.cluster_id} may be running still; re-attach with: {_command('wait', chosen)}")
+        ewarn(f"cluster {chosen.cluster_id} may be running still; re-attach with: {_command_text('wait', chosen)}")
         raise
     unhappy = end.verdict.outcome not in {Outcome.SUCCEEDED, Outcome.TIMED_OUT}
-    diagnosis = diagnose_waiting(chosen, end.cluster, end.verdict, _patience(end, left()), sleep) if unhappy else None
+    diagnosis = (
+        diagnose_waiting(chosen, end.cluster, end.verdict, _log_patience(end, left()), sleep) if unhappy else None
+    )
     code = _report_end(chosen, end, format_, launches, diagnosis)
     # Of a cluster that was there before, and of which no step is waited for, no run has ended.
     if hooks and chosen.steps != ():
@@ -89,7 +91,7 @@ def print_rerun_hint(plan: Plan, code: int) -> None:
         eprint(f"the same command with --rerun failed{chosen_by} runs what is left")
 
 
-def _launched_again(launches: Launches, cluster: Cluster, left: float | None) -> Applied | None:
+def _relaunch(launches: Launches, cluster: Cluster, left: float | None) -> Applied | None:
     if left == 0.0 and launches.following(cluster):
         ewarn("note: it is not launched again: --timeout has passed")
         return None
@@ -122,25 +124,25 @@ def leftovers_of(chosen: Chosen, cluster: Cluster) -> Sequence[Leftover]:
     """Returns what a cluster with its steps leaves behind; nothing, with a note, where that can't be read."""
     from flowspec.backend.aws.manage.ending import leftovers
 
-    return _or_note("what it leaves behind", lambda: leftovers(chosen.emr, cluster), (), chosen)
+    return _read_or_note("what it leaves behind", lambda: leftovers(chosen.emr, cluster), (), chosen)
 
 
 def _watch(chosen: Chosen, timeout: float | None, sleep: Callable[[float], None], watch: Watch) -> Ended:
     with closing(watch(chosen.emr, chosen.cluster_id, steps=chosen.steps, timeout=timeout, sleep=sleep)) as events:
-        show = _with_bar if on_terminal() and shows(Level.PROGRESS) else _with_lines
+        show = _show_progress if on_terminal() and is_shown(Level.PROGRESS) else _print_events
         for event in show(events, chosen.secrets):
             if isinstance(event, Ended):
                 return event
     raise AssertionError("watch always ends with Ended")
 
 
-def _with_lines(events: Iterable[Event], secrets: frozenset[str]) -> Iterator[Event]:
+def _print_events(events: Iterable[Event], secrets: frozenset[str]) -> Iterator[Event]:
     for event in events:
         eprint_report(runs.event_line(event), level=Level.PROGRESS, secrets=secrets)
         yield event
 
 
-def _with_bar(events: Iterable[Event], secrets: frozenset[str]) -> Iterator[Event]:
+def _show_progress(events: Iterable[Event], secrets: frozenset[str]) -> Iterator[Event]:
     from rich.console import Console
     from rich.markup import escape
     from rich.progress import Progress
@@ -184,13 +186,13 @@ def _columns(width: int) -> list[ProgressColumn]:
     ]
 
 
-def _interrupted(chosen: Chosen, choice: OnInterrupt) -> int:
+def _handle_interrupt(chosen: Chosen, choice: OnInterrupt) -> int:
     if choice == "detach":
         eprint_report(
-            f"\ncluster {chosen.cluster_id} keeps running; re-attach with: {_command('wait', chosen)}",
+            f"\ncluster {chosen.cluster_id} keeps running; re-attach with: {_command_text('wait', chosen)}",
             level=Level.WARNING,
         )
-        ewarn(f"terminate it with: {_command('destroy', chosen)}")
+        ewarn(f"terminate it with: {_command_text('destroy', chosen)}")
     elif choice == "cancel":
         _cancel_rest(chosen)
     else:
@@ -220,8 +222,8 @@ def _report_end(
     skipped = launches.plan.skipped if launches else ""
     counters: Mapping[str, runs.Counters] = {}
     if not (diagnosis and diagnosis.unread):
-        counters = _or_note("the steps' counters", lambda: _counters(run, logs), {}, chosen)
-    fidelity = _or_note(
+        counters = _read_or_note("the steps' counters", lambda: _counters(run, logs), {}, chosen)
+    fidelity = _read_or_note(
         "what of this run was simulated", lambda: chosen.emr.backend.fidelity(chosen.emr, run), None, chosen
     )
     if format_ == "json":
@@ -246,9 +248,9 @@ def _report_end(
         eprint(runs.fidelity_line(fidelity))
     if diagnosis:
         eprint_report(failures.as_text(diagnosis), secrets=chosen.secrets)
-        eprint(f"  more: {_command('logs', chosen)}{f' --step {verdict.step.id}' if verdict.step else ''}")
+        eprint(f"  more: {_command_text('logs', chosen)}{f' --step {verdict.step.id}' if verdict.step else ''}")
     if verdict.outcome is Outcome.TIMED_OUT:
-        ewarn(f"  it keeps running; re-attach with: {_command('wait', chosen)}")
+        ewarn(f"  it keeps running; re-attach with: {_command_text('wait', chosen)}")
     return exit_of(verdict.outcome)
 
 
@@ -266,17 +268,17 @@ def diagnose_waiting(
     # Its patterns take 0.03 s to compile, which a run that succeeds does not need.
     from flowspec.backend.aws.diagnosis.diagnose import diagnose
 
-    def diagnosed(patience: float) -> Diagnosis:
+    def run_diagnosis(patience: float) -> Diagnosis:
         logs = logs_of(chosen.emr, cluster)
         return diagnose(cluster, verdict, logs, chosen.secrets, patience=patience, notify=eprint, sleep=sleep)
 
     try:
-        return diagnosed(patience)
+        return run_diagnosis(patience)
     except KeyboardInterrupt:
-        return diagnosed(0)
+        return run_diagnosis(0)
 
 
-def _patience(end: Ended, left: float | None) -> float:
+def _log_patience(end: Ended, left: float | None) -> float:
     """Returns how long after the end of the failed step its logs are waited for, with `left` seconds from now."""
     if left is None:
         return PATIENCE
@@ -285,7 +287,7 @@ def _patience(end: Ended, left: float | None) -> float:
     return min(PATIENCE, passed + left)
 
 
-def _or_note(subject: str, read: Callable[[], _T], otherwise: _T, chosen: Chosen) -> _T:
+def _read_or_note(subject: str, read: Callable[[], _T], otherwise: _T, chosen: Chosen) -> _T:
     """Returns what `read` returns; on an error prints a note and returns `otherwise`."""
     try:
         return read()
@@ -305,5 +307,5 @@ def _outputs(cluster: Cluster) -> list[str]:
     return [after for step in cluster.steps for before, after in pairwise(step.args) if before == "-output"]
 
 
-def _command(verb: str, chosen: Chosen) -> str:
+def _command_text(verb: str, chosen: Chosen) -> str:
     return command_line(verb, chosen.emr, chosen.cluster_id)

@@ -95,11 +95,11 @@ class Forbidden(FlowspecError):
 
 def _refusal(method: str, url: str, error: HTTPError) -> FlowspecError:
     try:
-        said = str(json.load(error)["message"])
+        message = str(json.load(error)["message"])
     except (ValueError, KeyError, TypeError):
-        said = str(error.reason)
+        message = str(error.reason)
     kind = Forbidden if error.code == _FORBIDDEN else FlowspecError
-    return kind(f"GitHub refused {method} {urlsplit(url).path} with {error.code}: {said}")
+    return kind(f"GitHub refused {method} {urlsplit(url).path} with {error.code}: {message}")
 
 
 def _next_page(link: str, url: str) -> str | None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from flowspec.cli.options import CONNECTION, VARIABLES, completed, compose_options
+from flowspec.cli.options import CONNECTION, VARIABLES, complete_with, compose_options
 from flowspec.cli.output import ewarn, mask_from_now_on
 from flowspec.cli.specs import CONNECTION_NAMES, Identity, identity
 from flowspec.document.discovery import SPEC_SUFFIXES
@@ -44,7 +44,7 @@ class Chosen:
     steps: tuple[str, ...] | None = None
 
 
-def settled(chosen: Chosen) -> Cluster:
+def read_settled_cluster(chosen: Chosen) -> Cluster:
     """Reads a cluster, its steps as its policies count them (`settle_on`); prints a note on what can't be known."""
     from flowspec.backend.aws.observe import describe
     from flowspec.backend.aws.runs.settle import settle_on
@@ -54,7 +54,9 @@ def settled(chosen: Chosen) -> Cluster:
 
 
 LOOKING = compose_options(VARIABLES, CONNECTION, BACKEND)
-CHOOSING = compose_options(click.argument("what", metavar="WHAT", shell_complete=completed("whats")), LOOKING)
+CHOOSING = compose_options(
+    click.argument("what", metavar="WHAT", shell_complete=complete_with("specs_and_clusters")), LOOKING
+)
 
 
 def choose(
@@ -73,11 +75,11 @@ def choose(
     if is_spec(what):
         who = identity(Path(what), **options)
         emr = connect(who.endpoint)
-        first, *others = _latest(emr, who)
+        first, *others = _find_latest(emr, who)
         return Chosen(emr, first, who.secrets | _secrets_of(emr, first), tuple(others))
-    told = backend or any(map(options.get, CONNECTION_NAMES))
-    emr = connect(bare_endpoint(backend, **options) if told or endpoint is None else endpoint)
-    cluster_id = what if CLUSTER_ID.fullmatch(what) else _by_name(emr, what, ours=ours)
+    is_given = backend or any(map(options.get, CONNECTION_NAMES))
+    emr = connect(bare_endpoint(backend, **options) if is_given or endpoint is None else endpoint)
+    cluster_id = what if CLUSTER_ID.fullmatch(what) else _find_by_name(emr, what, ours=ours)
     return Chosen(emr, cluster_id, _secrets_of(emr, cluster_id))
 
 
@@ -133,7 +135,7 @@ def is_spec(what: str) -> bool:
     return Path(what).suffix in SPEC_SUFFIXES or Path(what).is_file()
 
 
-def _latest(emr: Emr, who: Identity) -> list[str]:
+def _find_latest(emr: Emr, who: Identity) -> list[str]:
     """Returns the flow's active clusters (the earliest first, as for a plan), else the one that ends or ended last."""
     from flowspec.backend.aws.observe import find_active, find_last
 
@@ -158,18 +160,18 @@ def not_started(emr: Emr, who: Identity) -> FlowspecError:
     kind = NotStarted if known else FlowspecError
     return kind(
         f"flow {who.flow} is not running{where}, and was not started in the last {LOOKBACK.days} days"
-        f"{_not_ours(namesakes)}",
+        f"{_foreign_clusters_note(namesakes)}",
         remedy="`flowspec apply` runs it; an older run is found by its cluster's id",
     )
 
 
-def _not_ours(namesakes: Sequence[Cluster]) -> str:
+def _foreign_clusters_note(namesakes: Sequence[Cluster]) -> str:
     """Returns the end of a sentence that names clusters which are left alone; "" without any."""
     ids = ", ".join(f"{one.id} ({one.state})" for one in namesakes)
     return f"; not touched, since it has that name but not the tags of this flow: {ids}" if ids else ""
 
 
-def _by_name(emr: Emr, name: str, *, ours: bool) -> str:
+def _find_by_name(emr: Emr, name: str, *, ours: bool) -> str:
     """Returns the one active cluster of that name, else the one that ends or ended last."""
     from flowspec.backend.aws.observe import LOOKBACK, active_named, describe, ended_named, ending_named
     from flowspec.plan.cluster import FLOW_TAG
@@ -180,7 +182,7 @@ def _by_name(emr: Emr, name: str, *, ours: bool) -> str:
         active = [one for one in found if FLOW_TAG in one.tags]
         if found and not active:
             raise FlowspecError(
-                f"no cluster called {name} was made by flowspec{_not_ours(found)}",
+                f"no cluster called {name} was made by flowspec{_foreign_clusters_note(found)}",
                 remedy="name it by its id, or take it over with `flowspec adopt`",
             )
     if len(active) > 1:

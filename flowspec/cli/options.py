@@ -13,7 +13,7 @@ OnInterrupt: TypeAlias = Literal["detach", "cancel", "terminate"]
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
-def completed(by: str) -> Callable[[click.Context, click.Parameter, str], Any]:
+def complete_with(by: str) -> Callable[[click.Context, click.Parameter, str], Any]:
     """Returns the callback that completes a parameter by a function of `flowspec.cli.candidates`."""
 
     def complete(context: click.Context, parameter: click.Parameter, incomplete: str) -> Any:
@@ -27,7 +27,7 @@ def completed(by: str) -> Callable[[click.Context, click.Parameter, str], Any]:
 class _SpecPath(click.Path):
     """The path of a spec, or of a folder of specs; shells complete it by YAML files."""
 
-    shell_complete = staticmethod(completed("specs"))  # type: ignore[assignment]
+    shell_complete = staticmethod(complete_with("specs"))  # type: ignore[assignment]
 
 
 SPEC_PATH = _SpecPath(path_type=Path, readable=False)
@@ -37,7 +37,7 @@ TARGET = click.option(
     "--target",
     metavar="NAME",
     help="Target of the spec; default: the one marked default.",
-    shell_complete=completed("targets"),
+    shell_complete=complete_with("targets"),
 )
 
 
@@ -66,7 +66,7 @@ VARIABLES = compose_options(
         multiple=True,
         metavar="NAME=VALUE",
         help="Set a variable of the spec; may be repeated.",
-        shell_complete=completed("variables"),
+        shell_complete=complete_with("variables"),
     ),
     click.option(
         "--var-file",
@@ -79,7 +79,7 @@ VARIABLES = compose_options(
     DATE,
 )
 
-STEP = partial(click.option, "--step", "wanted", metavar="STEP", shell_complete=completed("steps"))
+STEP = partial(click.option, "--step", "wanted", metavar="STEP", shell_complete=complete_with("steps"))
 """Makes the option that names a step, with its help."""
 STAGING = click.option(
     "--staging", metavar="URI", help="S3 folder to upload local files to; default: the target's `staging`."
@@ -135,8 +135,8 @@ CONVERGING = compose_options(
         "--rerun",
         multiple=True,
         metavar="failed|NAME",
-        shell_complete=completed("reruns"),
-        help="Run again the step NAME, or the failed steps; if the cluster ends with its steps: all not completed.",
+        shell_complete=complete_with("rerun_choices"),
+        help="Run again the step NAME, or the failed steps; if the cluster ends with its steps: all not complete_with.",
     ),
     click.option(
         "--cancel-removed",
@@ -156,14 +156,14 @@ SELECTING = compose_options(
         "--from",
         "first",
         metavar="STEP",
-        shell_complete=completed("steps"),
+        shell_complete=complete_with("steps"),
         help="Run the steps from this one on; earlier outputs must be there.",
     ),
     click.option(
         "--only",
         multiple=True,
         metavar="STEP",
-        shell_complete=completed("steps"),
+        shell_complete=complete_with("steps"),
         help="Run only the steps of this name; may be repeated.",
     ),
 )

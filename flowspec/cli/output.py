@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from flowspec.errors import Diagnostic
 
 
-class _Patient(io.FileIO):
+class _BlockingFile(io.FileIO):
     """A file that waits for its reader where it was set to non-blocking."""
 
     def write(self, data: Any, /) -> int:
@@ -44,17 +44,17 @@ def wait_for_readers() -> None:
     Not to block is a flag of the pipe or terminal, which any process that shares it may set; Node.js does. Of 219 KiB,
     more than a pipe takes, Python wrote 4, and ended with 0.
     """
-    sys.stdout, sys.stderr = map(_patient, (sys.stdout, sys.stderr))
+    sys.stdout, sys.stderr = map(_make_blocking, (sys.stdout, sys.stderr))
 
 
-def _patient(stream: TextIO) -> TextIO:
+def _make_blocking(stream: TextIO) -> TextIO:
     # None: it was closed before this process began. A file that blocks is left to Python's own writer: in ours, an
     # interrupt between the write and its return makes the buffer be written twice.
     if not isinstance(stream, io.TextIOWrapper) or os.get_blocking(stream.fileno()):
         return stream
     stream.flush()
     return io.TextIOWrapper(
-        io.BufferedWriter(_Patient(stream.fileno(), "w", closefd=False)),
+        io.BufferedWriter(_BlockingFile(stream.fileno(), "w", closefd=False)),
         encoding=stream.encoding,
         errors=stream.errors,
         line_buffering=stream.line_buffering,
@@ -66,7 +66,7 @@ _LABEL: ContextVar[str] = ContextVar("label", default="")
 
 
 @contextmanager
-def labelled(label: str) -> Iterator[None]:
+def label_lines(label: str) -> Iterator[None]:
     """Makes all that this thread prints lines of progress on stderr, each with `label` before it.
 
     For one flow among many, whose lines come between those of others: there is no bar and no result of its own.
@@ -85,7 +85,7 @@ def print_result(text: str, *, secrets: Collection[str] = (), newline: bool = Tr
 
     Of one flow among many it is progress, since the result is the table.
     """
-    if _LABEL.get() and not shows(Level.PROGRESS):
+    if _LABEL.get() and not is_shown(Level.PROGRESS):
         return
     _print(sys.stdout, text, secrets, newline, ci_commands)
 
@@ -114,14 +114,14 @@ def mask_from_now_on(secrets: Collection[str]) -> None:
     _secrets = _secrets | frozenset(secrets) if secrets else frozenset()
 
 
-def shows(level: Level) -> bool:
+def is_shown(level: Level) -> bool:
     """Returns True if messages of this level are printed."""
     return level >= _least
 
 
 def eprint(line: str, *, level: Level = Level.PROGRESS, secrets: Collection[str] = ()) -> None:
     """Prints one line on stderr, its line breaks escaped; nothing if it is empty."""
-    if line and shows(level):
+    if line and is_shown(level):
         from flowspec.document.escaping import visible
 
         # Masked before it is escaped: a secret may hold what is escaped.
@@ -135,7 +135,7 @@ def ewarn(line: str, *, secrets: Collection[str] = ()) -> None:
 
 def eprint_report(text: str, *, level: Level = Level.ERROR, secrets: Collection[str] = ()) -> None:
     """Prints the lines of a report on stderr, in which the texts of others are `visible`; nothing if it is empty."""
-    if text and shows(level):
+    if text and is_shown(level):
         _print(sys.stderr, text, secrets)
 
 
@@ -216,7 +216,7 @@ def _print(
     from flowspec.document.escaping import harmless
 
     shown = harmless(_masked(text, secrets), commands=ci_commands)
-    _guarded(stream, lambda: click.echo(shown, file=stream, nl=newline))
+    _write_or_silence(stream, lambda: click.echo(shown, file=stream, nl=newline))
 
 
 def _masked(text: str, secrets: Collection[str]) -> str:
@@ -227,7 +227,7 @@ def _masked(text: str, secrets: Collection[str]) -> str:
     return str(mask(text, _secrets.union(secrets)))
 
 
-def _guarded(stream: TextIO, write: Callable[[], object]) -> None:
+def _write_or_silence(stream: TextIO, write: Callable[[], object]) -> None:
     try:
         write()
     except BrokenPipeError:

@@ -48,7 +48,7 @@ _OF_THE_APPLY = ("assignments", _PATHS, "profile", "policy_files", "run_bootstra
 ABOUT_WHAT_RUNS = ("replace", "if_changed", "rerun", "cancel_removed")
 
 
-def planned(spec: Path, **options: Any) -> Planned:
+def make_plan(spec: Path, **options: Any) -> Planned:
     """Makes the plan of a spec and prints its warnings. `options` are those of `flowspec apply` that shape a plan."""
     from flowspec.backend.aws.client import Endpoint, connect
     from flowspec.backend.aws.reads import SharedReads
@@ -58,7 +58,7 @@ def planned(spec: Path, **options: Any) -> Planned:
     run_bootstrap = options.pop("run_bootstrap", False)
     policies = read_policies(options.pop("policy_files", ()))
     # Before the connection is made: what is wrong with local files is said without credentials, too.
-    flow, request = compiled(spec, policies, **options)
+    flow, request = compile_spec(spec, policies, **options)
     emr = connect(Endpoint.of(flow, run_bootstrap=run_bootstrap))
     reads = SharedReads(emr)
     made = plan_on(reads, flow, request, **converging)
@@ -66,16 +66,16 @@ def planned(spec: Path, **options: Any) -> Planned:
     return Planned(made, emr, again, partial(preflight_on, emr, flow, request), flow, reads)
 
 
-def planned_offline(spec: Path, **options: Any) -> Plan:
+def make_offline_plan(spec: Path, **options: Any) -> Plan:
     """Makes the plan of a spec without a call and prints its warnings. Secrets that are not given have placeholders.
 
-    `options` are those of `planned`; the ones of `refuse_converging` have no effect.
+    `options` are those of `make_plan`; the ones of `refuse_converging` have no effect.
     """
     from flowspec.pipeline import plan_offline
 
     policies = read_policies(options.pop("policy_files", ()))
     options = {name: value for name, value in options.items() if name not in ABOUT_WHAT_RUNS}
-    return plan_offline(*compiled(spec, policies, placeholders=True, **options))
+    return plan_offline(*compile_spec(spec, policies, placeholders=True, **options))
 
 
 def refuse_converging(options: Mapping[str, Any]) -> None:
@@ -101,7 +101,7 @@ def refuse_contradictions(options: Mapping[str, Any]) -> None:
         raise click.UsageError("--rerun chooses the steps itself: leave out --from and --only, or --rerun")
 
 
-def compiled(
+def compile_spec(
     spec: Path,
     policies: Sequence[Policy] = (),
     *,
@@ -125,7 +125,7 @@ def compiled(
     return flow, request
 
 
-def looked_ahead(plan: Plan, preflight: Callable[[Plan], Plan]) -> Plan:
+def add_preflight(plan: Plan, preflight: Callable[[Plan], Plan]) -> Plan:
     """Returns the plan with what its preflight found, unless all is well, which needs no line."""
     from flowspec.plan.findings import Level
 
@@ -158,7 +158,7 @@ def plan_to_save(spec: Path, **options: Any) -> tuple[Planned, str]:
 
     # A plan is applied as of the moment at which it was made: `ds` and `ts` stay what was reviewed.
     options["date"] = options["date"] or datetime.now(timezone.utc).replace(microsecond=0, tzinfo=None)
-    made = planned(spec, **options)
+    made = make_plan(spec, **options)
     public = [one for one in options["assignments"] if one.partition("=")[2] not in made.plan.secrets]
     saved = {
         **{name: value for name, value in options.items() if value not in (None, (), False) and name != "policy_files"},
@@ -176,7 +176,7 @@ def _portable(path: Path) -> str:
     return str(whole.relative_to(here)) if whole.is_relative_to(here) else str(whole)
 
 
-def saved_plan(text: str, given: Mapping[str, Any]) -> Planned:
+def remake_saved_plan(text: str, given: Mapping[str, Any]) -> Planned:
     """Makes the plan of a file again. Raises StalePlan, naming what moved, unless it is the one that was saved.
 
     Of the options `given` now, those in `_OF_THE_APPLY` count. Raises click.UsageError for others, unless the plan was
@@ -195,7 +195,7 @@ def saved_plan(text: str, given: Mapping[str, Any]) -> Planned:
             f"the plan is of {spec}, which is not there (looked for in {Path.cwd()})",
             remedy="run apply in the folder in which the plan was made",
         )
-    made = planned(spec, **options)
+    made = make_plan(spec, **options)
     refuse_stale(saved, _content(made))
     return made._replace(again=None)
 

@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from flowspec.cli.options import SPEC_PATH, compose_options
-from flowspec.cli.specs import rendered
+from flowspec.cli.specs import render_spec
 from flowspec.document.discovery import find_flows, matches
 from flowspec.document.selection import Condition, is_selected, read_selects
 from flowspec.errors import FlowspecError, NothingFound, number_of
@@ -19,7 +19,7 @@ from flowspec.facts.rates import FLOWS_AT_A_TIME
 PATHS = click.argument("paths", nargs=-1, required=True, type=SPEC_PATH, metavar="SPEC...")
 
 
-def _checked(_context: click.Context, _option: click.Parameter, selects: tuple[str, ...]) -> tuple[str, ...]:
+def _check_selects(_context: click.Context, _option: click.Parameter, selects: tuple[str, ...]) -> tuple[str, ...]:
     try:
         read_selects(selects)
     except FlowspecError as error:
@@ -31,7 +31,7 @@ SELECT = click.option(
     "--select",
     "selects",
     multiple=True,
-    callback=_checked,
+    callback=_check_selects,
     metavar="COND,...",
     help="Only flows that meet every COND: name=NAME, name~REGEX, tag=KEY or tag=KEY:VALUE. May be repeated: "
     "flows that meet any of the lists.",
@@ -87,7 +87,7 @@ _RENDERING = ("target", "assignments", "variable_files", "date")
 
 def _is_chosen(spec: Path, alternatives: Sequence[Sequence[Condition]], options: Mapping[str, Any]) -> bool:
     try:
-        document = rendered(spec, placeholders=True, **{name: options[name] for name in _RENDERING})
+        document = render_spec(spec, placeholders=True, **{name: options[name] for name in _RENDERING})
     except FlowspecError:
         return True
     return is_selected(document, alternatives)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from flowspec.facts.backends import BackendName
 
 
-def rendered(
+def render_spec(
     spec: Path | Document,
     *,
     target: str | None,
@@ -57,7 +57,7 @@ def job_flow(spec: Path | Document, *, emr_rules: bool = True, **options: Any) -
     from flowspec.document.checking.validate import validate
 
     given = {name: value for name in _TARGETS_OWN if (value := options.pop(name, None))}
-    flow = validate(rendered(spec, **options), emr_rules=emr_rules)
+    flow = validate(render_spec(spec, **options), emr_rules=emr_rules)
     if not given:
         # Backends are not imported for nothing.
         return flow
@@ -85,7 +85,7 @@ def identity(spec: Path, **options: Any) -> Identity:
     from flowspec.document.text.tree import Scalar
 
     given = {name: value for name in _TARGETS_OWN if (value := options.pop(name, None))}
-    document = rendered(spec, **options)
+    document = render_spec(spec, **options)
 
     def field(*path: str) -> Any:
         node = document.find(path)

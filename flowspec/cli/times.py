@@ -11,15 +11,15 @@ _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 _SPAN = re.compile(r"(?P<number>\d{1,9}(?:\.\d+)?)(?P<unit>[smhd])|0")
 
 
-def span(_: click.Context, __: click.Parameter, value: str) -> timedelta:
+def parse_span(_: click.Context, __: click.Parameter, value: str) -> timedelta:
     """Returns a span of time: 90s, 30m, 12h, 7d; a bare 0 is none. Raises BadParameter for any other text."""
-    found = _span(value)
+    found = _span_of(value)
     if found is None:
         raise click.BadParameter(f"{value!r} is not a time span: write 90s, 30m, 12h or 7d")
     return found
 
 
-def moment(_: click.Context, __: click.Parameter, value: str | None) -> datetime | None:
+def parse_moment(_: click.Context, __: click.Parameter, value: str | None) -> datetime | None:
     """Returns a date or time of ISO 8601 (in UTC, unless it says otherwise), or the time that was a span ago.
 
     Raises BadParameter for any other text.
@@ -27,7 +27,7 @@ def moment(_: click.Context, __: click.Parameter, value: str | None) -> datetime
     if value is None:
         return None
     try:
-        ago = _span(value)
+        ago = _span_of(value)
         if ago is not None:
             return datetime.now(timezone.utc) - ago
         # Python 3.10 does not know the Z.
@@ -38,7 +38,7 @@ def moment(_: click.Context, __: click.Parameter, value: str | None) -> datetime
     return found if found.tzinfo else found.replace(tzinfo=timezone.utc)
 
 
-def _span(text: str) -> timedelta | None:
+def _span_of(text: str) -> timedelta | None:
     found = _SPAN.fullmatch(text)
     if not found:
         return None

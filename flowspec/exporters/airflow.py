@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from flowspec.exporters.job import Job, written
+from flowspec.exporters.job import Job, write_placeholders
 from flowspec.importers.placeholders import map_texts
 from flowspec.request.instances import lives_on
 
@@ -67,7 +67,7 @@ def _items(value: Any, indent: str) -> Iterator[str]:
 
 def _template(value: str) -> str:
     """Returns a template that Airflow renders to the text given: it renders all texts, and no keys."""
-    text = written(value, _quoted, lambda name: f"{{{{ var.value.{name} }}}}")
+    text = write_placeholders(value, _quoted, lambda name: f"{{{{ var.value.{name} }}}}")
     # A text that ends with .json is a file to Airflow (template_ext); Jinja drops a newline at the end.
     return re.sub(r"(\.json|\n)\Z", _expression, text)
 

@@ -6,7 +6,7 @@ import json
 import shlex
 from typing import Any
 
-from flowspec.exporters.job import Job, without, written
+from flowspec.exporters.job import Job, without, write_placeholders
 from flowspec.facts.api_model import Json
 from flowspec.importers.awscli.command import NUMBERS, OBJECTS, SWITCHES, TEXTS
 from flowspec.importers.awscli.instances import EC2
@@ -22,9 +22,9 @@ _INSTANCE_SWITCHES = {
 def write(job: Job) -> str:
     """Returns the script. It sends the request when it is run, with the AWS CLI 1 or 2."""
     needed = [f': "${{{name}:?give its value in the environment}}"\n' for name in job.secrets]
-    about = "# Within JSON: quotes and backslashes of a secret have to be escaped.\n" if needed else ""
+    comment = "# Within JSON: quotes and backslashes of a secret have to be escaped.\n" if needed else ""
     options = " \\\n  ".join(_options(job))
-    return f"#!/bin/sh\nset -eu\n{about}{''.join(needed)}\naws emr create-cluster \\\n  {options}\n"
+    return f"#!/bin/sh\nset -eu\n{comment}{''.join(needed)}\naws emr create-cluster \\\n  {options}\n"
 
 
 def _options(job: Job) -> list[str]:
@@ -58,7 +58,7 @@ def _word(value: Any) -> str:
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
     if not isinstance(value, str) and len(text) > _WIDTH:
         text = json.dumps(value, ensure_ascii=False, indent=1)
-    return written(text, lambda part: shlex.quote(part) if part else "", lambda name: f'"${{{name}}}"')
+    return write_placeholders(text, lambda part: shlex.quote(part) if part else "", lambda name: f'"${{{name}}}"')
 
 
 def _switch(name: str, value: bool | None) -> str:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from flowspec.exporters.job import Job, without, written
+from flowspec.exporters.job import Job, without, write_placeholders
 from flowspec.facts.api_model import Json
 from flowspec.importers.placeholders import PLACEHOLDER, map_texts, placeholder_name
 
@@ -40,7 +40,10 @@ def write(job: Job) -> str:
     if job.secrets:
         template["Parameters"] = {_identifier(name): {"Type": "String", "NoEcho": True} for name in job.secrets}
     template["Resources"] = {
-        "Cluster": {"Type": "AWS::EMR::Cluster", "Properties": map_texts(_properties(job.with_groups), _referring)}
+        "Cluster": {
+            "Type": "AWS::EMR::Cluster",
+            "Properties": map_texts(_properties(job.with_groups), _replace_placeholders),
+        }
     }
     return "\n".join(_yaml(template)) + "\n"
 
@@ -53,8 +56,10 @@ def notes(job: Job) -> list[str]:
     for index, step in enumerate(job.params.get("Steps", [])):
         args = step["HadoopJarStep"].get("Args", [])
         if len(set(args)) < len(args):
-            told = "the schema of AWS::EMR::Cluster wants those of a step to differ; an AWS::EMR::Step may repeat them"
-            out.append(f"Steps[{index}] has an argument twice: {told}")
+            reason = (
+                "the schema of AWS::EMR::Cluster wants those of a step to differ; an AWS::EMR::Step may repeat them"
+            )
+            out.append(f"Steps[{index}] has an argument twice: {reason}")
     keys = [tag.get("Key") for tag in job.params.get("Tags", [])]
     return [*out, "CloudFormation wants the keys of tags to differ"] if len(set(keys)) < len(keys) else out
 
@@ -65,7 +70,7 @@ def _properties(params: Json) -> Json:
         out["Configurations"] = _configurations(out["Configurations"])
     if "Steps" in out:
         steps = [{key: one[key] for key in _STEP if key in one} for one in out["Steps"]]
-        out["Steps"] = [{**one, "HadoopJarStep": _jar(one["HadoopJarStep"])} for one in steps]
+        out["Steps"] = [{**one, "HadoopJarStep": _step_jar(one["HadoopJarStep"])} for one in steps]
     if "Tags" in out:
         out["Tags"] = [{"Value": "", **tag} for tag in out["Tags"]]
     out["Instances"] = _instances(params["Instances"])
@@ -76,17 +81,17 @@ def _instances(given: Json) -> Json:
     out: Json = {}
     for one in given.get("InstanceGroups", []):
         known = {key: value for key, value in one.items() if key in _GROUP}
-        _place(out, _with_configurations(known), "InstanceRole", "Group")
+        _add_instances(out, _with_configurations(known), "InstanceRole", "Group")
     for one in given.get("InstanceFleets", []):
         types = [_with_configurations(each) for each in one.get("InstanceTypeConfigs", [])]
-        _place(out, {**one, "InstanceTypeConfigs": types} if types else one, "InstanceFleetType", "Fleet")
+        _add_instances(out, {**one, "InstanceTypeConfigs": types} if types else one, "InstanceFleetType", "Fleet")
     out |= {key: value for key, value in given.items() if key in INSTANCES}
     if "AvailabilityZone" not in out.get("Placement", {"AvailabilityZone": ""}):
         del out["Placement"]
     return out
 
 
-def _place(out: Json, one: Json, word: str, kind: str) -> None:
+def _add_instances(out: Json, one: Json, word: str, kind: str) -> None:
     role = one[word]
     if role in _ROLES:
         out[f"{_ROLES[role]}{kind}"] = without(one, word)
@@ -104,7 +109,7 @@ def _configurations(given: list[Json]) -> list[Json]:
     return [_with_configurations(one) for one in named]
 
 
-def _jar(given: Json) -> Json:
+def _step_jar(given: Json) -> Json:
     return {("StepProperties" if key == "Properties" else key): value for key, value in given.items()}
 
 
@@ -116,13 +121,17 @@ def _identifier(name: str) -> str:
     return "".join(part.capitalize() for part in name.split("_"))
 
 
-def _referring(text: str) -> Any:
+def _replace_placeholders(text: str) -> Any:
     if not PLACEHOLDER.search(text):
         return text
     name = placeholder_name(text)
     if name:
         return {"Ref": _identifier(name)}
-    return {"Fn::Sub": written(text, lambda part: part.replace("${", "${!"), lambda one: f"${{{_identifier(one)}}}")}
+    return {
+        "Fn::Sub": write_placeholders(
+            text, lambda part: part.replace("${", "${!"), lambda one: f"${{{_identifier(one)}}}"
+        )
+    }
 
 
 def _yaml(value: Any, indent: str = "") -> Iterator[str]:

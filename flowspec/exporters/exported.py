@@ -13,7 +13,7 @@ from flowspec.document.masking import mask
 from flowspec.errors import FlowspecError, SpecError
 from flowspec.exporters import airflow, aws_cli, cloudformation, stepfunctions, terraform
 from flowspec.exporters.job import Job, References
-from flowspec.exporters.left_out import left_out
+from flowspec.exporters.left_out import note_left_out
 from flowspec.importers.placeholders import substitute
 from flowspec.importers.sources import read
 from flowspec.request.compile import Request, compile
@@ -67,9 +67,9 @@ def export(flow: JobFlow, to: str, request: Request | None = None) -> Exported:
     """
     request = request or compile(flow)
     references = References(request.secrets)
-    params = references.replaced(request.params)
+    params = references.replace_secrets(request.params)
     # Before secrets are replaced: a count that is one can't be divided among groups afterwards.
-    with_groups = references.replaced(dict(expand_shorthand(request.params)))
+    with_groups = references.replace_secrets(dict(expand_shorthand(request.params)))
     job = Job(flow.name, params, with_groups, references.values, flow.region or "", flow.profile or "")
     format_ = FORMATS[to]
     text = format_.write(job)
@@ -79,7 +79,7 @@ def export(flow: JobFlow, to: str, request: Request | None = None) -> Exported:
         f"{one.name} has to be at {one.uri}: `flowspec apply` {'packs and ' if one.packages else ''}uploads it"
         for one in request.assets
     ]
-    notes += [mask(note, request.secrets) for note in left_out(flow, format_.title, format_.instead)]
+    notes += [mask(note, request.secrets) for note in note_left_out(flow, format_.title, format_.instead)]
     notes += format_.notes(job) if format_.notes else []
     notes += _differences(format_, text, job, request) if format_.kind else []
     return Exported(text, tuple(dict.fromkeys(notes)))
@@ -100,29 +100,29 @@ def _differences(format_: _Format, text: str, job: Job, request: Request) -> Ite
     values = {name.replace("_", "").lower(): value for name, value in job.secrets.items()}
     given = {name: values.get(name.replace("_", "").lower(), one.default) for name, one in wanted.variables.items()}
     back = substitute(wanted.params, given)
-    for note in _compared(mask(request.params, request.secrets), mask(back, request.secrets), ""):
+    for note in _find_differences(mask(request.params, request.secrets), mask(back, request.secrets), ""):
         yield note.replace("TOOL", format_.title)
 
 
-def _compared(wanted: Any, back: Any, path: str) -> Iterator[str]:
+def _find_differences(wanted: Any, back: Any, path: str) -> Iterator[str]:
     """Yields a note for each difference of what is read back."""
     if isinstance(wanted, dict) and isinstance(back, dict):
         for key in {**wanted, **back}:
             inner = f"{path}.{key}".removeprefix(".")
             if key not in back:
                 if wanted[key] not in ("", [], {}):
-                    yield f"{inner} is left out: TOOL has no word for {_short(wanted[key])}"
+                    yield f"{inner} is left out: TOOL has no word for {_shorten(wanted[key])}"
             elif key not in wanted:
                 if back[key] not in ("", [], {}):
-                    yield f"TOOL adds {inner}: {_short(back[key])}"
+                    yield f"TOOL adds {inner}: {_shorten(back[key])}"
             else:
-                yield from _compared(_sorted(wanted[key], key), _sorted(back[key], key), inner)
+                yield from _find_differences(_sorted(wanted[key], key), _sorted(back[key], key), inner)
     elif isinstance(wanted, list) and isinstance(back, list) and len(wanted) == len(back):
         for index, pair in enumerate(zip(wanted, back, strict=True)):
             role = pair[0].get("InstanceRole", pair[0].get("InstanceFleetType")) if isinstance(pair[0], dict) else None
-            yield from _compared(*pair, f"{path}[{role or index}]")
+            yield from _find_differences(*pair, f"{path}[{role or index}]")
     elif wanted != back:
-        yield f"{path} is {_short(back)} for TOOL, and {_short(wanted)} here"
+        yield f"{path} is {_shorten(back)} for TOOL, and {_shorten(wanted)} here"
 
 
 def _sorted(value: Any, key: str) -> Any:
@@ -134,6 +134,6 @@ def _sorted(value: Any, key: str) -> Any:
     )
 
 
-def _short(value: Any) -> str:
+def _shorten(value: Any) -> str:
     text = json.dumps(value, ensure_ascii=False)
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"

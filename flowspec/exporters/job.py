@@ -13,7 +13,7 @@ from flowspec.importers.names import Names
 from flowspec.importers.placeholders import PLACEHOLDER, Variable
 
 # A secret of a letter or two is only known where it is the whole value, as when it is masked.
-_SEEN_INSIDE = 3
+_SHORTEST_INSIDE = 3
 
 
 @dataclass(frozen=True)
@@ -44,39 +44,39 @@ class References:
         """The secrets that were replaced, by their names."""
         return {name: one.default for name, one in self._names.variables.items()}
 
-    def replaced(self, value: Any, member: str = "secret") -> Any:
+    def replace_secrets(self, value: Any, member: str = "secret") -> Any:
         """Returns the value with a placeholder for each secret. Raises `FlowspecError` where one is in a key."""
         if isinstance(value, dict):
             named = str(value.get("Key") or value.get("Name") or "")
             for key in value:
-                if self._in(key):
+                if self._contains_secret(key):
                     raise FlowspecError(
                         f"a secret is part of a name in {member}", remedy="only values may be sensitive"
                     )
-            return {key: self.replaced(item, named if key == "Value" else key) for key, item in value.items()}
+            return {key: self.replace_secrets(item, named if key == "Value" else key) for key, item in value.items()}
         if isinstance(value, list):
-            return [self.replaced(item, "secret") for item in value]
+            return [self.replace_secrets(item, "secret") for item in value]
         if isinstance(value, str):
-            return self._text(value, member)
-        return self._reference(str(value), member) if str(value) in self._secrets else value
+            return self._replace_in_text(value, member)
+        return self._placeholder_of(str(value), member) if str(value) in self._secrets else value
 
-    def _in(self, text: str) -> bool:
-        return any(one in text for one in self._secrets if len(one) >= _SEEN_INSIDE) or text in self._secrets
+    def _contains_secret(self, text: str) -> bool:
+        return any(one in text for one in self._secrets if len(one) >= _SHORTEST_INSIDE) or text in self._secrets
 
-    def _text(self, text: str, member: str) -> str:
+    def _replace_in_text(self, text: str, member: str) -> str:
         if text in self._secrets:
-            return self._reference(text, member)
+            return self._placeholder_of(text, member)
         for one in self._secrets:
-            if len(one) >= _SEEN_INSIDE and one in text:
-                text = text.replace(one, self._reference(one, member))
+            if len(one) >= _SHORTEST_INSIDE and one in text:
+                text = text.replace(one, self._placeholder_of(one, member))
         return text
 
-    def _reference(self, secret: str, member: str) -> str:
+    def _placeholder_of(self, secret: str, member: str) -> str:
         words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", member).lower()
-        return self._names.open(secret, words, Variable(default=secret))
+        return self._names.placeholder_for(secret, words, Variable(default=secret))
 
 
-def written(text: str, literal: Callable[[str], str], reference: Callable[[str], str]) -> str:
+def write_placeholders(text: str, literal: Callable[[str], str], reference: Callable[[str], str]) -> str:
     """Returns a text with each placeholder as a format refers to it, and the rest as the format writes it."""
     pieces = PLACEHOLDER.split(text)
     return "".join(reference(piece) if index % 2 else literal(piece) for index, piece in enumerate(pieces))

@@ -10,7 +10,7 @@ from flowspec.plan.runs.supervision import policy_of
 from flowspec.plan.runs.unattended import settings_texts
 
 # Who does it, by the key of the spec.
-_DOES = {
+_CARRIED_OUT_BY = {
     "timeout": "the watcher of a run cancels the step",
     "retry": "the watcher of a run adds the step again",
     "skip_on_exit": "the watcher of a run takes the step for completed",
@@ -19,23 +19,23 @@ _DOES = {
     "launch_retries": "flowspec launches the cluster again",
     "budget": "flowspec checks it at each plan",
 }
-_HOOK = "the watcher of a run runs it"
-_EVENTS = "EventBridge has EMR's events"
+_BY_WATCHER = "the watcher of a run runs it"
+_EVENTS_HINT = "EventBridge has EMR's events"
 
 
-def left_out(flow: JobFlow, title: str, instead: Mapping[str, str]) -> Iterator[str]:
+def note_left_out(flow: JobFlow, title: str, instead: Mapping[str, str]) -> Iterator[str]:
     """Yields a note on each key of a spec that a tool called `title` gets nothing of; `instead` says what it has."""
-    for key, told in {**_of_steps(flow), **settings_texts(flow)}.items():
-        does = _DOES.get(key.partition(".")[0], _HOOK)
-        hint = instead.get(key) or (_EVENTS if key.startswith("hooks.") else "")
-        yield f"{key} is left out of {title} ({told}): {does}{f'; {hint}' if hint else ''}"
+    for key, value in {**_step_policies(flow), **settings_texts(flow)}.items():
+        substitute = _CARRIED_OUT_BY.get(key.partition(".")[0], _BY_WATCHER)
+        hint = instead.get(key) or (_EVENTS_HINT if key.startswith("hooks.") else "")
+        yield f"{key} is left out of {title} ({value}): {substitute}{f'; {hint}' if hint else ''}"
 
 
-def _of_steps(flow: JobFlow) -> dict[str, str]:
+def _step_policies(flow: JobFlow) -> dict[str, str]:
     """Returns the policies of the steps by their keys, each with the steps that have it."""
     found: dict[str, list[str]] = {}
     for step in flow.fields.get("steps", ()):
         needs: dict[str, Any] = {"needs": ", ".join(step["needs"])} if step.get("needs") else {}
-        for key, told in {**policy_of(step).parts, **needs}.items():
-            found.setdefault(key, []).append(f"step {step['name']}: {told}")
-    return {key: "; ".join(told) for key, told in found.items()}
+        for key, value in {**policy_of(step).parts, **needs}.items():
+            found.setdefault(key, []).append(f"step {step['name']}: {value}")
+    return {key: "; ".join(value) for key, value in found.items()}

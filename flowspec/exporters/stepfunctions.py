@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from flowspec.exporters.job import Job, without, written
+from flowspec.exporters.job import Job, without, write_placeholders
 from flowspec.facts.api_model import Json
 from flowspec.importers.placeholders import PLACEHOLDER, placeholder_name
 from flowspec.request.instances import lives_on
@@ -26,11 +26,11 @@ def write(job: Job) -> str:
     steps = job.params.get("Steps", [])
     ends = not lives_on(job.params)
     names = [*_names(steps), _END if ends else _DONE]
-    states: Json = {_CREATE: {**_create(job.params), "Next": names[0]}}
+    states: Json = {_CREATE: {**_create_state(job.params), "Next": names[0]}}
     for index, step in enumerate(steps):
         states[names[index]] = _step(step, names[index + 1], _END if ends else _FAIL)
     if ends:
-        states |= _ending()
+        states |= _ending_states()
     if ends or any(one.get("ActionOnFailure") != "CONTINUE" for one in steps):
         states[_FAIL] = {"Type": "Fail", "Error": "StepFailed"}
     states[_DONE] = {"Type": "Succeed"}
@@ -56,12 +56,12 @@ def _names(steps: list[Json]) -> list[str]:
     return [f"{number} {name}"[:80] for number, name in enumerate(plain, 1)]
 
 
-def _create(params: Json) -> Json:
+def _create_state(params: Json) -> Json:
     instances = {**params["Instances"], "KeepJobFlowAliveWhenNoSteps": True}
     return {
         "Type": "Task",
         "Resource": f"{_TASK}createCluster.sync",
-        "Parameters": _referring({**without(params, "Steps"), "Instances": instances}),
+        "Parameters": _replace_placeholders({**without(params, "Steps"), "Instances": instances}),
         "ResultPath": "$.cluster",
     }
 
@@ -72,14 +72,14 @@ def _step(step: Json, following: str, failure: str) -> Json:
     return {
         "Type": "Task",
         "Resource": f"{_TASK}addStep.sync",
-        "Parameters": {"ClusterId.$": _CLUSTER, "Step": _referring(step)},
+        "Parameters": {"ClusterId.$": _CLUSTER, "Step": _replace_placeholders(step)},
         "ResultPath": None,
         "Catch": [{"ErrorEquals": ["States.ALL"], **caught}],
         "Next": following,
     }
 
 
-def _ending() -> Json:
+def _ending_states() -> Json:
     """Returns the states that end the cluster; the execution fails afterwards if a step did."""
     failed = {"Variable": "$.error", "IsPresent": True, "Next": _FAIL}
     return {
@@ -97,10 +97,10 @@ def _ending() -> Json:
 # --- references ---
 
 
-def _referring(value: Any) -> Any:
+def _replace_placeholders(value: Any) -> Any:
     """Returns a value with paths into the input for placeholders; a member whose value is a path ends in `.$`."""
     if isinstance(value, list):
-        return [_referring(one) for one in value]
+        return [_replace_placeholders(one) for one in value]
     if not isinstance(value, dict):
         return value
     out: Json = {}
@@ -109,7 +109,7 @@ def _referring(value: Any) -> Any:
         if any(isinstance(one, str) and PLACEHOLDER.search(one) for one in texts):
             out[f"{key}.$"] = _expression(item)
         else:
-            out[key] = _referring(item)
+            out[key] = _replace_placeholders(item)
     return out
 
 
@@ -120,11 +120,11 @@ def _expression(value: Any) -> str:
     if name:
         return f"$.secrets.{name}"
     names = [f"$.secrets.{one}" for one in PLACEHOLDER.findall(value)]
-    text = written(value, _escaped, lambda _: "{}")
+    text = write_placeholders(value, _escape, lambda _: "{}")
     return f"States.Format('{text}'{''.join(f', {one}' for one in names)})" if names else f"'{text}'"
 
 
-def _escaped(text: str) -> str:
+def _escape(text: str) -> str:
     for char in "\\'{}":
         text = text.replace(char, f"\\{char}")
     return text

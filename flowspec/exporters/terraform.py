@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from flowspec.exporters.job import Job, written
+from flowspec.exporters.job import Job, write_placeholders
 from flowspec.facts.api_model import Json
 from flowspec.importers.placeholders import PLACEHOLDER
 from flowspec.importers.terraform import request as tables
@@ -42,14 +42,14 @@ class _Raw(str):
     """An expression that is written as it is."""
 
 
-def _named(given: Mapping[str, Any], table: tables.Table) -> _Block:
+def _arguments(given: Mapping[str, Any], table: tables.Table) -> _Block:
     """Returns the arguments of a block by the importer's table; what is not in the table is read apart or left out."""
     return _Block({key: given[member] for key, member in table.items() if member in given})
 
 
 def _cluster(params: Json) -> _Block:
     instances = params["Instances"]
-    out = _Block({**_named(params, tables.CLUSTER), **_named(instances, tables.INSTANCES)})
+    out = _Block({**_arguments(params, tables.CLUSTER), **_arguments(instances, tables.INSTANCES)})
     out["keep_job_flow_alive_when_no_steps"] = instances.get("KeepJobFlowAliveWhenNoSteps", False)
     if "Applications" in params:
         out["applications"] = [one.get("Name", "") for one in params["Applications"]]
@@ -63,7 +63,7 @@ def _cluster(params: Json) -> _Block:
     for member, (name, table) in _PARTS.items():
         if member in params:
             found = params[member] if isinstance(params[member], list) else [params[member]]
-            out[name] = [_named(one, table) for one in found]
+            out[name] = [_arguments(one, table) for one in found]
     out["bootstrap_action"] = [_action(one) for one in params.get("BootstrapActions", [])]
     out["step"] = [_step(one) for one in params.get("Steps", [])]
     return out
@@ -77,7 +77,7 @@ _PARTS = {
 
 
 def _ec2(params: Json, instances: Json) -> _Block:
-    out = _named(instances, tables.EC2)
+    out = _arguments(instances, tables.EC2)
     for key in [one for one in out if one.startswith("additional_")]:
         out[key] = ",".join(out[key])
     return _Block({**out, "instance_profile": params["JobFlowRole"]}) if params.get("JobFlowRole") else out
@@ -105,12 +105,12 @@ def _parts(params: Json, label: str) -> Iterator[tuple[str, _Block]]:
         for number, one in enumerate(found, 1):
             yield f'resource "{kind}" "task_{number}"', _Block({**owner, **one})
     if "ManagedScalingPolicy" in params:
-        limits = _named(params["ManagedScalingPolicy"].get("ComputeLimits", {}), tables.LIMITS)
+        limits = _arguments(params["ManagedScalingPolicy"].get("ComputeLimits", {}), tables.LIMITS)
         yield 'resource "aws_emr_managed_scaling_policy" "scaling"', _Block({**owner, "compute_limits": [limits]})
 
 
 def _group(one: Json) -> _Block:
-    out = _Block({**_named(one, tables.GROUP), **_volumes(one.get("EbsConfiguration", {}))})
+    out = _Block({**_arguments(one, tables.GROUP), **_volumes(one.get("EbsConfiguration", {}))})
     for key, member in (("autoscaling_policy", "AutoScalingPolicy"), ("configurations_json", "Configurations")):
         if member in one and (member != "Configurations" or one["InstanceRole"] == "TASK"):
             out[key] = _Encoded(one[member])
@@ -120,7 +120,7 @@ def _group(one: Json) -> _Block:
 def _volumes(given: Json) -> Json:
     volumes = [
         _Block({
-            **_named(one.get("VolumeSpecification", {}), tables.VOLUME),
+            **_arguments(one.get("VolumeSpecification", {}), tables.VOLUME),
             "volumes_per_instance": one.get("VolumesPerInstance", 1),
         })
         for one in given.get("EbsBlockDeviceConfigs", [])
@@ -129,20 +129,20 @@ def _volumes(given: Json) -> Json:
 
 
 def _fleet(one: Json) -> _Block:
-    out = _named(one, tables.FLEET)
+    out = _arguments(one, tables.FLEET)
     out["instance_type_configs"] = [
         _Block({
             # For none, the provider sends 100, which EMR refuses beside a price; it takes 0 for none.
             **({"bid_price_as_percentage_of_on_demand_price": 0} if "BidPrice" in each else {}),
-            **_named(each, tables.FLEET_TYPE),
+            **_arguments(each, tables.FLEET_TYPE),
             **_volumes(each.get("EbsConfiguration", {})),
-            "configurations": [_named(given, tables.CONFIGURATION) for given in each.get("Configurations", [])],
+            "configurations": [_arguments(given, tables.CONFIGURATION) for given in each.get("Configurations", [])],
         })
         for each in one.get("InstanceTypeConfigs", [])
     ]  # fmt: skip
     given = one.get("LaunchSpecifications", {})
     launch = {
-        name: [_named(given[member], table)]
+        name: [_arguments(given[member], table)]
         for name, member, table in (
             ("spot_specification", "SpotSpecification", tables.SPOT),
             ("on_demand_specification", "OnDemandSpecification", tables.ON_DEMAND),
@@ -158,7 +158,7 @@ def _action(one: Json) -> _Block:
 
 
 def _step(one: Json) -> _Block:
-    jar = _named(one["HadoopJarStep"], tables.JAR)
+    jar = _arguments(one["HadoopJarStep"], tables.JAR)
     if "properties" in jar:
         jar["properties"] = {pair.get("Key", ""): pair.get("Value", "") for pair in jar["properties"]}
     # The provider requires action_on_failure; EMR takes CONTINUE for none.
@@ -184,8 +184,8 @@ def _expression(value: Any, indent: str) -> str:
     if isinstance(value, _Encoded):
         return f"jsonencode({_expression(value.value, indent)})"
     if isinstance(value, str):
-        literal = _before_reference if PLACEHOLDER.search(value) else _quoted
-        return f'"{written(value, literal, lambda name: f"${{var.{name}}}")}"'
+        literal = _quote_before_reference if PLACEHOLDER.search(value) else _quoted
+        return f'"{write_placeholders(value, literal, lambda name: f"${{var.{name}}}")}"'
     if isinstance(value, dict):
         inner = f"{indent}  "
         items = [f"{inner}{_expression(key, '')} = {_expression(item, inner)}\n" for key, item in value.items()]
@@ -203,6 +203,6 @@ def _quoted(text: str) -> str:
     return shown.replace("${", "$${").replace("%{", "%%{")
 
 
-def _before_reference(text: str) -> str:
+def _quote_before_reference(text: str) -> str:
     """Returns a text within quotes that a reference may follow: `$${` would be no reference."""
     return re.sub(r"\$+\Z", lambda found: f'${{"{found[0]}"}}', _quoted(text))

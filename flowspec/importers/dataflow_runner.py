@@ -16,7 +16,7 @@ from flowspec.facts.api_model import Json, input_shape
 from flowspec.importers.names import Names
 from flowspec.importers.placeholders import Wanted
 from flowspec.importers.refusal import load_json, refuse
-from flowspec.importers.shapes import fitted_members
+from flowspec.importers.shapes import convert_members
 
 _GO_TEMPLATE = re.compile(r"\{\{(.*?)\}\}", re.DOTALL)
 _ENVIRONMENT = re.compile(r"""\s*systemEnv\s+["`](\w+)["`]\s*""")
@@ -61,28 +61,28 @@ def read(source: Source, folder: Path, _cluster: str = "") -> Wanted:
     The playbook of cluster.json is playbook.json, that of NAME-cluster.json is NAME-playbook.json. Raises `SpecError`.
     """
     names, notes = Names(), list[str]()
-    data = _data(source, names)
+    data = _read_data(source, names)
     if "steps" in data:
         refuse(source, "this is a playbook of dataflow-runner: it has steps, and no cluster", "import the cluster file")
     if "ec2" not in data:
         refuse(source, "a cluster of dataflow-runner has ec2", "")
-    unknown = [*_unknown(source, data, _CLUSTER, "")]
+    unknown = [*_unknown_paths(source, data, _CLUSTER, "")]
     params = _request(data)
     notes += [f"{path} is not imported: no key of a cluster that is known here" for path in unknown]
     notes += _notes(data)
     playbook = folder / re.sub("cluster", "playbook", Path(source.file).name)
     if playbook.name != Path(source.file).name and playbook.is_file():
         beside = Source(str(playbook), playbook.read_text("utf-8-sig"))
-        found = _data(beside, names)
-        notes += [f"{playbook.name}: {path} is not imported" for path in _unknown(beside, found, _PLAYBOOK, "")]
+        found = _read_data(beside, names)
+        notes += [f"{playbook.name}: {path} is not imported" for path in _unknown_paths(beside, found, _PLAYBOOK, "")]
         params["Steps"] = [_step(one) for one in found.get("steps", [])]
         notes.append(f"the steps are those of {playbook.name}")
-    made, more = fitted_members(params, input_shape())
+    made, more = convert_members(params, input_shape())
     region = data.get("region", "")
-    return Wanted(made, names.used([made, region]), region, (*notes, *more))
+    return Wanted(made, names.variables_in([made, region]), region, (*notes, *more))
 
 
-def _unknown(source: Source, value: Any, known: Any, path: str) -> Iterator[str]:
+def _unknown_paths(source: Source, value: Any, known: Any, path: str) -> Iterator[str]:
     """Yields the paths of the keys that are not `known`. Raises `SpecError` for what is no object or list there."""
     if known is _ANY:
         return
@@ -91,16 +91,16 @@ def _unknown(source: Source, value: Any, known: Any, path: str) -> Iterator[str]
         refuse(source, f"{path.removeprefix('.')} has to be {wanted}", "as in the Avro schemas of dataflow-runner")
     if isinstance(value, list):
         for index, item in enumerate(value):
-            yield from _unknown(source, item, known[0], f"{path}[{index}]")
+            yield from _unknown_paths(source, item, known[0], f"{path}[{index}]")
         return
     for key, item in value.items():
         if key in known:
-            yield from _unknown(source, item, known[key], f"{path}.{key}")
+            yield from _unknown_paths(source, item, known[key], f"{path}.{key}")
         else:
             yield f"{path}.{key}".removeprefix(".")
 
 
-def _data(source: Source, names: Names) -> Json:
+def _read_data(source: Source, names: Names) -> Json:
     value = load_json(source, "templates have to be within texts")
     if not is_file(value):
         refuse(
@@ -108,16 +108,16 @@ def _data(source: Source, names: Names) -> Json:
             "a file of dataflow-runner has schema and data",
             f'"schema": "iglu:{_SCHEMA}ClusterConfig/avro/1-1-0"',
         )
-    made: Json = _replaced(value["data"], names)
+    made: Json = _replace_templates(value["data"], names)
     return made
 
 
-def _replaced(value: Any, names: Names) -> Any:
+def _replace_templates(value: Any, names: Names) -> Any:
     """Returns a value with a placeholder for each Go template in its texts, and without what is null."""
     if isinstance(value, dict):
-        return {key: _replaced(item, names) for key, item in value.items() if item is not None}
+        return {key: _replace_templates(item, names) for key, item in value.items() if item is not None}
     if isinstance(value, list):
-        return [_replaced(item, names) for item in value]
+        return [_replace_templates(item, names) for item in value]
     return _GO_TEMPLATE.sub(lambda found: _stand_in(found[1], names), value) if isinstance(value, str) else value
 
 

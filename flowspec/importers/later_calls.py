@@ -53,17 +53,17 @@ def _untags(flow: Json, params: Json) -> None:
     flow["Tags"] = [tag for tag in flow.get("Tags", []) if tag.get("Key") not in params["TagKeys"]]
 
 
-def _top(*members: str) -> Callable[[Json, Json], None]:
+def _set_members(*members: str) -> Callable[[Json, Json], None]:
     """Returns a function that sets these members of the request to those of the call."""
     return lambda flow, params: flow.update({name: params[name] for name in members if name in params})
 
 
-def _instances(member: str) -> Callable[[Json, Json], None]:
+def _set_instances_member(member: str) -> Callable[[Json, Json], None]:
     """Returns a function that sets a member of Instances to that of the call."""
     return lambda flow, params: flow["Instances"].update({member: params[member]})
 
 
-def _without(member: str) -> Callable[[Json, Json], None]:
+def _remove_member(member: str) -> Callable[[Json, Json], None]:
     """Returns a function that takes a member out of the request."""
     return lambda flow, _: flow.pop(member, None)
 
@@ -74,13 +74,13 @@ _FOLDS: Mapping[str, Callable[[Json, Json], None]] = {
     "AddInstanceFleet": _fleet,
     "AddTags": _tags,
     "RemoveTags": _untags,
-    "ModifyCluster": _top("StepConcurrencyLevel", "ExtendedSupport"),
-    "PutManagedScalingPolicy": _top("ManagedScalingPolicy"),
-    "PutAutoTerminationPolicy": _top("AutoTerminationPolicy"),
-    "RemoveManagedScalingPolicy": _without("ManagedScalingPolicy"),
-    "RemoveAutoTerminationPolicy": _without("AutoTerminationPolicy"),
-    "SetTerminationProtection": _instances("TerminationProtected"),
-    "SetUnhealthyNodeReplacement": _instances("UnhealthyNodeReplacement"),
-    "SetKeepJobFlowAliveWhenNoSteps": _instances("KeepJobFlowAliveWhenNoSteps"),
-    "SetVisibleToAllUsers": _top("VisibleToAllUsers"),
+    "ModifyCluster": _set_members("StepConcurrencyLevel", "ExtendedSupport"),
+    "PutManagedScalingPolicy": _set_members("ManagedScalingPolicy"),
+    "PutAutoTerminationPolicy": _set_members("AutoTerminationPolicy"),
+    "RemoveManagedScalingPolicy": _remove_member("ManagedScalingPolicy"),
+    "RemoveAutoTerminationPolicy": _remove_member("AutoTerminationPolicy"),
+    "SetTerminationProtection": _set_instances_member("TerminationProtected"),
+    "SetUnhealthyNodeReplacement": _set_instances_member("UnhealthyNodeReplacement"),
+    "SetKeepJobFlowAliveWhenNoSteps": _set_instances_member("KeepJobFlowAliveWhenNoSteps"),
+    "SetVisibleToAllUsers": _set_members("VisibleToAllUsers"),
 }

@@ -19,7 +19,7 @@ from flowspec.facts.api_model import Json, input_shape
 from flowspec.importers.names import Names
 from flowspec.importers.placeholders import Wanted
 from flowspec.importers.refusal import refuse
-from flowspec.importers.shapes import fitted_members
+from flowspec.importers.shapes import convert_members
 
 _DEFAULT_VERSION = "6.0.0"
 _PLAIN = {
@@ -70,9 +70,9 @@ def read(source: Source, _folder: Path, _cluster: str = "") -> Wanted:
     if isinstance(conf, Mapping) and conf.get("include"):
         reader.notes.append(f"include is not followed: what {json.dumps(conf['include'])} says is not imported")
     params = reader.request(Path(source.file).stem.strip(".<>") or "mrjob")
-    made, notes = fitted_members(params, input_shape())
+    made, notes = convert_members(params, input_shape())
     region = str(options.get("region") or "us-west-2")
-    return Wanted(made, reader.names.used(made), region, (*reader.notes, *notes))
+    return Wanted(made, reader.names.variables_in(made), region, (*reader.notes, *notes))
 
 
 class _Reader:
@@ -91,7 +91,7 @@ class _Reader:
         """Returns the parameters of RunJobFlow."""
         given = self.options
         version = self.version.removeprefix("emr-")
-        release = {"AmiVersion": version} if _numbers(version) < (4,) else {"ReleaseLabel": f"emr-{version}"}
+        release = {"AmiVersion": version} if _version_numbers(version) < (4,) else {"ReleaseLabel": f"emr-{version}"}
         out: Json = {"Name": name, "LogUri": self._logs(), **release, "VisibleToAllUsers": True}
         out |= {member: given[key] for key, member in _PLAIN.items() if given.get(key)}
         out["Instances"] = self._instances()
@@ -100,17 +100,17 @@ class _Reader:
         out["Applications"] = [{"Name": one} for one in self._applications()]
         tags = sorted((str(key), str(value)) for key, value in given.get("tags", {}).items())
         out["Tags"] = [{"Key": key, "Value": value} for key, value in tags]
-        out["JobFlowRole"] = given.get("iam_instance_profile") or self._made("iam_instance_profile")
-        out["ServiceRole"] = given.get("iam_service_role") or self._made("iam_service_role")
+        out["JobFlowRole"] = given.get("iam_instance_profile") or self._created_role("iam_instance_profile")
+        out["ServiceRole"] = given.get("iam_service_role") or self._created_role("iam_service_role")
         info = given.get("additional_emr_info")
         out["AdditionalInfo"] = info if isinstance(info, str) else json.dumps(info) if info else None
         if given.get("pool_clusters"):
-            self._keep(out)
+            self._set_idle_timeout(out)
         self._add_extra(out)
         self._note_others()
         return {key: value for key, value in out.items() if value not in (None, [], "")}
 
-    def _made(self, option: str) -> str:
+    def _created_role(self, option: str) -> str:
         return self.names.stand_in(f"mrjob makes a role of its own where {option} is not said", option)
 
     def _logs(self) -> str:
@@ -143,7 +143,7 @@ class _Reader:
         return [self._group(role, count, not workers) for role, count in {"master": 1, **workers}.items()]
 
     def _group(self, role: str, count: Any, alone: bool) -> Json:
-        default = "m5.xlarge" if _numbers(self.version.removeprefix("emr-")) >= (5, 13) else "m4.large"
+        default = "m5.xlarge" if _version_numbers(self.version.removeprefix("emr-")) >= (5, 13) else "m4.large"
         # `instance_type` is that of the nodes that run tasks: the master only where it is alone.
         common = self.options.get("instance_type") if role != "master" or alone else None
         bid = self.options.get(f"{role}_instance_bid_price")
@@ -165,13 +165,13 @@ class _Reader:
     def _actions(self) -> list[Json]:
         actions = []
         for number, text in enumerate(self.options.get("bootstrap_actions", ())):
-            path, *args = self._words(text)
+            path, *args = self._split_words(text)
             actions.append({"Name": f"action {number}", "ScriptBootstrapAction": {"Path": path, "Args": args}})
             if "://" not in path:
                 self.notes.append(f"the bootstrap action {path} is a local file: which mrjob uploads")
         return actions
 
-    def _words(self, text: Any) -> list[str]:
+    def _split_words(self, text: Any) -> list[str]:
         """Returns the words of a bootstrap action, which mrjob splits as a shell does."""
         reason = "a path is wanted"
         try:
@@ -182,7 +182,7 @@ class _Reader:
             refuse(self.source, f"the bootstrap action {json.dumps(text)} can't be read: {reason}")
         return words
 
-    def _keep(self, out: Json) -> None:
+    def _set_idle_timeout(self, out: Json) -> None:
         out["Instances"]["KeepJobFlowAliveWhenNoSteps"] = True
         minutes = self.options.get("max_mins_idle", 10.0)
         try:
@@ -220,5 +220,5 @@ class _Reader:
         self.notes.append("the steps are those of each job: `flowspec migrate` records them from a script of mrjob's")
 
 
-def _numbers(version: str) -> tuple[int, ...]:
+def _version_numbers(version: str) -> tuple[int, ...]:
     return tuple(int(part) for part in version.split(".") if part.isdigit())

@@ -19,7 +19,7 @@ class Names:
         self._known: dict[str, str] = {}
         self._numbers: dict[str, Iterator[int]] = defaultdict(lambda: count(2))
 
-    def open(self, key: str, name: str, variable: Variable) -> str:
+    def placeholder_for(self, key: str, name: str, variable: Variable) -> str:
         """Returns the placeholder of the variable for the source's name `key`, named as near to `name` as can be."""
         if key not in self._known:
             taken = stem = safe_name(name)
@@ -30,9 +30,9 @@ class Names:
 
     def stand_in(self, text: str, name: str, default: str | None = None, **rules: Any) -> str:
         """Returns the placeholder for a value that only the source's own tool can tell; `text` describes it."""
-        return self.open(text, name, Variable(default=default, rules={"description": text[:200], **rules}))
+        return self.placeholder_for(text, name, Variable(default=default, rules={"description": text[:200], **rules}))
 
-    def used(self, params: Any) -> Mapping[str, Variable]:
+    def variables_in(self, params: Any) -> Mapping[str, Variable]:
         """Returns the variables that a request has placeholders of."""
         found = set(PLACEHOLDER.findall(json.dumps(params, ensure_ascii=False)))
         return {name: one for name, one in self.variables.items() if name in found}

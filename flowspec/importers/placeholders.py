@@ -116,7 +116,7 @@ class Wanted:
     @property
     def samples(self) -> dict[str, Any]:
         """A value for each variable that has no default."""
-        places = {name: member for name, member, _ in _uses(self.params)}
+        places = {name: member for name, member, _ in _placeholder_uses(self.params)}
         return {name: _sample(one, places.get(name, "")) for name, one in self.variables.items() if one.default is None}
 
 
@@ -168,14 +168,14 @@ def replace_texts(value: Any, names: Mapping[str, str]) -> Any:
 def infer_types(params: Mapping[str, Any], variables: Mapping[str, Variable], shape: Any) -> dict[str, Variable]:
     """Gives each variable that fills a whole number, boolean or list that type. `shape` is botocore's."""
     out = dict(variables)
-    for name, _, kind in _uses(params, shape=shape):
+    for name, _, kind in _placeholder_uses(params, shape=shape):
         known = out.get(name)
         if known and known.type == "string" and kind in _TYPES:
-            out[name] = _converted(known, _TYPES[kind])
+            out[name] = _convert_variable(known, _TYPES[kind])
     return out
 
 
-def _converted(variable: Variable, wanted: str) -> Variable:
+def _convert_variable(variable: Variable, wanted: str) -> Variable:
     """Returns the variable with another type; unchanged where its default is no text of that type.
 
     A default that is put together from others is text: it is left out.
@@ -184,31 +184,31 @@ def _converted(variable: Variable, wanted: str) -> Variable:
     if default is None or PLACEHOLDER.search(default):
         return replace(variable, type=wanted, default=None)
     if wanted == "integer" and re.fullmatch(r"-?[0-9]{1,18}", default):
-        return replace(variable, type=wanted, default=int(default), rules=_numbers(variable.rules))
+        return replace(variable, type=wanted, default=int(default), rules=_number_rules(variable.rules))
     if wanted == "number" and re.fullmatch(r"-?[0-9]+(\.[0-9]+)?", default):
-        return replace(variable, type=wanted, default=float(default), rules=_numbers(variable.rules))
+        return replace(variable, type=wanted, default=float(default), rules=_number_rules(variable.rules))
     if wanted == "boolean" and default.lower() in ("true", "false"):
         rules = {key: rule for key, rule in variable.rules.items() if key != "enum"}
         return replace(variable, type=wanted, default=default.lower() == "true", rules=rules)
     return variable
 
 
-def _numbers(rules: Mapping[str, Any]) -> dict[str, Any]:
+def _number_rules(rules: Mapping[str, Any]) -> dict[str, Any]:
     """Returns the rules of a variable for texts, for one that is a number."""
     return {key: [float(one) if "." in str(one) else int(one) for one in rule] if key == "enum" else rule
             for key, rule in rules.items() if key != "pattern"}  # fmt: skip
 
 
-def _uses(value: Any, member: str = "", shape: Any = None) -> Iterator[tuple[str, str, str]]:
+def _placeholder_uses(value: Any, member: str = "", shape: Any = None) -> Iterator[tuple[str, str, str]]:
     """Yields the placeholders in a request: variable, nearest member, and the member's type ("" for part of a text)."""
     if isinstance(value, dict):
         members = getattr(shape, "members", {})
         for key, item in value.items():
             yield from ((name, member, "") for name in PLACEHOLDER.findall(key))
-            yield from _uses(item, key, members.get(key, getattr(shape, "value", None)))
+            yield from _placeholder_uses(item, key, members.get(key, getattr(shape, "value", None)))
     elif isinstance(value, list):
         for item in value:
-            yield from _uses(item, member, getattr(shape, "member", None))
+            yield from _placeholder_uses(item, member, getattr(shape, "member", None))
     elif isinstance(value, str):
         whole = placeholder_name(value)
         for name in PLACEHOLDER.findall(value):

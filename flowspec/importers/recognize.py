@@ -26,7 +26,7 @@ _SIGNS = (
 )
 
 
-def recognized(source: Source) -> str:
+def recognize_kind(source: Source) -> str:
     """Returns the kind of source that a text is; a request when nothing tells.
 
     Raises `SpecError` for a file of another kind, with the command that takes it.
@@ -35,7 +35,7 @@ def recognized(source: Source) -> str:
         return "terraform"
     refuse_structured(source)
     if _is_json(source):
-        return _recognized_json(source)
+        return _recognize_json(source)
     kind = next((kind for kind, sign in _SIGNS if sign.search(source.text)), "")
     if not kind:
         _refuse_first(source, _TEXTS)
@@ -46,7 +46,7 @@ def _is_json(source: Source) -> bool:
     return source.text.lstrip()[:1] in ("{", "[")
 
 
-def _json(source: Source) -> Any:
+def _parse_json(source: Source) -> Any:
     """Returns the value of a JSON text; None for one that can't be read, which the reader of requests explains."""
     try:
         return json.loads(source.text)
@@ -54,8 +54,8 @@ def _json(source: Source) -> Any:
         return None
 
 
-def _recognized_json(source: Source) -> str:
-    value = _json(source)
+def _recognize_json(source: Source) -> str:
+    value = _parse_json(source)
     members = value.keys() if isinstance(value, dict) else ()
     if is_dataflow_runner(value):
         return "dataflow-runner"
@@ -70,7 +70,7 @@ def _recognized_json(source: Source) -> str:
 # --- files of other kinds ---
 
 
-class _Other(NamedTuple):
+class _ForeignFile(NamedTuple):
     """A kind of file that is no source: its sign, what it is, and what to do with it."""
 
     sign: Callable[[str], object]
@@ -78,77 +78,79 @@ class _Other(NamedTuple):
     hint: str
 
 
-def _has(*patterns: str) -> Callable[[str], bool]:
+def _matches_all(*patterns: str) -> Callable[[str], bool]:
     compiled = [re.compile(one, re.MULTILINE) for one in patterns]
     return lambda text: all(one.search(text) for one in compiled)
 
 
 _SOURCES = "import takes a request, an AWS CLI script, CloudFormation or Terraform"
 _STRUCTURED = (
-    _Other(
-        _has(r"^service\s*:", r"^(provider|functions|resources|plugins)\s*:"),
+    _ForeignFile(
+        _matches_all(r"^service\s*:", r"^(provider|functions|resources|plugins)\s*:"),
         "this is a serverless.yml of the Serverless Framework",
         "`serverless package` writes its CloudFormation template into .serverless/, which import takes",
     ),
-    _Other(
-        _has(r"^StartAt\s*:", r"^States\s*:"),
+    _ForeignFile(
+        _matches_all(r"^StartAt\s*:", r"^States\s*:"),
         "this is a state machine of Step Functions",
         "import takes the Parameters of its createCluster state, as JSON in a file of its own",
     ),
-    _Other(
-        _has(r"^flowspec\s*:\s*v\d"),
+    _ForeignFile(
+        _matches_all(r"^flowspec\s*:\s*v\d"),
         "this is a spec already",
         "`flowspec validate` checks it, `flowspec compile` gives its request",
     ),
-    _Other(
-        _has(r"^apiVersion\s*:", r"^kind\s*:"),
+    _ForeignFile(
+        _matches_all(r"^apiVersion\s*:", r"^kind\s*:"),
         "this is a Kubernetes manifest",
         _SOURCES,
     ),
-    _Other(
-        _has(r"^(-\s+)?hosts\s*:", r"^\s*tasks\s*:"),
+    _ForeignFile(
+        _matches_all(r"^(-\s+)?hosts\s*:", r"^\s*tasks\s*:"),
         "this is an Ansible playbook",
         _SOURCES,
     ),
 )
 _TEXTS = (
-    _Other(
-        _has(r"^(import\s|from\s+[\w.]+\s+import\s)|^#!.*python"),
+    _ForeignFile(
+        _matches_all(r"^(import\s|from\s+[\w.]+\s+import\s)|^#!.*python"),
         "this is a Python script",
         "`flowspec migrate {file}` runs it with the AWS SDK answered on this machine, and writes specs of its requests",
     ),
-    _Other(
-        _has(r"\bemr\s+add-steps\b"),
+    _ForeignFile(
+        _matches_all(r"\bemr\s+add-steps\b"),
         "this script adds steps to a cluster that exists; what is missing is `aws emr create-cluster`",
         "put the steps into --steps of a create-cluster command and import that",
     ),
-    _Other(
-        _has(r"\bemr\s+[a-z]+-[a-z-]+"),
+    _ForeignFile(
+        _matches_all(r"\bemr\s+[a-z]+-[a-z-]+"),
         "this script has no `aws emr create-cluster` in it",
         "import takes the command that makes a cluster; what is done to it later belongs to the spec by hand",
     ),
-    _Other(
-        _has(r"^\s*(\S*/)?(hadoop|yarn)\s+(jar|streaming)\b|hadoop-streaming"),
+    _ForeignFile(
+        _matches_all(r"^\s*(\S*/)?(hadoop|yarn)\s+(jar|streaming)\b|hadoop-streaming"),
         "this is a script that runs Hadoop on a cluster, without the cluster itself",
         "what it runs is a step: begin with a spec that has `steps:` with the mapper, reducer, input and output",
     ),
-    _Other(
-        _has(r"^\s*(\S*/)?spark-submit\b"),
+    _ForeignFile(
+        _matches_all(r"^\s*(\S*/)?spark-submit\b"),
         "this is a script that runs spark-submit on a cluster, without the cluster itself",
         "what it runs is a step: begin with a spec that has `steps:` with `type: spark`",
     ),
-    _Other(
-        _has(r"^#!.*\b(ba|z|k|da)?sh\b"),
+    _ForeignFile(
+        _matches_all(r"^#!.*\b(ba|z|k|da)?sh\b"),
         "this is a shell script without `aws emr create-cluster`",
         "import takes the script that makes the cluster",
     ),
-    _Other(
-        _has(r"""\brequire\(['"](aws-sdk|@aws-sdk)|from\s+['"]@aws-sdk|import\s+software\.amazon|com\.amazonaws"""),
+    _ForeignFile(
+        _matches_all(
+            r"""\brequire\(['"](aws-sdk|@aws-sdk)|from\s+['"]@aws-sdk|import\s+software\.amazon|com\.amazonaws"""
+        ),
         "this is a program that uses the AWS SDK",
         "import takes the request that it sends: write the parameters of RunJobFlow into a file as JSON",
     ),
-    _Other(
-        _has(r"^\s*[A-Za-z_]\w*\s*=\s*(\"|\[|\{|\d|true|false)"),
+    _ForeignFile(
+        _matches_all(r"^\s*[A-Za-z_]\w*\s*=\s*(\"|\[|\{|\d|true|false)"),
         "this looks like values for Terraform's variables",
         "give it with the module: `flowspec import main.tf --var-file {file}`",
     ),
@@ -158,12 +160,12 @@ _TEXTS = (
 def refuse_structured(source: Source) -> None:
     """Raises `SpecError` for a file of YAML or JSON that is of another kind."""
     if _is_json(source):
-        _refuse_values(source, _json(source))
+        _refuse_values(source, _parse_json(source))
     else:
         _refuse_first(source, _STRUCTURED)
 
 
-def _refuse_first(source: Source, others: tuple[_Other, ...]) -> None:
+def _refuse_first(source: Source, others: tuple[_ForeignFile, ...]) -> None:
     for other in others:
         if other.sign(source.text):
             refuse(source, other.what, other.hint.replace("{file}", source.argument))

@@ -34,8 +34,10 @@ def choose(source: Source, names: Sequence[str], wanted: str) -> int:
     """Returns the index of the one cluster meant: the only one, or the one of this name or number (from 1)."""
     if not wanted:
         if len(names) > 1:
-            told = ", ".join(f"{number}: {name}" for number, name in enumerate(names, 1))
-            refuse(source, f"{len(names)} clusters are in it", f"choose one with --cluster, by name or number ({told})")
+            choices = ", ".join(f"{number}: {name}" for number, name in enumerate(names, 1))
+            refuse(
+                source, f"{len(names)} clusters are in it", f"choose one with --cluster, by name or number ({choices})"
+            )
         return 0
     if names.count(wanted) == 1:
         return names.index(wanted)

@@ -13,7 +13,7 @@ _NUMBER = re.compile(r"-?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]{1,3})?")
 _TEXT_OR_PLACEHOLDER = re.compile(rf'"(?:\\.|[^"\\])*"|{PLACEHOLDER.pattern}', re.DOTALL)
 
 
-def parsed_json(text: str) -> Any:
+def parse_json(text: str) -> Any:
     """Returns the value of a JSON text, in which a placeholder may be in the place of a number or a truth value.
 
     Raises `ValueError`, `RecursionError`.
@@ -21,7 +21,7 @@ def parsed_json(text: str) -> Any:
     return json.loads(_TEXT_OR_PLACEHOLDER.sub(lambda found: f'"{found[0]}"' if found[1] else found[0], text))
 
 
-def fitted(value: Any, shape: Any) -> Any:
+def convert_scalars(value: Any, shape: Any) -> Any:
     """Converts the scalars of a value to the types of botocore's `shape` (None: left as they are).
 
     A single value becomes a list where the shape is one. What does not fit is left for the model to refuse.
@@ -31,13 +31,13 @@ def fitted(value: Any, shape: Any) -> Any:
     if isinstance(value, dict):
         members = getattr(shape, "members", {})
         other = getattr(shape, "value", None)
-        return {key: fitted(item, members.get(key, other)) for key, item in value.items()}
+        return {key: convert_scalars(item, members.get(key, other)) for key, item in value.items()}
     if shape.type_name == "list":
-        return [fitted(item, shape.member) for item in (value if isinstance(value, list) else [value])]
-    return value if isinstance(value, list) else _scalar(value, shape.type_name)
+        return [convert_scalars(item, shape.member) for item in (value if isinstance(value, list) else [value])]
+    return value if isinstance(value, list) else _convert_scalar(value, shape.type_name)
 
 
-def _scalar(value: Any, kind: str) -> Any:
+def _convert_scalar(value: Any, kind: str) -> Any:
     text = str(value).lower() if isinstance(value, bool) else str(value)
     if kind == "string":
         return text
@@ -66,9 +66,9 @@ def allowed_values(value: Any, shape: Any) -> dict[str, list[str]]:
     return out
 
 
-def fitted_members(value: Any, shape: Any) -> tuple[Any, list[str]]:
+def convert_members(value: Any, shape: Any) -> tuple[Any, list[str]]:
     """Returns a value in the types of botocore's `shape`, without members that it lacks, and notes on those."""
-    made, unknown = _known_members(fitted(value, shape), shape, "")
+    made, unknown = _known_members(convert_scalars(value, shape), shape, "")
     return made, [f"{path} is not imported: RunJobFlow has no such member" for path in unknown]
 
 

@@ -27,7 +27,7 @@ from flowspec.importers import dataflow_runner, mrjob
 from flowspec.importers.airflow import dag as airflow
 from flowspec.importers.awscli import script as awscli
 from flowspec.importers.cloudformation import template as cloudformation
-from flowspec.importers.decompile.request_file import check, decoded
+from flowspec.importers.decompile.request_file import check, decode_source
 from flowspec.importers.decompile.request_file import read as read_request
 from flowspec.importers.placeholders import (
     MARKS,
@@ -37,7 +37,7 @@ from flowspec.importers.placeholders import (
     drop_unprovable_rules,
     infer_types,
 )
-from flowspec.importers.recognize import recognized, refuse_structured
+from flowspec.importers.recognize import recognize_kind, refuse_structured
 from flowspec.importers.refusal import refuse
 from flowspec.importers.shapes import allowed_values
 from flowspec.importers.terraform import module as terraform
@@ -73,18 +73,18 @@ def read(
     `settings` (NAME=VALUE) are values for Terraform's variables or CloudFormation's parameters.
     Raises `SpecError` with what is wrong.
     """
-    source = decoded(name, data)
+    source = decode_source(name, data)
     if MARKS.search(source.text):
         _refuse_marks(source)
-    brought = _brought()
-    kind = kind or _recognized_by_plugin(source, brought)
-    if kind not in ("", "request", *brought):
+    importers = _plugin_importers()
+    kind = kind or _recognize_by_plugin(source, importers)
+    if kind not in ("", "request", *importers):
         refuse_structured(source)
-    kind = kind or ("terraform" if Path(name).is_dir() else recognized(source))
+    kind = kind or ("terraform" if Path(name).is_dir() else recognize_kind(source))
     if (var_files or settings) and kind not in _WITH_VALUES:
         refuse(source, "--var and --var-file are for Terraform and CloudFormation")
-    if kind in brought:
-        return _checked(_read_by_plugin(kind, brought[kind], source, folder), source)
+    if kind in importers:
+        return _check_wanted(_read_by_plugin(kind, importers[kind], source, folder), source)
     if kind == "request":
         return Wanted(read_request(name, data))
     try:
@@ -92,28 +92,28 @@ def read(
             wanted = _WITH_VALUES[kind](source, folder, cluster, var_files=var_files, settings=settings)
         else:
             wanted = _PLAIN[kind](source, folder, cluster)
-        return _checked(wanted, source)
+        return _check_wanted(wanted, source)
     except RecursionError:
         refuse(source, "nested too deeply")
     except MemoryError:
         refuse(source, "its values grow too large")
 
 
-def _brought() -> Mapping[str, ImporterPlugin]:
+def _plugin_importers() -> Mapping[str, ImporterPlugin]:
     """Returns the importers of plugins by their names. Raises FlowspecError for one that is called like ours."""
-    brought: Mapping[str, ImporterPlugin] = plugins(IMPORTERS)
-    for name in {"request", *_PLAIN, *_WITH_VALUES} & brought.keys():
+    importers: Mapping[str, ImporterPlugin] = plugins(IMPORTERS)
+    for name in {"request", *_PLAIN, *_WITH_VALUES} & importers.keys():
         with failing(IMPORTERS, name):
             raise ValueError("an importer of this name is flowspec's own")
-    return brought
+    return importers
 
 
-def _recognized_by_plugin(source: Source, brought: Mapping[str, ImporterPlugin]) -> str:
+def _recognize_by_plugin(source: Source, importers: Mapping[str, ImporterPlugin]) -> str:
     """Returns the plugin that recognizes a source; "" where none does.
 
     Before ours: a plugin knows its format better.
     """
-    for name, importer in brought.items():
+    for name, importer in importers.items():
         with failing(IMPORTERS, name):
             if importer.recognizes(source.file, source.text):
                 return name
@@ -130,10 +130,10 @@ def _read_by_plugin(name: str, importer: ImporterPlugin, source: Source, folder:
 
 def importer_names() -> list[str]:
     """Returns the kinds of sources that `read` takes, those of plugins, too."""
-    return ["request", *_PLAIN, *_WITH_VALUES, *_brought()]
+    return ["request", *_PLAIN, *_WITH_VALUES, *_plugin_importers()]
 
 
-def _checked(wanted: Wanted, source: Source) -> Wanted:
+def _check_wanted(wanted: Wanted, source: Source) -> Wanted:
     shape = input_shape()
     # An escape (\ue0f5) in the source would make a placeholder of its own.
     shown = json.dumps(wanted.params, ensure_ascii=False)
@@ -142,7 +142,7 @@ def _checked(wanted: Wanted, source: Source) -> Wanted:
     work = PatternWork()
     allowed = allowed_values(wanted.params, shape)
     variables = {
-        name: drop_unprovable_rules(_limited(one, allowed.get(name, ())), work)
+        name: drop_unprovable_rules(_limit_to_allowed(one, allowed.get(name, ())), work)
         for name, one in wanted.variables.items()
     }
     wanted = replace(wanted, variables=infer_types(wanted.params, variables, shape))
@@ -155,7 +155,7 @@ def _refuse_marks(source: Source) -> NoReturn:
     refuse(source, "a character of Unicode's private use (U+E0F5, U+E0F6) is in it", "take it out")
 
 
-def _limited(variable: Variable, allowed: Sequence[str]) -> Variable:
+def _limit_to_allowed(variable: Variable, allowed: Sequence[str]) -> Variable:
     """Returns a variable that nobody gave a value, limited to what EMR's API takes where it is used."""
     if not allowed or variable.default is not None or "enum" in variable.rules:
         return variable

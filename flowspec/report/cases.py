@@ -72,17 +72,17 @@ def as_junit(results: Sequence[CaseResult]) -> bytes:
     suite = ElementTree.SubElement(root, "testsuite", {"name": "flowspec test", **totals})
     for one in results:
         folder, _, name = one.name.rpartition("/")
-        about = {
+        attributes = {
             "classname": _text(folder),
             "name": _text(name),
             "time": f"{one.seconds:.3f}",
             "file": _text(str(one.path)),
         }
-        case = ElementTree.SubElement(suite, "testcase", about)
+        case = ElementTree.SubElement(suite, "testcase", attributes)
         if one.outcome in kinds:
-            told = "\n".join([*one.problems, *([as_text(one.diagnostics)] if one.diagnostics else [])])
-            message = _text(told.split("\n", 1)[0])
-            ElementTree.SubElement(case, kinds[one.outcome], {"message": message}).text = _text(told)
+            shown_problems = "\n".join([*one.problems, *([as_text(one.diagnostics)] if one.diagnostics else [])])
+            message = _text(shown_problems.split("\n", 1)[0])
+            ElementTree.SubElement(case, kinds[one.outcome], {"message": message}).text = _text(shown_problems)
     written: bytes = ElementTree.tostring(root, encoding="utf-8", xml_declaration=True)
     return written
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from flowspec.cost.estimate import Estimate
     from flowspec.facts.price_table import Origin
 
-_OLD = timedelta(days=365)
+_LONGEST_VALID = timedelta(days=365)
 
 
 def cost_lines(cost: Estimate, today: date | None = None) -> Iterator[str]:
@@ -25,7 +25,7 @@ def cost_lines(cost: Estimate, today: date | None = None) -> Iterator[str]:
         unknown = unknown_text(cost.unknown, cost.region) if cost.unknown else "no instances"
         yield visible(f"Cost: not known: {unknown}")
         return
-    least = at_least(cost)
+    least = lower_bound_words(cost)
     yield f"Cost: {least}{cost.hourly} USD an hour in {cost.region}, by {prices_of(cost.origins)}"
     if cost.run:
         yield f"  a run of {hours_text(cost.hours or 0)}: {least}{cost.run} USD"
@@ -43,14 +43,14 @@ def prices_of(origins: Sequence[Origin]) -> str:
 
 
 def aged_prices_of(origins: Sequence[Origin], today: date | None = None) -> str:
-    """Returns the same, and that they are old if they are."""
+    """Returns what `prices_of` does, and that a price is more than a year old where one is."""
     return f"{prices_of(origins)}{', which are more than a year old' if is_old(origins, today) else ''}"
 
 
 def is_old(origins: Sequence[Origin], today: date | None = None) -> bool:
     """Returns True if a price is more than a year old."""
     today = today or datetime.now(timezone.utc).date()
-    return any(today - date.fromisoformat(one.date) > _OLD for one in origins)
+    return any(today - date.fromisoformat(one.date) > _LONGEST_VALID for one in origins)
 
 
 def cost_change(before: Estimate | None, after: Estimate | None) -> str:
@@ -58,8 +58,8 @@ def cost_change(before: Estimate | None, after: Estimate | None) -> str:
 
     "" where they cost the same, or as unknown.
     """
-    hourly = [_brief(one, one.hourly if one else None) for one in (before, after)]
-    runs = [_brief(one, one.run if one else None) for one in (before, after)]
+    hourly = [_amount_text(one, one.hourly if one else None) for one in (before, after)]
+    runs = [_amount_text(one, one.run if one else None) for one in (before, after)]
     are_known = any(one and one.run for one in (before, after))
     changes = [f"{' → '.join(hourly)} USD an hour"] * (hourly[0] != hourly[1])
     changes += [f"{' → '.join(runs)} USD a run"] * (are_known and runs[0] != runs[1])
@@ -67,13 +67,13 @@ def cost_change(before: Estimate | None, after: Estimate | None) -> str:
     return f"{', '.join(changes)}{lacks}"
 
 
-def _brief(cost: Estimate | None, amount: Range | None) -> str:
+def _amount_text(cost: Estimate | None, amount: Range | None) -> str:
     if cost is None:
         return "0.00"
-    return f"{at_least(cost)}{amount}" if amount else "not known"
+    return f"{lower_bound_words(cost)}{amount}" if amount else "not known"
 
 
-def at_least(cost: Estimate | ActualCost) -> str:
+def lower_bound_words(cost: Estimate | ActualCost) -> str:
     """Returns the words before an amount that lacks what is unknown of a cost; "" where nothing is."""
     return "at least " if cost.unknown else ""
 
@@ -120,7 +120,7 @@ def actual_line(cost: ActualCost, today: date | None = None) -> str:
         return visible(f"cost: not known of {hours}: {unknown}")
     rest = f"; not in it: {unknown_text(cost.unknown, cost.region)}" if cost.unknown else ""
     return visible(
-        f"cost: {at_least(cost)}{cost.amount} USD for {hours}, by {aged_prices_of(cost.origins, today)}{rest}"
+        f"cost: {lower_bound_words(cost)}{cost.amount} USD for {hours}, by {aged_prices_of(cost.origins, today)}{rest}"
     )
 
 
@@ -140,7 +140,7 @@ def actual_document(cost: ActualCost) -> dict[str, Any]:
 
 def idle_amounts(cost: ActualCost | None, idle: Range | None) -> tuple[str, str, str]:
     """Returns the cost of an idle cluster by the hour, while it was idle, and in all."""
-    least = at_least(cost) if cost else ""
+    least = lower_bound_words(cost) if cost else ""
     amounts = (cost.hourly, idle, cost.amount) if cost else (None, None, None)
     hourly, while_idle, in_all = (f"{least}{one}" if one else "not known" for one in amounts)
     return hourly, while_idle, in_all

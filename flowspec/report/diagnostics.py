@@ -36,21 +36,21 @@ def as_text(diagnostics: Iterable[Diagnostic], *, color: bool = False) -> str:
     there are none.
     """
     found = list(diagnostics)
-    shown = [replace(visible_values(one), source=one.source) for one in _most_telling(found)]
+    shown = [replace(visible_values(one), source=one.source) for one in _most_severe(found)]
     blocks = [_block(one, color) for one in shown]
     if len(found) > len(shown):
-        blocks.append(f"… and {_counted(found, minus=shown)} more\n")
+        blocks.append(f"… and {_count_severities(found, minus=shown)} more\n")
     return "\n".join(blocks)
 
 
-def _most_telling(found: Sequence[Diagnostic]) -> list[Diagnostic]:
+def _most_severe(found: Sequence[Diagnostic]) -> list[Diagnostic]:
     if len(found) <= MAX_SHOWN:
         return list(found)
     chosen = sorted(range(len(found)), key=lambda at: (found[at].severity is not Severity.ERROR, at))[:MAX_SHOWN]
     return [found[at] for at in sorted(chosen)]
 
 
-def _counted(found: Sequence[Diagnostic], minus: Sequence[Diagnostic] = ()) -> str:
+def _count_severities(found: Sequence[Diagnostic], minus: Sequence[Diagnostic] = ()) -> str:
     counts = Counter(one.severity for one in found)
     counts.subtract(one.severity for one in minus)
     parts = [number_of(counts[kind], kind.value) for kind in Severity if counts[kind]]
@@ -81,7 +81,7 @@ def _notes(found: Diagnostic) -> list[str]:
     return [*notes, f"{last}; {more}"] if last.startswith(("target ", "targets ")) else [*found.notes, more]
 
 
-def merged_targets(diagnostics: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
+def merge_targets(diagnostics: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
     """Merges the findings of one spec at several targets, by place.
 
     What they share is there once, with all their names in its note.
@@ -91,7 +91,7 @@ def merged_targets(diagnostics: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
         *notes, last = one.notes or ("",)
         name = last.removeprefix("target ") if last.startswith("target ") else ""
         alike.setdefault(replace(one, notes=tuple(notes)) if name else one, []).append(name)
-    return tuple(sorted((_noted(one, names) for one, names in alike.items()), key=lambda one: one.sort_key))
+    return tuple(sorted((_with_target_note(one, names) for one, names in alike.items()), key=lambda one: one.sort_key))
 
 
 def without_targets(diagnostics: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
@@ -99,23 +99,23 @@ def without_targets(diagnostics: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]
     return tuple(replace(one, notes=tuple(n for n in one.notes if not n.startswith("target "))) for one in diagnostics)
 
 
-def _noted(found: Diagnostic, names: Sequence[str]) -> Diagnostic:
+def _with_target_note(found: Diagnostic, names: Sequence[str]) -> Diagnostic:
     if not names[0]:
         return found
     return replace(found, notes=(*found.notes, f"target{'s' if len(names) > 1 else ''} {', '.join(names)}"))
 
 
 def _excerpt(found: Diagnostic, place: Location, margin: str, paint: Callable[[str], str]) -> list[str]:
-    source, start = _clipped(found.source, place.column - 1)
+    source, start = _clip_line(found.source, place.column - 1)
     end = start + max(place.width, 1)
     before, marked, after = (visible_line(part) for part in (source[:start], source[start:end], source[end:]))
     source = before + marked + after
     carets = "^" * max(cells(marked), 1)
     pointer = paint(f"{carets} {found.hint}".rstrip())
-    return [f"{margin} |", f"{place.line} | {source}", f"{margin} | {_blank(before)}{pointer}"]
+    return [f"{margin} |", f"{place.line} | {source}", f"{margin} | {_spaces_as_wide(before)}{pointer}"]
 
 
-def _clipped(source: str, start: int) -> tuple[str, int]:
+def _clip_line(source: str, start: int) -> tuple[str, int]:
     """Cuts a long line to the part around the place; returns it and where the place begins in it."""
     source = source.rstrip()
     if len(source) <= _WIDEST:
@@ -126,7 +126,7 @@ def _clipped(source: str, start: int) -> tuple[str, int]:
     return head + source[first:last] + tail, start - first + len(head)
 
 
-def _blank(text: str) -> str:
+def _spaces_as_wide(text: str) -> str:
     """Returns spaces, as wide as the text on a terminal."""
     return "".join("\t" if one == "\t" else " " * cells(one) for one in text)
 
@@ -228,11 +228,11 @@ def _result(found: Diagnostic, ids: Sequence[str]) -> dict[str, Any]:
         "message": {"text": text},
     }
     if found.location:
-        out["locations"] = [{"physicalLocation": _physical(found.location)}]
+        out["locations"] = [{"physicalLocation": _physical_location(found.location)}]
     return out
 
 
-def _physical(place: Location) -> dict[str, Any]:
+def _physical_location(place: Location) -> dict[str, Any]:
     from urllib.parse import quote
 
     region = {"startLine": place.line, "startColumn": place.column, "endColumn": place.column + max(place.width, 1)}

@@ -109,7 +109,7 @@ def _uses(graph: Graph) -> dict[int, list[tuple[str, str]]]:
 def draw(graph: Graph, words: str, shown: Callable[[str], str]) -> str:
     """Draws a graph as an SVG document. `words` describe it to screen readers; `shown` masks and escapes a text."""
     layout = _Layout(graph)
-    names = [_cut(shown(f"{index + 1}. {name}"), _LONGEST_NAME) for index, name in enumerate(graph.steps)]
+    names = [_shorten_middle(shown(f"{index + 1}. {name}"), _LONGEST_NAME) for index, name in enumerate(graph.steps)]
     figure = _Figure(layout, names, shown)
     width, height = figure.width, layout.starts[-1] * _ROW + 2 * _PAD
     title = escape(shown(f"The steps of {graph.name}, and the data that they read and write"))
@@ -154,19 +154,19 @@ class _Figure:
     def __init__(self, layout: _Layout, names: Iterable[str], shown: Callable[[str], str]) -> None:
         self._shown = shown
         self._left = self._column(_PAD, layout.left.nodes, _LONGEST_URI)
-        start = _end(self._left) + _gap(layout.left) if self._left[1] else _PAD
+        start = _right_edge(self._left) + _gap_width(layout.left) if self._left[1] else _PAD
         self._steps = self._column(start, names, _LONGEST_NAME)
-        start = _end(self._steps) + _gap(layout.right)
+        start = _right_edge(self._steps) + _gap_width(layout.right)
         self._right = self._column(start, layout.right.nodes, _LONGEST_URI)
-        self.width = _end(self._right if self._right[1] else self._steps) + _PAD
+        self.width = _right_edge(self._right if self._right[1] else self._steps) + _PAD
 
     def _column(self, start: int, texts: Iterable[str], longest: int) -> tuple[int, int]:
-        widest = max((cells(_cut(self._shown(one), longest)) for one in texts), default=0)
+        widest = max((cells(_shorten_middle(self._shown(one), longest)) for one in texts), default=0)
         return start, int(widest * _CHARACTER) + 2 * _PAD if widest else 0
 
     def lines(self, layout: _Layout) -> Iterator[str]:
         """Yields the lines between steps and data, all that is to be below the boxes."""
-        ends = (_end(self._left), self._steps[0], 1), (self._right[0], _end(self._steps), -1)
+        ends = (_right_edge(self._left), self._steps[0], 1), (self._right[0], _right_edge(self._steps), -1)
         for side, (outer, inner, way) in zip((layout.left, layout.right), ends, strict=True):
             for node in side.nodes.values():
                 # Lanes begin at the data, so that an arrow's head has room at the step.
@@ -181,11 +181,11 @@ class _Figure:
             yield self._box("step", self._steps, rows, name, f"{index + 1}. {whole}")
         for side, column in ((layout.left, self._left), (layout.right, self._right)):
             for node in side.nodes.values():
-                name = _cut(self._shown(node.uri), _LONGEST_URI)
+                name = _shorten_middle(self._shown(node.uri), _LONGEST_URI)
                 yield self._box("data", column, (node.row, node.row + 1), name, node.uri)
 
     def _box(self, kind: str, column: tuple[int, int], rows: tuple[int, int], name: str, full: str) -> str:
-        (x, width), top, height = column, _middle(rows[0]) - _BOX // 2, (rows[1] - rows[0] - 1) * _ROW + _BOX
+        (x, width), top, height = column, _row_middle(rows[0]) - _BOX // 2, (rows[1] - rows[0] - 1) * _ROW + _BOX
         corner = 4 if kind == "step" else _BOX // 2
         return (
             f'<g class="{kind}"><title>{escape(self._shown(full))}</title>'
@@ -196,7 +196,12 @@ class _Figure:
 
 def _line(edge: _Edge, row: int, outer: int, lane: int, inner: int) -> str:
     """Returns a line between the data at `outer`, in `row`, and the step at `inner`, along the lane."""
-    points = [(outer, _middle(row)), (lane, _middle(row)), (lane, _middle(edge.row)), (inner, _middle(edge.row))]
+    points = [
+        (outer, _row_middle(row)),
+        (lane, _row_middle(row)),
+        (lane, _row_middle(edge.row)),
+        (inner, _row_middle(edge.row)),
+    ]
     if edge.kind in {"writes", "within"}:
         points.reverse()
     if edge.row == row:
@@ -205,19 +210,19 @@ def _line(edge: _Edge, row: int, outer: int, lane: int, inner: int) -> str:
     return f'<path class="{edge.kind}" d="M{"L".join(f"{x} {y}" for x, y in points)}"{head}/>'
 
 
-def _middle(row: int) -> int:
+def _row_middle(row: int) -> int:
     return _PAD + row * _ROW + _ROW // 2
 
 
-def _end(column: tuple[int, int]) -> int:
+def _right_edge(column: tuple[int, int]) -> int:
     return sum(column)
 
 
-def _gap(side: _Side) -> int:
+def _gap_width(side: _Side) -> int:
     return (side.lanes + 3) * _LANE
 
 
-def _cut(text: str, longest: int) -> str:
+def _shorten_middle(text: str, longest: int) -> str:
     """Returns the text, without its middle if it is too long: URIs often differ at their ends."""
     if cells(text) <= longest:
         return text

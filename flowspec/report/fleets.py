@@ -110,7 +110,7 @@ def as_markdown(rows: Sequence[Row], title: str) -> str:
     # Those that need attention come first: what does not fit is cut off at the end.
     rows = sorted(rows, key=lambda row: row.exit == 0)
     parts = [f"| {' | '.join(map(escaped, _cells(row)))} |" for row in rows]
-    parts += [_folded(row.flow, plans.as_markdown(row.plan)) for row in rows if row.plan]
+    parts += [_folded_text(row.flow, plans.as_markdown(row.plan)) for row in rows if row.plan]
     room = COMMENT_LIMIT - len("\n".join(lines)) - len(_LEFT_OUT) - len(str(len(parts)))
     fitting = list(takewhile(lambda used: used <= room, accumulate(len(part) + 1 for part in parts)))
     left_out = len(parts) - len(fitting)
@@ -120,7 +120,7 @@ def as_markdown(rows: Sequence[Row], title: str) -> str:
 _LEFT_OUT = "\n_{} more lines and plans are left out: a comment holds no more._"
 
 
-def _folded(title: str, text: str) -> str:
+def _folded_text(title: str, text: str) -> str:
     return "\n".join(["", *folded(title, [text])]).rstrip("\n")
 
 
@@ -131,11 +131,11 @@ def result_of(plan: Plan) -> str:
     warnings; 3 to create".
     """
     summary = ": ".join(filter(None, (plans.counts([plan]), plan.skipped)))
-    problems = "; ".join([*_problems(plan), summary])
+    problems = "; ".join([*_preflight_counts(plan), summary])
     return str(mask(f"blocked: {plan.blocked}" if plan.blocked else problems, plan.secrets))
 
 
-def _problems(plan: Plan) -> Iterator[str]:
+def _preflight_counts(plan: Plan) -> Iterator[str]:
     """Yields the count of what a preflight found, if it found something."""
     counted = Counter(one.level for one in plan.preflight or ())
     words = ((Level.WRONG, "problem"), (Level.WARNING, "warning"))

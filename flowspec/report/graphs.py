@@ -13,7 +13,7 @@ from flowspec.request.graph import Graph
 
 def as_text(graph: Graph, secrets: Collection[str] = ()) -> str:
     """Returns each step with what it reads, writes and names, and the steps that this comes from."""
-    return "\n".join(_shown(line, secrets) for line in _lines(graph))
+    return "\n".join(_mask_and_escape(line, secrets) for line in _lines(graph))
 
 
 def _lines(graph: Graph) -> Iterator[str]:
@@ -58,15 +58,15 @@ _ARROWS = {
 
 def _label(text: str, secrets: Collection[str]) -> str:
     """Returns a text between quotes in Mermaid, where only HTML entities escape; a backtick would begin Markdown."""
-    return escape(_shown(text, secrets)).replace("`", "&#96;")
+    return escape(_mask_and_escape(text, secrets)).replace("`", "&#96;")
 
 
 def as_svg(graph: Graph, secrets: Collection[str] = ()) -> str:
     """Returns a self-contained SVG document, for light and dark; its description has all that the text has."""
-    return drawings.draw(graph, as_text(graph, secrets), lambda text: _shown(text, secrets))
+    return drawings.draw(graph, as_text(graph, secrets), lambda text: _mask_and_escape(text, secrets))
 
 
-def _shown(text: str, secrets: Collection[str]) -> str:
+def _mask_and_escape(text: str, secrets: Collection[str]) -> str:
     return visible(str(mask(text, secrets)))
 
 

@@ -17,7 +17,7 @@ from flowspec.report.locations import location_document
 from flowspec.report.markdown import escaped, fenced
 from flowspec.report.preflight import preflight_document, preflight_lines
 
-_COUNTED = {
+_COUNT_WORDS = {
     Action.REPLACE: ("cluster to replace", "clusters to replace"),
     Action.CREATE: ("to create", "to create"),
     Action.UPDATE: ("to change", "to change"),
@@ -93,16 +93,16 @@ def summary(plan: Plan) -> str:
 
 def counts(plans: Iterable[Plan]) -> str:
     """Counts the changes of plans: `2 to change, 1 step to submit`, or `nothing to do`."""
-    counted = sum(map(_counted, plans), Counter[Action]())
+    counted = sum(map(_count_actions, plans), Counter[Action]())
     words = (
         f"{counted[action]} {one if counted[action] == 1 else many}"
-        for action, (one, many) in _COUNTED.items()
+        for action, (one, many) in _COUNT_WORDS.items()
         if counted[action]
     )
     return ", ".join(words) or "nothing to do"
 
 
-def _counted(plan: Plan) -> Counter[Action]:
+def _count_actions(plan: Plan) -> Counter[Action]:
     counted = Counter(change.action for change in plan.changes)
     # A line for each reason, but one cluster.
     counted[Action.REPLACE] = int(bool(counted[Action.REPLACE]))
@@ -116,7 +116,7 @@ def _line(change: Change, plan: Plan) -> str:
 def change_line(change: Change, secrets: Collection[str], *, placed: bool) -> str:
     """Returns `~ instance group CORE: count 4 → 10  (ModifyInstanceGroups)  job.yaml:14`; the place if `placed`."""
     before, after = (mask(value, secrets) for value in (change.before, change.after))
-    values = " → ".join(differing(before, after))
+    values = " → ".join(differing_texts(before, after))
     # Without the arrow, it would be read as the value that comes.
     values += " → (none)" if after is None and before is not None and change.action in _CHANGING else ""
     # The address of a member names its thing first: `instance group CORE: count`.
@@ -128,7 +128,7 @@ def change_line(change: Change, secrets: Collection[str], *, placed: bool) -> st
     return visible(f"{change.action.value} {what}{reason}{place}")
 
 
-def differing(before: Any, after: Any) -> Iterator[str]:
+def differing_texts(before: Any, after: Any) -> Iterator[str]:
     """Yields the texts of two values; of two lists of arguments only what is not in both, with … for the rest."""
     if not (isinstance(before, list | tuple) and isinstance(after, list | tuple)):
         given = [one for one in (before, after) if one is not None]
@@ -141,12 +141,12 @@ def differing(before: Any, after: Any) -> Iterator[str]:
         for tag, *ends in parts:
             start, end = ends[2 * side : 2 * side + 2]
             # A few that are in both tell where the change is; the rest is left out.
-            kept = tag != "equal" or end - start <= _FEW
+            kept = tag != "equal" or end - start <= _CONTEXT_ARGUMENTS
             shown += [shlex.quote(one) for one in arguments[start:end]] if kept else ["…"]
         yield " ".join(shown) or "(none)"
 
 
-_FEW = 2
+_CONTEXT_ARGUMENTS = 2
 _CHANGING = frozenset({Action.UPDATE, Action.REPLACE})
 
 

@@ -16,13 +16,13 @@ from flowspec.report.columns import cells, padded
 from flowspec.report.json_text import as_json
 
 
-def explained(document: Document) -> str:
+def annotated_yaml(document: Document) -> str:
     """Returns the rendered spec as YAML, each value with a comment on its line and origin."""
     return dump(document, note=lambda path: _origin(document, path), cells=cells)
 
 
-def explained_as_json(document: Document) -> str:
-    """Returns the explained spec for programs: a list of `{path, value, file, line, origin}`; secrets are masked."""
+def annotated_json(document: Document) -> str:
+    """Returns the annotated spec for programs: a list of `{path, value, file, line, origin}`; secrets are masked."""
     values, secrets = read_values(document)
     shown = []
     for path, value in _leaves(values, ()):
@@ -33,7 +33,7 @@ def explained_as_json(document: Document) -> str:
                 "value": value,
                 "file": at.source.file,
                 "line": at.line,
-                "origin": _given_by(document, path),
+                "origin": _origin_text(document, path),
             }
         )
     return as_json(shown, secrets)
@@ -41,10 +41,10 @@ def explained_as_json(document: Document) -> str:
 
 def _origin(document: Document, path: NodePath) -> str:
     place = document.nearest(path).at.location.file_and_line
-    return visible(", ".join(filter(None, (place, _given_by(document, path)))))
+    return visible(", ".join(filter(None, (place, _origin_text(document, path)))))
 
 
-def _given_by(document: Document, path: NodePath) -> str:
+def _origin_text(document: Document, path: NodePath) -> str:
     node = document.nearest(path)
     base = "base file" if node.at.source is not document.source else ""
     return ", ".join(filter(None, (base, node.origin)))

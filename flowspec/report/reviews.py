@@ -44,10 +44,10 @@ def _grouped(review: Review) -> list[_Alike]:
         findings = diagnostics.without_targets(flow.findings)
         # What is wrong in a base file is wrong in each spec that extends it.
         path = "" if flow.status == INVALID and not flow.moved_from else flow.path
-        told = (path, flow.status, flow.moved_from, flow.replaces, tuple(_lines(flow)), findings)
+        told = (path, flow.status, flow.moved_from, flow.replaces, tuple(_change_lines(flow)), findings)
         groups.setdefault(told, []).append(flow)
     return [
-        _Alike(flows, diagnostics.merged_targets(dict.fromkeys(found for one in flows for found in one.findings)))
+        _Alike(flows, diagnostics.merge_targets(dict.fromkeys(found for one in flows for found in one.findings)))
         for flows in groups.values()
     ]
 
@@ -57,7 +57,7 @@ def as_text(review: Review) -> str:
     lines: list[str] = []
     groups = _grouped(review)
     for group in groups:
-        shown = [*_lines(group.first), *_costs(group)]
+        shown = [*_change_lines(group.first), *_costs(group)]
         lines += [visible(_heading(group)), *(f"  {line}" for line in shown), ""]
         findings = diagnostics.as_text(group.findings).splitlines()
         lines += [*(line and f"  {line}" for line in findings), ""] if findings else []
@@ -65,7 +65,7 @@ def as_text(review: Review) -> str:
     return "\n".join([*lines, _summary(review, groups)])
 
 
-def _lines(flow: FlowReview) -> Iterator[str]:
+def _change_lines(flow: FlowReview) -> Iterator[str]:
     for change in flow.changes:
         yield str(mask(change_line(change, flow.secrets, placed=True), flow.secrets))
     yield from (f"note: {visible(note)}" for note in _notes(flow))
@@ -206,4 +206,4 @@ def findings(review: Review) -> list[Diagnostic]:
                 found.append(
                     Diagnostic("FS502", str(mask(message, flow.secrets)), change.location, severity=Severity.WARNING)
                 )
-    return list(diagnostics.merged_targets(dict.fromkeys(found)))
+    return list(diagnostics.merge_targets(dict.fromkeys(found)))

@@ -24,7 +24,7 @@ def event_line(event: Event) -> str:
     """Returns one line for one state change; "" for what only a progress bar shows."""
     if isinstance(event, ClusterChanged):
         cluster = event.cluster
-        return f"cluster {cluster.id}: {cluster.state}{_because(cluster)}"
+        return f"cluster {cluster.id}: {cluster.state}{_reason_suffix(cluster)}"
     if isinstance(event, StepChanged):
         return "" if event.step.state == "PENDING" else step_line(event.step)
     if isinstance(event, WatcherAction):
@@ -36,14 +36,14 @@ def step_line(step: Step) -> str:
     """Returns a step in one line: its state, how long it took if it has ended, and why it failed."""
     step = visible_values(step)
     failure = f" ({step.reason})" if step.reason else ""
-    return f"step {step.id} {step.name}: {step.state}{_took(step.started, step.ended)}{failure}"
+    return f"step {step.id} {step.name}: {step.state}{_duration_suffix(step.started, step.ended)}{failure}"
 
 
-def _because(cluster: Cluster) -> str:
+def _reason_suffix(cluster: Cluster) -> str:
     return f" ({visible(cluster.reason)})" if cluster.reason else ""
 
 
-def _took(started: datetime | None, ended: datetime | None) -> str:
+def _duration_suffix(started: datetime | None, ended: datetime | None) -> str:
     if not started or not ended:
         return ""
     return f" in {duration_text((ended - started).total_seconds())}"
@@ -64,7 +64,7 @@ def summary(
 ) -> str:
     """Returns the summary of a run: the verdict, where the output and the logs are, the counters by the steps' ids."""
     names = {step.id: visible(step.name) for step in cluster.steps}
-    took = _took(cluster.created, cluster.ended)
+    took = _duration_suffix(cluster.created, cluster.ended)
     lines = [f"{visible(cluster.name)} ({cluster.id}): {verdict.outcome.value}{took}"]
     lines += [f"  output   {visible(uri)}" for uri in outputs]
     lines += [f"  logs     {visible(logs)}"] if logs else []
@@ -87,12 +87,12 @@ def fidelity_line(fidelity: LocalFidelity) -> str:
     real = [f"steps executed ({ran})" if ran else "no step executed"]
     if fidelity.bootstrap_ran:
         real.append(f"{number_of(fidelity.bootstrap_ran, 'bootstrap action')} executed")
-    parts = [", ".join(real), f"{_listed(simulated)} simulated"]
+    parts = [", ".join(real), f"{_join_with_and(simulated)} simulated"]
     parts += [f"{name} {ours} for {fidelity.release}'s {theirs}" for name, theirs, ours in fidelity.versions]
     return f"local run: {'; '.join(parts)}"
 
 
-def _listed(words: Sequence[str]) -> str:
+def _join_with_and(words: Sequence[str]) -> str:
     """Returns `a`, `a and b`, `a, b and c`."""
     return " and ".join(filter(None, [", ".join(words[:-1]), words[-1]]))
 
@@ -106,7 +106,7 @@ def fidelity_document(fidelity: LocalFidelity) -> dict[str, Any]:
 def status(cluster: Cluster) -> str:
     """Returns a cluster and its steps, for people."""
     cluster = visible_values(cluster)
-    lines = [f"{cluster.name} ({cluster.id}): {cluster.state}{_because(cluster)}"]
+    lines = [f"{cluster.name} ({cluster.id}): {cluster.state}{_reason_suffix(cluster)}"]
     facts = {
         "created": cluster.created and f"{cluster.created:%Y-%m-%d %H:%M:%S %Z}",
         "ended": cluster.ended and f"{cluster.ended:%Y-%m-%d %H:%M:%S %Z}",

@@ -91,7 +91,7 @@ def emr(
         paths.prepare(home)
         embedded = Embedded(home, paths.s3_root(home), lambda region: Service(home, region=region, **options))
         embedded.service()  # raises for a bad option before anything is changed
-        with _environment(), _answering(embedded):
+        with _environment(), _serve_clients(embedded):
             yield embedded
 
 
@@ -110,7 +110,7 @@ def _environment() -> Iterator[None]:
 
 
 @contextmanager
-def _answering(embedded: Embedded) -> Iterator[None]:
+def _serve_clients(embedded: Embedded) -> Iterator[None]:
     with _changing:
         if not _entered:
             _emitters.install()
@@ -148,7 +148,7 @@ class _Emitters:
 
         def emit(emitter: Any, event_name: str, **given: Any) -> Any:
             if ".emr." in event_name:
-                answered = _answered(event_name, given)
+                answered = _answer_event(event_name, given)
                 if answered is not None:
                     return [(emit, answered)] if name == "emit" else (emit, answered)
             return original(emitter, event_name, **given)
@@ -159,7 +159,7 @@ class _Emitters:
 _emitters = _Emitters()
 
 
-def _answered(event: str, given: Mapping[str, Any]) -> Any:
+def _answer_event(event: str, given: Mapping[str, Any]) -> Any:
     """Returns what botocore is to take as the answer to an event; None for what its own handlers do."""
     if event.startswith(_SIGNING):
         from botocore import UNSIGNED

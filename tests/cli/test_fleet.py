@@ -13,7 +13,7 @@ import pytest
 from flowspec import apply
 from flowspec.cli import fleet_apply
 from flowspec.cli.exits import Exit, worst
-from flowspec.cli.fleet import Planned, look_ahead
+from flowspec.cli.fleet import Planned, run_preflights
 from flowspec.report import fleets
 from tests.endpoints import make_account
 
@@ -89,7 +89,7 @@ def test_a_flow_that_waited_long_is_planned_again(flowspec, write, monkeypatch):
         return made
 
     monkeypatch.setattr(fleet_apply, "plan_specs", plan_then_start)
-    monkeypatch.setattr(fleet_apply, "_FRESH", 0.0)
+    monkeypatch.setattr(fleet_apply, "_PLAN_MAX_AGE", 0.0)
     done = flowspec("apply", "jobs", "--detach", "--format", "json")
     assert rows(done) == {other.name: (f"joined {started[0]}", 0)}
     assert "second: nothing to do" in done.err
@@ -562,5 +562,5 @@ def test_an_interrupted_preflight_waits_for_no_other_flow():
 
     flows = [SimpleNamespace(plan=SimpleNamespace(blocked=""), preflight=one) for one in (interrupted, unanswered)]
     with pytest.raises(KeyboardInterrupt):
-        look_ahead(Planned(flows, [], None), jobs=2)
+        run_preflights(Planned(flows, [], None), jobs=2)
     assert not ended

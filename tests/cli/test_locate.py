@@ -3,7 +3,7 @@
 import pytest
 
 from flowspec.backend.aws.client import Endpoint
-from flowspec.cli.locate import _by_name, _latest
+from flowspec.cli.locate import _find_by_name, _find_latest
 from flowspec.cli.specs import Identity
 from flowspec.plan.cluster import FLOW_TAG
 from tests.plan.conftest import emr  # noqa: F401 - a fixture
@@ -30,12 +30,12 @@ def run(emr):  # noqa: F811
     return make
 
 
-@pytest.mark.parametrize("find", [_latest, _by_name])
+@pytest.mark.parametrize("find", [_find_latest, _find_by_name])
 def test_a_cluster_that_is_ending_is_found(emr, run, find):  # noqa: F811
     """On AWS it is TERMINATING for minutes, in which `wait`, `status` and `logs` are wanted."""
     run("TERMINATED")
     ending = run("TERMINATING")
-    if find is _latest:
-        assert _latest(emr, Identity("nightly", "", "nightly", Endpoint("local"), frozenset())) == [ending]
+    if find is _find_latest:
+        assert _find_latest(emr, Identity("nightly", "", "nightly", Endpoint("local"), frozenset())) == [ending]
     else:
-        assert _by_name(emr, "nightly", ours=True) == ending
+        assert _find_by_name(emr, "nightly", ours=True) == ending

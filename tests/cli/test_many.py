@@ -39,29 +39,29 @@ def die(number):
 
 
 def test_few_files_stay_in_this_process(two_cores):
-    assert set(cores.each(pid, range(cores.WORTH_IT - 1))) == {os.getpid()}
+    assert set(cores.map_on_cores(pid, range(cores.WORTH_IT - 1))) == {os.getpid()}
 
 
 def test_many_files_are_spread(two_cores):
-    pids = list(cores.each(pid, range(200)))
+    pids = list(cores.map_on_cores(pid, range(200)))
     assert pids[0] == os.getpid()
     assert len(set(pids[1:]) - {os.getpid()}) == 2
-    assert list(cores.each(str, range(200))) == [str(number) for number in range(200)]
+    assert list(cores.map_on_cores(str, range(200))) == [str(number) for number in range(200)]
 
 
 def test_on_one_core_nothing_is_spread(monkeypatch):
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0}, raising=False)
-    assert set(cores.each(pid, range(200))) == {os.getpid()}
+    assert set(cores.map_on_cores(pid, range(200))) == {os.getpid()}
 
 
 def test_what_is_raised_there_is_raised_here(two_cores):
     with pytest.raises(SpecError):
-        list(cores.each(refuse, range(200)))
+        list(cores.map_on_cores(refuse, range(200)))
 
 
 def test_a_process_that_is_killed_is_no_traceback(two_cores):
     with pytest.raises(FlowspecError, match="was killed"):
-        list(cores.each(die, range(200)))
+        list(cores.map_on_cores(die, range(200)))
 
 
 def test_many_specs_have_the_answers_of_each(flowspec, tmp_path, two_cores):
@@ -126,8 +126,8 @@ def test_what_no_process_can_be_forked_for_is_done_here(two_cores, monkeypatch, 
         raise BlockingIOError
 
     monkeypatch.setattr(os, "fork", fork_some)
-    assert set(cores.each(pid, range(200))) == {os.getpid()}
-    assert list(cores.each(str, range(200))) == [str(number) for number in range(200)]
+    assert set(cores.map_on_cores(pid, range(200))) == {os.getpid()}
+    assert list(cores.map_on_cores(str, range(200))) == [str(number) for number in range(200)]
     for process in multiprocessing.active_children():
         process.join(10)
     assert multiprocessing.active_children() == []

@@ -43,6 +43,6 @@ def test_checks():
 
 def test_origins_and_differences_of_a_rendered_spec(tmp_path):
     (tmp_path / "job.yaml").write_text("flowspec: v1\nname: 日次集計\ndescription: nightly\nrelease_label: emr-7.5.0\n")
-    assert len(starts(rendering.explained(render(load(tmp_path / "job.yaml"))), "# ")) == 1
+    assert len(starts(rendering.annotated_yaml(render(load(tmp_path / "job.yaml"))), "# ")) == 1
     found = (rendering.Difference("name", "VALUE", "VALUE"),)
     assert len(starts(rendering.differences_as_text(found, "本番", "dev"), '"VALUE"')) == 1

@@ -17,17 +17,17 @@ from flowspec.cli.options import (
     STAGING,
     VARIABLES,
     YES,
-    completed,
+    complete_with,
     compose_options,
     output_format,
 )
 from flowspec.cli.output import Level, eprint, eprint_report, print_result
-from flowspec.cli.planning import compiled
+from flowspec.cli.planning import compile_spec
 from flowspec.facts.ids import CLUSTER_ID
 
 
 @click.command("adopt", epilog="Example: flowspec adopt j-2AXXXXXXGAPLF job.yaml --target prod")
-@compose_options(click.argument("cluster_id", metavar="CLUSTER", shell_complete=completed("cluster_ids")), SPEC)
+@compose_options(click.argument("cluster_id", metavar="CLUSTER", shell_complete=complete_with("cluster_ids")), SPEC)
 @VARIABLES
 @CONNECTION
 @STAGING
@@ -46,7 +46,7 @@ def command(cluster_id: str, spec: Path, lock_timeout: float, yes: bool, format_
 
     if not CLUSTER_ID.fullmatch(cluster_id):
         raise click.BadParameter(f"{cluster_id!r} is not a cluster id: write j-…", param_hint="CLUSTER")
-    flow, request = compiled(spec, **options)
+    flow, request = compile_spec(spec, **options)
     emr = connect(Endpoint.of(flow))
     found = plan_adoption(emr, cluster_id, flow, request)
     done = found.is_done
@@ -59,7 +59,7 @@ def command(cluster_id: str, spec: Path, lock_timeout: float, yes: bool, format_
     if format_ == "json":
         print_result(plans.as_json(found.plan))
         return Exit.OK
-    said = "is the one of this flow already" if done else f"is the one of flow {flow.name} now"
-    print_result(f"cluster {cluster_id} {said}")
+    result = "is the one of this flow already" if done else f"is the one of flow {flow.name} now"
+    print_result(f"cluster {cluster_id} {result}")
     eprint_report(plans.as_text(found.plan), level=Level.PROGRESS)
     return Exit.OK

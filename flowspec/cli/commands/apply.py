@@ -14,7 +14,14 @@ import click
 from flowspec.cli.locate import Chosen
 from flowspec.cli.options import ALLOW_COMMANDS, DETACH, LOCK_TIMEOUT, WATCHING, YES, output_format
 from flowspec.cli.output import Level, eprint, eprint_report, ewarn
-from flowspec.cli.planning import Planned, looked_ahead, note_renamed, planned, refuse_contradictions, saved_plan
+from flowspec.cli.planning import (
+    Planned,
+    add_preflight,
+    note_renamed,
+    make_plan,
+    refuse_contradictions,
+    remake_saved_plan,
+)
 from flowspec.cli.run_options import PLANNING, Following
 from flowspec.cli.selection import names_many
 
@@ -83,9 +90,9 @@ def _apply_one(spec: Path, following: Following, format_: str, options: dict[str
     from flowspec.pipeline import refuse_wrong
     from flowspec.report import plans
 
-    made, emr, again, preflight, flow, reads = _made(spec, options)
+    made, emr, again, preflight, flow, reads = _read_plan(spec, options)
     if not (following.skip_preflight or made.blocked):
-        made = looked_ahead(made, preflight)
+        made = add_preflight(made, preflight)
     # Without what blocks it: apply raises that as its error.
     eprint_report(plans.as_text(replace(made, blocked="")), level=Level.PROGRESS)
     refuse_wrong(made)
@@ -95,7 +102,7 @@ def _apply_one(spec: Path, following: Following, format_: str, options: dict[str
         from flowspec.backend.aws.runs.relaunch import Launches
         from flowspec.cli.follow import follow, print_rerun_hint
     notify = partial(eprint, secrets=made.secrets)
-    replan, lock_timeout = again and partial(_shown, again), following.lock_timeout
+    replan, lock_timeout = again and partial(_replan_and_print, again), following.lock_timeout
     applied = apply(made, emr, replan=replan, lock_timeout=lock_timeout, notify=notify)
     if not made.skipped:
         eprint(f"{'joined' if applied.joined else 'started'} cluster {applied.cluster_id}")
@@ -110,7 +117,7 @@ def _apply_one(spec: Path, following: Following, format_: str, options: dict[str
         timeout=following.timeout,
         on_interrupt=following.on_interrupt,
         format_=format_,
-        watch=_watch(made, flow, emr),
+        watch=_watch_with_budget(made, flow, emr),
         launches=launches,
         hooks=_hooks(made, flow, emr, following.allow_commands) if applied.waits else None,
     )
@@ -120,7 +127,7 @@ def _apply_one(spec: Path, following: Following, format_: str, options: dict[str
     return code
 
 
-def _watch(made: Plan, flow: JobFlow, emr: Emr) -> Watch:
+def _watch_with_budget(made: Plan, flow: JobFlow, emr: Emr) -> Watch:
     """Returns the function that watches the run; it warns when the budget of the run is used up."""
     from flowspec.backend.aws.watch import watch
 
@@ -141,16 +148,16 @@ def _hooks(made: Plan, flow: JobFlow, emr: Emr, allow_commands: bool) -> Hooks |
     return Hooks(flow, emr, partial(ewarn, secrets=made.secrets), allow_commands)
 
 
-def _shown(again: Callable[[], Plan]) -> Plan:
-    """Makes the plan again and shows it."""
+def _replan_and_print(replan: Callable[[], Plan]) -> Plan:
+    """Makes the plan again and prints it."""
     from flowspec.report import plans
 
-    made = again()
+    made = replan()
     eprint_report(plans.as_text(replace(made, blocked="")), level=Level.PROGRESS)
     return made
 
 
-def _made(spec: Path, options: dict[str, Any]) -> Planned:
+def _read_plan(spec: Path, options: dict[str, Any]) -> Planned:
     from flowspec.plan.saved import is_plan_file
 
     # What can't be read, or is not UTF-8, is no plan file; as a spec it is refused with the place.
@@ -158,5 +165,5 @@ def _made(spec: Path, options: dict[str, Any]) -> Planned:
     with suppress(OSError):
         text = spec.read_text("utf-8", errors="replace")
     if is_plan_file(text):
-        return saved_plan(text, options)
-    return planned(spec, **options)
+        return remake_saved_plan(text, options)
+    return make_plan(spec, **options)

@@ -10,13 +10,14 @@ import click
 from flowspec.cli.confirm import confirm
 from flowspec.cli.exits import Exit
 from flowspec.cli.locate import CHOOSING, choose_one
-from flowspec.cli.options import YES, completed, compose_options, output_format
+from flowspec.cli.options import YES, complete_with, compose_options, output_format
 from flowspec.cli.output import Level, eprint_report, print_result
 
 
 @click.command("cancel", epilog="Example: flowspec cancel job.yaml 'count words'")
 @compose_options(
-    CHOOSING, click.argument("step", required=False, default="", metavar="[STEP]", shell_complete=completed("steps"))
+    CHOOSING,
+    click.argument("step", required=False, default="", metavar="[STEP]", shell_complete=complete_with("steps")),
 )
 @click.option("--force", is_flag=True, help="Kill the process of a running step, instead of interrupting it.")
 @YES
@@ -42,8 +43,8 @@ def command(what: str, step: str, force: bool, yes: bool, format_: str, **option
         document = {"cluster": chosen.cluster_id, "steps": [asdict(one) for one in answers]}
         print_result(as_json(document, chosen.secrets))
     for one in answers if format_ == "text" else ():
-        said = "is cancelled" if one.accepted else f"is not cancelled: {visible(one.reason)}"
-        print_result(f"step {one.id} {visible(one.name)} {said}", secrets=chosen.secrets)
+        result = "is cancelled" if one.accepted else f"is not cancelled: {visible(one.reason)}"
+        print_result(f"step {one.id} {visible(one.name)} {result}", secrets=chosen.secrets)
     if not answers and format_ == "text":
         print_result(f"cluster {chosen.cluster_id}: no step is pending")
     return Exit.OK if all(one.accepted for one in answers) else Exit.ERROR

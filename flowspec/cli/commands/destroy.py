@@ -68,7 +68,7 @@ def _destroy(what: str, *, detach: bool, unprotect: bool, yes: bool, format_: st
     clusters = [*(describe(chosen.emr, one) for one in chosen.others), cluster]
     active = [one for one in clusters if not one.has_ended]
     if active:
-        confirm(f"{'; '.join(map(_loss, active))}. Terminate?", yes=yes)
+        confirm(f"{'; '.join(map(_describe_loss, active))}. Terminate?", yes=yes)
     for one in active:
         destroy(chosen.emr, one, unprotect=unprotect)
         other = "another cluster of this flow; " if one is not cluster else ""
@@ -79,7 +79,7 @@ def _destroy(what: str, *, detach: bool, unprotect: bool, yes: bool, format_: st
     return Exit.OK
 
 
-def _loss(cluster: Cluster) -> str:
+def _describe_loss(cluster: Cluster) -> str:
     """Says for the question what is lost with a cluster."""
     from flowspec.document.escaping import visible
     from flowspec.plan.sensitive import without_secrets

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from flowspec.cli.exits import Exit
-from flowspec.cli.locate import CHOOSING, Chosen, choose, settled, steps_called
+from flowspec.cli.locate import CHOOSING, Chosen, choose, read_settled_cluster, steps_called
 from flowspec.cli.options import STEP, output_format
 from flowspec.cli.output import print_result
 
@@ -41,7 +41,7 @@ def command(what: str, wanted: str | None, logs_timeout: float, format_: str, **
     from flowspec.cli.follow import diagnose_waiting
 
     chosen = choose(what, **options)
-    cluster = settled(chosen)
+    cluster = read_settled_cluster(chosen)
     verdict = _failure(cluster, wanted)
     _print(chosen, cluster, diagnose_waiting(chosen, cluster, verdict, logs_timeout) if verdict else None, format_)
     return Exit.OK

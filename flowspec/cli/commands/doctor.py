@@ -38,7 +38,7 @@ def command(spec: Path | None, format_: str, **options: Any) -> int:
     from flowspec.doctor.examine import examine
     from flowspec.report import checks as report
 
-    endpoint, needs, secrets = _wanted(spec, options)
+    endpoint, needs, secrets = _read_needs(spec, options)
     checks = examine(endpoint, needs)
     if format_ == "json":
         print_result(as_json(report.checks_document(checks), secrets))
@@ -47,7 +47,7 @@ def command(spec: Path | None, format_: str, **options: Any) -> int:
     return Exit.ERROR if any(one.state is State.MISSING for one in checks) else Exit.OK
 
 
-def _wanted(spec: Path | None, options: dict[str, Any]) -> tuple[Endpoint, Needs, Collection[str]]:
+def _read_needs(spec: Path | None, options: dict[str, Any]) -> tuple[Endpoint, Needs, Collection[str]]:
     """Returns where a spec runs, what it needs there, and its secrets."""
     from flowspec.backend.aws.client import Endpoint
     from flowspec.doctor.needs import Needs

@@ -18,7 +18,7 @@ from click.core import ParameterSource
 from flowspec.cli.exits import Exit
 from flowspec.cli.options import output_format
 from flowspec.cli.output import ewarn, print_result
-from flowspec.cli.times import span
+from flowspec.cli.times import parse_span
 from flowspec.errors import FlowspecError, number_of
 
 if TYPE_CHECKING:
@@ -35,11 +35,11 @@ _HOME = click.option(
 # Services kept, one per region: AWS has some 35, and a client may name any; beyond that they are made anew.
 _REGIONS_KEPT = 64
 # Between two looks for Ctrl-C and SIGTERM while it serves.
-_LOOK_SECONDS = 0.5
+_POLL_SECONDS = 0.5
 
 
 def _seconds(context: click.Context, option: click.Parameter, value: str) -> float:
-    return span(context, option, value).total_seconds()
+    return parse_span(context, option, value).total_seconds()
 
 
 def _s3_url(_: click.Context, __: click.Parameter, value: str | None) -> str | None:
@@ -48,11 +48,11 @@ def _s3_url(_: click.Context, __: click.Parameter, value: str | None) -> str | N
     return value
 
 
-def _inject(_: click.Context, __: click.Parameter, value: str) -> str:
+def _check_fault(_: click.Context, __: click.Parameter, value: str) -> str:
     from flowspec.emulator import faults
     from flowspec.emulator.api.service import OPERATIONS
 
-    with _usage():
+    with _as_usage_error():
         faults.parse(value, OPERATIONS)
     return value
 
@@ -60,12 +60,12 @@ def _inject(_: click.Context, __: click.Parameter, value: str) -> str:
 def _time_scale(_: click.Context, __: click.Parameter, value: float) -> float:
     from flowspec.emulator.state import clock
 
-    with _usage():
+    with _as_usage_error():
         return clock.checked_scale(value)
 
 
 @contextmanager
-def _usage() -> Iterator[None]:
+def _as_usage_error() -> Iterator[None]:
     """Turns the embedded EMR's error about an option's value into a usage error."""
     try:
         yield
@@ -98,7 +98,7 @@ def _usage() -> Iterator[None]:
 )
 @click.option(
     "--inject",
-    callback=_inject,
+    callback=_check_fault,
     default="",
     metavar="FAULTS",
     help="Faults to inject, e.g. throttle=0.3,step-failure@3.",
@@ -161,7 +161,7 @@ def _serve(home: Path, port: int, region: str, other_users: bool, options: dict[
     service_for(region)
     with stores.connection():
         endpoint = _listen(service_for, port, region, other_users)
-        _warn(other_users)
+        _warn_of_risks(other_users)
         serving = threading.Thread(target=endpoint.serve_forever)
         serving.start()
         try:
@@ -171,7 +171,7 @@ def _serve(home: Path, port: int, region: str, other_users: bool, options: dict[
             # Looked at again and again: a signal that another thread takes, or that comes between Python's last look
             # for one and the wait, ends no wait.
             while serving.is_alive():
-                serving.join(_LOOK_SECONDS)
+                serving.join(_POLL_SECONDS)
         except KeyboardInterrupt:
             # Ctrl-C or SIGTERM: to be stopped is how this command ends.
             pass
@@ -188,7 +188,7 @@ def _page(service: Service, path: str) -> Response | None:
     return respond_with_page(service, path)
 
 
-def _warn(other_users: bool) -> None:
+def _warn_of_risks(other_users: bool) -> None:
     if os.geteuid() == 0:
         ewarn("warning: the emulator runs as root, and so does every step; start it as an ordinary user")
     if other_users:
@@ -238,6 +238,6 @@ def prune_command(group_home: Path | None, older_than: float, home: Path | None,
     if format_ == "json":
         print_result(as_json({"clusters": done.clusters, "archives": archives, "bytes": freed}))
     else:
-        told = f" and {number_of(archives, 'archive')} of Python packages" if archives else ""
-        print_result(f"removed {number_of(done.clusters, 'cluster')}{told}, freed {freed / 1e6:.1f} MB")
+        removed_archives = f" and {number_of(archives, 'archive')} of Python packages" if archives else ""
+        print_result(f"removed {number_of(done.clusters, 'cluster')}{removed_archives}, freed {freed / 1e6:.1f} MB")
     return Exit.OK

@@ -11,7 +11,7 @@ import click
 
 from flowspec.cli import print_error
 from flowspec.cli.exits import Exit
-from flowspec.cli.options import completed, output_format
+from flowspec.cli.options import complete_with, output_format
 from flowspec.cli.output import print_result, wants_color
 from flowspec.errors import NothingFound
 from flowspec.report.json_text import as_json
@@ -35,7 +35,7 @@ _GROUPS = {
 
 
 @click.command("explain", epilog="Example: flowspec explain FS204 steps.streaming.mapper")
-@click.argument("words", nargs=-1, metavar="[ID|FIELD...]", shell_complete=completed("explained"))
+@click.argument("words", nargs=-1, metavar="[ID|FIELD...]", shell_complete=complete_with("explainable"))
 @output_format("text", "json")
 def command(words: tuple[str, ...], format_: str) -> int:
     """Explain a finding, with a wrong and a right example, or a field of the spec; without a word, list them all.
@@ -44,7 +44,7 @@ def command(words: tuple[str, ...], format_: str) -> int:
     `flowspec explain templates` lists the filters, tests and functions of templates, with examples.
     """
     if not words:
-        print_result(as_json(_index()) if format_ == "json" else "\n".join(_list()))
+        print_result(as_json(_index()) if format_ == "json" else "\n".join(_list_all()))
         return Exit.OK
     pages, unknown = _pages(words)
     for error in unknown:
@@ -82,7 +82,7 @@ def _document(page: str) -> dict[str, Any]:
     }
 
 
-def _list() -> Iterable[str]:
+def _list_all() -> Iterable[str]:
     from flowspec.document.catalog import CATALOG
     from flowspec.document.checking.fields import field_names
 
@@ -102,14 +102,14 @@ def _pages(words: Iterable[str]) -> tuple[list[str], list[NothingFound]]:
     pages, unknown = [], []
     for word in words:
         try:
-            pages.append(_text(word))
+            pages.append(_page_text(word))
         except NothingFound as error:
             message = _VERY_LONG.sub(r"\1…", error.message)
             unknown.append(NothingFound(message, remedy=error.remedy))
     return pages, unknown
 
 
-def _text(word: str) -> str:
+def _page_text(word: str) -> str:
     from flowspec.document.catalog import CATALOG
     from flowspec.document.checking.fields import describe_field
     from flowspec.document.nearest import did_you_mean

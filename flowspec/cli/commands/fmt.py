@@ -33,7 +33,7 @@ def command(paths: tuple[Path, ...], check: bool, diff: bool, format_: str) -> i
     code = Exit.OK
     for path in find_specs(paths):
         try:
-            before, after = _formatted(path)
+            before, after = _read_and_format(path)
         except FlowspecError as error:
             code = worst((code, print_error(error)))
             continue
@@ -54,7 +54,7 @@ def command(paths: tuple[Path, ...], check: bool, diff: bool, format_: str) -> i
     return code
 
 
-def _formatted(path: Path) -> tuple[str, str]:
+def _read_and_format(path: Path) -> tuple[str, str]:
     from flowspec.document.text.formatting import format_text
     from flowspec.document.text.parse import read
 

@@ -10,7 +10,7 @@ import click
 from flowspec.cli.exits import Exit
 from flowspec.cli.options import SPEC, STAGING, VARIABLES
 from flowspec.cli.output import eprint, print_result
-from flowspec.cli.planning import compiled
+from flowspec.cli.planning import compile_spec
 
 
 def _account(_context: click.Context, _parameter: click.Parameter, value: str) -> str:
@@ -42,7 +42,7 @@ def command(spec: Path, whom: str, account: str, **options: Any) -> int:
     from flowspec.backend.aws.permissions import permissions_of
     from flowspec.report.json_text import as_json
 
-    flow, request = compiled(spec, placeholders=True, **options)
+    flow, request = compile_spec(spec, placeholders=True, **options)
     made = permissions_of(flow, request, account)
     both = {"apply": made.apply, "instances": made.instances}
     print_result(as_json(both if whom == "both" else both[whom], request.secrets))

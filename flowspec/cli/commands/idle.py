@@ -13,7 +13,7 @@ from flowspec.cli.exits import Exit
 from flowspec.cli.locate import BACKEND, bare_endpoint
 from flowspec.cli.options import CONNECTION, YES, output_format
 from flowspec.cli.output import Level, eprint, eprint_report, print_result
-from flowspec.cli.times import span
+from flowspec.cli.times import parse_span
 from flowspec.errors import FlowspecError, number_of
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 @CONNECTION
 @BACKEND
 @click.option(
-    "--at-least", callback=span, default="0", metavar="SPAN", help="Idle for at least this long: 30m, 2h, 7d."
+    "--at-least", callback=parse_span, default="0", metavar="SPAN", help="Idle for at least this long: 30m, 2h, 7d."
 )
 @click.option("--terminate", is_flag=True, help="Terminate them.")
 @click.option("--unprotect", is_flag=True, help="Terminate those that are protected, too.")
@@ -56,7 +56,7 @@ def command(  # noqa: PLR0917 - click passes options by name
     if terminate and found:
         eprint_report(clusters.idle_table(found), level=Level.WARNING)
         confirm(f"Terminate {number_of(len(found), 'idle cluster')}?", yes=yes, unasked=False)
-        done = {one.cluster.id: _end(emr, one, unprotect=unprotect) for one in found}
+        done = {one.cluster.id: _terminate(emr, one, unprotect=unprotect) for one in found}
     if format_ == "json":
         documents = map(partial(_document, done=done), found)
         print_result(as_json(list(documents)))
@@ -65,7 +65,7 @@ def command(  # noqa: PLR0917 - click passes options by name
     return Exit.ERROR if "refused" in done.values() else Exit.OK
 
 
-def _end(emr: Emr, idle: IdleCluster, *, unprotect: bool) -> str:
+def _terminate(emr: Emr, idle: IdleCluster, *, unprotect: bool) -> str:
     """Terminates a cluster and prints the result. If EMR refuses it, the other clusters are still terminated."""
     from flowspec.backend.aws.manage.inventory import end_idle
 

@@ -83,7 +83,7 @@ def command(  # noqa: PLR0917 - click passes them by name
         raise click.BadParameter(f"{kind!r} is none of {', '.join(importer_names())}", param_hint="--from")
     name = "<stdin>" if file == "-" else file
     folder = Path() if file == "-" else Path(file) if Path(file).is_dir() else Path(file).parent
-    data = _content(file)
+    data = _read_content(file)
     wanted = read(name, data, kind=kind, folder=folder, cluster=cluster, var_files=var_files, settings=settings)
     here = output.parent if output else Path()
     made = write_spec(wanted, folder=here, origin=Path(name).resolve().name, keep_secrets=keep_secrets)
@@ -113,7 +113,7 @@ def _source(file: str | None, request: str | None, kind: str | None) -> tuple[st
     return (request, "request") if request is not None else (str(file), kind or "")
 
 
-def _content(file: str) -> bytes:
+def _read_content(file: str) -> bytes:
     if file == "-":
         data = sys.stdin.buffer.read(_LARGEST + 1)
     elif Path(file).is_dir():

@@ -43,14 +43,14 @@ def command(  # noqa: PLR0917 - click passes them by name
     """
     from flowspec.facts import releases
 
-    if template is None and not _asks():
+    if template is None and not _is_interactive():
         known = "\n".join(f"  {one:<11} {starter.summary}" for one, starter in STARTERS.items())
         raise click.UsageError(f"choose a template with --template:\n{known}")
     template = template or _chosen_template()
     values = {
-        "NAME": _value("--name", name, NAME, _fitting(folder), "Name of the flow"),
-        "REGION": _value("--region", region, REGION, _region(), "AWS region"),
-        "BUCKET": _value("--bucket", bucket, BUCKET_NAME, SAMPLE_BUCKET, "S3 bucket"),
+        "NAME": _option_or_answer("--name", name, NAME, _flow_name_of(folder), "Name of the flow"),
+        "REGION": _option_or_answer("--region", region, REGION, _region(), "AWS region"),
+        "BUCKET": _option_or_answer("--bucket", bucket, BUCKET_NAME, SAMPLE_BUCKET, "S3 bucket"),
         "RELEASE": releases.newest(),
     }
     files = starter_files(template, values)
@@ -84,7 +84,7 @@ def _next_commands(folder: Path, template: str) -> Iterator[str]:
     yield f"flowspec doctor {specs[0]} --target prod"
 
 
-def _asks() -> bool:
+def _is_interactive() -> bool:
     return sys.stdin is not None and sys.stdin.isatty() and on_terminal()
 
 
@@ -94,15 +94,15 @@ def _chosen_template() -> str:
     return str(click.prompt("Template", type=click.Choice(tuple(STARTERS)), default="streaming", err=True))
 
 
-def _value(option: str, given: str | None, pattern: re.Pattern[str], default: str, question: str) -> str:
+def _option_or_answer(option: str, given: str | None, pattern: re.Pattern[str], default: str, question: str) -> str:
     """Returns the option's value, else what is answered on a terminal, else the default."""
-    check = _checked(option, pattern)
+    check = _make_check(option, pattern)
     if given is not None:
         return check(given)
-    return str(click.prompt(question, default=default, value_proc=check, err=True)) if _asks() else default
+    return str(click.prompt(question, default=default, value_proc=check, err=True)) if _is_interactive() else default
 
 
-def _checked(option: str, pattern: re.Pattern[str]) -> Callable[[str], str]:
+def _make_check(option: str, pattern: re.Pattern[str]) -> Callable[[str], str]:
     def check(value: str) -> str:
         if not pattern.fullmatch(value):
             raise click.BadParameter(f"{value!r} does not match {pattern.pattern}", param_hint=option)
@@ -111,7 +111,7 @@ def _checked(option: str, pattern: re.Pattern[str]) -> Callable[[str], str]:
     return check
 
 
-def _fitting(folder: Path) -> str:
+def _flow_name_of(folder: Path) -> str:
     """Returns a name for a flow from the folder's name."""
     found = re.sub(r"[^A-Za-z0-9._-]+|^[^A-Za-z]+", "-", folder.resolve().name).strip("-")
     return found if NAME.fullmatch(found) else "first-flow"

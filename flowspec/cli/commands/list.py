@@ -11,7 +11,7 @@ from flowspec.cli.exits import Exit
 from flowspec.cli.locate import BACKEND, bare_endpoint
 from flowspec.cli.options import CONNECTION, output_format
 from flowspec.cli.output import ewarn, print_result
-from flowspec.cli.times import moment
+from flowspec.cli.times import parse_moment
 from flowspec.facts.states import ALIVE, ENDED
 
 if TYPE_CHECKING:
@@ -32,11 +32,11 @@ _LIMIT = 100
 @click.option(
     "--since",
     "--created-after",
-    callback=moment,
+    callback=parse_moment,
     metavar="TIME",
     help="Created at or after TIME: 2026-11-28, 2026-11-28T10:00:00Z, or 12h for twelve hours ago.",
 )
-@click.option("--until", "--created-before", callback=moment, metavar="TIME", help="Created at or before TIME.")
+@click.option("--until", "--created-before", callback=parse_moment, metavar="TIME", help="Created at or before TIME.")
 @click.option(
     "--name", default="*", metavar="PATTERN", help="With a name like this: * stands for any text, ? for one character."
 )

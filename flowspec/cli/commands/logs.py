@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from flowspec.cli.exits import Exit
-from flowspec.cli.locate import CHOOSING, Chosen, choose, settled, steps_called
+from flowspec.cli.locate import CHOOSING, Chosen, choose, read_settled_cluster, steps_called
 from flowspec.cli.options import STEP, output_format
 from flowspec.cli.output import eprint, ewarn, log_printer, print_result, wait_for_more
 from flowspec.errors import FlowspecError, NothingFound
@@ -38,8 +38,8 @@ def command(what: str, wanted: str | None, names: tuple[str, ...], follow: bool,
     from flowspec.backend.aws.logs import NAMES, logs_of
 
     chosen = choose(what, **options)
-    cluster = settled(chosen)
-    step = _wanted(cluster, wanted)
+    cluster = read_settled_cluster(chosen)
+    step = _choose_step(cluster, wanted)
     try:
         if follow:
             _follow(chosen, step, names or ("stdout", "stderr"))
@@ -69,7 +69,7 @@ def _as_text(chosen: Chosen, cluster: Cluster, step: Step, reader: Logs, names: 
             masked.write(block)
         masked.close()
     if len(absent) == len(names):
-        raise FlowspecError(f"there are no logs of step {step.id}", remedy=_where_logs_are(cluster, step, reader))
+        raise FlowspecError(f"there are no logs of step {step.id}", remedy=_explain_missing_logs(cluster, step, reader))
     if absent:
         ewarn(f"note: not there (yet): {', '.join(absent)} of {step.id}")
 
@@ -89,7 +89,7 @@ def _as_json(chosen: Chosen, cluster: Cluster, step: Step, reader: Logs, names: 
     print_result(as_json({**mask(document, chosen.secrets), "logs": texts}))
 
 
-def _where_logs_are(cluster: Cluster, step: Step, reader: Logs) -> str:
+def _explain_missing_logs(cluster: Cluster, step: Step, reader: Logs) -> str:
     if reader.live:
         return (
             "it has not begun" if step.state in {"PENDING", "CANCELLED"} else f"{reader.step_location(step.id)} is gone"
@@ -99,7 +99,7 @@ def _where_logs_are(cluster: Cluster, step: Step, reader: Logs) -> str:
     return f"EMR ships them to {cluster.log_uri} about every five minutes"
 
 
-def _wanted(cluster: Cluster, wanted: str | None) -> Step:
+def _choose_step(cluster: Cluster, wanted: str | None) -> Step:
     if not cluster.steps:
         raise FlowspecError(f"cluster {cluster.id} has no steps")
     if wanted is None:

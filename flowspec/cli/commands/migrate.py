@@ -17,7 +17,7 @@ from flowspec.document.escaping import visible
 from flowspec.errors import FlowspecError
 
 if TYPE_CHECKING:
-    from flowspec.importers.migrate.running import Called, Run
+    from flowspec.importers.migrate.running import HandlerCall, Run
     from flowspec.importers.placeholders import Wanted
 
 
@@ -75,13 +75,13 @@ def command(
 
     if not module and not Path(script).is_file():
         raise click.UsageError(f"there is no file {script}; the name of a module goes with -m")
-    answers = _answers(answer) if answer else {}
+    answers = _read_answers(answer) if answer else {}
     if handler and (module or args):
         raise click.UsageError("--handler calls a function of a file with an event: no arguments and no -m go with it")
-    called = _called(handler, event)
-    _ask(script, yes)
+    handler_call = _handler_call(handler, event)
+    _ask_to_run(script, yes)
     output.mkdir(parents=True, exist_ok=True)
-    done = run(script, args, module=module, called=called, answers=answers)
+    done = run(script, args, module=module, handler_call=handler_call, answers=answers)
     found = job_flows(done.calls)
     failed = [wanted for wanted in found if not _write_spec(wanted, script, output, keep_secrets)]
     if not found:
@@ -95,14 +95,14 @@ def command(
     return Exit.OK if found and not failed and not done.code else Exit.ERROR
 
 
-def _called(handler: str | None, event: Path | None) -> Called | None:
-    from flowspec.importers.migrate.running import Called
+def _handler_call(handler: str | None, event: Path | None) -> HandlerCall | None:
+    from flowspec.importers.migrate.running import HandlerCall
 
     if not handler:
         if event:
             raise click.UsageError("--event goes with --handler, which names the function that gets it")
         return None
-    return Called(handler, json.dumps(_read_json("--event", event)) if event else "{}")
+    return HandlerCall(handler, json.dumps(_read_json("--event", event)) if event else "{}")
 
 
 def _print_reasons(done: Run) -> None:
@@ -126,7 +126,7 @@ def _read_json(option: str, file: Path) -> Any:
         raise click.UsageError(f"{option} {file}: {error}") from error
 
 
-def _answers(file: Path) -> dict[str, str]:
+def _read_answers(file: Path) -> dict[str, str]:
     given = _read_json("--answer", file)
     if not isinstance(given, dict):
         raise click.UsageError(
@@ -136,7 +136,7 @@ def _answers(file: Path) -> dict[str, str]:
     return {name: value if isinstance(value, str) else json.dumps(value) for name, value in given.items()}
 
 
-def _ask(script: str, yes: bool) -> None:
+def _ask_to_run(script: str, yes: bool) -> None:
     from flowspec.importers.migrate.running import isolated
 
     reach = "it has no network" if isolated() else "connections of its own process are refused, those of others are not"
@@ -155,14 +155,14 @@ def _write_spec(wanted: Wanted, script: str, output: Path, keep_secrets: bool) -
     except FlowspecError as error:
         eprint(f"error: the job flow {str(wanted.params.get('Name'))[:80]!r}: {error.message}", level=Level.ERROR)
         return False
-    path = _path(str(wanted.params.get("Name", "")), output)
+    path = _unused_path(str(wanted.params.get("Name", "")), output)
     write_whole(path, made.text)
     print_result(visible(str(path)))
     print_notes(made, wanted.notes)
     return True
 
 
-def _path(name: str, folder: Path) -> Path:
+def _unused_path(name: str, folder: Path) -> Path:
     """Returns a file of the flow's name that is not there yet."""
     stem = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:60] or "job-flow"
     number = 1

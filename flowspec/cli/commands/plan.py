@@ -12,7 +12,7 @@ from flowspec.cli.drafts import write_whole
 from flowspec.cli.exits import Exit
 from flowspec.cli.options import output_format
 from flowspec.cli.output import print_result
-from flowspec.cli.planning import plan_to_save, planned, planned_offline, refuse_contradictions, refuse_converging
+from flowspec.cli.planning import make_offline_plan, make_plan, plan_to_save, refuse_contradictions, refuse_converging
 from flowspec.cli.run_options import PLANNING
 from flowspec.cli.selection import names_many, selected_specs
 
@@ -71,9 +71,9 @@ def command(  # noqa: PLR0917 - click passes options by name
         return _plan_many(specs, exit_code, format_, preflight, jobs=jobs, offline=offline, **options)
     (spec,) = paths
     if offline:
-        made = planned_offline(spec, **options)
+        made = make_offline_plan(spec, **options)
     else:
-        found, text = plan_to_save(spec, **options) if out else (planned(spec, **options), "")
+        found, text = plan_to_save(spec, **options) if out else (make_plan(spec, **options), "")
         made = found.preflight(found.plan) if preflight else found.plan
         if out:
             write_whole(out, text)
@@ -85,10 +85,10 @@ def command(  # noqa: PLR0917 - click passes options by name
 
 
 def _plan_many(specs: Sequence[Path], exit_code: bool, format_: str, preflight: bool, **options: Any) -> int:
-    from flowspec.cli.fleet import look_ahead, plan_rows, plan_specs, print_rows
+    from flowspec.cli.fleet import plan_rows, plan_specs, print_rows, run_preflights
 
     planned = plan_specs(specs, **options)
-    rows = plan_rows(look_ahead(planned, options["jobs"]) if preflight else planned)
+    rows = plan_rows(run_preflights(planned, options["jobs"]) if preflight else planned)
     code = print_rows(rows, format_, "flowspec plan")
     changes = any(row.plan and row.plan.has_changes for row in rows)
     return Exit.CHANGES if exit_code and changes and not code else code

@@ -30,6 +30,6 @@ def set_protection(what: str, format_: str, *, on: bool, **options: Any) -> int:
     if format_ == "json":
         print_result(as_json({"cluster": chosen.cluster_id, "termination_protected": on, "changed": changed}))
     else:
-        said = "protected against termination" if on else "not protected against termination"
-        print_result(f"cluster {chosen.cluster_id}: {said}{'' if changed else ' (it was so before)'}")
+        state = "protected against termination" if on else "not protected against termination"
+        print_result(f"cluster {chosen.cluster_id}: {state}{'' if changed else ' (it was so before)'}")
     return Exit.OK

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from flowspec.cli.exits import Exit
-from flowspec.cli.options import SPEC, VARIABLES, completed, output_format
+from flowspec.cli.options import SPEC, VARIABLES, complete_with, output_format
 from flowspec.cli.output import print_result, print_warnings
-from flowspec.cli.specs import rendered
+from flowspec.cli.specs import render_spec
 from flowspec.report.json_text import as_json
 
 if TYPE_CHECKING:
@@ -26,25 +26,25 @@ if TYPE_CHECKING:
     "other",
     metavar="NAME",
     help="Show the differences from the target NAME.",
-    shell_complete=completed("targets"),
+    shell_complete=complete_with("targets"),
 )
 @output_format("yaml", "json")
 def command(spec: Path, format_: str, explain: bool, other: str | None, **options: Any) -> int:
     """Show a spec as it is for one target: variables filled in, loops written out, secrets masked."""
     if explain and other is not None:
         raise click.UsageError("--explain and --vs are two questions: ask one at a time")
-    flow = _checked(spec, options)
+    flow = _validated_flow(spec, options)
     if other is not None:
-        print_result(_differences(flow, _checked(spec, {**options, "target": other}), format_))
+        print_result(_differences(flow, _validated_flow(spec, {**options, "target": other}), format_))
     else:
         print_result(_as_text(flow, format_, explain), newline=False)
     return Exit.OK
 
 
-def _checked(spec: Path, options: dict[str, Any]) -> JobFlow:
+def _validated_flow(spec: Path, options: dict[str, Any]) -> JobFlow:
     from flowspec.document.checking.validate import validate
 
-    flow = validate(rendered(spec, placeholders=True, **options))
+    flow = validate(render_spec(spec, placeholders=True, **options))
     print_warnings(flow.warnings)
     return flow
 
@@ -54,9 +54,9 @@ def _as_text(flow: JobFlow, format_: str, explain: bool) -> str:
     from flowspec.document.text.tree import plain
 
     if explain:
-        from flowspec.report.rendering import explained, explained_as_json
+        from flowspec.report.rendering import annotated_json, annotated_yaml
 
-        return explained(flow.document) if format_ == "yaml" else explained_as_json(flow.document) + "\n"
+        return annotated_yaml(flow.document) if format_ == "yaml" else annotated_json(flow.document) + "\n"
     return dump(flow.document) if format_ == "yaml" else as_json(plain(flow.document.root), flow.secrets) + "\n"
 
 

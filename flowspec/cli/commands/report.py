@@ -39,7 +39,7 @@ def command(what: str, output: Path | None, format_: str, **options: Any) -> int
     report = make_report(chosen.emr, chosen.cluster_id, secrets=chosen.secrets)
     for note in report.notes:
         ewarn(f"note: {note}", secrets=report.secrets)
-    text = _text(report, format_)
+    text = _report_text(report, format_)
     if output is None or str(output) == "-":
         print_result(text)
     else:
@@ -48,7 +48,7 @@ def command(what: str, output: Path | None, format_: str, **options: Any) -> int
     return Exit.OK
 
 
-def _text(report: RunReport, format_: str) -> str:
+def _report_text(report: RunReport, format_: str) -> str:
     from flowspec.report.json_text import as_json
 
     if format_ == "json":

@@ -45,7 +45,7 @@ def command(  # noqa: PLR0917 - click passes options by name
     """
     from flowspec.backend.aws.manage.resize import resize, wait_for_sizes
 
-    wanted = dict(map(_size, sizes))
+    wanted = dict(map(_parse_size, sizes))
     if len(wanted) < len(sizes):
         raise click.UsageError("a size is given twice")
     chosen = choose_one(what, **options)
@@ -62,7 +62,7 @@ def command(  # noqa: PLR0917 - click passes options by name
     return _print(chosen.cluster_id, found, format_, Exit.OK if reached else Exit.TIMED_OUT)
 
 
-def _size(text: str) -> tuple[str, int]:
+def _parse_size(text: str) -> tuple[str, int]:
     address, separator, count = text.rpartition("=")
     if not separator or not address or not (count.isascii() and count.isdigit()):
         raise click.BadParameter(f"{text!r} is not a size: write CORE=10 or TASK:NAME=4", param_hint="ROLE=N")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from flowspec.cli.cores import each
+from flowspec.cli.cores import map_on_cores
 from flowspec.cli.exits import Exit
 from flowspec.cli.options import DATE, output_format
 from flowspec.cli.output import Level, eprint_report, print_result
@@ -70,7 +70,7 @@ def command(paths: tuple[str, ...], live: bool, exit_code: bool, comment: bool, 
     date = options["date"]
     now = date.replace(tzinfo=timezone.utc) if date else None
     given = Given(pairs_of(options["assignments"]), options["variable_files"], now)
-    made = compare_revisions(Path(), options["base"], head=options["head"], paths=paths, given=given, each=each)
+    made = compare_revisions(Path(), options["base"], head=options["head"], paths=paths, given=given, each=map_on_cores)
     formats: dict[str, Callable[[Review], str]] = {
         "text": reviews.as_text,
         "markdown": reviews.as_markdown,
@@ -99,7 +99,7 @@ def _post(body: str, marker: str) -> None:
 
 def _print_plans(made: Review, options: dict[str, Any]) -> None:
     """Prints what apply would do with each flow of the working tree that the review has found changed."""
-    from flowspec.cli.planning import planned
+    from flowspec.cli.planning import make_plan
     from flowspec.errors import FlowspecError
     from flowspec.report import plans
     from flowspec.review.review import CHANGED, NEW
@@ -109,7 +109,7 @@ def _print_plans(made: Review, options: dict[str, Any]) -> None:
         if flow.status not in {NEW, CHANGED}:
             continue
         try:
-            plan = planned(Path(flow.path), target=flow.target or None, **given).plan
+            plan = make_plan(Path(flow.path), target=flow.target or None, **given).plan
         except FlowspecError as error:
             eprint_report(f"{flow.path}: no live plan: {error.message}", level=Level.WARNING)
         else:

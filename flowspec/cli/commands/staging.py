@@ -14,7 +14,7 @@ from flowspec.cli.exits import Exit
 from flowspec.cli.locate import bare_endpoint
 from flowspec.cli.options import CONNECTION, SPEC_PATH, STAGING, VARIABLES, YES, compose_options, output_format
 from flowspec.cli.output import Level, eprint, eprint_report, print_result
-from flowspec.cli.times import span
+from flowspec.cli.times import parse_span
 from flowspec.errors import FlowspecError
 from flowspec.facts.uris import is_s3_folder
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from flowspec.backend.aws.client import Emr, Endpoint
     from flowspec.backend.aws.manage.staged import Deletion, StagedFile
 
-_OF = compose_options(
+_SPEC_OPTIONS = compose_options(
     click.argument("specs", nargs=-1, type=SPEC_PATH, metavar="[SPEC]..."), VARIABLES, CONNECTION, STAGING
 )
 
@@ -51,7 +51,7 @@ def command() -> None:
 
 
 @command.command("list", epilog="Example: flowspec staging list job.yaml --target prod")
-@_OF
+@_SPEC_OPTIONS
 @output_format("text", "json")
 def list_command(specs: tuple[Path, ...], format_: str, **options: Any) -> int:
     """List the staged files, and what uses each: an active cluster of the region, or a SPEC.
@@ -71,11 +71,11 @@ def list_command(specs: tuple[Path, ...], format_: str, **options: Any) -> int:
     return Exit.OK
 
 
-def _limit(context: click.Context, option: click.Parameter, value: str) -> datetime:
+def _upload_limit(context: click.Context, option: click.Parameter, value: str) -> datetime:
     """Returns the time before which a file was uploaded that is that old."""
     from flowspec.backend.aws.manage.staged import LEAST_AGE
 
-    found = span(context, option, value)
+    found = parse_span(context, option, value)
     if found < LEAST_AGE:
         raise click.BadParameter(f"it is at least {LEAST_AGE.days}d: an apply may be about to use a younger file")
     try:
@@ -85,11 +85,11 @@ def _limit(context: click.Context, option: click.Parameter, value: str) -> datet
 
 
 @command.command("prune", epilog="Example: flowspec staging prune job.yaml --older-than 60d --dry-run")
-@_OF
+@_SPEC_OPTIONS
 @click.option(
     "--older-than",
     "before",
-    callback=_limit,
+    callback=_upload_limit,
     default="30d",
     show_default=True,
     metavar="SPAN",
@@ -121,15 +121,15 @@ def prune_command(
         # The answer may have taken some time.
         users = folder.users()
         doomed = [one for one in doomed if one.sha256 not in users]
-        pages = list(_deleted(folder, doomed, before))
+        pages = list(_delete_pages(folder, doomed, before))
     return _print(folder, files, doomed, pages, format_, dry_run=dry_run)
 
 
 # Of 1000 files, which S3 mostly refuses for one reason; --format json has all.
-_TOLD = 10
+_MOST_REFUSED = 10
 
 
-def _deleted(folder: _Folder, doomed: Sequence[StagedFile], before: datetime) -> Iterator[Deletion]:
+def _delete_pages(folder: _Folder, doomed: Sequence[StagedFile], before: datetime) -> Iterator[Deletion]:
     """Deletes files and yields each page; prints what S3 refuses, and how much was deleted when it is stopped."""
     from flowspec.backend.aws.manage.staged import delete_staged
     from flowspec.report import staging
@@ -138,10 +138,10 @@ def _deleted(folder: _Folder, doomed: Sequence[StagedFile], before: datetime) ->
     try:
         for page in delete_staged(folder.emr, folder.uri, doomed, before=before):
             done += page.deleted
-            for one in page.refused[:_TOLD]:
+            for one in page.refused[:_MOST_REFUSED]:
                 eprint(f"{one.uri}: not deleted: {one.code}: {one.message}", level=Level.ERROR)
-            if len(page.refused) > _TOLD:
-                eprint(f"and {len(page.refused) - _TOLD} more were not deleted", level=Level.ERROR)
+            if len(page.refused) > _MOST_REFUSED:
+                eprint(f"and {len(page.refused) - _MOST_REFUSED} more were not deleted", level=Level.ERROR)
             yield page
     except (FlowspecError, KeyboardInterrupt):
         eprint(f"stopped; deleted by then: {staging.total(done)}", level=Level.ERROR)
@@ -192,7 +192,7 @@ def _folder(specs: Sequence[Path], *, staging: str | None, **options: Any) -> _F
     if specs:
         found = _folders_of(specs, staging=staging, **options)
     elif staging:
-        found = {(bare_endpoint("emr", **options), _checked(staging)): {}}
+        found = {(bare_endpoint("emr", **options), _check_staging(staging)): {}}
     if not found:
         raise click.UsageError("name specs, or the folder with --staging s3://bucket/folder/")
     if len(found) > 1:
@@ -204,7 +204,7 @@ def _folder(specs: Sequence[Path], *, staging: str | None, **options: Any) -> _F
     return _Folder(connect(endpoint), uri, named)
 
 
-def _checked(staging: str) -> str:
+def _check_staging(staging: str) -> str:
     if not is_s3_folder(staging):
         raise click.BadParameter(f"{staging!r} is no S3 folder: write s3://bucket/folder/", param_hint="--staging")
     return staging
@@ -213,18 +213,18 @@ def _checked(staging: str) -> str:
 def _folders_of(specs: Sequence[Path], **options: Any) -> dict[tuple[Endpoint, str], dict[str, str]]:
     """Returns where specs stage their files, with the hashes of the files that they name now, and which spec does."""
     from flowspec.backend.aws.client import Endpoint
-    from flowspec.cli.planning import compiled
+    from flowspec.cli.planning import compile_spec
     from flowspec.document.discovery import find_flows
 
     found: dict[tuple[Endpoint, str], dict[str, str]] = {}
     for spec in find_flows(specs):
-        flow, request = compiled(spec, placeholders=True, warn=lambda _: None, **options)
+        flow, request = compile_spec(spec, placeholders=True, warn=lambda _: None, **options)
         if not flow.traits.stages_files:
             raise FlowspecError(
                 f"{spec}: target '{flow.target}' runs on this machine, where files are used in place and not staged",
                 remedy="choose a target that runs on EMR with --target; `flowspec emulator prune` cleans up here",
             )
         if flow.staging:
-            named = found.setdefault((Endpoint.of(flow), _checked(flow.staging)), {})
+            named = found.setdefault((Endpoint.of(flow), _check_staging(flow.staging)), {})
             named |= {one.sha256: str(spec) for one in request.assets}
     return found

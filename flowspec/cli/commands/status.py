@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from flowspec.cli.exits import Exit
-from flowspec.cli.locate import CHOOSING, choose, settled
+from flowspec.cli.locate import CHOOSING, choose, read_settled_cluster
 from flowspec.cli.options import output_format
 from flowspec.cli.output import ewarn, print_result
 
@@ -23,7 +23,7 @@ def command(what: str, cost: bool, format_: str, **options: Any) -> int:
     from flowspec.report.json_text import as_json
 
     chosen = choose(what, **options)
-    cluster = settled(chosen)
+    cluster = read_settled_cluster(chosen)
     for other in chosen.others:
         ewarn(f"note: cluster {other} has the tags of this flow, too; `flowspec status {other}` shows it")
     if cost and not chosen.emr.endpoint.traits.is_paid:

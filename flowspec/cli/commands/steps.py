@@ -60,7 +60,7 @@ def add(  # noqa: PLR0917 - click passes options by name
     from flowspec.plan.compare import failed_note
     from flowspec.request.compile import compile
 
-    chosen, flow = _prepared(what, file, options)
+    chosen, flow = _choose_and_load(what, file, options)
     request = compile(flow)
     print_warnings(request.warnings)
     chosen = replace(chosen, secrets=chosen.secrets | request.secrets)
@@ -95,7 +95,7 @@ def _print(chosen: Chosen, steps: AddedSteps, format_: str) -> None:
         eprint(f"cluster {chosen.cluster_id} has all these steps already")
 
 
-def _prepared(what: str, file: Path, options: dict[str, Any]) -> tuple[Chosen, JobFlow]:
+def _choose_and_load(what: str, file: Path, options: dict[str, Any]) -> tuple[Chosen, JobFlow]:
     """Returns the cluster, and the flow that has the steps to add."""
     from flowspec.backend.aws.client import Endpoint
     from flowspec.document.rendering.step_list import load_steps, with_steps
@@ -108,12 +108,12 @@ def _prepared(what: str, file: Path, options: dict[str, Any]) -> tuple[Chosen, J
         found = with_steps(load(Path(what)), file, found)
     if isinstance(found, Items):
         chosen = choose_one(what, backend=backend, **options)
-        return chosen, _listed(chosen, file, found, {**options, "staging": staging})
+        return chosen, _flow_of_list(chosen, file, found, {**options, "staging": staging})
     flow = job_flow(found, staging=staging, **options)
     return choose_one(what, backend=backend, endpoint=Endpoint.of(flow), **options), flow
 
 
-def _listed(chosen: Chosen, file: Path, steps: Items, options: dict[str, Any]) -> JobFlow:
+def _flow_of_list(chosen: Chosen, file: Path, steps: Items, options: dict[str, Any]) -> JobFlow:
     """Makes the flow of a list of steps, for a cluster named by its id or name, with the cluster's own release."""
     from flowspec.backend.aws.observe import read_back
     from flowspec.document.rendering.step_list import steps_alone

@@ -22,9 +22,11 @@ def command(what: str, format_: str, **options: Any) -> int:
     from flowspec.report.json_text import as_json
 
     chosen = choose(what, **options)
-    held = unlock(chosen.emr, chosen.cluster_id)
+    holder = unlock(chosen.emr, chosen.cluster_id)
     if format_ == "json":
-        print_result(as_json({"cluster": chosen.cluster_id, "removed": held}))
+        print_result(as_json({"cluster": chosen.cluster_id, "removed": holder}))
         return Exit.OK
-    print_result(f"cluster {chosen.cluster_id}: " + (f"removed the lock of {visible(held)}" if held else "not locked"))
+    print_result(
+        f"cluster {chosen.cluster_id}: " + (f"removed the lock of {visible(holder)}" if holder else "not locked")
+    )
     return Exit.OK

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from flowspec.cli.cores import each
+from flowspec.cli.cores import map_on_cores
 from flowspec.cli.exits import Exit
 from flowspec.cli.options import STAGING, VARIABLES, output_format
 from flowspec.cli.output import Level, eprint_report, print_result, wants_color
@@ -54,17 +54,17 @@ def command(  # noqa: PLR0917 - click passes options by name
     specs = selected_specs(paths, selects, find=find_flows_to_check, **options)
     work = partial(_at_all_targets if all_targets else _findings, policies=policies, options=options)
     found: list[Diagnostic] = []
-    for spec, errors in zip(specs, each(work, specs), strict=True):
+    for spec, errors in zip(specs, map_on_cores(work, specs), strict=True):
         found += errors
-        if format_ == "text" and not _is_bad(errors, strict):
+        if format_ == "text" and not _has_failed(errors, strict):
             print_result(f"{visible(str(spec))}: valid")
     if format_ != "text":
         show = {"json": report.as_json, "github": report.as_github, "sarif": report.as_sarif}[format_]
         print_result(show(found), newline=format_ != "github", ci_commands=format_ == "github")
     elif found:
-        level = Level.ERROR if _is_bad(found, strict) else Level.WARNING
+        level = Level.ERROR if _has_failed(found, strict) else Level.WARNING
         eprint_report(report.as_text(found, color=wants_color()), level=level)
-    return Exit.USAGE if _is_bad(found, strict) else Exit.OK
+    return Exit.USAGE if _has_failed(found, strict) else Exit.OK
 
 
 def _findings(spec: Path, *, policies: list[Policy], options: dict[str, Any]) -> tuple[Diagnostic, ...]:
@@ -82,16 +82,16 @@ def _findings(spec: Path, *, policies: list[Policy], options: dict[str, Any]) ->
 
 def _at_all_targets(spec: Path, *, policies: list[Policy], options: dict[str, Any]) -> tuple[Diagnostic, ...]:
     from flowspec.document.rendering.extends import target_names
-    from flowspec.report.diagnostics import merged_targets
+    from flowspec.report.diagnostics import merge_targets
 
     try:
         names: list[str | None] = [*target_names(spec)] or [None]
     except SpecError as error:
         return error.diagnostics
-    return merged_targets(
+    return merge_targets(
         one for name in names for one in _findings(spec, policies=policies, options={**options, "target": name})
     )
 
 
-def _is_bad(found: list[Diagnostic] | tuple[Diagnostic, ...], strict: bool) -> bool:
+def _has_failed(found: list[Diagnostic] | tuple[Diagnostic, ...], strict: bool) -> bool:
     return any(one.severity is Severity.ERROR or (strict and one.severity is Severity.WARNING) for one in found)

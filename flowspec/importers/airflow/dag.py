@@ -23,7 +23,7 @@ from flowspec.importers.later_calls import fold
 from flowspec.importers.names import Names
 from flowspec.importers.placeholders import Wanted, placeholder_name
 from flowspec.importers.refusal import choose, load_json, refuse
-from flowspec.importers.shapes import fitted_members
+from flowspec.importers.shapes import convert_members
 
 _CREATE, _ADD, _END = "EmrCreateJobFlowOperator", "EmrAddStepsOperator", "EmrTerminateJobFlowOperator"
 # These only wait or ask.
@@ -76,14 +76,14 @@ def read(source: Source, _folder: Path, cluster: str = "") -> Wanted:
     """
     if source.text.lstrip()[:1] == "{":
         return _read_json(source)
-    tree = _parsed(source)
-    module = _module(source, tree)
+    tree = _parse_python(source)
+    module = _read_module(source, tree)
     tasks = list(_tasks(tree))
     created = [task for task in tasks if task.kind == _CREATE]
     if created:
         task = created[choose(source, [_task_id(module, one) for one in created], cluster)]
         overrides = module.value(task, "job_flow_overrides")
-        params = _fitted(module, overrides if isinstance(overrides, dict) else {}, task.line)
+        params = _convert_to_api_types(module, overrides if isinstance(overrides, dict) else {}, task.line)
         if not isinstance(overrides, dict):
             module.notes.append(
                 f"line {task.line}: job_flow_overrides is not imported: it is known only when the module runs"
@@ -94,11 +94,11 @@ def read(source: Source, _folder: Path, cluster: str = "") -> Wanted:
             _take_over(module, other, task, created, params)
         region = module.value(task, "region_name") or ""
     else:
-        params, region = _from_names(module), ""
+        params, region = _request_from_names(module), ""
     return _wanted(module, params, region if isinstance(region, str) else "")
 
 
-def _parsed(source: Source) -> ast.Module:
+def _parse_python(source: Source) -> ast.Module:
     try:
         return ast.parse(source.text)
     except (SyntaxError, ValueError) as error:
@@ -107,7 +107,7 @@ def _parsed(source: Source) -> ast.Module:
         refuse(source, f"this is not Python: {reason}", "", Place(source, line, column, 1))
 
 
-def _module(source: Source, tree: ast.Module) -> _Module:
+def _read_module(source: Source, tree: ast.Module) -> _Module:
     names = Names()
     expressions = Expressions(source.text, assigned_names(tree), names, functions(tree))
     params: Any = {}
@@ -141,17 +141,17 @@ def _task_id(module: _Module, task: _Task) -> str:
 def _take_over(module: _Module, other: _Task, task: _Task, created: list[_Task], params: Json) -> None:
     if other.kind == _CREATE or other.kind.endswith(_WAITS):
         return
-    said = f"line {other.line}: {other.kind}"
+    label = f"line {other.line}: {other.kind}"
     owner = other.arguments.get("job_flow_id")
-    if len(created) > 1 and not _refers(module, owner, task):
-        module.notes.append(f"{said} is not imported: its cluster is not certain")
+    if len(created) > 1 and not _refers_to_task(module, owner, task):
+        module.notes.append(f"{label} is not imported: its cluster is not certain")
     elif other.kind == _ADD:
-        module.notes.extend(f"{said}{note}" for note in _add_steps(module, other, params))
+        module.notes.extend(f"{label}{note}" for note in _add_steps(module, other, params))
     elif other.kind == _END:
         note = fold(params, "TerminateJobFlows", {})
-        module.notes.extend([f"{said}: {note.replace('the script', 'the DAG')}"] if note else [])
+        module.notes.extend([f"{label}: {note.replace('the script', 'the DAG')}"] if note else [])
     else:
-        module.notes.append(f"{said} is not imported")
+        module.notes.append(f"{label} is not imported")
 
 
 def _add_steps(module: _Module, task: _Task, params: Json) -> Iterator[str]:
@@ -162,7 +162,7 @@ def _add_steps(module: _Module, task: _Task, params: Json) -> Iterator[str]:
     if not isinstance(steps, list):
         yield " is not imported: its steps are known only when the module runs"
         return
-    made = _fitted(module, {"Steps": steps}, task.line)
+    made = _convert_to_api_types(module, {"Steps": steps}, task.line)
     role = module.value(task, "execution_role_arn")
     lost = fold(params, "AddJobFlowSteps", {"Steps": made.get("Steps", []), "ExecutionRoleArn": role})
     order = "once, though it is in a loop" if task.loops else "in the order of the file"
@@ -172,7 +172,7 @@ def _add_steps(module: _Module, task: _Task, params: Json) -> Iterator[str]:
         yield f": {lost}"
 
 
-def _refers(module: _Module, owner: ast.expr | None, task: _Task) -> bool:
+def _refers_to_task(module: _Module, owner: ast.expr | None, task: _Task) -> bool:
     """Returns True if a job_flow_id names the task, by its task_id or by the variable that holds the operator."""
     named = [name for name, node in module.expressions.assigned.items() if node is task.call]
     shown = ast.unparse(owner) if owner is not None else ""
@@ -187,7 +187,7 @@ def _note_connection(module: _Module, task: _Task) -> None:
         )
 
 
-def _from_names(module: _Module) -> Json:
+def _request_from_names(module: _Module) -> Json:
     """Returns the request of a module without operators: the values of its names, which may be any."""
     assigned = module.expressions.assigned
     values = {
@@ -200,12 +200,12 @@ def _from_names(module: _Module) -> Json:
         remedy = "`flowspec migrate` runs a script and records what it asks EMR for"
         refuse(module.source, several if flows else none, remedy)
     line = assigned[flows[0]].lineno
-    params = _fitted(module, rendered(values[flows[0]], module.names, module.params), line)
+    params = _convert_to_api_types(module, rendered(values[flows[0]], module.names, module.params), line)
     for name, one in values.items():
         if _are_steps(one) and one != values[flows[0]].get("Steps"):
             line = assigned[name].lineno
             steps = rendered(one, module.names, module.params)
-            fold(params, "AddJobFlowSteps", _fitted(module, {"Steps": steps}, line))
+            fold(params, "AddJobFlowSteps", _convert_to_api_types(module, {"Steps": steps}, line))
             module.notes.append(f"line {line}: the steps of {name} are imported, too")
     return params
 
@@ -222,28 +222,28 @@ def _read_json(source: Source) -> Wanted:
         refuse(source, "JOB_FLOW_OVERRIDES has to be an object")
     names = Names()
     module = _Module(source, Expressions("", {}, names), names, {}, [f"{key} is not imported" for key in given])
-    params = _fitted(module, rendered(flow, names, {}), 1)
+    params = _convert_to_api_types(module, rendered(flow, names, {}), 1)
     if steps:
-        fold(params, "AddJobFlowSteps", _fitted(module, {"Steps": rendered(steps, names, {})}, 1))
+        fold(params, "AddJobFlowSteps", _convert_to_api_types(module, {"Steps": rendered(steps, names, {})}, 1))
     return _wanted(module, params, "")
 
 
 def _wanted(module: _Module, params: Json, region: str) -> Wanted:
-    return Wanted(params, module.names.used([params, region]), region, tuple(dict.fromkeys(module.notes)))
+    return Wanted(params, module.names.variables_in([params, region]), region, tuple(dict.fromkeys(module.notes)))
 
 
-def _fitted(module: _Module, value: Any, line: int) -> Json:
+def _convert_to_api_types(module: _Module, value: Any, line: int) -> Json:
     """Returns a value in the types of the API.
 
     What they do not have and what only Airflow knows is left out, each with a note.
     """
-    made, notes = fitted_members(value, input_shape())
+    made, notes = convert_members(value, input_shape())
     module.notes.extend(f"line {line}: {note}" for note in notes)
-    out: Json = _pruned(module, made, input_shape(), "", line)
+    out: Json = _drop_structure_placeholders(module, made, input_shape(), "", line)
     return out
 
 
-def _pruned(module: _Module, value: Any, shape: Any, path: str, line: int) -> Any:
+def _drop_structure_placeholders(module: _Module, value: Any, shape: Any, path: str, line: int) -> Any:
     """Removes the placeholders that are in the place of an object or a list."""
     kind = getattr(shape, "type_name", "")
     if isinstance(value, dict) and kind in ("structure", "map"):
@@ -252,21 +252,22 @@ def _pruned(module: _Module, value: Any, shape: Any, path: str, line: int) -> An
             (key, item, members.get(key, getattr(shape, "value", None)), f"{path}.{key}") for key, item in value.items()
         )
         return {
-            key: _pruned(module, item, inner, where, line)
+            key: _drop_structure_placeholders(module, item, inner, where, line)
             for key, item, inner, where in pairs
-            if not _is_lost(module, item, inner, where, line)
+            if not _is_structure_placeholder(module, item, inner, where, line)
         }
     if isinstance(value, list) and kind == "list":
         items = [(item, f"{path}[{index}]") for index, item in enumerate(value)]
         return [
-            _pruned(module, item, shape.member, where, line)
+            _drop_structure_placeholders(module, item, shape.member, where, line)
             for item, where in items
-            if not _is_lost(module, item, shape.member, where, line)
+            if not _is_structure_placeholder(module, item, shape.member, where, line)
         ]
     return value
 
 
-def _is_lost(module: _Module, value: Any, shape: Any, path: str, line: int) -> bool:
+def _is_structure_placeholder(module: _Module, value: Any, shape: Any, path: str, line: int) -> bool:
+    """Returns True for a placeholder in the place of an object or a list, with a note on it."""
     structured = getattr(shape, "type_name", "") in ("structure", "list", "map")
     wrapped = isinstance(value, list) and len(value) == 1 and placeholder_name(value[0]) and structured
     name = placeholder_name(value[0] if wrapped else value)

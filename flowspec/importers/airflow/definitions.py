@@ -35,16 +35,16 @@ def assigned_names(tree: ast.Module) -> dict[str, ast.expr]:
     What a statement of the module adds to a list (`STEPS += …`, `STEPS.append(…)`) is a part of its expression.
     """
     nodes = list(ast.walk(tree))
-    growing = list(_growing(tree.body))
+    growing = list(_find_growth(tree.body))
     known = {id(one.change) for one in growing}
     found: dict[str, list[ast.expr]] = {}
     for node in nodes:
         for target, value in _assignments(node):
             found.setdefault(target.id, []).append(value)
-    uncertain = {_changed(node) for node in nodes if id(node) not in known}
-    uncertain |= {*_bound_otherwise(nodes, known), *_changed_elsewhere(nodes)}
+    uncertain = {_changed_name(node) for node in nodes if id(node) not in known}
+    uncertain |= {*_names_bound_otherwise(nodes, known), *_names_changed_by_alias(nodes)}
     certain = {name: one for name, (one, *more) in found.items() if not more and name not in uncertain}
-    _grow(certain, growing, _first_reads(nodes, growing))
+    _add_growth(certain, growing, _first_reads(nodes, growing))
     return certain
 
 
@@ -56,7 +56,7 @@ def _assignments(node: ast.AST) -> Iterator[tuple[ast.Name, ast.expr]]:
         yield node.target, node.value
 
 
-def _bound_otherwise(nodes: Sequence[ast.AST], known: Collection[int]) -> Iterator[str]:
+def _names_bound_otherwise(nodes: Sequence[ast.AST], known: Collection[int]) -> Iterator[str]:
     """Yields the names that get or lose a value by anything but an assignment: imports, loops, `with`, `del`, `a, b =`.
 
     The names of a comprehension are its own. `known` are the ids of the nodes that make a list longer.
@@ -77,7 +77,7 @@ def _bound_otherwise(nodes: Sequence[ast.AST], known: Collection[int]) -> Iterat
             yield node.name
 
 
-def _grow(certain: dict[str, ast.expr], growing: list[_Growth], reads: Mapping[str, int]) -> None:
+def _add_growth(certain: dict[str, ast.expr], growing: list[_Growth], reads: Mapping[str, int]) -> None:
     """Puts what statements add to lists into their expressions."""
     for name in {one.name for one in growing} & certain.keys():
         value = certain[name]
@@ -88,10 +88,10 @@ def _grow(certain: dict[str, ast.expr], growing: list[_Growth], reads: Mapping[s
             # What was made of the shorter list would get the longer one.
             certain.pop(name, None)
         elif name in certain:
-            certain[name] = ast.copy_location(_longer(certain[name], added), statement)
+            certain[name] = ast.copy_location(_extend_expression(certain[name], added), statement)
 
 
-def _longer(one: ast.expr, added: ast.expr) -> ast.expr:
+def _extend_expression(one: ast.expr, added: ast.expr) -> ast.expr:
     """Returns the expression of a list, or text, and what is added to it.
 
     Of a list it is one flat list, so that many additions are not nested too deeply.
@@ -111,26 +111,30 @@ def _first_reads(nodes: Sequence[ast.AST], growing: list[_Growth]) -> dict[str, 
     return {name: line for line, name in reversed(lines)}
 
 
-def _growing(body: list[ast.stmt]) -> Iterator[_Growth]:
+def _find_growth(body: list[ast.stmt]) -> Iterator[_Growth]:
     """Yields the statements that make a list longer, each time the module is run."""
     for one in body:
         if isinstance(one, ast.With):
-            yield from _growing(one.body)
+            yield from _find_growth(one.body)
         elif isinstance(one, ast.AugAssign) and isinstance(one.target, ast.Name) and isinstance(one.op, ast.Add):
             yield _Growth(one.target.id, one.value, one, one)
         elif call := _call_of(one, "append"):
-            yield _Growth(_owner(call.func), ast.List(call.args, ast.Load()), one, call)
+            yield _Growth(_root_name(call.func), ast.List(call.args, ast.Load()), one, call)
         elif call := _call_of(one, "extend"):
-            yield _Growth(_owner(call.func), call.args[0], one, call)
-        elif isinstance(one, ast.For) and (call := _call_of(_last(one), "append")) and (loops := _as_generators(one)):
+            yield _Growth(_root_name(call.func), call.args[0], one, call)
+        elif (
+            isinstance(one, ast.For)
+            and (call := _call_of(_last_statement(one), "append"))
+            and (loops := _as_generators(one))
+        ):
             rounds = ast.ListComp(call.args[0], loops)
-            yield _Growth(_owner(call.func), ast.copy_location(rounds, one), one, call)
+            yield _Growth(_root_name(call.func), ast.copy_location(rounds, one), one, call)
 
 
-def _last(loop: ast.For) -> ast.stmt:
+def _last_statement(loop: ast.For) -> ast.stmt:
     """Returns the last statement of the innermost of loops that end with a loop."""
     last = loop.body[-1]
-    return _last(last) if isinstance(last, ast.For) else last
+    return _last_statement(last) if isinstance(last, ast.For) else last
 
 
 def _as_generators(loop: ast.For) -> list[ast.comprehension]:
@@ -165,7 +169,7 @@ def _call_of(statement: ast.stmt, method: str) -> ast.Call | None:
     return call if plain and call.func.attr == method else None
 
 
-def _changed(node: ast.AST) -> str:
+def _changed_name(node: ast.AST) -> str:
     """Returns the name of the list or dict that a node changes in place; "" for none.
 
     As `STEPS.append(…)`, `OVERRIDES["Name"] = …` or `STEPS += MORE` do; `+=` gives a number or text a new value.
@@ -178,23 +182,23 @@ def _changed(node: ast.AST) -> str:
         owner = node.target
     else:
         return ""
-    return _owner(owner)
+    return _root_name(owner)
 
 
-def _owner(node: ast.expr) -> str:
+def _root_name(node: ast.expr) -> str:
     """Returns the name whose value, or a part of it, the expression is; "" for another expression."""
     while isinstance(node, ast.Subscript | ast.Attribute):
         node = node.value
     return node.id if isinstance(node, ast.Name) else ""
 
 
-def _changed_elsewhere(nodes: Sequence[ast.AST]) -> Iterator[str]:
+def _names_changed_by_alias(nodes: Sequence[ast.AST]) -> Iterator[str]:
     """Yields the names whose value is changed in place under another name.
 
     Such a name is a parameter of a function, one that is assigned the value (`A = B = []` too), or a loop's name for
     its items.
     """
-    changed = {_changed(node) for node in nodes}
+    changed = {_changed_name(node) for node in nodes}
     changing = {
         one.name
         for one in nodes
@@ -208,12 +212,12 @@ def _changed_elsewhere(nodes: Sequence[ast.AST]) -> Iterator[str]:
             others = [node.value, *(node.targets if len(node.targets) > 1 else ())]
         elif isinstance(node, ast.For) and _names([node.target]) & changed:
             others = [node.iter]
-        yield from filter(None, map(_owner, others))
+        yield from filter(None, map(_root_name, others))
 
 
 def _changes_parameters(function: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
     names = {node.arg for node in ast.walk(function.args) if isinstance(node, ast.arg)}
-    return any(_changed(node) in names for node in ast.walk(function))
+    return any(_changed_name(node) in names for node in ast.walk(function))
 
 
 def _names(nodes: Sequence[ast.AST]) -> set[str]:

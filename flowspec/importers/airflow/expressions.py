@@ -88,11 +88,11 @@ class Expressions:
             raise Unknown
         if node.id not in self._done:
             self._open_names.add(node.id)
-            self._done[node.id] = self._within({}, lambda: self.value(self.assigned[node.id]))
+            self._done[node.id] = self._evaluate_with_locals({}, lambda: self.value(self.assigned[node.id]))
             self._open_names.discard(node.id)
         return self._done[node.id]
 
-    def _within(self, variables: dict[str, Any], evaluate: Callable[[], Any]) -> Any:
+    def _evaluate_with_locals(self, variables: dict[str, Any], evaluate: Callable[[], Any]) -> Any:
         """Returns what `evaluate` gives with these local variables."""
         self._rounds += 1
         if self._rounds > _MOST_ROUNDS:
@@ -117,14 +117,14 @@ class Expressions:
         if loop.orelse or any(isinstance(one, ast.Name) and one.id in set_inside for one in ast.walk(node)):
             return []
         try:
-            return self._looped([ast.comprehension(loop.target, loop.iter, [], 0)], node)
+            return self._evaluate_loops([ast.comprehension(loop.target, loop.iter, [], 0)], node)
         except (Unknown, TypeError, ValueError):
             return []
 
     def _comprehension(self, node: ast.ListComp | ast.GeneratorExp) -> Any:
-        return self._looped(node.generators, node.elt)
+        return self._evaluate_loops(node.generators, node.elt)
 
-    def _looped(self, loops: list[ast.comprehension], item: ast.expr) -> list[Any]:
+    def _evaluate_loops(self, loops: list[ast.comprehension], item: ast.expr) -> list[Any]:
         """Returns the value of `item` in each round of the loops."""
         if not loops:
             return [self.value(item)]
@@ -132,10 +132,14 @@ class Expressions:
         over = self.value(loop.iter)
         if loop.ifs or not isinstance(over, list):
             raise Unknown
-        rounds = ({**self._locals, **_unpacked(loop.target, one)} for one in over)
-        return [made for one in rounds for made in self._within(one, partial(self._looped, inner, item))]
+        rounds = ({**self._locals, **_unpack_target(loop.target, one)} for one in over)
+        return [
+            made
+            for one in rounds
+            for made in self._evaluate_with_locals(one, partial(self._evaluate_loops, inner, item))
+        ]
 
-    def _result(self, node: ast.Call, function: ast.FunctionDef) -> Any:
+    def _call_function(self, node: ast.Call, function: ast.FunctionDef) -> Any:
         """Returns what a function of the module returns that assigns variables and ends with `return`."""
         if function.name in self._open_names or function.decorator_list:
             raise Unknown
@@ -148,16 +152,16 @@ class Expressions:
         variables = {name: [*one] if isinstance(one, tuple) else one for name, one in bound.arguments.items()}
         self._open_names.add(function.name)
         try:
-            return self._within(variables, lambda: self._returned(function.body))
+            return self._evaluate_with_locals(variables, lambda: self._run_body(function.body))
         finally:
             self._open_names.discard(function.name)
 
-    def _returned(self, body: list[ast.stmt]) -> Any:
+    def _run_body(self, body: list[ast.stmt]) -> Any:
         for line in body:
             if isinstance(line, ast.Return) and line.value is not None:
                 return self.value(line.value)
             if isinstance(line, ast.Assign) and len(line.targets) == 1:
-                self._locals |= _unpacked(line.targets[0], self.value(line.value))
+                self._locals |= _unpack_target(line.targets[0], self.value(line.value))
             elif not (isinstance(line, ast.Expr) and isinstance(line.value, ast.Constant)):
                 raise Unknown
         raise Unknown
@@ -167,19 +171,22 @@ class Expressions:
         nodes = [*([None] * (len(plain) - len(args.defaults))), *args.defaults]
         kinds = inspect.Parameter
 
-        def made(one: ast.arg, kind: Any, node: ast.expr | None = None) -> inspect.Parameter:
-            default = kinds.empty if node is None else self._within({}, lambda: self.value(node))
+        def make_parameter(one: ast.arg, kind: Any, node: ast.expr | None = None) -> inspect.Parameter:
+            default = kinds.empty if node is None else self._evaluate_with_locals({}, lambda: self.value(node))
             return kinds(one.arg, kind, default=default)
 
         return inspect.Signature(
             [
-                *(made(one, kinds.POSITIONAL_OR_KEYWORD, node) for one, node in zip(plain, nodes, strict=True)),
-                *([made(args.vararg, kinds.VAR_POSITIONAL)] if args.vararg else []),
                 *(
-                    made(one, kinds.KEYWORD_ONLY, node)
+                    make_parameter(one, kinds.POSITIONAL_OR_KEYWORD, node)
+                    for one, node in zip(plain, nodes, strict=True)
+                ),
+                *([make_parameter(args.vararg, kinds.VAR_POSITIONAL)] if args.vararg else []),
+                *(
+                    make_parameter(one, kinds.KEYWORD_ONLY, node)
                     for one, node in zip(args.kwonlyargs, args.kw_defaults, strict=True)
                 ),
-                *([made(args.kwarg, kinds.VAR_KEYWORD)] if args.kwarg else []),
+                *([make_parameter(args.kwarg, kinds.VAR_KEYWORD)] if args.kwarg else []),
             ]
         )
 
@@ -213,9 +220,9 @@ class Expressions:
     def _binary(self, node: ast.BinOp) -> Any:
         left, right = self.value(node.left), self.value(node.right)
         if isinstance(node.op, ast.Add) and type(left) is type(right):
-            return _bounded(left + right)
+            return _check_length(left + right)
         if isinstance(node.op, ast.Mod) and isinstance(left, str) and set(_directives(left)) <= {"s", "d", "%"}:
-            return _bounded(left % (tuple(right) if isinstance(right, list) else right))
+            return _check_length(left % (tuple(right) if isinstance(right, list) else right))
         if isinstance(node.op, ast.BitOr) and isinstance(left, dict) and isinstance(right, dict):
             return left | right
         raise Unknown
@@ -237,7 +244,7 @@ class Expressions:
     def _call(self, node: ast.Call) -> Any:
         called = ast.unparse(node.func)
         if called in self.functions:
-            return self._result(node, self.functions[called])
+            return self._call_function(node, self.functions[called])
         args = [self.value(one) for one in node.args]
         if called in ("os.getenv", "os.environ.get"):
             return self._environment(args[0], args[1] if len(args) > 1 else None)
@@ -307,13 +314,13 @@ def _plain(key: Any) -> Any:
     return key
 
 
-def _unpacked(target: ast.expr, value: Any) -> dict[str, Any]:
+def _unpack_target(target: ast.expr, value: Any) -> dict[str, Any]:
     """Returns the variables that an assignment of a value to a name, or to several, sets."""
     if isinstance(target, ast.Name):
         return {target.id: value}
     if not isinstance(target, ast.Tuple | ast.List) or not isinstance(value, list):
         raise Unknown
-    pairs = [_unpacked(one, item) for one, item in zip(target.elts, value, strict=True)]
+    pairs = [_unpack_target(one, item) for one, item in zip(target.elts, value, strict=True)]
     return {name: item for pair in pairs for name, item in pair.items()}
 
 
@@ -321,7 +328,7 @@ def _has_placeholder(value: Any) -> bool:
     return isinstance(value, str) and MARKS.search(value) is not None
 
 
-def _bounded(value: Any) -> Any:
+def _check_length(value: Any) -> Any:
     if len(value) > _LONGEST:
         raise Unknown
     return value

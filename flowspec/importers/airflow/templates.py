@@ -53,7 +53,9 @@ def _expression(text: str, names: Names, params: Mapping[str, Any]) -> str:
         return literal[2].replace(r"\n", "\n").replace(r"\r", "\r")
     if date:
         name, template = date
-        return names.open(name, name, Variable(template=template, rules={"description": f"{text.strip()} of Airflow"}))
+        return names.placeholder_for(
+            name, name, Variable(template=template, rules={"description": f"{text.strip()} of Airflow"})
+        )
     if not named:
         return names.stand_in(f"in Airflow: {text.strip()}", text.strip() if text.strip().isidentifier() else "value")
     variable = named["got"] or named["value"]

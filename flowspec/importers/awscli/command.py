@@ -17,7 +17,7 @@ from flowspec.importers.awscli.shorthand import ShorthandError
 from flowspec.importers.awscli.shorthand import parse as parse_shorthand
 from flowspec.importers.placeholders import PLACEHOLDER, placeholder_name
 from flowspec.importers.refusal import refuse
-from flowspec.importers.shapes import fitted, parsed_json
+from flowspec.importers.shapes import convert_scalars, parse_json
 from flowspec.request.steps.target import DEFAULT_REGION, StepTarget
 
 _AWS = re.compile(r"(.*[/\\\\])?aws(\.exe|\.cmd)?")
@@ -158,17 +158,17 @@ class Call:
 
     def content(self, word: Word) -> str:
         """Returns a value, or what is in the file that it names as `file://` or that `cat` prints."""
-        held = self._printed(word)
-        if held is not None:
-            return held
+        printed = self._cat_output(word)
+        if printed is not None:
+            return printed
         scheme, mark, path = word.text.partition("://")
         if not mark or scheme not in ("file", "fileb", "http", "https"):
             return word.text
         if scheme.startswith("http"):
             self.refuse(f"{word.text} is not fetched", "download it, and name it as file://NAME", word)
-        return self._file(path, word)
+        return self._read_file(path, word)
 
-    def _printed(self, word: Word) -> str | None:
+    def _cat_output(self, word: Word) -> str | None:
         """Returns the output of `$(cat FILE)`, or of a `cat` of a here document, that is the whole value; else None."""
         aliases = self.script.aliases(word.text)
         name = next((one for one in aliases if one in self.script.uncertain or one in self.script.outputs), "")
@@ -179,19 +179,19 @@ class Call:
         if not files:
             text = commands[0].stdin
             return None if text is None else text.rstrip("\n")
-        if len(files) > 1 or self._not_known(files[0].text):
+        if len(files) > 1 or self._unreadable_reason(files[0].text):
             return None
-        return self._file(files[0].text, word).rstrip("\n")
+        return self._read_file(files[0].text, word).rstrip("\n")
 
-    def _not_known(self, path: str) -> str:
+    def _unreadable_reason(self, path: str) -> str:
         """Returns why the content of a file is known only when the script runs; "" for one that can be read now."""
         if PLACEHOLDER.search(path):
             return "its name is known only to the shell"
         if self.runs_in is None and not path.startswith("/"):
             return "the script changes its folder before"
-        return "the script writes it itself" if self.script.files.get(self._name(path), "") is None else ""
+        return "the script writes it itself" if self.script.files.get(self._path_below_folder(path), "") is None else ""
 
-    def _name(self, path: str) -> str:
+    def _path_below_folder(self, path: str) -> str:
         """Returns a path below the folder of the script, or an absolute one, from the folder the command runs in."""
         return normpath(join(self.runs_in or "", path))
 
@@ -200,8 +200,8 @@ class Call:
         for option in [one for one in self.options if one in _STRUCTURED]:
             given = self.options[option]
             kept = []
-            for word in map(self._written_out, given.words):
-                reason = self._unknown(word)
+            for word in map(self._expand_variable, given.words):
+                reason = self._unknown_reason(word)
                 if reason:
                     self.notes.append(f"line {word.at.line}: {reason}; --{option} is imported without it")
                 else:
@@ -212,30 +212,30 @@ class Call:
                 self.left_out.add(option)
                 del self.options[option]
 
-    def _written_out(self, word: Word) -> Word:
+    def _expand_variable(self, word: Word) -> Word:
         """Returns the value of a variable that is the whole word, where the script gives it one value only."""
         names = [*self.script.aliases(word.text)]
         known = self.script.variables.get(names[0]) if names else None
         text = self.script.texts.get(names[-1]) if names else None
         return word._replace(text=text) if text and known and text == known.default else word
 
-    def _unknown(self, word: Word) -> str:
+    def _unknown_reason(self, word: Word) -> str:
         scheme, _, path = word.text.partition("://")
-        reason = self._not_known(path) if scheme in ("file", "fileb") else ""
+        reason = self._unreadable_reason(path) if scheme in ("file", "fileb") else ""
         if reason:
             shown = PLACEHOLDER.sub(r"${\1}", path)
             return f"{shown} is not read: {reason}"
         name = placeholder_name(word.text)
-        return f"only the shell knows what ${name} stands for" if name and self._printed(word) is None else ""
+        return f"only the shell knows what ${name} stands for" if name and self._cat_output(word) is None else ""
 
-    def _file(self, path: str, word: Word) -> str:
-        written = self.script.files.get(self._name(path))
+    def _read_file(self, path: str, word: Word) -> str:
+        written = self.script.files.get(self._path_below_folder(path))
         if written is not None:
             return written
         if "\0" in path:
             self.refuse("a NUL is no part of a file's name", "", word)
         folder = self.folder.resolve()
-        file = (folder / self._name(path)).resolve()
+        file = (folder / self._path_below_folder(path)).resolve()
         if folder not in file.parents:
             self.refuse(f"{path} is not below the folder of the script", "put it beside the script", word)
         if file.exists() and not file.is_file():
@@ -253,7 +253,7 @@ class Call:
         if len(words) == 1:
             text = self.content(words[0]).strip()
             if text[:1] == "[":
-                return [self._an_object(one, words[0]) for one in self._json(text, words[0])]
+                return [self._check_object(one, words[0]) for one in self._json(text, words[0])]
             words = [Word(text, words[0].at)]
         return [self._object(word.text, word, shape) for word in words]
 
@@ -264,14 +264,14 @@ class Call:
 
     def _object(self, text: str, word: Word, shape: Any) -> Json:
         if text.strip()[:1] in ("{", "["):
-            return self._an_object(self._json(text, word), word)
+            return self._check_object(self._json(text, word), word)
         try:
-            made: Json = fitted(parse_shorthand(text), shape)
+            made: Json = convert_scalars(parse_shorthand(text), shape)
         except ShorthandError as error:
             self.refuse(f"neither JSON nor shorthand: {error}", "", word)
-        return self._an_object(made, word)
+        return self._check_object(made, word)
 
-    def _an_object(self, value: Any, word: Word) -> Json:
+    def _check_object(self, value: Any, word: Word) -> Json:
         if not isinstance(value, dict):
             self.refuse("an object is wanted, in JSON or shorthand", "", word)
         for key in _TEXT_KEYS & value.keys():
@@ -288,7 +288,7 @@ class Call:
 
     def _json(self, text: str, word: Word) -> Any:
         try:
-            return parsed_json(text)
+            return parse_json(text)
         except (ValueError, RecursionError) as error:
             self.refuse(f"this is not JSON: {str(error)[:200]}", "", word)
 
@@ -340,7 +340,7 @@ class Members(NamedTuple):
     type_name: str = "structure"
 
 
-def said(member: str, value: Any) -> Json:
+def member_if_set(member: str, value: Any) -> Json:
     """Returns a member as the CLI sends it: nothing for what is empty."""
     return {member: value} if value else {}
 
@@ -350,11 +350,11 @@ def name_of_command(words: list[Word]) -> str:
 
     Whatever is before it is passed over (`time`, `sudo`, a prompt).
     """
-    found = _located(words)
+    found = _find_command(words)
     return words[found[1]].text if found else ""
 
 
-def _located(words: list[Word]) -> tuple[int, int] | None:
+def _find_command(words: list[Word]) -> tuple[int, int] | None:
     """Returns the indexes of `emr` and of the command in a list of words."""
     texts = [word.text for word in words]
     start = next((index for index, text in enumerate(texts) if _AWS.fullmatch(text)), None)
@@ -371,7 +371,7 @@ def find_call(
 ) -> Call | None:
     """Returns the `aws emr` command that a command of the script is, if it is one of those that are read."""
     words = command.words
-    found = _located(words)
+    found = _find_command(words)
     if found is None or words[found[1]].text not in _OPTIONS:
         return None
     emr, at = found
@@ -398,9 +398,9 @@ def _take_options(call: Call, words: list[Word]) -> None:
         word, *words = words
         given, assigned, value = word.text.removeprefix("--").partition("=")
         if not word.text.startswith("--"):
-            _stray(call, word)
+            _report_stray_word(call, word)
             continue
-        name = _option_meant(call, given, word)
+        name = _resolve_option(call, given, word)
         values = [Word(value, word.at)] if assigned else []
         if name not in _FLAGS | _GLOBAL_FLAGS and not assigned:
             count = next((index for index, one in enumerate(words) if _is_option(one)), len(words))
@@ -411,26 +411,26 @@ def _take_options(call: Call, words: list[Word]) -> None:
         call.options[name] = Given(values, word)
 
 
-def _option_meant(call: Call, given: str, word: Word) -> str:
+def _resolve_option(call: Call, given: str, word: Word) -> str:
     """Returns the option of this name, or the only one that begins with it (argparse's abbreviations)."""
     known = _OPTIONS[call.command] | _GLOBAL | _GLOBAL_FLAGS
     if given in known:
         return given
-    meant = sorted(name for name in known if given and name.startswith(given))
-    if len(meant) > 1:
+    matches = sorted(name for name in known if given and name.startswith(given))
+    if len(matches) > 1:
         call.refuse(
-            f"--{given} could be {', '.join(f'--{name}' for name in meant)}", "write the option's whole name", word
+            f"--{given} could be {', '.join(f'--{name}' for name in matches)}", "write the option's whole name", word
         )
-    if not meant:
+    if not matches:
         call.refuse(f"--{given} is not an option of {call.command}", did_you_mean(given, known), word)
-    return meant[0]
+    return matches[0]
 
 
 def _is_option(word: Word) -> bool:
     return re.fullmatch(r"--?[a-z][\w-]*(=.*)?", word.text, re.DOTALL) is not None
 
 
-def _stray(call: Call, word: Word) -> None:
+def _report_stray_word(call: Call, word: Word) -> None:
     if not PLACEHOLDER.search(word.text):
         call.refuse(f"'{word.text[:60]}' belongs to no option", "a value with blanks in it wants quotes", word)
     name = placeholder_name(word.text) or "variable"

@@ -17,17 +17,17 @@ _ONE = dict(zip("abeEfnrtv\\'\"?", "\a\b\x1b\x1b\f\n\r\t\v\\'\"?", strict=True))
 _LAST_CHARACTER = 0x10FFFF
 
 
-def decoded(text: str) -> str:
+def decode_ansi_c(text: str) -> str:
     """Returns what bash makes of the text of `$'…'` (Bash Reference Manual, "ANSI-C Quoting"); a NUL ends it."""
     out, at = bytearray(), 0
     for found in _ESCAPE.finditer(text):
-        out += text[at : found.start()].encode("utf-8", "surrogatepass") + _escaped(found)
+        out += text[at : found.start()].encode("utf-8", "surrogatepass") + _decode_escape(found)
         at = found.end()
     out += text[at:].encode("utf-8", "surrogatepass")
     return bytes(out).partition(b"\0")[0].decode("utf-8", "replace")
 
 
-def _escaped(found: re.Match[str]) -> bytes:
+def _decode_escape(found: re.Match[str]) -> bytes:
     if found["one"]:
         return _ONE[found["one"]].encode()
     if found["control"]:
@@ -73,7 +73,7 @@ class Cursor:
         end = self.text.find("\n", at)
         return end if end >= 0 else len(self.text)
 
-    def until(self, quote: str) -> str:
+    def take_until(self, quote: str) -> str:
         """Takes the text between this quote and the next one; one that is never closed reaches to the end.
 
         Afterwards `at` is beyond the end of the text, if it was never closed.
@@ -83,14 +83,14 @@ class Cursor:
         inner, self.at = self.text[self.at + 1 : end], end + 1
         return inner
 
-    def ansi_c(self) -> str:
+    def take_ansi_c(self) -> str:
         """Takes `$'…'`, and returns what bash makes of it; one that is never closed as `until` does."""
         inner = _ANSI_C.match(self.text, self.at + 2)
         assert inner
         self.at = inner.end() + 1
-        return decoded(inner[0])
+        return decode_ansi_c(inner[0])
 
-    def enclosed(self, opening: str, closing: str) -> str:
+    def take_enclosed(self, opening: str, closing: str) -> str:
         """Takes the text in the brackets that begin after this `$`."""
         depth, at, quote, closed = 0, self.at + 1, "", False
         while at < len(self.text) and not closed:
@@ -111,7 +111,7 @@ class Cursor:
         inner, self.at = self.text[self.at + 2 : at - closed], at
         return inner
 
-    def here_document(self) -> HereDocument | None:
+    def take_here_document(self) -> HereDocument | None:
         """Takes `<<END`, whose text begins in the next line; None where none begins here, or its end is missing."""
         begun = _HEREDOC_BEGUN.match(self.text, self.at)
         if not begun or begun["end"] in self._open_ends:

@@ -56,7 +56,7 @@ class Shell:
         self.depends = False
         self.stdin: str | None = None
         self.target: tuple[str, bool] | None = None
-        self._here, self._follow = here, follow
+        self._current_line, self._follow = here, follow
 
     @property
     def is_conditional(self) -> bool:
@@ -65,20 +65,20 @@ class Shell:
 
     def run(self, words: list[Word], *, is_local: bool) -> None:
         """Carries out a command; one that is not the shell's own is kept. `is_local`: it declares local variables."""
-        rest, given, exported = self._assignments(words, is_local=is_local)
-        if rest and not exported and not self._builtin(rest) and not self._call(rest):
-            self._keep(rest, given)
+        rest, given, exported = self._apply_assignments(words, is_local=is_local)
+        if rest and not exported and not self._run_builtin(rest) and not self._call_function(rest):
+            self._record_command(rest, given)
         self._note_file(rest)
         self.stdin, self.target = None, None
 
-    def _assignments(self, words: list[Word], *, is_local: bool) -> tuple[list[Word], dict[str, str], bool]:
-        """Does the assignments before a command.
+    def _apply_assignments(self, words: list[Word], *, is_local: bool) -> tuple[list[Word], dict[str, str], bool]:
+        """Applies the assignments before a command.
 
         Returns the words of the command, the variables that it alone is given, and True where they are exported or
         declared, which makes arguments of all words after it.
         """
         given: dict[str, str] = {}
-        exported, calls = False, _calls(words)
+        exported, calls = False, _has_command(words)
         while words and (words[0].text in DECLARING or ASSIGNED.fullmatch(words[0].text)):
             assigned = ASSIGNED.fullmatch(words[0].text)
             exported = exported or words[0].text in DECLARING - {"env"}
@@ -91,14 +91,14 @@ class Shell:
                 words = words[1:]
         return words, given, exported
 
-    def _keep(self, words: list[Word], given: dict[str, str]) -> None:
-        """Keeps a command for the import, with the variables of AWS that are in force for it."""
-        told = {
-            name: self.variables.refer_if_uncertain(name, text, self._here)
+    def _record_command(self, words: list[Word], given: dict[str, str]) -> None:
+        """Records a command for the import, with the variables of AWS that are in force for it."""
+        environment = {
+            name: self.variables.refer_if_uncertain(name, text, self._current_line)
             for name in (*REGIONS, *PROFILES)
             if (text := given.get(name, self.variables.texts.get(name))) is not None
         }
-        self.script.commands.append(Command(words, told, self.is_conditional, self.folder, self.stdin))
+        self.script.commands.append(Command(words, environment, self.is_conditional, self.folder, self.stdin))
 
     def _assign(self, word: Word, *, is_local: bool) -> None:
         assigned = ASSIGNED.fullmatch(word.text)
@@ -106,19 +106,19 @@ class Shell:
         self.variables.assign(
             assigned["name"],
             assigned["value"],
-            self._here,
+            self._current_line,
             added=bool(assigned["more"]),
             local=self.args is not None and is_local,
             conditional=self.is_conditional,
         )
 
-    def _builtin(self, words: list[Word]) -> bool:
-        """Does what a builtin of the shell does to what follows. False for another command."""
+    def _run_builtin(self, words: list[Word]) -> bool:
+        """Applies what a builtin of the shell does to the commands after it. Returns False for another command."""
         first = words[0].text
         if first == "cd":
             self._change_folder(words)
         elif first == "eval":
-            text = " ".join(self.variables.held(word.text) for word in words[1:])
+            text = " ".join(self.variables.resolve(word.text) for word in words[1:])
             if not self._follow(text, words[0].at.line) or PLACEHOLDER.fullmatch(text):
                 self.script.split.add("eval")
                 self.script.note("eval", f"line {words[0].at.line}: what `eval` runs there is not imported")
@@ -151,7 +151,7 @@ class Shell:
                 self.script.uncertain.add(word.text)
                 self.script.note(word.text, f"line {word.at.line}: `{first}` sets ${word.text}: give its value")
 
-    def _call(self, words: list[Word]) -> bool:
+    def _call_function(self, words: list[Word]) -> bool:
         """Reads the body of a function where it is called. False for another command."""
         function = self.script.functions.get(words[0].text)
         if not function:
@@ -179,6 +179,6 @@ class Shell:
         self.script.files[name] = f"{old}{text}" if known else None
 
 
-def _calls(words: list[Word]) -> bool:
+def _has_command(words: list[Word]) -> bool:
     """Returns True if a command follows the assignments, which then apply to that command only."""
     return any(word.text not in DECLARING and not ASSIGNED.fullmatch(word.text) for word in words)

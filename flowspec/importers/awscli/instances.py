@@ -8,7 +8,7 @@ from typing import Any
 
 from flowspec.facts.api_model import Json, input_shape
 from flowspec.facts.recommended import DEFAULT_ROLES
-from flowspec.importers.awscli.command import Call, Members, said
+from flowspec.importers.awscli.command import Call, Members, member_if_set
 from flowspec.importers.placeholders import PLACEHOLDER
 
 EC2 = {
@@ -37,17 +37,17 @@ def instances(call: Call) -> Json:
         groups = call.objects("instance-groups", shapes["InstanceGroups"].member)
         out["InstanceGroups"] = [one_group(call, one) for one in groups]
     elif call.has("instance-type"):
-        out |= _uniform(call)
+        out |= _make_uniform_groups(call)
     out["KeepJobFlowAliveWhenNoSteps"] = not call.choice("auto-terminate")
     out["TerminationProtected"] = call.choice("termination-protected")
     if call.has("unhealthy-node-replacement") or call.has("no-unhealthy-node-replacement"):
         out["UnhealthyNodeReplacement"] = call.choice("unhealthy-node-replacement")
     if call.has("ec2-attributes"):
-        out |= _ec2(_ec2_attributes(call))
+        out |= _ec2_members(_ec2_attributes(call))
     return out
 
 
-def _uniform(call: Call) -> Json:
+def _make_uniform_groups(call: Call) -> Json:
     """Makes groups of --instance-type and --instance-count: one master, and the others are core nodes.
 
     The CLI subtracts the master, which only EMR can do for a variable: it makes the same groups of these members.
@@ -104,13 +104,13 @@ def _ec2_attributes(call: Call) -> Json:
     return call.object("ec2-attributes", Members({**own, **shapes["Placement"].members}))
 
 
-def _ec2(given: Json) -> Json:
+def _ec2_members(given: Json) -> Json:
     out: Json = {}
     for key, member in EC2.items():
-        out |= said(member, given.get(key))
+        out |= member_if_set(member, given.get(key))
     for key in ("AvailabilityZone", "AvailabilityZones"):
         if key in given:
-            out["Placement"] = said(key, given[key])
+            out["Placement"] = member_if_set(key, given[key])
     return out
 
 
@@ -123,7 +123,7 @@ def roles(call: Call) -> Json:
         if one in given and other in given:
             call.refuse(f"{one} and {other} exclude each other", "keep one", call.options["ec2-attributes"].at)
     if not call.has("use-default-roles"):
-        return said("JobFlowRole", given.get("InstanceProfile"))
+        return member_if_set("JobFlowRole", given.get("InstanceProfile"))
     if "InstanceProfile" in given:
         message = "--use-default-roles and InstanceProfile exclude each other"
         call.refuse(message, "keep one", call.options["ec2-attributes"].at)

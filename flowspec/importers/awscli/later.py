@@ -12,7 +12,7 @@ from flowspec.importers.awscli.parsed import Command, Script
 from flowspec.importers.awscli.software import added_steps
 from flowspec.importers.later_calls import fold
 from flowspec.importers.placeholders import PLACEHOLDER
-from flowspec.importers.shapes import fitted
+from flowspec.importers.shapes import convert_scalars
 
 # These only ask, wait or look for logs.
 _HARMLESS = re.compile(r"(describe|list|get)-[a-z-]+|wait|ls|help")
@@ -39,47 +39,47 @@ def take_over(script: Script, creating: Command, created: Sequence[Command], par
             continue
         later = find_call(command, call.source, call.folder, script, call)
         assert later, "a command of this table is read"
-        strange = _strange(script, _owner(later), creating, created)
-        if strange is None:
-            _take(later, params, call, line)
-        elif strange:
-            call.notes.append(f"line {line}: `aws emr {name}` is not imported: {strange}")
+        reason = _foreign_cluster_reason(script, _cluster_of(later), creating, created)
+        if reason is None:
+            _apply_command(later, params, call, line)
+        elif reason:
+            call.notes.append(f"line {line}: `aws emr {name}` is not imported: {reason}")
 
 
-def _strange(script: Script, owner: str, creating: Command, created: Sequence[Command]) -> str | None:
+def _foreign_cluster_reason(script: Script, owner: str, creating: Command, created: Sequence[Command]) -> str | None:
     """Returns the reason that a cluster is not that of `creating`; None if it is, "" if another command made it."""
     if not PLACEHOLDER.search(owner):
         return f"the script did not create {owner or 'its cluster'}"
-    makers = [one for one in _makers(script, owner) if any(one is other for other in created)]
+    makers = [one for one in _commands_producing(script, owner) if any(one is other for other in created)]
     if any(one is creating for one in makers) or (not makers and len(created) == 1):
         return None
     return "" if makers else "its cluster is not known before the script runs"
 
 
-def _take(later: Call, params: Json, call: Call, line: int) -> None:
+def _apply_command(later: Call, params: Json, call: Call, line: int) -> None:
     if later.conditional:
-        told = "is in a branch or a loop"
+        place = "is in a branch or a loop"
         if later.command != "add-steps":
-            call.notes.append(f"line {line}: `aws emr {later.command}` {told}, and is not imported")
+            call.notes.append(f"line {line}: `aws emr {later.command}` {place}, and is not imported")
             return
-        call.notes.append(f"line {line}: `aws emr add-steps` {told}; its steps are imported once")
+        call.notes.append(f"line {line}: `aws emr add-steps` {place}; its steps are imported once")
     operations = list(_CALLS[later.command](later))
     for operation, given in operations:
         note = fold(params, operation, given)
         if note:
             call.notes.append(f"line {line}: {note}")
     if later.command == "add-steps" and operations:
-        told = "the steps that `aws emr add-steps` adds in the script are imported, too"
-        call.notes += [] if told in call.notes else [told]
+        note = "the steps that `aws emr add-steps` adds in the script are imported, too"
+        call.notes += [] if note in call.notes else [note]
     call.notes += later.notes
 
 
-def _owner(later: Call) -> str:
+def _cluster_of(later: Call) -> str:
     return next((later.options[name].words[0].text for name in _OWNERS if later.has(name)), "")
 
 
-def _makers(script: Script, text: str) -> list[Command]:
-    """Returns the commands whose output a text is made of, near or far."""
+def _commands_producing(script: Script, text: str) -> list[Command]:
+    """Returns the commands whose output a text is made of, directly or through other variables."""
     found: list[Command] = []
     names = PLACEHOLDER.findall(text)
     seen: set[str] = set()
@@ -133,7 +133,7 @@ def _untags(later: Call) -> _Operations:
 def _cluster(later: Call) -> _Operations:
     if later.has("step-concurrency-level"):
         shape = input_shape().members["StepConcurrencyLevel"]
-        yield "ModifyCluster", {"StepConcurrencyLevel": fitted(later.text("step-concurrency-level"), shape)}
+        yield "ModifyCluster", {"StepConcurrencyLevel": convert_scalars(later.text("step-concurrency-level"), shape)}
     if later.has("extended-support") or later.has("no-extended-support"):
         yield "ModifyCluster", {"ExtendedSupport": later.choice("extended-support")}
 
@@ -152,7 +152,7 @@ def _policy(option: str, operation: str, member: str) -> Callable[[Call], _Opera
     return operations
 
 
-def _only(operation: str) -> Callable[[Call], _Operations]:
+def _operation_only(operation: str) -> Callable[[Call], _Operations]:
     return lambda later: iter([(operation, {})])  # noqa: ARG005 - commands are read alike
 
 
@@ -168,7 +168,7 @@ _CALLS: Mapping[str, Callable[[Call], _Operations]] = {
     "put-auto-termination-policy": _policy(
         "auto-termination-policy", "PutAutoTerminationPolicy", "AutoTerminationPolicy"
     ),
-    "remove-managed-scaling-policy": _only("RemoveManagedScalingPolicy"),
-    "remove-auto-termination-policy": _only("RemoveAutoTerminationPolicy"),
-    "terminate-clusters": _only("TerminateJobFlows"),
+    "remove-managed-scaling-policy": _operation_only("RemoveManagedScalingPolicy"),
+    "remove-auto-termination-policy": _operation_only("RemoveAutoTerminationPolicy"),
+    "terminate-clusters": _operation_only("TerminateJobFlows"),
 }

@@ -20,8 +20,8 @@ from flowspec.importers.awscli.command import (
     TEXTS,
     Call,
     find_call,
+    member_if_set,
     name_of_command,
-    said,
 )
 from flowspec.importers.awscli.instances import instances, roles
 from flowspec.importers.awscli.later import take_over
@@ -30,7 +30,7 @@ from flowspec.importers.awscli.shell import parse
 from flowspec.importers.awscli.software import software
 from flowspec.importers.placeholders import PLACEHOLDER, Variable, Wanted, placeholder
 from flowspec.importers.refusal import choose, refuse
-from flowspec.importers.shapes import fitted
+from flowspec.importers.shapes import convert_scalars
 
 _LONGEST_SHOWN = 200  # characters of a command in a note
 
@@ -46,7 +46,7 @@ def read(source: Source, folder: Path, cluster: str = "") -> Wanted:
     _refuse_unclosed(source, script, found=bool(calls))
     if not calls:
         refuse(source, "it has no `aws emr create-cluster` command", "give the command, or the script it is in")
-    number = choose(source, [_name_of(call) for call in calls], cluster)
+    number = choose(source, [_cluster_name(call) for call in calls], cluster)
     call = calls[number]
     params = _request(call)
     take_over(script, created[number], created, params, call)
@@ -54,7 +54,7 @@ def read(source: Source, folder: Path, cluster: str = "") -> Wanted:
     if call.has("endpoint-url"):
         call.notes.append("--endpoint-url is not imported: a target of the spec may have an endpoint_url")
     met = PLACEHOLDER.findall(json.dumps([params, region, profile], ensure_ascii=False))
-    used = _with_those_of_defaults(met, script.variables)
+    used = _add_names_in_defaults(met, script.variables)
     variables = {name: one for name, one in script.variables.items() if name in used}
     stray = [name for word in created[number].words for name in PLACEHOLDER.findall(word.text)]
     notes = [*script.notes_on([*used, *stray]), *_notes_on_outputs(script, variables)]
@@ -80,7 +80,7 @@ def _refuse_unclosed(source: Source, script: Script, *, found: bool) -> None:
         )
 
 
-def _with_those_of_defaults(names: list[str], variables: Mapping[str, Variable]) -> set[str]:
+def _add_names_in_defaults(names: list[str], variables: Mapping[str, Variable]) -> set[str]:
     """Returns the names of variables, and of those that their defaults refer to."""
     used, found = set[str](), list(names)
     while found:
@@ -91,7 +91,7 @@ def _with_those_of_defaults(names: list[str], variables: Mapping[str, Variable])
     return used
 
 
-def _name_of(call: Call) -> str:
+def _cluster_name(call: Call) -> str:
     name = call.text("name")
     return "Development Cluster" if name is None else name
 
@@ -99,7 +99,7 @@ def _name_of(call: Call) -> str:
 def _request(call: Call) -> Json:
     _refuse_input_file(call)
     _refuse_contradictions(call)
-    params: Json = {"Name": _name_of(call)}
+    params: Json = {"Name": _cluster_name(call)}
     params |= _release(call)
     params |= {member: text for name, member in TEXTS.items() if (text := call.text(name))}
     params["VisibleToAllUsers"] = call.choice("visible-to-all-users") or not call.has("no-visible-to-all-users")
@@ -108,13 +108,15 @@ def _request(call: Call) -> Json:
     params |= roles(call)
     params |= software(call)
     shapes = input_shape().members
-    params |= {member: fitted(text, shapes[member]) for name, member in NUMBERS.items() if (text := call.text(name))}
+    params |= {
+        member: convert_scalars(text, shapes[member]) for name, member in NUMBERS.items() if (text := call.text(name))
+    }
     for name, member in OBJECTS.items():
         if call.has(name):
-            params |= said(member, call.object(name, shapes.get(member)))
+            params |= member_if_set(member, call.object(name, shapes.get(member)))
     _refuse_logs_without_place(call, params.get("MonitoringConfiguration", {}))
     if call.has("placement-group-configs"):
-        params |= said(
+        params |= member_if_set(
             "PlacementGroupConfigs",
             call.objects("placement-group-configs", shapes["PlacementGroupConfigs"].member),
         )
@@ -166,7 +168,7 @@ def _release(call: Call) -> Json:
     if not call.has("release-label"):
         if call.has("configurations"):
             call.notes.append("--configurations is left out, as the AWS CLI leaves it out beside --ami-version")
-        return said("AmiVersion", call.text("ami-version"))
+        return member_if_set("AmiVersion", call.text("ami-version"))
     out: Json = {"ReleaseLabel": call.text("release-label")}
     if call.has("configurations"):
         out["Configurations"] = call.json("configurations")

@@ -55,11 +55,11 @@ def _read(source: Source, text: str, uncertain: set[str]) -> Script:
     variables = Variables(script)
     _Reader(source, text, 1, variables).run()
     for trap in script.traps:
-        _Reader(source, trap.text, trap.at.line, variables.inner(), depth=1).run()
+        _Reader(source, trap.text, trap.at.line, variables.for_same_shell(), depth=1).run()
     # A library of functions calls none of them.
     for one in list(script.functions.values()):
         if not one.called:
-            _Reader(source, one.body, one.line, variables.inner(), depth=1).run()
+            _Reader(source, one.body, one.line, variables.for_same_shell(), depth=1).run()
     return script
 
 
@@ -86,7 +86,7 @@ class _Reader(Cursor):
         self.source = source
         self.script, self.variables = variables.script, variables
         self.depth, self.lists = depth, lists
-        self.shell = Shell(self.variables, args, folder, blocks, here=self._here, follow=self._follow)
+        self.shell = Shell(self.variables, args, folder, blocks, here=self._current_line, follow=self._follow)
         # Those that end with the subshells around the place.
         self.folders: list[str | None] = []
         # While a function's end is looked for, nothing is taken from its body.
@@ -99,12 +99,12 @@ class _Reader(Cursor):
 
     def run(self) -> None:
         while self.at < len(self.text):
-            self._step()
+            self._read_next()
             if self.at >= len(self.text):
                 self._end_command()
                 self.at, self.jump = (self.at, None) if self.jump is None else (self.jump, None)
 
-    def _step(self) -> None:
+    def _read_next(self) -> None:
         char = self.text[self.at]
         continued = _CONTINUED.match(self.text, self.at)
         if continued:
@@ -113,19 +113,19 @@ class _Reader(Cursor):
             self._end_word()
             self.at += 1
         elif char == "(" and self.word is not None and _ARRAY.fullmatch("".join(self.word)):
-            self._array("".join(self.word))
-        elif char == "(" and self._definition():
+            self._read_array("".join(self.word))
+        elif char == "(" and self._read_function_definition():
             pass
         elif char in _BREAKS:
-            self._break(char)
+            self._read_separator(char)
         elif char == "#" and self.word is None:
             self.skip_comment()
         elif char in "<>":
-            self._redirection()
+            self._read_redirection()
         else:
-            self._part(char)
+            self._read_word_part(char)
 
-    def _break(self, char: str) -> None:
+    def _read_separator(self, char: str) -> None:
         self._end_command()
         if self.jump is not None:
             self.at, self.jump, self.shell.depends = self.jump, None, False
@@ -140,25 +140,25 @@ class _Reader(Cursor):
         else:
             self.at += 2 if self.shell.depends else 1
 
-    def _part(self, char: str) -> None:
+    def _read_word_part(self, char: str) -> None:
         if self.word is None:
             self.word, self.begin = [], self.at
         begin = self.at
         if char == "'":
-            self.word.append(self.until("'"))
+            self.word.append(self.take_until("'"))
             self._check_closed(begin)
         elif self.text.startswith("$'", self.at):
-            self.word.append(self.ansi_c())
+            self.word.append(self.take_ansi_c())
             self._check_closed(begin)
         elif char == '"' or self.text.startswith('$"', self.at):
             # `$"…"` is translated by a script that has a catalog of messages.
             self.at += char == "$"
-            self._quoted()
+            self._read_quoted()
             self._check_closed(begin)
-        elif (char == "$" and self._split()) or (char == "{" and self._in_braces()):
+        elif (char == "$" and self._take_split_variable()) or (char == "{" and self._take_brace_expansion()):
             pass
         elif char in "$`":
-            self.word.append(self._expansion())
+            self.word.append(self._read_expansion())
         else:
             if char == "\\":
                 self.at += 1
@@ -171,7 +171,7 @@ class _Reader(Cursor):
             self.unclosed = self.unclosed or self._place(begin, 1)
             self.script.unclosed = self.script.unclosed or self.unclosed
 
-    def _quoted(self) -> None:
+    def _read_quoted(self) -> None:
         assert self.word is not None
         self.at += 1
         while self.at < len(self.text) and self.text[self.at] != '"':
@@ -179,24 +179,24 @@ class _Reader(Cursor):
             if char == "\\" and self.text[self.at + 1 : self.at + 2] in ('"', "\\", "$", "`", "\n"):
                 self.word.append(self.text[self.at + 1].replace("\n", ""))
                 self.at += 2
-            elif char == "$" and (self._items() or self._whole()):
+            elif char == "$" and (self._take_array_items() or self._take_structured_variable()):
                 pass
             elif char in "$`":
-                self.word.append(self._expansion())
+                self.word.append(self._read_expansion())
             else:
                 self.word.append(char)
                 self.at += 1
         self.at += 1
 
-    def _redirection(self) -> None:
+    def _read_redirection(self) -> None:
         if self.word is not None and "".join(self.word).isdigit():
             self.word = None
         self._end_word()
-        here = self.here_document()
+        here = self.take_here_document()
         if here:
             # It is data, not commands.
             line = self.line(here.start)
-            self.shell.stdin = self._reader(here.text, line).replaced() if here.is_template else here.text
+            self.shell.stdin = self._nested_reader(here.text, line).expand_text() if here.is_template else here.text
             return
         matched = _REDIRECTED.match(self.text, self.at)
         assert matched
@@ -204,13 +204,13 @@ class _Reader(Cursor):
             self.shell.target = (matched["file"], matched["how"] == ">>")
         self.at = matched.end()
 
-    def replaced(self) -> str:
+    def expand_text(self) -> str:
         """Returns the text with what the shell replaces in a here document, where quotes are none."""
         out: list[str] = []
         while self.at < len(self.text):
             char = self.text[self.at]
             if char in "$`":
-                out.append(self._expansion())
+                out.append(self._read_expansion())
                 continue
             if char == "\\" and self.text[self.at + 1 : self.at + 2] in ("$", "`", "\\", "\n"):
                 self.at += 1
@@ -219,20 +219,20 @@ class _Reader(Cursor):
             self.at += 1
         return "".join(out)
 
-    def _reader(self, text: str, line: int, **more: Any) -> _Reader:
+    def _nested_reader(self, text: str, line: int, **more: Any) -> _Reader:
         """Returns a reader of a text within this one, in the same shell."""
         return _Reader(
             self.source,
             text,
             line,
-            more.pop("variables", None) or self.variables.inner(),
+            more.pop("variables", None) or self.variables.for_same_shell(),
             depth=self.depth + 1,
             **{"args": self.shell.args, "folder": self.shell.folder, "scanning": self.scanning, **more},
         )
 
     # --- functions and loops ---
 
-    def _definition(self) -> bool:
+    def _read_function_definition(self) -> bool:
         """Takes `NAME() { … }`, whose body is read where it is called."""
         found = _DEFINED.match(self.text, self.at)
         name = "".join(self.word or ()) or (self.words[-1].text if self.words else "")
@@ -258,7 +258,7 @@ class _Reader(Cursor):
         """Reads up to the `}` that closes the `{` at the beginning."""
         self.braces = 0
         while self.at < len(self.text):
-            self._step()
+            self._read_next()
             if self.closed:
                 return
         self._end_command()
@@ -270,7 +270,7 @@ class _Reader(Cursor):
         bounded = self.script.calls <= _MOST_CALLS and self.script.characters <= _MOST_CHARACTERS
         if not bounded or self.depth >= _DEEPEST - 2 or self.scanning:
             return False
-        reader = self._reader(text, line, blocks=int(self.shell.is_conditional), **more)
+        reader = self._nested_reader(text, line, blocks=int(self.shell.is_conditional), **more)
         reader.run()
         self.shell.folder = reader.shell.folder
         return True
@@ -302,66 +302,66 @@ class _Reader(Cursor):
 
     # --- what the shell would replace ---
 
-    def _split(self) -> bool:
+    def _take_split_variable(self) -> bool:
         """Takes an unquoted variable whose value is known to be several words, options or nothing, word by word."""
-        if self._items():
+        if self._take_array_items():
             return True
         named = _PLAIN.match(self.text, self.at)
-        text = self.variables.certain(named["braced"] or named["name"]) if named else None
-        if named is None or text is None or self._assigning() or not is_split(text):
+        text = self.variables.certain_value(named["braced"] or named["name"]) if named else None
+        if named is None or text is None or self._is_in_assignment() or not is_split(text):
             return False
         self.at = named.end()
-        text = self.variables.opened(named["braced"] or named["name"], text)
-        self._take(text.split(), joined=not text[:1].isspace())
+        text = self.variables.expand_split(named["braced"] or named["name"], text)
+        self._add_words(text.split(), joined=not text[:1].isspace())
         if text[-1:].isspace():
             self._end_word()
         return True
 
-    def _in_braces(self) -> bool:
+    def _take_brace_expansion(self) -> bool:
         """Takes `NAME={a,b}` as bash does: one word for each."""
         found = _BRACES.match(self.text, self.at)
-        if not found or self._assigning():
+        if not found or self._is_in_assignment():
             return False
         before = "".join(self.word or ())
         self.at = found.end()
         items = [f"{before}{item}" for item in found[1].split(",")]
         self.word = None
-        self._take(items, joined=True)
+        self._add_words(items, joined=True)
         return True
 
-    def _whole(self) -> bool:
+    def _take_structured_variable(self) -> bool:
         """Takes `"$NAME"` that holds an object, a list, a pair or the name of a file: its form says what is meant."""
         named = _PLAIN.match(self.text, self.at)
-        text = self.variables.certain(named["braced"] or named["name"]) if named else None
+        text = self.variables.certain_value(named["braced"] or named["name"]) if named else None
         if named is None or text is None or self.word or not self.text.startswith('"', named.end()):
             return False
         if self.text[self.at - 1] != '"' or not _STRUCTURED.match(text):
             return False
         self.at = named.end()
-        self.word = [self.variables.opened(named["braced"] or named["name"], text)]
+        self.word = [self.variables.expand_split(named["braced"] or named["name"], text)]
         return True
 
-    def _items(self) -> bool:
+    def _take_array_items(self) -> bool:
         """Takes `${NAME[@]}` of a known array, or `$@` of a function that is called, item by item."""
         passed = _ALL_ARGUMENTS.match(self.text, self.at)
         if passed and self.shell.args is not None:
             self.at = passed.end()
-            self._take(self.shell.args[max(int(passed["first"] or 1) - 1, 0) :], joined=True)
+            self._add_words(self.shell.args[max(int(passed["first"] or 1) - 1, 0) :], joined=True)
             return True
         if not self.text.startswith("${", self.at):
             return False
         before = self.at
-        named = _ALL_ITEMS.fullmatch(self.enclosed("{", "}"))
+        named = _ALL_ITEMS.fullmatch(self.take_enclosed("{", "}"))
         items = self.variables.arrays.get(named["name"]) if named else None
         if named is None or items is None or named["name"] in self.script.uncertain:
             self.at = before
             return False
         self.script.split.add(safe_name(named["name"]))
         # What is added to an empty array is known only when the script runs.
-        self._take(items or [self.variables.add(named["name"], named[0])], joined=True)
+        self._add_words(items or [self.variables.add(named["name"], named[0])], joined=True)
         return True
 
-    def _take(self, pieces: Sequence[str], *, joined: bool) -> None:
+    def _add_words(self, pieces: Sequence[str], *, joined: bool) -> None:
         """Adds words; the first belongs to the word that has begun if they are `joined`."""
         begin = self.begin
         for number, piece in enumerate(pieces):
@@ -372,36 +372,42 @@ class _Reader(Cursor):
         if not pieces and not self.word:
             self.word = None
 
-    def _assigning(self) -> bool:
+    def _is_in_assignment(self) -> bool:
         """Returns True if the word that has begun is an assignment, where nothing is split."""
         earlier = all(word.text in DECLARING | _LEADING or ASSIGNED.fullmatch(word.text) for word in self.words)
         return earlier and bool(self.word) and bool(ASSIGNED.match("".join(self.word or ())))
 
-    def _array(self, begun: str) -> None:
+    def _read_array(self, begun: str) -> None:
         """Reads `NAME=( … )`."""
         assigned = _ARRAY.fullmatch(begun)
         assert assigned
         line = self.line(self.at)
         self.at -= 1
-        reader = self._reader(self.enclosed("(", ")"), line, lists=True)
+        reader = self._nested_reader(self.take_enclosed("(", ")"), line, lists=True)
         items = reader.items()
         self.word = None
         conditional = self.shell.is_conditional
         self.variables.assign_items(
-            assigned["name"], items, self._here, added=bool(assigned["more"]), conditional=conditional
+            assigned["name"], items, self._current_line, added=bool(assigned["more"]), conditional=conditional
         )
 
-    def _expansion(self) -> str:
+    def _read_expansion(self) -> str:
         if self.text[self.at] == "`" or self.text.startswith("$(", self.at):
-            return self._output(self.until("`") if self.text[self.at] == "`" else self.enclosed("(", ")"))
+            return self._read_substitution(
+                self.take_until("`") if self.text[self.at] == "`" else self.take_enclosed("(", ")")
+            )
         if self.text.startswith("${", self.at):
-            return self._braced(self.enclosed("{", "}"))
+            return self._expand_braced(self.take_enclosed("{", "}"))
         named = _NAMED.match(self.text, self.at)
         if not named:
             self.at += 1
             return "$"
         self.at = named.end()
-        return self.variables.refer(named["name"], self._here) if named["name"] else self._positional(named["position"])
+        return (
+            self.variables.refer(named["name"], self._current_line)
+            if named["name"]
+            else self._positional(named["position"])
+        )
 
     def _positional(self, position: str) -> str:
         """Returns the value of `$1`, `$@` and the like."""
@@ -416,12 +422,12 @@ class _Reader(Cursor):
             return " ".join(self.shell.args)
         return self.shell.args[int(position) - 1] if int(position) <= len(self.shell.args) else ""
 
-    def _output(self, command: str) -> str:
+    def _read_substitution(self, command: str) -> str:
         line = self.line(self.at) - command.count("\n")
         before = len(self.script.commands)
         if not command.startswith("("):
             # What is assigned in there ends with it.
-            self._reader(command, line, variables=self.variables.apart()).run()
+            self._nested_reader(command, line, variables=self.variables.for_subshell()).run()
         shown = " ".join(command[:400].split())[:80]
         name = command if re.fullmatch(r"\w{1,80}", command) else "output"
         made = self.variables.add(name, f"the output of `{shown}`", fresh=bool(re.search(r"\bemr\s", command[:400])))
@@ -430,7 +436,7 @@ class _Reader(Cursor):
         self.script.substitutions[holder] = command
         return made
 
-    def _braced(self, inner: str) -> str:
+    def _expand_braced(self, inner: str) -> str:
         simple = _BRACED.fullmatch(inner)
         if not simple:
             return self.variables.add(re.sub(r"\W.*", "", inner.lstrip("#!"), flags=re.DOTALL), f"${{{inner}}}")
@@ -444,7 +450,7 @@ class _Reader(Cursor):
             self.variables.texts[name] = simple["word"]
         elif how in (":+", "+"):
             return self.variables.add(name, f"${{{inner}}}")
-        return self.variables.refer(name, self._here)
+        return self.variables.refer(name, self._current_line)
 
     # --- words and commands ---
 
@@ -463,17 +469,17 @@ class _Reader(Cursor):
     def items(self) -> list[str]:
         """Returns the texts of all words, as those of an array."""
         while self.at < len(self.text):
-            self._step()
+            self._read_next()
         self._end_word()
         return [word.text for word in self.words]
 
     def _end_command(self) -> None:
         self._end_word()
         is_local = bool(self.words) and self.words[0].text in ("local", "declare", "typeset")
-        self.shell.run(self._without_reserved(self.words), is_local=is_local)
+        self.shell.run(self._strip_reserved_words(self.words), is_local=is_local)
         self.words = []
 
-    def _without_reserved(self, words: list[Word]) -> list[Word]:
+    def _strip_reserved_words(self, words: list[Word]) -> list[Word]:
         """Returns a command without the reserved words before it, which open and close branches and loops."""
         while words and words[0].text in _LEADING | _OPENING:
             first = words[0].text
@@ -492,5 +498,5 @@ class _Reader(Cursor):
             words = words[1:]
         return words
 
-    def _here(self) -> int:
+    def _current_line(self) -> int:
         return self.line(min(self.at, len(self.text)))

@@ -38,7 +38,7 @@ class _Parser:
             if key in out:
                 raise ShorthandError(f"{key} is given twice; a blank stands between two objects")
             out[key] = self._values()
-            self._blanks()
+            self._skip_blanks()
             if self.at >= len(self.text):
                 return out
             self._expect(",")
@@ -54,14 +54,14 @@ class _Parser:
         if self.at >= len(self.text):
             return ""
         if self._current in "[{":
-            return self._nested()
+            return self._nested_value()
         first = self._value(_FIRST, "")
-        self._blanks()
+        self._skip_blanks()
         rest: list[str] = []
         while self._current == ",":
             self._expect(",")
-            further = self._further()
-            self._blanks()
+            further = self._next_value_or_none()
+            self._skip_blanks()
             if further is None or self._current not in ("", ","):
                 # It was the key of the next entry.
                 self.at = self.text.rfind(",", 0, self.at + 1)
@@ -69,13 +69,13 @@ class _Parser:
             rest.append(further)
         return [first, *rest] if rest else first
 
-    def _further(self) -> str | None:
+    def _next_value_or_none(self) -> str | None:
         try:
             return self._value(_FURTHER, None)
         except ShorthandError:
             return None
 
-    def _nested(self) -> Any:
+    def _nested_value(self) -> Any:
         if self._current == "[":
             return self._list()
         if self._current == "{":
@@ -86,7 +86,7 @@ class _Parser:
         self._expect("[")
         out = []
         while self._current != "]":
-            out.append(self._nested())
+            out.append(self._nested_value())
             self._separator("]")
         self._expect("]")
         return out
@@ -96,13 +96,13 @@ class _Parser:
         out: dict[str, Any] = {}
         while self._current != "}":
             key = self._key()
-            out[key] = self._nested()
+            out[key] = self._nested_value()
             self._separator("}")
         self._expect("}")
         return out
 
     def _separator(self, closing: str) -> None:
-        self._blanks()
+        self._skip_blanks()
         if self._current != closing:
             self._expect(",")
 
@@ -117,7 +117,7 @@ class _Parser:
             self.at = matched.end()
             return matched[0].replace("\\,", ",").rstrip()
         if default is None or (self._current and self._current in "'\""):
-            raise ShorthandError(f"a value is wanted at {self._here}")
+            raise ShorthandError(f"a value is wanted at {self._shown_position}")
         return default
 
     @property
@@ -125,17 +125,17 @@ class _Parser:
         return self.text[self.at : self.at + 1]
 
     @property
-    def _here(self) -> str:
+    def _shown_position(self) -> str:
         rest = self.text[self.at : self.at + 30]
         return f"'{rest}'" if rest else "its end"
 
-    def _blanks(self) -> None:
+    def _skip_blanks(self) -> None:
         while self._current.isspace():
             self.at += 1
 
     def _expect(self, char: str) -> None:
-        self._blanks()
+        self._skip_blanks()
         if self._current != char:
-            raise ShorthandError(f"'{char}' is wanted at {self._here}")
+            raise ShorthandError(f"'{char}' is wanted at {self._shown_position}")
         self.at += 1
-        self._blanks()
+        self._skip_blanks()

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from flowspec.facts.api_model import Json, input_shape
-from flowspec.importers.awscli.command import Call, Members, said
+from flowspec.importers.awscli.command import Call, Members, member_if_set
 from flowspec.importers.placeholders import PLACEHOLDER
 from flowspec.request.steps import hive, pig, spark, streaming
 from flowspec.request.steps.target import StepTarget, debugging_step
@@ -66,18 +66,18 @@ def software(call: Call) -> Json:
         _emrfs(call, made)
     if call.has("steps"):
         made.steps += _steps(call)
-    out = {**made.more, **said("NewSupportedProducts", made.products)}
-    return out | said("BootstrapActions", made.actions) | said("Steps", made.steps)
+    out = {**made.more, **member_if_set("NewSupportedProducts", made.products)}
+    return out | member_if_set("BootstrapActions", made.actions) | member_if_set("Steps", made.steps)
 
 
-def _with_args() -> Any:
+def _shape_with_args() -> Any:
     """Returns the shape of what has Args among texts."""
     jar = input_shape().members["Steps"].member.members["HadoopJarStep"].members
     return Members({"Args": jar["Args"]})
 
 
 def _applications(call: Call, made: _Software) -> None:
-    applications = call.objects("applications", _with_args())
+    applications = call.objects("applications", _shape_with_args())
     for one in applications:
         call.required(one, "Name", "an application")
     if not made.target.pre_emr4:
@@ -88,10 +88,10 @@ def _applications(call: Call, made: _Software) -> None:
             call.refuse(
                 "what an AMI's application becomes depends on its name", "write it", call.options["applications"].at
             )
-        _installed(one, made, call.text("ami-version") or "")
+        _install_application(one, made, call.text("ami-version") or "")
 
 
-def _installed(application: Json, made: _Software, ami_version: str) -> None:
+def _install_application(application: Json, made: _Software, ami_version: str) -> None:
     """Adds an application of an AMI: steps, bootstrap actions or a product."""
     name, args = application["Name"].lower(), application.get("Args")
     library = made.target.library
@@ -110,9 +110,9 @@ def _installed(application: Json, made: _Software, ami_version: str) -> None:
                 script, "--base-path", base, "--install-hive-site", site, "--hive-versions", "latest",
             )  # fmt: skip
     elif name == "ganglia":
-        made.actions.append(_action("Install Ganglia", _actions_of(made, "install-ganglia")))
+        made.actions.append(_action("Install Ganglia", _bootstrap_action_uri(made, "install-ganglia")))
     elif name == "hbase":
-        made.actions.append(_action("Install HBase", _actions_of(made, "setup-hbase")))
+        made.actions.append(_action("Install HBase", _bootstrap_action_uri(made, "setup-hbase")))
         jar = "hbase.jar" if ami_version >= "3.0" else "hbase-0.92.0.jar"
         words = ["emr.hbase.backup.Main", "--start-master"]
         made.steps.append(_step("Start HBase", "TERMINATE_CLUSTER", f"/home/hadoop/lib/{jar}", words))
@@ -124,17 +124,17 @@ def _installed(application: Json, made: _Software, ami_version: str) -> None:
         made.products.append({"Name": name, "Args": args or []})
 
 
-def _actions_of(made: _Software, name: str) -> str:
+def _bootstrap_action_uri(made: _Software, name: str) -> str:
     return f"s3://{made.target.region}.elasticmapreduce/bootstrap-actions/{name}"
 
 
 def _action(name: str, path: str, args: list[str] | None = None) -> Json:
-    return {"Name": name, "ScriptBootstrapAction": {"Path": path, **said("Args", args)}}
+    return {"Name": name, "ScriptBootstrapAction": {"Path": path, **member_if_set("Args", args)}}
 
 
 def _bootstrap_actions(call: Call) -> list[Json]:
     out = []
-    for one in call.objects("bootstrap-actions", _with_args()):
+    for one in call.objects("bootstrap-actions", _shape_with_args()):
         path = call.required(one, "Path", "a bootstrap action")
         name = one.get("Name")
         out.append(_action("Bootstrap action" if name is None else name, path, one.get("Args")))
@@ -152,13 +152,13 @@ def _hbase_restore(call: Call) -> Json:
 
 
 def _step(name: str, on_failure: str, jar: str, args: list[str] | None) -> Json:
-    return {"Name": name, "ActionOnFailure": on_failure, "HadoopJarStep": {"Jar": jar, **said("Args", args)}}
+    return {"Name": name, "ActionOnFailure": on_failure, "HadoopJarStep": {"Jar": jar, **member_if_set("Args", args)}}
 
 
 def _steps(call: Call) -> list[Json]:
-    applications = call.objects("applications", _with_args()) if call.has("applications") else []
+    applications = call.objects("applications", _shape_with_args()) if call.has("applications") else []
     present = {str(one.get("Name")).lower() for one in applications}
-    for one in call.objects("steps", _with_args()):
+    for one in call.objects("steps", _shape_with_args()):
         kind = str(one.get("Type", "")).lower()
         if kind in ("hive", "pig", "impala") and kind not in present:
             at = call.options["steps"].at
@@ -168,10 +168,10 @@ def _steps(call: Call) -> list[Json]:
 
 def added_steps(call: Call) -> list[Json]:
     """Returns the steps of --steps, which `aws emr add-steps` has too."""
-    return [_built_step(call, one) for one in call.objects("steps", _with_args())]
+    return [_build_step(call, one) for one in call.objects("steps", _shape_with_args())]
 
 
-def _built_step(call: Call, given: Json) -> Json:
+def _build_step(call: Call, given: Json) -> Json:
     kind, target = str(given.get("Type") or "custom_jar").lower(), call.target
     if kind not in _STEP_NAMES or (kind == "impala" and not target.pre_emr4):
         call.refuse(f"there is no step of type {given['Type']}", f"there are {', '.join(map(str.upper, _STEP_NAMES))}")
@@ -179,9 +179,11 @@ def _built_step(call: Call, given: Json) -> Json:
     jar, args = _jar_and_args(call, given, kind, target)
     step = _step(_STEP_NAMES[kind] if name is None else name, "CONTINUE" if action is None else action, jar, args)
     if kind == "custom_jar":
-        step["HadoopJarStep"] |= said("MainClass", given.get("MainClass"))
-        step["HadoopJarStep"] |= said("Properties", _properties(given.get("Properties")))
-    monitoring = said("LogUri", given.get("LogUri")) | said("EncryptionKeyArn", given.get("EncryptionKeyArn"))
+        step["HadoopJarStep"] |= member_if_set("MainClass", given.get("MainClass"))
+        step["HadoopJarStep"] |= member_if_set("Properties", _properties(given.get("Properties")))
+    monitoring = member_if_set("LogUri", given.get("LogUri")) | member_if_set(
+        "EncryptionKeyArn", given.get("EncryptionKeyArn")
+    )
     if monitoring:
         step["StepMonitoringConfiguration"] = {"S3MonitoringConfiguration": monitoring}
     known = {"Type", "Name", "ActionOnFailure", "Args", "LogUri", "EncryptionKeyArn"}
@@ -212,10 +214,10 @@ def _properties(text: str | None) -> list[Json]:
 
 
 def _emrfs(call: Call, made: _Software) -> None:
-    given = call.object("emrfs", _with_args())
+    given = call.object("emrfs", _shape_with_args())
     call.note_unread(given, _EMRFS_MEMBERS, "--emrfs")
     properties = dict(_emrfs_properties(call, given))
-    custom = _is(given, "Encryption", "CLIENTSIDE") and _is(given, "ProviderType", "CUSTOM")
+    custom = _member_is(given, "Encryption", "CLIENTSIDE") and _member_is(given, "ProviderType", "CUSTOM")
     if not made.target.pre_emr4:
         if custom:
             properties["fs.s3.cse.encryptionMaterialsProvider.uri"] = given["CustomProviderLocation"]
@@ -232,7 +234,7 @@ def _emrfs(call: Call, made: _Software) -> None:
         made.actions.append(_action("S3 get", "file:/usr/share/aws/emr/scripts/s3get", words))
     pairs = (f"{key}={value}" if value else key for key, value in properties.items())
     words = [word for pair in pairs for word in ("-e", pair)]
-    made.actions.append(_action("Setup EMRFS", _actions_of(made, "configure-hadoop"), words))
+    made.actions.append(_action("Setup EMRFS", _bootstrap_action_uri(made, "configure-hadoop"), words))
 
 
 def _emrfs_properties(call: Call, given: Json) -> Iterator[tuple[str, str]]:
@@ -241,29 +243,29 @@ def _emrfs_properties(call: Call, given: Json) -> Iterator[tuple[str, str]]:
         for key, name in (("RetryCount", "retryCount"), ("RetryPeriod", "retryPeriodSeconds")):
             if key in given:
                 yield f"fs.s3.consistent.{name}", str(given[key])
-    if "SSE" in given or _is(given, "Encryption", "SERVERSIDE"):
+    if "SSE" in given or _member_is(given, "Encryption", "SERVERSIDE"):
         yield "fs.s3.enableServerSideEncryption", _lower(given.get("SSE", True))
-    if _is(given, "Encryption", "CLIENTSIDE"):
-        yield from _client_side(call, given)
+    if _member_is(given, "Encryption", "CLIENTSIDE"):
+        yield from _client_side_properties(call, given)
     for word in given.get("Args", []):
         key, _, value = word.partition("=")
         yield key, value
 
 
-def _client_side(call: Call, given: Json) -> Iterator[tuple[str, str]]:
+def _client_side_properties(call: Call, given: Json) -> Iterator[tuple[str, str]]:
     yield "fs.s3.cse.enabled", "true"
     provider = "fs.s3.cse.encryptionMaterialsProvider"
-    if _is(given, "ProviderType", "KMS"):
+    if _member_is(given, "ProviderType", "KMS"):
         yield provider, _EMRFS_KMS
         yield "fs.s3.cse.kms.keyId", call.required(given, "KMSKeyId", "--emrfs with KMS")
-    elif _is(given, "ProviderType", "CUSTOM"):
+    elif _member_is(given, "ProviderType", "CUSTOM"):
         call.required(given, "CustomProviderLocation", "--emrfs with a provider of your own")
         yield provider, call.required(given, "CustomProviderClass", "--emrfs with a provider of your own")
     else:
         call.refuse("client-side encryption wants ProviderType", "KMS or Custom", call.options["emrfs"].at)
 
 
-def _is(given: Json, key: str, value: str) -> bool:
+def _member_is(given: Json, key: str, value: str) -> bool:
     return str(given.get(key, "")).upper() == value
 
 

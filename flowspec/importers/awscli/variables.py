@@ -45,34 +45,34 @@ class Variables:
     arrays: MutableMapping[str, list[str]] = field(default_factory=dict)
     literals: dict[str, str] = field(default_factory=dict)
 
-    def inner(self) -> Variables:
+    def for_same_shell(self) -> Variables:
         """Returns the variables for a text in the same shell, whose assignments last but for those of literals."""
         return Variables(self.script, self.texts, self.arrays, dict(self.literals))
 
-    def apart(self) -> Variables:
+    def for_subshell(self) -> Variables:
         """Returns the variables for a subshell, whose assignments end with it."""
         # Layers, not copies: each `$( )` of a long script would copy all variables before it.
         return Variables(self.script, ChainMap({}, self.texts), ChainMap({}, self.arrays), dict(self.literals))
 
-    def certain(self, name: str) -> str | None:
+    def certain_value(self, name: str) -> str | None:
         """Returns the value of a variable, None where it is not certain."""
         if name in self.literals:
             return self.literals[name]
         return None if name in self.script.uncertain else self.texts.get(name)
 
-    def held(self, text: str) -> str:
+    def resolve(self, text: str) -> str:
         """Returns the value of the variable that is the whole text; any other text as it is."""
         name = placeholder_name(text)
-        value = self.certain(name) if name else None
+        value = self.certain_value(name) if name else None
         return text if value is None else value
 
-    def opened(self, name: str, text: str, depth: int = 0) -> str:
+    def expand_split(self, name: str, text: str, depth: int = 0) -> str:
         """Returns the value of a variable that is split, with the variables in it that are several words replaced."""
         self.script.split.add(safe_name(name))
         for inner in PLACEHOLDER.findall(text) if depth < _DEEPEST else ():
-            value = self.certain(inner)
+            value = self.certain_value(inner)
             if value is not None and is_split(value):
-                text = text.replace(placeholder(inner), self.opened(inner, value, depth + 1))
+                text = text.replace(placeholder(inner), self.expand_split(inner, value, depth + 1))
         return text
 
     def refer(self, name: str, line: Line) -> str:
@@ -80,14 +80,14 @@ class Variables:
         if name in self.literals:
             return self.literals[name]
         known = safe_name(name)
-        value = self.certain(name)
+        value = self.certain_value(name)
         default = self._default(value)
         described = self.description(value or "") if default is None else ""
         described = described or ("" if known == name else f"${name} of the script")
         rules = {"description": described} if described else {}
         met = self.script.variables.setdefault(known, Variable(default=default, rules=rules))
         if met.default is not None and default is not None and met.default != default:
-            self._note_second(name, line)
+            self._note_reassignment(name, line)
         return placeholder(known)
 
     def refer_if_uncertain(self, name: str, text: str, line: Line) -> str:
@@ -132,15 +132,15 @@ class Variables:
         own = placeholder(safe_name(name))
         value = own + value if added else value
         if conditional:
-            self._assign_perhaps(name, own, value, line)
+            self._assign_conditionally(name, own, value, line)
         else:
-            self._assign_for_sure(name, own, value, line)
+            self._assign_unconditionally(name, own, value, line)
 
-    def _assign_perhaps(self, name: str, own: str, value: str, line: Line) -> None:
+    def _assign_conditionally(self, name: str, own: str, value: str, line: Line) -> None:
         added = own in value and name in self.texts
         self._note_conditional(name, value.replace(own, "").strip() if added else value, line, added=added)
 
-    def _assign_for_sure(self, name: str, own: str, value: str, line: Line) -> None:
+    def _assign_unconditionally(self, name: str, own: str, value: str, line: Line) -> None:
         old = self.texts.get(name)
         if old is not None and value.count(own) * len(old) > _LONGEST:
             self.script.uncertain.add(name)
@@ -149,14 +149,14 @@ class Variables:
         if old is not None and own in value:
             value = value.replace(own, old)
         elif old is not None and old != value:
-            self._note_second(name, line)
+            self._note_reassignment(name, line)
         self.texts[name] = self.script.texts[name] = value
 
     def assign_items(self, name: str, items: list[str], line: Line, *, added: bool, conditional: bool) -> None:
         """Does `NAME=( ITEM … )`; `added`: it is `+=`."""
         known = self.arrays.get(name, [])
         if conditional:
-            more = items if added else _without(items, known)
+            more = items if added else _added_items(items, known)
             self._note_conditional(name, " ".join(items if more is None else more), line, added=more is not None)
         else:
             self.arrays[name] = [*known, *items] if added else items
@@ -173,7 +173,7 @@ class Variables:
             name, f"line {line()}: a branch or loop sets ${name} to `{shown}`: it is a variable without a default"
         )
 
-    def _note_second(self, name: str, line: Line) -> None:
+    def _note_reassignment(self, name: str, line: Line) -> None:
         self.script.note(name, f"line {line()}: ${name} is assigned for a second time; check its value")
 
 
@@ -182,6 +182,6 @@ def is_split(value: str) -> bool:
     return not value or bool(_SEVERAL.search(value))
 
 
-def _without(items: Sequence[str], known: Sequence[str]) -> list[str] | None:
+def _added_items(items: Sequence[str], known: Sequence[str]) -> list[str] | None:
     """Returns what a longer list adds to a known one; None if it does not begin with it."""
     return [*items[len(known) :]] if known and [*items[: len(known)]] == [*known] else None

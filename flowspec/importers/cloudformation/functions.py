@@ -81,7 +81,7 @@ class Functions:
             return self._without_absent(value)
         if isinstance(value, list):
             return [one for item in value if (one := self.value(item)) is not ABSENT]
-        return self._dynamic(value) if isinstance(value, str) else value
+        return self._replace_dynamic_references(value) if isinstance(value, str) else value
 
     def _without_absent(self, value: Mapping[str, Any]) -> dict[str, Any]:
         made = {key: self.value(item) for key, item in value.items()}
@@ -96,7 +96,7 @@ class Functions:
         except _FAULTS:
             pass
         try:
-            return self.unknown(name, argument, _ByValues(self).value({name: argument}))
+            return self.unknown(name, argument, _DefaultsEvaluator(self).value({name: argument}))
         except _FAULTS:
             return self.unknown(name, argument)
 
@@ -106,11 +106,11 @@ class Functions:
         shown = f"{name} {shown_argument(argument)}"
         stem = called[-40:].strip("_")
         if isinstance(default, list) and all(isinstance(one, str) for one in default):
-            return self.names.open(shown, stem, Variable("list", default, {"description": shown[:200]}))
+            return self.names.placeholder_for(shown, stem, Variable("list", default, {"description": shown[:200]}))
         text = None if isinstance(default, list | dict) or default is None else _text(default)
         return self.names.stand_in(shown, stem, text)
 
-    def _dynamic(self, text: str) -> str:
+    def _replace_dynamic_references(self, text: str) -> str:
         """Returns a text in which references to parameter stores are variables."""
 
         def replaced(found: re.Match[str]) -> str:
@@ -130,7 +130,7 @@ class Functions:
             called, default = _PSEUDO[name]
             return self.names.stand_in(name, called, default)
         if name in self.parameters and self.outer and name in self.given:
-            return self._passed(name)
+            return self._passed_parameter(name)
         if name in self.parameters:
             parameter = _mapping(self.parameters[name])
             parameter = (
@@ -138,12 +138,12 @@ class Functions:
                 if name in self.given
                 else parameter
             )
-            return self.names.open(f"Ref {self.prefix}{name}", name, _variable(parameter))
+            return self.names.placeholder_for(f"Ref {self.prefix}{name}", name, _variable(parameter))
         resource = _mapping(self.resources.get(name))
         kind = resource.get("Type", "which is not in the template")
         return self.names.stand_in(f"Ref {self.prefix}{name}, {kind}", str(name))
 
-    def _passed(self, name: str) -> Any:
+    def _passed_parameter(self, name: str) -> Any:
         """Returns a parameter that the outer stack gives: a list is given as a text with commas.
 
         Raises `ValueError` for one that CloudFormation does not take: of stacks within stacks it could fill the memory.
@@ -184,7 +184,7 @@ class Functions:
             value = values[name] if name in values else self.get_att(name) if "." in name else self.ref(name)
             return self.text(value)
 
-        return self._dynamic(_IN_SUB.sub(replaced, text))
+        return self._replace_dynamic_references(_IN_SUB.sub(replaced, text))
 
     def text(self, value: Any) -> str:
         """Returns a value within a text. Raises `TypeError` for one that is no text."""
@@ -263,7 +263,7 @@ class Functions:
             raise ValueError
         return base64.b64encode(text.encode()).decode()
 
-    def by_values(self, value: Any) -> Any:
+    def fill_defaults(self, value: Any) -> Any:
         """Returns a value in which variables have their defaults.
 
         Raises `ValueError` where one has none, or is secret.
@@ -286,7 +286,7 @@ class Functions:
         Where they do not decide, it is a variable, or nothing and a note.
         """
         name, yes, no = argument
-        decided = self.decided(name)
+        decided = self.evaluate_condition(name)
         if decided is not None:
             self.note(f"the condition {name} is {str(decided).lower()} by the parameters' values, and taken as that")
             return self.value(yes if decided else no)
@@ -305,7 +305,7 @@ class Functions:
             return value != {"Ref": "AWS::NoValue"}
         return isinstance(value, str | int | float)
 
-    def decided(self, name: Any) -> bool | None:
+    def evaluate_condition(self, name: Any) -> bool | None:
         """Evaluates a condition with the parameters' values; None where they do not decide it."""
         if not isinstance(name, str) or name not in self.conditions or name in self._open:
             return None
@@ -322,9 +322,9 @@ class Functions:
     def _truth(self, condition: Any) -> bool | None:
         ((name, argument),) = condition.items()
         if name == "Condition":
-            return self.decided(argument)
+            return self.evaluate_condition(argument)
         if name == "Fn::Equals":
-            one, other = (_text(self.by_values(self.value(item))) for item in argument)
+            one, other = (_text(self.fill_defaults(self.value(item))) for item in argument)
             return one == other
         truths = [self._truth(item) for item in argument]
         if name == "Fn::Not":
@@ -335,7 +335,7 @@ class Functions:
         return None if None in truths else not deciding
 
 
-class _ByValues(Functions):
+class _DefaultsEvaluator(Functions):
     """Evaluates the functions of a template with the values that its parameters have."""
 
     def __init__(self, functions: Functions) -> None:
@@ -344,7 +344,7 @@ class _ByValues(Functions):
     def value(self, value: Any) -> Any:
         """Returns a value without placeholders. Raises one of `_FAULTS`."""
         made = super().value(value)
-        return made if made is ABSENT else self.by_values(made)
+        return made if made is ABSENT else self.fill_defaults(made)
 
     def _call(self, name: str, argument: Any) -> Any:
         return _FUNCTIONS[name](self, argument)
@@ -399,8 +399,10 @@ def _variable(parameter: Mapping[str, Any]) -> Variable:
     kind, default = str(parameter.get("Type", "")), parameter.get("Default")
     if kind.startswith(_SSM):
         # The default is the parameter's path in the store, not its value.
-        told = f"{rules.get('description', '')} (SSM parameter {default})" if default else rules.get("description", "")
-        rules = {"description": " ".join(str(told).split())[:200]} if told else {}
+        described = (
+            f"{rules.get('description', '')} (SSM parameter {default})" if default else rules.get("description", "")
+        )
+        rules = {"description": " ".join(str(described).split())[:200]} if described else {}
         return Variable("list" if _plain_type(parameter).startswith(_LISTS) else "string", None, rules)
     text = None if default is None else _text(default)
     if kind.startswith(_LISTS):

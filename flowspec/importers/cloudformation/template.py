@@ -20,7 +20,7 @@ from flowspec.facts.api_model import Json, input_shape
 from flowspec.importers.cloudformation.functions import Functions, shown_argument
 from flowspec.importers.placeholders import Wanted
 from flowspec.importers.refusal import choose, load_json, refuse
-from flowspec.importers.shapes import fitted_members
+from flowspec.importers.shapes import convert_members
 
 _CLUSTER = "AWS::EMR::Cluster"
 # Resources of their own that belong to a cluster, and the property that names it.
@@ -63,7 +63,7 @@ class _Stack(NamedTuple):
         return self.functions.resources
 
 
-class _Found(NamedTuple):
+class _FoundResource(NamedTuple):
     """A resource of a stack."""
 
     stack: _Stack
@@ -91,12 +91,12 @@ def read(
     """
     odd: list[str] = []
     template = _template(source, odd)
-    given = _given(template, source, var_files, settings)
+    given = _parameter_values(template, source, var_files, settings)
     resources = _resources(template)
     root = _Stack("", folder, template, Functions(template, resources, given))
     root.functions.notes += odd
     _note_unread(root)
-    stacks = [root, *_nested(root, [])]
+    stacks = [root, *_nested_stacks(root, [])]
     clusters = _clusters(stacks)
     if not clusters:
         refuse(source, f"there is no {_CLUSTER} in it", "; ".join(root.functions.notes[:3]) or _hint(template))
@@ -107,16 +107,18 @@ def read(
         refuse(source, f"{found.shown} has no Properties")
     params = _request(properties, functions)
     for part in _parts(found, stacks):
-        _fold(params, part)
+        _merge_part(params, part)
     params.setdefault("Instances", {})
     params.setdefault("Name", found.name)
     notes = [text for member, text in _UNSAID.items() if member not in {**params, **params["Instances"]}]
     others = [
-        f"{one} ({resources[one].get('Type')})" for one in resources if _belongs(resources[one]) and one != found.name
+        f"{one} ({resources[one].get('Type')})"
+        for one in resources
+        if _is_other_emr_resource(resources[one]) and one != found.name
     ]
     if len(clusters) > 1 and others:
         notes.append(f"other resources of EMR are in the template: {', '.join(others)[:300]}")
-    return Wanted(params, functions.names.used(params), "", (*functions.notes, *notes))
+    return Wanted(params, functions.names.variables_in(params), "", (*functions.notes, *notes))
 
 
 def _resources(template: Json) -> Json:
@@ -144,7 +146,7 @@ def _note_unread(stack: _Stack) -> None:
 # --- parameters ---
 
 
-def _given(template: Json, source: Source, files: Sequence[Path], settings: Sequence[str]) -> Json:
+def _parameter_values(template: Json, source: Source, files: Sequence[Path], settings: Sequence[str]) -> Json:
     """Returns the values of parameters, the last one of each name."""
     values: Json = {}
     for path in files:
@@ -176,25 +178,25 @@ def _file_values(content: Any) -> Json:
 # --- nested stacks ---
 
 
-def _nested(stack: _Stack, seen: list[str]) -> Iterator[_Stack]:
+def _nested_stacks(stack: _Stack, seen: list[str]) -> Iterator[_Stack]:
     """Yields the nested stacks of a stack whose templates are here; a note for each other one."""
     inner = {}
     for name, resource in stack.resources.items():
-        if resource["Type"] in _STACKS and (found := _opened(stack, name, resource, seen)):
+        if resource["Type"] in _STACKS and (found := _load_nested_stack(stack, name, resource, seen)):
             inner[name] = found
-    stack.functions.outputs = lambda name, output: _output(inner.get(name), output)
+    stack.functions.outputs = lambda name, output: _output_value(inner.get(name), output)
     for one in inner.values():
         yield one
-        yield from _nested(one, seen)
+        yield from _nested_stacks(one, seen)
 
 
-def _opened(stack: _Stack, name: str, resource: Json, seen: list[str]) -> _Stack | None:
+def _load_nested_stack(stack: _Stack, name: str, resource: Json, seen: list[str]) -> _Stack | None:
     """Returns the nested stack that a resource is; None, with a note, where its template is not here."""
     functions, shown = stack.functions, f"{stack.prefix}{name}"
     properties = _mapping(resource, "Properties")
     where = properties.get("TemplateURL") or properties.get("Location")
     path = stack.folder / where if isinstance(where, str) and "://" not in where else None
-    if functions.decided(resource.get("Condition")) is False:
+    if functions.evaluate_condition(resource.get("Condition")) is False:
         functions.note(f"the nested stack {shown} is left out: its condition {resource['Condition']} is false")
         return None
     # A stack may contain itself.
@@ -216,41 +218,46 @@ def _opened(stack: _Stack, name: str, resource: Json, seen: list[str]) -> _Stack
     return made
 
 
-def _output(stack: _Stack | None, output: str) -> Any:
+def _output_value(stack: _Stack | None, output: str) -> Any:
     """Returns the value of an output of a nested stack; None where it is not known."""
-    said = _mapping(_mapping(stack.template, "Outputs"), output) if stack else {}
-    return stack.functions.value(said["Value"]) if stack and "Value" in said else None
+    declared = _mapping(_mapping(stack.template, "Outputs"), output) if stack else {}
+    return stack.functions.value(declared["Value"]) if stack and "Value" in declared else None
 
 
 # --- clusters ---
 
 
-def _all_clusters(stacks: list[_Stack]) -> list[_Found]:
-    return [_Found(stack, name) for stack in stacks for name, one in stack.resources.items() if one["Type"] == _CLUSTER]
+def _all_clusters(stacks: list[_Stack]) -> list[_FoundResource]:
+    return [
+        _FoundResource(stack, name)
+        for stack in stacks
+        for name, one in stack.resources.items()
+        if one["Type"] == _CLUSTER
+    ]
 
 
-def _clusters(stacks: list[_Stack]) -> list[_Found]:
+def _clusters(stacks: list[_Stack]) -> list[_FoundResource]:
     """Returns the clusters of the stacks, but for those whose condition is false where there are others."""
     found = _all_clusters(stacks)
     made = []
     for one in found:
         condition = one.resource.get("Condition")
-        decided = one.stack.functions.decided(condition)
+        decided = one.stack.functions.evaluate_condition(condition)
         if condition is not None and decided is not True:
             one.stack.functions.note(
-                f"{one.shown} is made only under the condition {condition}, which {_verdict(decided)}"
+                f"{one.shown} is made only under the condition {condition}, which {_condition_words(decided)}"
             )
         if condition is None or decided is not False:
             made.append(one)
     return made or found
 
 
-def _verdict(decided: bool | None) -> str:
+def _condition_words(decided: bool | None) -> str:
     """Returns the words for a condition that is not known to be true."""
     return "is false by the parameters' values" if decided is False else "can't be decided here"
 
 
-def _belongs(resource: Json) -> bool:
+def _is_other_emr_resource(resource: Json) -> bool:
     return str(resource.get("Type", "")).startswith("AWS::EMR::") and resource["Type"] not in _PARTS
 
 
@@ -261,18 +268,18 @@ def _template(source: Source, notes: list[str] | None = None) -> Json:
         root, found = compose(source, functions=True)
         if found:
             raise SpecError(found)
-        value = _data(root, notes if notes is not None else []) if root is not None else None
+        value = _node_data(root, notes if notes is not None else []) if root is not None else None
     if not isinstance(value, dict):
         refuse(source, "a template is a mapping with Resources")
     return value
 
 
-def _data(node: Node, notes: list[str]) -> Any:
+def _node_data(node: Node, notes: list[str]) -> Any:
     """Returns a node as data; a number is the text as it was written, since CloudFormation tells them apart by use."""
     if isinstance(node, Mapping):
-        return {key: _data(item, notes) for key, (_, item) in node.entries.items()}
+        return {key: _node_data(item, notes) for key, (_, item) in node.entries.items()}
     if isinstance(node, Items):
-        return [_data(item, notes) for item in node.items]
+        return [_node_data(item, notes) for item in node.items]
     assert isinstance(node, Scalar)
     if node.plain and _READ_OTHERWISE.fullmatch(node.text):
         notes.append(
@@ -286,12 +293,12 @@ def _mapping(value: Any, key: str) -> Json:
     return inner if isinstance(inner, dict) else {}
 
 
-def _parts(cluster: _Found, stacks: list[_Stack]) -> Iterator[_Found]:
+def _parts(cluster: _FoundResource, stacks: list[_Stack]) -> Iterator[_FoundResource]:
     """Yields the resources that belong to the cluster."""
     own = cluster.stack.functions.ref(cluster.name)
     others = [one.stack.functions.ref(one.name) for one in _all_clusters(stacks) if one != cluster]
     for stack in stacks:
-        for name, resource in _ordered(stack.resources):
+        for name, resource in _order_by_dependency(stack.resources):
             kind = resource.get("Type")
             if kind not in _PARTS:
                 continue
@@ -303,32 +310,32 @@ def _parts(cluster: _Found, stacks: list[_Stack]) -> Iterator[_Found]:
                     )
                 continue
             condition = resource.get("Condition")
-            decided = stack.functions.decided(condition)
+            decided = stack.functions.evaluate_condition(condition)
             if condition is not None and decided is not True:
-                verdict = _verdict(decided)
+                verdict = _condition_words(decided)
                 stack.functions.note(f"{stack.prefix}{name} is left out: its condition {condition} {verdict}")
                 continue
             if condition is not None:
                 stack.functions.note(
                     f"{stack.prefix}{name} is there since {condition} is true by the parameters' values"
                 )
-            yield _Found(stack, name)
+            yield _FoundResource(stack, name)
 
 
-def _ordered(resources: Json) -> list[tuple[str, Json]]:
+def _order_by_dependency(resources: Json) -> list[tuple[str, Json]]:
     """Returns the resources, each after those it depends on: steps run in the order in which they are made."""
     out: dict[str, Json] = {}
 
-    def put(name: str, on_the_way: tuple[str, ...]) -> None:
+    def add_after_dependencies(name: str, on_the_way: tuple[str, ...]) -> None:
         if name in out or name in on_the_way or name not in resources:
             return
         needed = resources[name].get("DependsOn", [])
         for one in [needed] if isinstance(needed, str) else needed if isinstance(needed, list) else []:
-            put(str(one), (*on_the_way, name))
+            add_after_dependencies(str(one), (*on_the_way, name))
         out[name] = resources[name]
 
     for name in resources:
-        put(name, ())
+        add_after_dependencies(name, ())
     return list(out.items())
 
 
@@ -336,7 +343,7 @@ def _ordered(resources: Json) -> list[tuple[str, Json]]:
 
 
 def _request(properties: Json, functions: Functions) -> Json:
-    renamed = _renamed(properties)
+    renamed = _rename_members(properties)
     instances = renamed.pop("Instances", {})
     if isinstance(renamed.get("AdditionalInfo"), dict):
         renamed["AdditionalInfo"] = json.dumps(renamed["AdditionalInfo"])
@@ -344,24 +351,26 @@ def _request(properties: Json, functions: Functions) -> Json:
         renamed["Instances"] = _instances(instances, functions)
     else:
         functions.note("Instances is not imported: its value is not known here")
-    params: Json = _fitted(renamed, input_shape(), functions)
+    params: Json = _convert_to_api_types(renamed, input_shape(), functions)
     return params
 
 
-def _fitted(value: Any, shape: Any, functions: Functions) -> Any:
+def _convert_to_api_types(value: Any, shape: Any, functions: Functions) -> Any:
     """Returns a value in the types of the API, without the members that it does not have, each of which is a note."""
-    made, notes = fitted_members(value, shape)
+    made, notes = convert_members(value, shape)
     for note in notes:
         functions.note(note)
     return made
 
 
-def _renamed(value: Any) -> Any:
+def _rename_members(value: Any) -> Any:
     if isinstance(value, list):
-        return [_renamed(item) for item in value]
+        return [_rename_members(item) for item in value]
     if isinstance(value, dict):
         properties = {"ConfigurationProperties", "Properties"}
-        return {_RENAMED.get(key, key): item if key in properties else _renamed(item) for key, item in value.items()}
+        return {
+            _RENAMED.get(key, key): item if key in properties else _rename_members(item) for key, item in value.items()
+        }
     return value
 
 
@@ -370,7 +379,7 @@ def _instances(given: Json, functions: Functions) -> Json:
     out: Json = {}
     for members, known in (("InstanceGroups", _GROUPS), ("InstanceFleets", _FLEETS)):
         word = "InstanceRole" if members == "InstanceGroups" else "InstanceFleetType"
-        found = [(key, role, one) for key, role in known.items() for one in _listed(given.get(key, []))]
+        found = [(key, role, one) for key, role in known.items() for one in _as_list(given.get(key, []))]
         for key in dict.fromkeys(key for key, _, one in found if not isinstance(one, dict)):
             functions.note(f"Instances.{key} is not imported: its value is not known here")
         made = [{word: role, **one} for _, role, one in found if isinstance(one, dict)]
@@ -379,30 +388,30 @@ def _instances(given: Json, functions: Functions) -> Json:
     return out | {key: value for key, value in given.items() if key not in {**_GROUPS, **_FLEETS}}
 
 
-def _listed(value: Any) -> list[Any]:
+def _as_list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
 
 
-def _fold(params: Json, part: _Found) -> None:
+def _merge_part(params: Json, part: _FoundResource) -> None:
     """Puts a resource of its own into the request of its cluster."""
     functions, kind = part.stack.functions, str(part.resource["Type"])
     own = {key: value for key, value in _mapping(part.resource, "Properties").items() if key != _PARTS[kind]}
-    renamed = _renamed(functions.value(own))
+    renamed = _rename_members(functions.value(own))
     if kind == "AWS::EMR::Step":
         monitoring = {key: renamed.pop(key) for key in ("LogUri", "EncryptionKeyArn") if key in renamed}
         if monitoring:
             renamed["StepMonitoringConfiguration"] = {"S3MonitoringConfiguration": monitoring}
-        _append(params, ("Steps",), renamed, functions)
+        _append_member(params, ("Steps",), renamed, functions)
     elif kind == "AWS::EMR::InstanceGroupConfig":
-        _append(params, ("Instances", "InstanceGroups"), renamed, functions)
+        _append_member(params, ("Instances", "InstanceGroups"), renamed, functions)
     else:
-        _append(params, ("Instances", "InstanceFleets"), renamed, functions)
+        _append_member(params, ("Instances", "InstanceFleets"), renamed, functions)
     functions.note(f"{part.shown} ({kind}) is part of the request: in the template it is a resource of its own")
 
 
-def _append(params: Json, path: tuple[str, ...], value: Json, functions: Functions) -> None:
+def _append_member(params: Json, path: tuple[str, ...], value: Json, functions: Functions) -> None:
     shape, owner = input_shape(), params
     for member in path[:-1]:
         shape, owner = shape.members[member], owner.setdefault(member, {})
-    made = _fitted(value, shape.members[path[-1]].member, functions)
-    owner[path[-1]] = [*_listed(owner.get(path[-1], [])), made]
+    made = _convert_to_api_types(value, shape.members[path[-1]].member, functions)
+    owner[path[-1]] = [*_as_list(owner.get(path[-1], [])), made]

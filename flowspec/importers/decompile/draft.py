@@ -163,7 +163,7 @@ def _with_uploads(draft: _Draft, wanted: Wanted, folder: Path) -> tuple[_Draft, 
     notes = []
     for uri, file in wanted.uploads.items():
         changed = _with_local_file(draft, uri, file, folder)
-        if changed and _stages(changed, wanted, folder, uri):
+        if changed and _compiles_with_uploads(changed, wanted, folder, uri):
             draft = changed
             notes.append(f"{file}, which the script uploads, is uploaded by apply, below {changed.spec['staging']}")
         else:
@@ -184,10 +184,10 @@ def _with_local_file(draft: _Draft, uri: str, file: str, folder: Path) -> _Draft
     return draft._replace(spec=spec, lines=write(spec, draft.comments, draft.head))
 
 
-def _stages(draft: _Draft, wanted: Wanted, folder: Path, uri: str) -> bool:
+def _compiles_with_uploads(draft: _Draft, wanted: Wanted, folder: Path, uri: str) -> bool:
     """Returns True if a draft compiles to the request, but for the name under which the file is staged."""
     try:
-        made = _compiled(draft, {**draft.redactor.variables, **wanted.samples}, folder)
+        made = _compile_draft(draft, {**draft.redactor.variables, **wanted.samples}, folder)
     except SpecError:
         return False
     params: Any = made.params
@@ -258,7 +258,7 @@ def _is_rejected(draft: _Draft, wanted: Wanted, folder: Path, rejected: _Rejecte
     params = wanted.request
     before = rejected.count
     try:
-        made = _compiled(draft, {**draft.redactor.variables, **wanted.samples}, folder).params
+        made = _compile_draft(draft, {**draft.redactor.variables, **wanted.samples}, folder).params
     except SpecError as error:
         _reject_places(error, draft, params, rejected)
         reason = error.message
@@ -272,7 +272,7 @@ def _is_rejected(draft: _Draft, wanted: Wanted, folder: Path, rejected: _Rejecte
     return True
 
 
-def _compiled(draft: _Draft, variables: Mapping[str, Any], folder: Path) -> Request:
+def _compile_draft(draft: _Draft, variables: Mapping[str, Any], folder: Path) -> Request:
     source = Source("job.yaml", draft.text)
     root, found = compose(source)
     assert isinstance(root, MappingNode)
@@ -286,7 +286,7 @@ def _reject_places(error: SpecError, draft: _Draft, params: Mapping[str, Any], r
     for found in error.diagnostics:
         if found.severity is not Severity.ERROR:
             continue
-        path = _place(found, draft)
+        path = _path_of(found, draft)
         if path[:1] == ("steps",) and len(path) > 1 and found.id in _OF_POLICIES:
             rejected.unwatched.setdefault(int(path[1]), found.message)
         elif path[:1] == ("steps",) and len(path) > 1:
@@ -298,7 +298,7 @@ def _reject_places(error: SpecError, draft: _Draft, params: Mapping[str, Any], r
                 rejected.aside.setdefault(member, found.message)
 
 
-def _place(found: Diagnostic, draft: _Draft) -> tuple[str | int, ...]:
+def _path_of(found: Diagnostic, draft: _Draft) -> tuple[str | int, ...]:
     number = found.location.line if found.location else 0
     return draft.lines[number - 1].path[:2] if 0 < number <= len(draft.lines) else ()
 
@@ -315,7 +315,7 @@ def same(one: Any, other: Any) -> bool:
     """Returns True if two requests are equal: members, values with their types, and the order of lists except Tags."""
     if isinstance(one, Mapping) and isinstance(other, Mapping):
         return one.keys() == other.keys() and all(
-            same(_sorted(item) if key == "Tags" else item, _sorted(other[key]) if key == "Tags" else other[key])
+            same(_sort_tags(item) if key == "Tags" else item, _sort_tags(other[key]) if key == "Tags" else other[key])
             for key, item in one.items()
         )
     if isinstance(one, list) and isinstance(other, list):
@@ -323,5 +323,5 @@ def same(one: Any, other: Any) -> bool:
     return type(one) is type(other) and bool(one == other)
 
 
-def _sorted(tags: Any) -> Any:
+def _sort_tags(tags: Any) -> Any:
     return sorted(tags, key=lambda tag: (tag.get("Key", ""), tag.get("Value", "")))

@@ -64,13 +64,13 @@ def decompile_members(
         else:
             key, known = keys[member]
             try:
-                found[key] = _decompiled(inner, known)
+                found[key] = _decompile_value(inner, known)
             except Inexpressible as reason:
                 left[member] = str(reason)
     return {key: found[key] for key in schema["properties"] if key in found}, left
 
 
-def _decompiled(value: Any, schema: schemas.Schema) -> Any:
+def _decompile_value(value: Any, schema: schemas.Schema) -> Any:
     if placeholder_name(value):
         return value
     schema = schemas.resolve_schema(schema, schemas.kind(value))
@@ -78,13 +78,13 @@ def _decompiled(value: Any, schema: schemas.Schema) -> Any:
     if shape:
         return SHAPES[shape].decompile(value, by_definition)
     if isinstance(value, dict):
-        return _object(value, schema)
-    return [_decompiled(item, schema["items"]) for item in value] if isinstance(value, list) else value
+        return _decompile_object(value, schema)
+    return [_decompile_value(item, schema["items"]) for item in value] if isinstance(value, list) else value
 
 
-def _object(value: dict[str, Any], schema: schemas.Schema) -> dict[str, Any]:
+def _decompile_object(value: dict[str, Any], schema: schemas.Schema) -> dict[str, Any]:
     if "properties" not in schema:
-        return {key: _decompiled(inner, schema["additionalProperties"]) for key, inner in value.items()}
+        return {key: _decompile_value(inner, schema["additionalProperties"]) for key, inner in value.items()}
     found, left = decompile_members(value, schema)
     for member, reason in left.items():
         raise Inexpressible(f"{'.'.join(member)}: {reason}")
@@ -93,4 +93,4 @@ def _object(value: dict[str, Any], schema: schemas.Schema) -> dict[str, Any]:
 
 def by_definition(value: Any, name: str) -> Any:
     """Returns a value as the schema's definition of this name has it. Raises `Inexpressible`."""
-    return _decompiled(value, schemas.strict()["$defs"][name])
+    return _decompile_value(value, schemas.strict()["$defs"][name])

@@ -52,7 +52,7 @@ _FORMS = (
 _SPECIAL = re.compile(rf"\{{(?:[{{%#]|(?={PLACEHOLDER.pattern[0]})|\Z)|\r|{PLACEHOLDER.pattern}")
 
 
-class _Spot(NamedTuple):
+class _SecretSpan(NamedTuple):
     """A secret in a text: its offsets, and its name."""
 
     start: int
@@ -78,25 +78,29 @@ class Redactor:
     def redact(self, value: Any, path: tuple[str | int, ...] = ()) -> Any:
         """Returns the value with all of its texts (keys too) as a spec has them."""
         if isinstance(value, dict):
-            return {escape(key): self._item(value, key, item, path) for key, item in value.items()}
+            return {escape(key): self._redact_item(value, key, item, path) for key, item in value.items()}
         if isinstance(value, list):
             options = ["", *(one if isinstance(one, str) else "" for one in value)]
             named = (_option_name(option) for option in options)
             return [
-                self._text(item, name, (*path, index)) if isinstance(item, str) else self.redact(item, (*path, index))
+                self._redact_text(item, name, (*path, index))
+                if isinstance(item, str)
+                else self.redact(item, (*path, index))
                 for index, (item, name) in enumerate(zip(value, named, strict=False))
             ]
-        return self._text(value, "", path) if isinstance(value, str) else value
+        return self._redact_text(value, "", path) if isinstance(value, str) else value
 
-    def _item(self, owner: dict[str, Any], key: str, item: Any, path: tuple[str | int, ...]) -> Any:
+    def _redact_item(self, owner: dict[str, Any], key: str, item: Any, path: tuple[str | int, ...]) -> Any:
         if not isinstance(item, str):
             return self.redact(item, (*path, key))
         name = owner["Key"] if key == "Value" and isinstance(owner.get("Key"), str) else key
         # Tags are no place for secrets (AWS, "Tagging best practices"): a tag named `token` is not one.
-        return self._text(item, "" if path[:1] == ("tags",) else name, (*path, key))
+        return self._redact_text(item, "" if path[:1] == ("tags",) else name, (*path, key))
 
-    def _text(self, text: str, name: str, path: tuple[str | int, ...]) -> str:
-        spots = [] if self.keep else [spot for spot in _spots(text, name) if not self._has_placeholder(text, spot)]
+    def _redact_text(self, text: str, name: str, path: tuple[str | int, ...]) -> str:
+        spots = (
+            [] if self.keep else [spot for spot in _find_secrets(text, name) if not self._has_placeholder(text, spot)]
+        )
         if not spots:
             return escape(text)
         parts, at = [], 0
@@ -108,7 +112,7 @@ class Redactor:
             at = spot.end
         return "".join([*parts, _template(text[at:])])
 
-    def _has_placeholder(self, text: str, spot: _Spot) -> bool:
+    def _has_placeholder(self, text: str, spot: _SecretSpan) -> bool:
         """Returns True if a placeholder is where the secret would be; then its variable is sensitive."""
         names = PLACEHOLDER.findall(text[spot.start : spot.end])
         self.sensitive.update(names)
@@ -136,10 +140,10 @@ def escape(text: str) -> str:
 
 def _template(text: str) -> str:
     """Returns a literal part of a template, with its placeholders as expressions."""
-    return _SPECIAL.sub(_written, text)
+    return _SPECIAL.sub(_escape_match, text)
 
 
-def _written(odd: re.Match[str]) -> str:
+def _escape_match(odd: re.Match[str]) -> str:
     if odd[1]:
         return f"{{{{ {odd[1]} }}}}"
     return "{{ '\\r' }}" if odd[0] == "\r" else f"{{{{ '{odd[0]}' }}}}"
@@ -174,21 +178,21 @@ def _option_name(word: str) -> str:
     return word if re.fullmatch(r"--?[A-Za-z][\w.-]*", word) else ""
 
 
-def _spots(text: str, name: str) -> Iterator[_Spot]:
+def _find_secrets(text: str, name: str) -> Iterator[_SecretSpan]:
     """Yields the secrets in a text, in order, without overlap."""
     if name and _is_secret(name, text) and not (name.startswith("-") and text.startswith("-")):
-        yield _Spot(0, len(text), name)
+        yield _SecretSpan(0, len(text), name)
         return
     assigned = _ASSIGNED.fullmatch(text)
     if assigned and _is_secret(assigned["name"], assigned["value"]):
-        yield _Spot(*assigned.span("value"), assigned["name"])
+        yield _SecretSpan(*assigned.span("value"), assigned["name"])
         return
     found = [
-        _Spot(*match.span("value"), match["name"])
+        _SecretSpan(*match.span("value"), match["name"])
         for match in _WITHIN.finditer(text)
         if _is_secret(match["name"], match["value"])
     ]
-    found += [_Spot(*match.span("value"), called) for called, form in _FORMS for match in form.finditer(text)]
+    found += [_SecretSpan(*match.span("value"), called) for called, form in _FORMS for match in form.finditer(text)]
     at = 0
     for spot in sorted(found):
         if spot.start >= at:

@@ -55,8 +55,8 @@ class _Problem(NamedTuple):
 
 def read(name: str, data: bytes) -> dict[str, Any]:
     """Reads the request in a file. `name` is the file's name in messages. Raises `SpecError` with all errors."""
-    source = decoded(name, data)
-    request = _parsed(source)
+    source = decode_source(name, data)
+    request = _parse(source)
     _refuse_answers(request, source)
     check(request, source)
     return dict(request)
@@ -84,7 +84,7 @@ def _as_texts(value: Any) -> Any:
     return [_as_texts(item) for item in value] if isinstance(value, list) else str(value)
 
 
-def decoded(name: str, data: bytes) -> Source:
+def decode_source(name: str, data: bytes) -> Source:
     """Decodes the text of a file. Raises `SpecError` when it is not UTF-8."""
     try:
         return Source(name, data.decode("utf-8-sig"))
@@ -96,11 +96,11 @@ def _refuse(source: Source, message: str, hint: str = _REMEDY, at: Place | None 
     raise SpecError([source.diagnostic("FS701", message, at, notes=(hint,) if hint else ())])
 
 
-def _parsed(source: Source) -> Any:
+def _parse(source: Source) -> Any:
     if not source.text.strip():
         _refuse(source, "the file is empty")
     try:
-        value = _loaded(source)
+        value = _parse_strict_json(source)
     except json.JSONDecodeError as error:
         at = Place(source, error.lineno, error.colno, 1)
         _refuse(source, f"this is not JSON: {error.msg[:1].lower()}{error.msg[1:]}", at=at)
@@ -113,25 +113,27 @@ def _parsed(source: Source) -> Any:
     return value
 
 
-def _loaded(source: Source) -> Any:
+def _parse_strict_json(source: Source) -> Any:
     """Parses JSON by RFC 8259: json.loads also accepts NaN, Infinity, and a member given twice."""
 
-    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    def refuse_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         names = [key for key, _ in pairs]
-        twice = next((key for key in names if names.count(key) > 1), None) if len(set(names)) < len(names) else None
-        if twice is not None:
-            _refuse(source, f"the member '{twice}' is given twice", "keep one")
+        duplicate = next((key for key in names if names.count(key) > 1), None) if len(set(names)) < len(names) else None
+        if duplicate is not None:
+            _refuse(source, f"the member '{duplicate}' is given twice", "keep one")
         return dict(pairs)
 
-    def constant(word: str) -> NoReturn:
+    def refuse_constant(word: str) -> NoReturn:
         _refuse(source, f"{word} is no JSON", "")
 
-    def finite(digits: str) -> float:
+    def parse_finite(digits: str) -> float:
         if float(digits) in (float("inf"), float("-inf")):
             _refuse(source, f"{digits[:40]} is too large a number", "")
         return float(digits)
 
-    return json.loads(source.text, object_pairs_hook=once, parse_constant=constant, parse_float=finite)
+    return json.loads(
+        source.text, object_pairs_hook=refuse_duplicates, parse_constant=refuse_constant, parse_float=parse_finite
+    )
 
 
 def _is_deep(value: Any) -> bool:
@@ -155,7 +157,9 @@ def _refuse_answers(value: Any, source: Source) -> None:
         what = next((described[key] for key in described if key in one), None)
         if what and "Instances" not in one:
             what = "the answer of DescribeCluster" if isinstance(one.get("Cluster"), Mapping) else what
-            _refuse(source, f"this is {several}{what}, not a request of RunJobFlow", f"{_why(what)}{_REMEDY}")
+            _refuse(
+                source, f"this is {several}{what}, not a request of RunJobFlow", f"{_answer_explanation(what)}{_REMEDY}"
+            )
     if isinstance(one, Mapping) and isinstance(one.get("request"), Mapping) and "Instances" not in one:
         hint = f"`jq .request {source.argument} | flowspec import --request -` takes it out"
         _refuse(source, "the request is under the key `request` here", hint)
@@ -165,7 +169,7 @@ def _refuse_answers(value: Any, source: Source) -> None:
         _refuse(source, "this is a single value, a request is an object")
 
 
-def _why(what: str) -> str:
+def _answer_explanation(what: str) -> str:
     return "what describes a cluster leaves out much of what it was asked for; " if "Cluster" in what else ""
 
 
@@ -186,27 +190,27 @@ _WANTED = {
 
 def _problem(one: Mismatch) -> _Problem:
     """Returns a mismatch with the model in words for the author of the request."""
-    owner = _called(one.path[:-1])
+    owner = _shown_path(one.path[:-1])
     if one.kind == "missing":
         return _Problem(one.path[:-1], f"{owner}: {one.expected} is missing")
     if one.kind == "unknown":
         where = f"of {owner}" if one.path[:-1] else "of a request"
         name = str(one.path[-1])
-        hint = _meant(name, one.shape, one.path[:-1])
+        hint = _suggest_member(name, one.shape, one.path[:-1])
         return _Problem(one.path, f"'{name}' is not a member {where}", hint, key=True)
     if one.kind == "type":
         wanted = _WANTED[one.shape.type_name]
-        message = f"{_called(one.path)} wants {wanted}, this is {_described(one.value)}"
+        message = f"{_shown_path(one.path)} wants {wanted}, this is {_describe_type(one.value)}"
         return _Problem(one.path, message, _type_hint(one.value, wanted))
     if one.kind == "enum":
         hint = did_you_mean(one.value, one.expected) or f"there are {', '.join(one.expected)}"
-        return _Problem(one.path, f"{_called(one.path)} is none that EMR knows: '{one.value[:60]}'", hint)
+        return _Problem(one.path, f"{_shown_path(one.path)} is none that EMR knows: '{one.value[:60]}'", hint)
     unit = " long" if isinstance(one.value, str) else " items" if isinstance(one.value, list) else ""
     size = len(one.value) if unit else one.value
-    return _Problem(one.path, f"{_called(one.path)} is {size}{unit}, EMR takes {one.expected} or more")
+    return _Problem(one.path, f"{_shown_path(one.path)} is {size}{unit}, EMR takes {one.expected} or more")
 
 
-def _meant(name: str, shape: Any, path: tuple[str | int, ...]) -> str:
+def _suggest_member(name: str, shape: Any, path: tuple[str | int, ...]) -> str:
     if name in _ELSEWHERE:
         return _ELSEWHERE[name]
     folded = {one.lower(): one for one in shape.members}
@@ -217,15 +221,15 @@ def _meant(name: str, shape: Any, path: tuple[str | int, ...]) -> str:
     if owners:
         return f"it is a member of {owners[0]}"
     if path and name in input_shape().members:
-        return f"it stands at the top, not in {_called(path)}"
+        return f"it stands at the top, not in {_shown_path(path)}"
     return "" if path else "a newer boto3 may know it"
 
 
-def _called(path: tuple[str | int, ...]) -> str:
+def _shown_path(path: tuple[str | int, ...]) -> str:
     return path_text(path) or "the request"
 
 
-def _described(value: Any) -> str:
+def _describe_type(value: Any) -> str:
     if isinstance(value, bool) or value is None:
         return json.dumps(value)
     words = {str: "a string", int: "an integer", float: "a number", list: "a list", dict: "an object"}

@@ -66,7 +66,7 @@ class Recognizer:
         return Steps(items if items or not debugging else None, debugging)
 
     def _step(self, config: dict[str, Any], skipped: int) -> Step:
-        fitting = self._fitting(config)
+        fitting = self._matching_steps(config)
         for _ in range(skipped):
             if next(fitting, None) is None:
                 break
@@ -75,7 +75,7 @@ class Recognizer:
             raise Inexpressible("a step that the spec has no words for")
         return step
 
-    def _fitting(self, config: dict[str, Any]) -> Iterator[Step]:
+    def _matching_steps(self, config: dict[str, Any]) -> Iterator[Step]:
         wanted = config["HadoopJarStep"]
         rest = _common_keys(config)
         for name, fields in recognized(wanted, self.target):

@@ -66,14 +66,14 @@ class _Writer:
         if short is not None:
             yield Line(f"{head} {short}", path)
         elif isinstance(value, str):
-            yield from _literal(head, value, indent, path)
+            yield from _literal_block(head, value, indent, path)
         else:
             yield Line(head, path)
             yield from self.block(value, schema, f"{indent}  ", path)
 
     def block(self, value: Any, schema: Schema, indent: str, path: KeyPath) -> Iterator[Line]:
         if isinstance(value, dict):
-            known = _known(schema, value)
+            known = _narrow_schema(schema, value)
             for key, item in value.items():
                 yield from self.entry(key, item, schemas.member(known, key) if known else None, indent, (*path, key))
             return
@@ -88,7 +88,7 @@ class _Writer:
             yield Line(f"{indent}- {short}", path)
             return
         if isinstance(value, str):
-            yield from _literal(f"{indent}-", value, indent, path)
+            yield from _literal_block(f"{indent}-", value, indent, path)
             return
         first, *rest = self.block(value, schema, f"{indent}  ", path)
         while first.text.lstrip().startswith("# "):
@@ -110,7 +110,7 @@ class _Writer:
 
     def inline(self, value: Any, schema: Schema) -> str:
         if isinstance(value, dict) and value:
-            known = _known(schema, value)
+            known = _narrow_schema(schema, value)
             pairs = (
                 f"{scalar(key)}: {self.inline(item, schemas.member(known, key) if known else None)}"
                 for key, item in value.items()
@@ -121,14 +121,14 @@ class _Writer:
         return scalar(value, schema)
 
 
-def _literal(head: str, value: str, indent: str, path: KeyPath) -> Iterator[Line]:
+def _literal_block(head: str, value: str, indent: str, path: KeyPath) -> Iterator[Line]:
     """Yields a text of several lines, as a literal block."""
     yield Line(f"{head} {'|' if value.endswith(chr(10)) else '|-'}", path)
     for text in value.removesuffix("\n").split("\n"):
         yield Line(f"{indent}  {text}" if text else "", path)
 
 
-def _known(schema: Schema, value: dict[str, Any]) -> Schema:
+def _narrow_schema(schema: Schema, value: dict[str, Any]) -> Schema:
     kind = value.get("type")
     return (
         schemas.resolve_schema(schema, "object", kind if isinstance(kind, str) else None)

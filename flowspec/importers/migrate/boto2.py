@@ -21,7 +21,7 @@ _KEPT = {
 
 def install(uploaded: Callable[[str, str], None]) -> None:
     """Makes boto 2 importable, whether it is installed or not. `uploaded` is called for each file sent to S3."""
-    _Something.uploaded = staticmethod(uploaded)
+    _PermissiveStub.uploaded = staticmethod(uploaded)
     sys.meta_path.insert(0, _Finder())
 
 
@@ -32,7 +32,7 @@ class _Finder(MetaPathFinder, Loader):
         return ModuleSpec(name, self, is_package=True)
 
     def create_module(self, spec: ModuleSpec) -> ModuleType:
-        real = _real(spec.name)
+        real = _flowspec_module(spec.name)
         if real:
             module = importlib.import_module(real)
             alias = ModuleType(spec.name, module.__doc__)
@@ -46,7 +46,7 @@ class _Finder(MetaPathFinder, Loader):
             vars(module)["connect_emr"] = _connect_emr
 
 
-def _real(name: str) -> str | None:
+def _flowspec_module(name: str) -> str | None:
     """Returns the module of flowspec for one of boto's."""
     if name == "boto.emr" or name.startswith("boto.emr."):
         return _EMR + name.removeprefix("boto.emr")
@@ -66,25 +66,25 @@ class _Module(ModuleType):
             raise AttributeError(name)
         if self.__name__ == "boto" and name in ("emr", "exception", "regioninfo", "resultset"):
             return importlib.import_module(f"boto.{name}")
-        return _Something
+        return _PermissiveStub
 
 
-class _Something:
+class _PermissiveStub:
     """Accepts every call and attribute, and returns another object of its kind."""
 
     uploaded: Callable[[str, str], None]
 
     def __init__(self, *_: Any, **__: Any) -> None: ...
 
-    def __call__(self, *_: Any, **__: Any) -> _Something:
-        return _Something()
+    def __call__(self, *_: Any, **__: Any) -> _PermissiveStub:
+        return _PermissiveStub()
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
             raise AttributeError(name)
         if name in ("set_contents_from_filename", "set_contents_from_file"):
             return self._upload
-        return _Something()
+        return _PermissiveStub()
 
     def _upload(self, source: Any, *args: Any, **kwargs: Any) -> None:  # noqa: ARG002
         self.uploaded(str(getattr(source, "name", source)), "S3")
@@ -98,7 +98,7 @@ class _Something:
     def __bool__(self) -> bool:
         return True
 
-    def __enter__(self) -> _Something:
+    def __enter__(self) -> _PermissiveStub:
         return self
 
     def __exit__(self, *_: object) -> None: ...

@@ -70,8 +70,8 @@ class EmrAnswers:
             refused = error.response["Error"].get("Message", "")
             self._write(service="emr", operation=operation, params=params, id="", region=region, refused=refused)
             raise
-        about = answer.get("JobFlowId") or self._cluster_of_groups(given)
-        self._write(service="emr", operation=operation, params=params, id=about, region=region)
+        cluster_id = answer.get("JobFlowId") or self._cluster_of_groups(given)
+        self._write(service="emr", operation=operation, params=params, id=cluster_id, region=region)
         original: Json = replace_texts(answer, {ours: theirs for theirs, ours in self._stand_ins.items()})
         return original
 
@@ -79,7 +79,7 @@ class EmrAnswers:
         if client not in self._services:
             from botocore import UNSIGNED
 
-            service = Service(self._home, region=_region(client), start_worker=_be_running, account_rules=False)
+            service = Service(self._home, region=_region(client), start_worker=_mark_running, account_rules=False)
             attach(client, service)
             # A profile that the script names has no credentials here.
             client.meta.events.register("choose-signer.emr", lambda **_: UNSIGNED)
@@ -88,7 +88,7 @@ class EmrAnswers:
 
     def _with_stand_ins(self, service: Service, own_region: str, operation: str, params: Json) -> Json:
         """Returns the parameters, with the ids of stand-ins for the clusters that the script did not create."""
-        named = {str(one) for key in _IDS for one in _listed(params.get(key))}
+        named = {str(one) for key in _IDS for one in _as_list(params.get(key))}
         with Store(self._home) as store:
             found = {one: store.get("cluster", one) for one in sorted(named)}
         # A cluster is found from each region: fakes of two regions in one script are mostly a default left out.
@@ -117,7 +117,7 @@ class EmrAnswers:
                 _advance(store, cluster)
 
 
-def _be_running(home: Path, cluster_id: str, lock: int) -> None:
+def _mark_running(home: Path, cluster_id: str, lock: int) -> None:
     """Stands in for starting a worker: the cluster is RUNNING at once, so that its groups may be changed."""
     os.dup(lock)  # The emulator takes a cluster whose lock nobody holds for dead.
     with Store(home) as store, store.writing():
@@ -147,5 +147,5 @@ def _region(client: Any) -> str:
     return str(client.meta.region_name or "us-east-1")
 
 
-def _listed(value: Any) -> list[Any]:
+def _as_list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value] if value else []

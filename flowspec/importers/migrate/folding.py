@@ -47,9 +47,9 @@ def job_flows(calls: Iterable[Mapping[str, Any]]) -> tuple[Wanted, ...]:
             rest.append(f"{operation} is not imported: EMR refuses it ({call['refused']})")
         elif not operation.startswith(_HARMLESS):
             _fold(flows, call, rest)
-    if made_up := _made_up(calls):
-        told = "what these answered was made up, look for values such as sample-… and subnet-0123456789abcdef0"
-        rest.append(f"{told}: {made_up}")
+    if sampled := _sampled_operations(calls):
+        note = "what these answered was made up, look for values such as sample-… and subnet-0123456789abcdef0"
+        rest.append(f"{note}: {sampled}")
     return tuple(
         replace(
             _with_dates(flow.params),
@@ -77,8 +77,10 @@ def _with_dates(params: Json) -> Wanted:
             if found.search(text):
                 text = found.sub(placeholder(f"{name}{suffix}"), text)
                 turned = "" if form == "%Y-%m-%d" else f" | strftime('{form}')"
-                told = {"description": f"the script took the date of {'yesterday' if days else 'its run'}, as {form}"}
-                variables[f"{name}{suffix}"] = Variable(rules=told, template=f"{{{{ ds{shift}{turned} }}}}")
+                described = {
+                    "description": f"the script took the date of {'yesterday' if days else 'its run'}, as {form}"
+                }
+                variables[f"{name}{suffix}"] = Variable(rules=described, template=f"{{{{ ds{shift}{turned} }}}}")
     return Wanted(json.loads(text), variables)
 
 
@@ -97,18 +99,18 @@ def reasons(calls: Iterable[Mapping[str, Any]]) -> Iterator[tuple[str, str]]:
         elif operation == "Connection":
             remedy = "nothing is sent: put what the script asks for into a file beside it"
             yield f"a connection to {params['To']} was refused", remedy
-    if made_up := _made_up(calls):
-        yield f"{made_up} answered with samples", "say what they hold: --answer FILE"
-    yield from _steps_elsewhere(calls)
+    if sampled := _sampled_operations(calls):
+        yield f"{sampled} answered with samples", "say what they hold: --answer FILE"
+    yield from _steps_on_existing_clusters(calls)
 
 
-def _made_up(calls: Iterable[Mapping[str, Any]]) -> str:
+def _sampled_operations(calls: Iterable[Mapping[str, Any]]) -> str:
     """Returns the operations, each once, whose answers were samples; "" for none."""
     found = [one for one in calls if one["service"] not in ("", "emr") and one["operation"] != "Upload"]
     return ", ".join(dict.fromkeys(f"{one['service']}.{one['operation']}" for one in found if not one.get("known")))
 
 
-def _steps_elsewhere(calls: list[Mapping[str, Any]]) -> Iterator[tuple[str, str]]:
+def _steps_on_existing_clusters(calls: list[Mapping[str, Any]]) -> Iterator[tuple[str, str]]:
     added = [call for call in calls if call["operation"] == "AddJobFlowSteps" and "refused" not in call]
     if added and not any(call["operation"] == "RunJobFlow" for call in calls):
         names = ", ".join(dict.fromkeys(str(call["params"]["JobFlowId"]) for call in added))

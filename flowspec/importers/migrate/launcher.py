@@ -141,10 +141,12 @@ def intercept(record: _Record) -> None:
 def _refuse_connections(record: _Record) -> None:
     """Makes Python's sockets refuse to connect; those within the machine that have no address stay."""
     for name in ("connect", "connect_ex"):
-        setattr(socket.socket, name, _refusing(getattr(socket.socket, name), record))
+        setattr(socket.socket, name, _make_refusing_connect(getattr(socket.socket, name), record))
 
 
-def _refusing(connect: Callable[[socket.socket, Any], Any], record: _Record) -> Callable[[socket.socket, Any], Any]:
+def _make_refusing_connect(
+    connect: Callable[[socket.socket, Any], Any], record: _Record
+) -> Callable[[socket.socket, Any], Any]:
     def refuse(self: socket.socket, address: Any) -> Any:
         if self.family == getattr(socket, "AF_UNIX", None):
             return connect(self, address)
@@ -174,12 +176,12 @@ def _answer_clients(record: _Record) -> None:
             report = ParamValidator().validate(params, model.input_shape)
             if report.has_errors():
                 raise ParamValidationError(report=report.generate_report())
-        told = {"File": samples.uploaded(params)} if operation in ("PutObject", "UploadPart") else {}
+        file = {"File": samples.uploaded_file(params)} if operation in ("PutObject", "UploadPart") else {}
         to = f"s3://{params.get('Bucket')}/{params.get('Key')}"
         made = samples.answer(model.output_shape, service)
         answer = samples.with_content(made, operation, params, answers)
-        operation = "Upload" if told.get("File") else operation
-        record.add(service=service, operation=operation, params={**told, "To": to}, known=answer is not made)
+        operation = "Upload" if file.get("File") else operation
+        record.add(service=service, operation=operation, params={**file, "To": to}, known=answer is not made)
         return answer
 
     def wait(self: Any, **parameters: Any) -> None:

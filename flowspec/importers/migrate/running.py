@@ -20,8 +20,8 @@ _PATIENCE = 2.0
 _SECRET = re.compile(r"TOKEN|SECRET|PASSW|CREDENTIAL|API_?KEY|ACCESS_?KEY|PRIVATE_?KEY|_PAT$|_AUTH$", re.IGNORECASE)
 
 
-class Called(NamedTuple):
-    """A Lambda function: the name of its handler in the script, and the JSON of the event that it gets."""
+class HandlerCall(NamedTuple):
+    """A call of a Lambda function: the name of its handler in the script, and the JSON of the event that it gets."""
 
     handler: str
     event: str
@@ -39,13 +39,13 @@ def run(
     args: Sequence[str],
     *,
     module: bool = False,
-    called: Called | None = None,
+    handler_call: HandlerCall | None = None,
     answers: Mapping[str, str] | None = None,
 ) -> Run:
     """Runs a script to its end, or a module of this name. What it prints to stdout goes to stderr; it reads our stdin.
 
-    With `called`, the script is imported and its Lambda function called. `answers` are what S3 objects, secrets and
-    parameters hold, by s3://BUCKET/KEY or name.
+    With `handler_call`, the script is imported and its Lambda function called. `answers` are what S3 objects, secrets
+    and parameters hold, by s3://BUCKET/KEY or name.
 
     Each call is {"service", "operation", "params"}; one of EMR has its cluster's "id" and the "region" as
     well. A call that was made is there however the script ended.
@@ -54,14 +54,14 @@ def run(
         record = Path(folder, "calls.jsonl")
         if answers:
             record.with_name("answers.json").write_text(json.dumps(answers), "utf-8")
-        if called:
-            record.with_name("event.json").write_text(called.event, "utf-8")
-        what = ["-m", script] if module else ["--handler", called.handler, script] if called else [script]
+        if handler_call:
+            record.with_name("event.json").write_text(handler_call.event, "utf-8")
+        what = ["-m", script] if module else ["--handler", handler_call.handler, script] if handler_call else [script]
         launcher = [sys.executable, "-m", "flowspec.importers.migrate.launcher", str(record)]
-        command = [*_without_network(), *launcher, *what, *args]
+        command = [*_isolation_command(), *launcher, *what, *args]
         sys.stderr.flush()
         with subprocess.Popen(command, stdout=_stderr(), env=_environment()) as process:
-            code = _awaited(process)
+            code = _wait_for_exit(process)
         return Run(code, tuple(_calls(record)))
 
 
@@ -73,7 +73,7 @@ def _stderr() -> int:
         return subprocess.DEVNULL
 
 
-def _awaited(process: subprocess.Popen[bytes]) -> int | None:
+def _wait_for_exit(process: subprocess.Popen[bytes]) -> int | None:
     """Waits for the end. A Ctrl-C reaches the script as well, which is given time to end by itself."""
     try:
         return process.wait()
@@ -89,7 +89,7 @@ def _environment() -> dict[str, str]:
 
     Programs that the script starts find none either.
     """
-    kept = {name: value for name, value in os.environ.items() if not _is_access(name)}
+    kept = {name: value for name, value in os.environ.items() if not _grants_access(name)}
     return {
         "AWS_DEFAULT_REGION": "us-east-1",
         **kept,
@@ -101,7 +101,7 @@ def _environment() -> dict[str, str]:
     }
 
 
-def _is_access(name: str) -> bool:
+def _grants_access(name: str) -> bool:
     if name.startswith("AWS_"):
         return "REGION" not in name
     return _SECRET.search(name) is not None
@@ -109,11 +109,11 @@ def _is_access(name: str) -> bool:
 
 def isolated() -> bool:
     """Returns True if scripts run in a network namespace of their own, so that nothing of them reaches a network."""
-    return bool(_without_network())
+    return bool(_isolation_command())
 
 
 @cache
-def _without_network() -> tuple[str, ...]:
+def _isolation_command() -> tuple[str, ...]:
     """Returns the command that runs a program in a network namespace without interfaces; empty where impossible."""
     found = shutil.which("unshare")
     if not found:

@@ -84,7 +84,7 @@ def _body(content: bytes = b"") -> Any:
     return StreamingBody(io.BytesIO(content), len(content))
 
 
-def uploaded(params: dict[str, Any]) -> str | None:
+def uploaded_file(params: dict[str, Any]) -> str | None:
     """Returns the local file whose content a call of S3 sends, if it is one."""
     body = params.get("Body")
     for _ in range(3):

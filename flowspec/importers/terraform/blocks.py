@@ -35,16 +35,16 @@ def repetitions(body: Body, scope: Scope, what: str, *, assume: bool = True) -> 
 
     Where their number is not known: one if `assume`, else none.
     """
-    once = [Repetition("", {})]
+    single = [Repetition("", {})]
     word = next((one for one in ("count", "for_each") if one in body.attributes), None)
     if word is None:
-        return once
+        return single
     expr = body.attributes[word]
     place, shown = body.place(expr.line), " ".join(expr.text.split())
     before, scope.context.used = scope.context.used, set()
     try:
         value = scope.known(expr)
-        made = _counted(value) if word == "count" else _each(value)
+        made = _repeat_by_count(value) if word == "count" else _repeat_by_for_each(value)
         if scope.context.used:
             how = {0: "it is left out", 1: "there is one"}.get(len(made), f"there are {len(made)}")
             scope.context.note(f"{place}: {word} of {what} is {shown}; by {scope.context.inputs()}, {how}")
@@ -52,12 +52,12 @@ def repetitions(body: Body, scope: Scope, what: str, *, assume: bool = True) -> 
     except Unknown:
         how = "taken as one" if assume else "it is not imported"
         scope.context.note(f"{place}: {word} of {what} can't be decided ({shown}): {how}")
-        return once if assume else []
+        return single if assume else []
     finally:
         scope.context.used = before
 
 
-def _counted(value: Any) -> list[Repetition]:
+def _repeat_by_count(value: Any) -> list[Repetition]:
     number = to_number(value)
     if number != int(number) or not 0 <= number <= _MOST_INSTANCES:
         raise Unknown
@@ -65,7 +65,7 @@ def _counted(value: Any) -> list[Repetition]:
     return [Repetition(f"[{at}]", {"count": Namespace({"index": at}.__getitem__)}) for at in numbers]
 
 
-def _each(value: Any) -> list[Repetition]:
+def _repeat_by_for_each(value: Any) -> list[Repetition]:
     if not isinstance(value, SetOf | dict) or len(value) > _MOST_INSTANCES:
         raise Unknown
     return [
@@ -74,7 +74,7 @@ def _each(value: Any) -> list[Repetition]:
     ]
 
 
-def evaluated(body: Body, scope: Scope, path: str) -> Values:
+def evaluate_block(body: Body, scope: Scope, path: str) -> Values:
     """Returns the arguments of a block and its blocks, with `dynamic` ones written out; what is null is left out."""
     out = Values(body.place())
     for key, expr in body.attributes.items():
@@ -94,7 +94,11 @@ def evaluated(body: Body, scope: Scope, path: str) -> Values:
         kind = block.made_kind
         out.places.setdefault(kind, block.body.place())
         is_dynamic = block.kind == "dynamic"
-        made = _dynamic(block, scope, path) if is_dynamic else [evaluated(block.body, scope, f"{path}{kind}.")]
+        made = (
+            _expand_dynamic_block(block, scope, path)
+            if is_dynamic
+            else [evaluate_block(block.body, scope, f"{path}{kind}.")]
+        )
         if not isinstance(out.setdefault(kind, []), list):
             # Terraform refuses an attribute beside blocks of its name.
             out[kind] = [out[kind]]
@@ -102,7 +106,7 @@ def evaluated(body: Body, scope: Scope, path: str) -> Values:
     return out
 
 
-def _dynamic(block: Block, scope: Scope, path: str) -> list[Values]:
+def _expand_dynamic_block(block: Block, scope: Scope, path: str) -> list[Values]:
     """Returns the blocks that a `dynamic` block makes; none, with a note, where they are not known."""
     body, kind = block.body, block.made_kind
     content = next((one.body for one in body.of("content")), None)
@@ -112,7 +116,7 @@ def _dynamic(block: Block, scope: Scope, path: str) -> list[Values]:
     try:
         expr = body.attributes["for_each"]
         value = scope.strict(expr)
-        value = scope.context.concrete(value) if isinstance(value, str) else value
+        value = scope.context.fill_placeholders(value) if isinstance(value, str) else value
         pairs = pairs_of(value)
     except (Unknown, LookupError, TypeError, ValueError, SyntaxFault, ArithmeticError):
         pairs, content = [], None
@@ -126,5 +130,5 @@ def _dynamic(block: Block, scope: Scope, path: str) -> list[Values]:
     for key, inner in pairs:
         scope.context.spend()
         names = Namespace({"key": key, "value": inner}.__getitem__)
-        made.append(evaluated(content, scope.binding(**{name: names}), f"{path}{kind}."))
+        made.append(evaluate_block(content, scope.binding(**{name: names}), f"{path}{kind}."))
     return made

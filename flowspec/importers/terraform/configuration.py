@@ -16,7 +16,7 @@ from flowspec.importers.terraform import hcl
 from flowspec.importers.terraform.context import LARGEST_FILE, Context
 from flowspec.importers.terraform.evaluate import Scope
 from flowspec.importers.terraform.syntax import Block, Body, Expr, Literal, SyntaxFault
-from flowspec.importers.terraform.values import Unknown, converted, type_name
+from flowspec.importers.terraform.values import Unknown, convert_to_type, type_name
 
 Note = Callable[[str], None]
 
@@ -42,12 +42,12 @@ class Module:
             if block.kind == "locals":
                 self.local.update({name: (block.body, expr) for name, expr in block.body.attributes.items()})
                 continue
-            owner, key = self._slot(block)
+            owner, key = self._storage_of(block)
             if owner is None:
                 continue
             owner[key] = _merged(owner[key], block.body) if override and key in owner else block.body
 
-    def _slot(self, block: Block) -> tuple[dict[Any, Body] | None, Any]:
+    def _storage_of(self, block: Block) -> tuple[dict[Any, Body] | None, Any]:
         """Returns the mapping that keeps a block, and its key there."""
         owners: dict[str, tuple[dict[Any, Body], int]] = {
             "variable": (self.variables, 1),
@@ -130,7 +130,7 @@ def _text(path: Path, shown: str, note: Note) -> str | None:
     return None
 
 
-def installed(folder: Path) -> dict[str, Path]:
+def installed_modules(folder: Path) -> dict[str, Path]:
     """Returns the folders of modules that `terraform init` has installed, by their path of calls such as emr.task."""
     try:
         listed = json.loads((folder / ".terraform" / "modules" / "modules.json").read_text("utf-8"))["Modules"]
@@ -151,7 +151,7 @@ def given_values(
     read, too. Raises `SyntaxFault` for one of `settings` that is no NAME=VALUE.
     """
     values: dict[str, Any] = {}
-    named = [(path, path.name) for path in (_automatic(module.folder) if beside else ())]
+    named = [(path, path.name) for path in (_automatic_files(module.folder) if beside else ())]
     for path, shown in [*named, *((path, str(path)) for path in files)]:
         values |= dict(_file_values(path, shown, context))
     for setting in settings:
@@ -164,7 +164,7 @@ def given_values(
     return values
 
 
-def _automatic(folder: Path) -> Iterator[Path]:
+def _automatic_files(folder: Path) -> Iterator[Path]:
     """Yields the files of values that Terraform reads by itself, in its order."""
     yield from (path for name in ("terraform.tfvars", "terraform.tfvars.json") if (path := folder / name).is_file())
     found = [*folder.glob("*.auto.tfvars"), *folder.glob("*.auto.tfvars.json")]
@@ -213,4 +213,4 @@ def default_of(declared: Body, scope: Scope) -> Any:
     if expr is None:
         raise Unknown
     value = expr.value if isinstance(expr, Literal) else scope.known(expr)
-    return converted(value, type_of(declared))
+    return convert_to_type(value, type_of(declared))

@@ -62,7 +62,7 @@ class Context:
         if self.spent > _BUDGET:
             raise TooMuchWork
 
-    def concrete(self, value: Any) -> Any:
+    def fill_placeholders(self, value: Any) -> Any:
         """Fills placeholders with the values that Terraform uses. Raises `Unknown` where one has none.
 
         Nor is anything computed from a sensitive value: the result would be in the spec.
@@ -73,7 +73,7 @@ class Context:
         if not names <= self.known.keys() or any(self.names.variables[one].rules.get("sensitive") for one in names):
             raise Unknown
         self.used |= {self.shown.get(one, one) for one in names}
-        return _filled(value, self.known)
+        return _fill_known(value, self.known)
 
     def stand_in(self, expr: str, prefix: str = "", default: Any = None) -> str:
         """Returns the placeholder of a variable for what only Terraform can tell."""
@@ -96,41 +96,41 @@ class Context:
         except (OSError, ValueError):
             raise Unknown from None
 
-    def encoded(self, value: Any) -> str:
+    def encode_json(self, value: Any) -> str:
         """Returns JSON in which a placeholder stays: within quotes for a text, without them for a number."""
         if isinstance(value, dict):
-            inner = ",".join(f"{self.encoded(key)}:{self.encoded(value[key])}" for key in sorted(value))
+            inner = ",".join(f"{self.encode_json(key)}:{self.encode_json(value[key])}" for key in sorted(value))
             return f"{{{inner}}}"
         if isinstance(value, list):
-            return f"[{','.join(map(self.encoded, value))}]"
+            return f"[{','.join(map(self.encode_json, value))}]"
         if isinstance(value, str) and has_placeholder(value):
-            return self._encoded_text(value)
+            return self._encode_text(value)
         return jsonencode(value)
 
-    def _encoded_text(self, value: str) -> str:
+    def _encode_text(self, value: str) -> str:
         """Returns a text with placeholders as JSON.
 
         What they hold is written out where JSON would have to escape it.
         """
         name = placeholder_name(value)
-        held = self.known.get(name, "") if name else ""
-        if isinstance(held, list | dict):
-            return self.encoded(self.concrete(value))
-        if not isinstance(held, str):
+        known_value = self.known.get(name, "") if name else ""
+        if isinstance(known_value, list | dict):
+            return self.encode_json(self.fill_placeholders(value))
+        if not isinstance(known_value, str):
             return value
         texts = [self.known.get(one, "") for one in PLACEHOLDER.findall(value)]
         plain = all(json.dumps(one) == f'"{one}"' for one in texts)
-        return jsonencode(value if plain else self.concrete(value))
+        return jsonencode(value if plain else self.fill_placeholders(value))
 
 
-def _filled(value: Any, known: Mapping[str, Any]) -> Any:
+def _fill_known(value: Any, known: Mapping[str, Any]) -> Any:
     """Fills placeholders as `substitute` does, with numbers in texts as Terraform writes them."""
     if isinstance(value, SetOf):
-        return SetOf(_filled(one, known) for one in value)
+        return SetOf(_fill_known(one, known) for one in value)
     if isinstance(value, list):
-        return [_filled(one, known) for one in value]
+        return [_fill_known(one, known) for one in value]
     if isinstance(value, dict):
-        return {_filled(key, known): _filled(item, known) for key, item in value.items()}
+        return {_fill_known(key, known): _fill_known(item, known) for key, item in value.items()}
     if isinstance(value, str) and not placeholder_name(value):
         return PLACEHOLDER.sub(lambda found: to_text(known[found[1]]), value)
     return substitute(value, known)

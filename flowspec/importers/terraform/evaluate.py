@@ -89,7 +89,7 @@ class Scope:
     def known(self, expr: Expr) -> Any:
         """Returns the value of an expression, computed with what Terraform's variables hold. Raises `Unknown`."""
         try:
-            return self.context.concrete(self.strict(expr))
+            return self.context.fill_placeholders(self.strict(expr))
         except FAULTS:
             raise Unknown from None
 
@@ -123,18 +123,18 @@ class Scope:
         target = self.raw(expr.target)
         # Other than an index, a name is never the key of an instance; `x.0` is an index in the old syntax.
         is_name = isinstance(target, Symbol) and expr.name.isidentifier()
-        return target.attribute(expr.name) if is_name else self._descend(target, expr.name)
+        return target.attribute(expr.name) if is_name else self._element_of(target, expr.name)
 
     def _index(self, expr: syntax.Index) -> Any:
-        return self._descend(self.raw(expr.target), self.context.concrete(self.strict(expr.key)))
+        return self._element_of(self.raw(expr.target), self.context.fill_placeholders(self.strict(expr.key)))
 
-    def _descend(self, target: Any, key: Any) -> Any:
+    def _element_of(self, target: Any, key: Any) -> Any:
         if isinstance(target, Namespace):
             return target.attribute(str(key))
         if isinstance(target, Symbol):
             return target.index(key)
         if placeholder_name(target):
-            target = self.context.concrete(target)
+            target = self.context.fill_placeholders(target)
         if isinstance(target, dict):
             return target[to_text(key)]
         number = to_whole(key)
@@ -149,7 +149,7 @@ class Scope:
         elif isinstance(target, list):
             items = target
         elif placeholder_name(target):
-            target = self.context.concrete(target)
+            target = self.context.fill_placeholders(target)
             items = target if isinstance(target, list) else [target]
         else:
             items = [] if target is None else [target]
@@ -164,16 +164,16 @@ class Scope:
         return [self.value(one) for one in expr.items]
 
     def _pairs(self, expr: syntax.Pairs) -> dict[str, Any]:
-        return {to_text(self.context.concrete(self.strict(key))): self.value(item) for key, item in expr.pairs}
+        return {to_text(self.context.fill_placeholders(self.strict(key))): self.value(item) for key, item in expr.pairs}
 
     def _unary(self, expr: syntax.Unary) -> Any:
-        value = self.context.concrete(self.strict(expr.operand))
+        value = self.context.fill_placeholders(self.strict(expr.operand))
         return not to_truth(value) if expr.mark == "!" else -to_number(value)
 
     def _binary(self, expr: syntax.Binary) -> Any:
         if expr.mark in ("&&", "||"):
             return self._logical(expr)
-        left, right = (self.context.concrete(self._operand(one, expr)) for one in (expr.left, expr.right))
+        left, right = (self.context.fill_placeholders(self._operand(one, expr)) for one in (expr.left, expr.right))
         if expr.mark in ("==", "!="):
             return equal(left, right) is (expr.mark == "==")
         one, other = to_decimal(left), to_decimal(right)
@@ -208,18 +208,18 @@ class Scope:
         chosen, other = (expr.yes, expr.no) if to_truth(self.known(expr.condition)) else (expr.no, expr.yes)
         value = self.raw(chosen)
         # The result has one type: a number beside a text is a text.
-        is_text = isinstance(other, syntax.Template) and _only_code(other) is None
+        is_text = isinstance(other, syntax.Template) and _single_interpolation(other) is None
         return to_text(value) if is_text and (is_number(value) or isinstance(value, bool)) else value
 
     # --- loops ---
 
     def _for(self, expr: syntax.For) -> Any:
-        pairs = self._selected(expr)
+        pairs = self._selected_scopes(expr)
         if expr.key is None:
             return [scope.value(expr.value) for scope in pairs]
         out: dict[str, Any] = {}
         for scope in pairs:
-            key = to_text(self.context.concrete(scope.strict(expr.key)))
+            key = to_text(self.context.fill_placeholders(scope.strict(expr.key)))
             if expr.grouped:
                 out.setdefault(key, []).append(scope.value(expr.value))
             elif key in out:
@@ -228,7 +228,7 @@ class Scope:
                 out[key] = scope.value(expr.value)
         return out
 
-    def _selected(self, expr: syntax.For) -> list[Scope]:
+    def _selected_scopes(self, expr: syntax.For) -> list[Scope]:
         scopes = [self.binding(**bound) for bound in self._bindings(expr.names, self._collection(expr.collection))]
         if expr.condition is None:
             return scopes
@@ -236,7 +236,7 @@ class Scope:
 
     def _collection(self, expr: Expr) -> Any:
         value = self.strict(expr)
-        return self.context.concrete(value) if isinstance(value, str) else value
+        return self.context.fill_placeholders(value) if isinstance(value, str) else value
 
     def _bindings(self, names: tuple[str, ...], collection: Any) -> Iterator[dict[str, Any]]:
         for key, value in pairs_of(collection):
@@ -246,32 +246,32 @@ class Scope:
     # --- templates ---
 
     def _template(self, expr: syntax.Template) -> Any:
-        code = _only_code(expr)
+        code = _single_interpolation(expr)
         if code:
             return self.raw(hcl.expression(code.text, expr.line))
-        return self._joined(template_parts(expr.raw, expr.quoted, expr.flush), expr.line)
+        return self._render_parts(template_parts(expr.raw, expr.quoted, expr.flush), expr.line)
 
     def render(self, text: str, values: Mapping[str, Any]) -> str:
         """Returns a template that is a file of its own, filled with `values`. Raises one of `FAULTS`."""
-        return Scope(self.context, self.folder, values, self.prefix)._joined(template_parts(text), 0)
+        return Scope(self.context, self.folder, values, self.prefix)._render_parts(template_parts(text), 0)
 
-    def _joined(self, parts: tuple[syntax.Part, ...], line: int) -> str:
-        made = "".join(self._part(one, line) for one in parts)
+    def _render_parts(self, parts: tuple[syntax.Part, ...], line: int) -> str:
+        made = "".join(self._render_part(one, line) for one in parts)
         self.context.spend(len(made) // 64)
         return made
 
-    def _part(self, part: syntax.Part, line: int) -> str:
+    def _render_part(self, part: syntax.Part, line: int) -> str:
         if isinstance(part, str):
             return part
         if isinstance(part, Code):
             return self.text(self.value(hcl.expression(part.text, line)))
         if isinstance(part, If):
             chosen = to_truth(self.known(hcl.expression(part.condition, line)))
-            return self._joined(part.yes if chosen else part.no, line)
+            return self._render_parts(part.yes if chosen else part.no, line)
         assert isinstance(part, Loop)
         collection = self._collection(hcl.expression(part.collection, line))
         scopes = [self.binding(**bound) for bound in self._bindings(part.names, collection)]
-        return "".join(scope._joined(part.body, line) for scope in scopes)
+        return "".join(scope._render_parts(part.body, line) for scope in scopes)
 
     def text(self, value: Any) -> str:
         """Returns a value within a text. Raises `Unknown` for a collection and for null."""
@@ -292,7 +292,7 @@ class Scope:
         elif expr.name in ("tostring", "tonumber", "tobool") and (args[0] is None or placeholder_name(args[0])):
             made = args[0]
         elif expr.name in FUNCTIONS:
-            made = FUNCTIONS[expr.name](*map(self.context.concrete, args))
+            made = FUNCTIONS[expr.name](*map(self.context.fill_placeholders, args))
         else:
             raise Unknown
         self.context.spend(len(made) // 8 if isinstance(made, str | list | dict) else 0)
@@ -303,7 +303,7 @@ class Scope:
         args = [self.value(one) for one in expr.args]
         if expr.spread:
             last = args.pop()
-            last = self.context.concrete(last) if isinstance(last, str) else last
+            last = self.context.fill_placeholders(last) if isinstance(last, str) else last
             if not isinstance(last, list):
                 raise Unknown
             args += last
@@ -315,10 +315,10 @@ class Scope:
         Keys, indexes and whole lists have to be known.
         """
         passed = function in ("list", "map", "sensitive", "nonsensitive") or (function == "lookup" and at > 1)
-        return value if isinstance(value, list | dict) or passed else self.context.concrete(value)
+        return value if isinstance(value, list | dict) or passed else self.context.fill_placeholders(value)
 
 
-def _only_code(expr: syntax.Template) -> Code | None:
+def _single_interpolation(expr: syntax.Template) -> Code | None:
     """Returns the `${ }` that is all of a template, whose value then keeps its type; None for a text."""
     parts = template_parts(expr.raw, expr.quoted, expr.flush)
     return parts[0] if len(parts) == 1 and isinstance(parts[0], Code) else None

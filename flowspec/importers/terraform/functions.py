@@ -31,7 +31,7 @@ from flowspec.importers.terraform.values import (
     to_text,
     to_truth,
     to_whole,
-    unified,
+    unify_types,
 )
 
 FAULTS = (Unknown, SyntaxFault, ArithmeticError, LookupError, TypeError, ValueError, StopIteration, RecursionError)
@@ -96,7 +96,7 @@ def _slice(items: Any, begin: Any, end: Any) -> list[Any]:
 
 
 def _distinct(items: Any) -> list[Any]:
-    return list({json.dumps(one, sort_keys=True): one for one in unified(_list(items))}.values())
+    return list({json.dumps(one, sort_keys=True): one for one in unify_types(_list(items))}.values())
 
 
 def _length(value: Any) -> int:
@@ -121,7 +121,7 @@ def _transpose(content: Any) -> dict[str, Any]:
 def _product(*lists: Any) -> list[Any]:
     if math.prod(len(_list(one)) for one in lists) > _LONGEST_RANGE:
         raise Unknown
-    return [list(one) for one in itertools.product(*map(unified, lists))]
+    return [list(one) for one in itertools.product(*map(unify_types, lists))]
 
 
 def _sorted(items: Any) -> list[str]:
@@ -148,7 +148,7 @@ def _zipmap(keys: Any, values: Any) -> dict[str, Any]:
 
 def _same_type(*lists: Any) -> list[list[Any]]:
     """Returns lists whose elements are of one type, as those of a set are."""
-    elements = iter(unified([item for one in lists for item in _list(one)]))
+    elements = iter(unify_types([item for one in lists for item in _list(one)]))
     return [list(itertools.islice(elements, len(one))) for one in lists]
 
 
@@ -241,16 +241,16 @@ def _replace(work: PatternWork, text: Any, old: Any, new: Any) -> str:
         raise Unknown
     pieces, end = [], 0
     for found in _matches(work, wanted[1:-1], subject):
-        pieces += [subject[end : found.start()], _expanded(instead, found)]
+        pieces += [subject[end : found.start()], _expand_replacement(instead, found)]
         end = found.end()
     return "".join([*pieces, subject[end:]])
 
 
-def _expanded(text: str, found: Any) -> str:
+def _expand_replacement(text: str, found: Any) -> str:
     """Returns a replacement with the groups of a match; one that the pattern does not have is empty."""
     groups = (found.group(), *found.groups())
-    held = {str(number): group or "" for number, group in enumerate(groups)}
-    return re.sub(r"\$\{?([0-9]+)\}?", lambda name: held.get(name[1], ""), text)
+    texts = {str(number): group or "" for number, group in enumerate(groups)}
+    return re.sub(r"\$\{?([0-9]+)\}?", lambda name: texts.get(name[1], ""), text)
 
 
 def _regex(work: PatternWork, pattern: Any, text: Any) -> Any:
@@ -281,7 +281,7 @@ def _title(text: Any) -> str:
     return re.sub(r"\w+", lambda found: found[0][0].upper() + found[0][1:], to_text(text))
 
 
-def _letter_by_letter(change: Callable[[str], str]) -> Callable[[Any], str]:
+def _change_case(change: Callable[[str], str]) -> Callable[[Any], str]:
     """Returns a function that changes the case as Go does: a letter that would become several stays."""
     return lambda text: "".join(made if len(made := change(one)) == 1 else one for one in to_text(text))
 
@@ -327,7 +327,7 @@ def _base64decode(text: Any) -> str:
     return base64.b64decode(to_text(text), validate=True).decode("utf-8")
 
 
-def _hashed(name: str) -> Callable[[Any], str]:
+def _hash_function(name: str) -> Callable[[Any], str]:
     return lambda text: hashlib.new(name, to_text(text).encode(), usedforsecurity=False).hexdigest()
 
 
@@ -355,11 +355,11 @@ def _sum(items: Any) -> Any:
 
 
 def _as_list(value: Any) -> list[Any]:
-    return unified(list(_list(value)))
+    return unify_types(list(_list(value)))
 
 
 def _as_map(value: Any) -> dict[str, Any]:
-    return dict(zip(_map(value), unified(list(value.values())), strict=True))
+    return dict(zip(_map(value), unify_types(list(value.values())), strict=True))
 
 
 # Functions that only pass values on, so that a placeholder may be among them.
@@ -405,10 +405,10 @@ FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     "indent": _indent,
     "index": _index,
     "jsondecode": _jsondecode,
-    "lower": _letter_by_letter(str.lower),
+    "lower": _change_case(str.lower),
     "matchkeys": _matchkeys,
     "max": lambda *many: max(map(to_number, many)),
-    "md5": _hashed("md5"),
+    "md5": _hash_function("md5"),
     "min": lambda *many: min(map(to_number, many)),
     "parseint": _parse_int,
     "pow": _power,
@@ -417,9 +417,9 @@ FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     "setproduct": _product,
     "setsubtract": _difference,
     "setunion": _union,
-    "sha1": _hashed("sha1"),
-    "sha256": _hashed("sha256"),
-    "sha512": _hashed("sha512"),
+    "sha1": _hash_function("sha1"),
+    "sha256": _hash_function("sha256"),
+    "sha512": _hash_function("sha512"),
     "signum": lambda number: (to_number(number) > 0) - (to_number(number) < 0),
     "sort": _sorted,
     "split": _split,
@@ -431,14 +431,14 @@ FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     "title": _title,
     "tobool": to_truth,
     "tonumber": to_number,
-    "toset": lambda items: SetOf(unified(_list(items))),
+    "toset": lambda items: SetOf(unify_types(_list(items))),
     "tostring": to_text,
     "transpose": _transpose,
     "trim": lambda text, marks: to_text(text).strip(to_text(marks)),
     "trimprefix": lambda text, begin: to_text(text).removeprefix(to_text(begin)),
     "trimspace": lambda text: to_text(text).strip(),
     "trimsuffix": lambda text, end: to_text(text).removesuffix(to_text(end)),
-    "upper": _letter_by_letter(str.upper),
+    "upper": _change_case(str.upper),
     "urlencode": lambda text: quote_plus(to_text(text), safe="-_.~"),
 }
 

@@ -25,14 +25,14 @@ def parse(text: str, file: str, first: int = 1) -> Body:
     Raises `SyntaxFault` with the line; `FlowspecError` where hcl2 is not installed.
     """
     tree = _tree(text if text.endswith("\n") else f"{text}\n")
-    return _Reader(text, file, first - 1).body(_inner(tree)[0])
+    return _Reader(text, file, first - 1).body(_significant_children(tree)[0])
 
 
 @functools.lru_cache(maxsize=4096)
 def expression(text: str, line: int = 0) -> Expr:
     """Returns an expression on its own. Raises `SyntaxFault`."""
     wrapped = f"x = (\n{text}\n)\n"
-    body = _Reader(wrapped, "", line - 2).body(_inner(_tree(wrapped))[0])
+    body = _Reader(wrapped, "", line - 2).body(_significant_children(_tree(wrapped))[0])
     return body.attributes["x"]
 
 
@@ -44,13 +44,13 @@ def _tree(text: str) -> Any:
             "reading Terraform's language needs python-hcl2", remedy="pip install python-hcl2"
         ) from None
     try:
-        return hcl2.parses_to_tree(_masked(text))
+        return hcl2.parses_to_tree(_mask_unsupported(text))
     except Exception as error:  # noqa: BLE001 - hcl2 lets its parser's exceptions through
         line = getattr(error, "line", 0)
         raise SyntaxFault(str(error).splitlines()[0][:160], line if isinstance(line, int) and line > 0 else 0) from None
 
 
-def _masked(text: str) -> str:
+def _mask_unsupported(text: str) -> str:
     """Returns the text without what hcl2's grammar lacks: strip markers in `${~ ~}`, and `$${` without its brace.
 
     Positions stay, and strings are read from the text itself by their positions.
@@ -70,7 +70,7 @@ def _split(text: str) -> Iterator[tuple[str, int]]:
         yield "".join(lines[begin:end]), begin + 1
 
 
-def _inner(tree: Any) -> list[Any]:
+def _significant_children(tree: Any) -> list[Any]:
     """Returns the children that mean something."""
     return [
         one
@@ -79,12 +79,12 @@ def _inner(tree: Any) -> list[Any]:
     ]
 
 
-def _trees(tree: Any) -> list[Any]:
-    return [one for one in _inner(tree) if hasattr(one, "children")]
+def _subtrees(tree: Any) -> list[Any]:
+    return [one for one in _significant_children(tree) if hasattr(one, "children")]
 
 
-def _marks(tree: Any) -> set[str]:
-    return {one.type for one in _inner(tree) if not hasattr(one, "children")}
+def _token_types(tree: Any) -> set[str]:
+    return {one.type for one in _significant_children(tree) if not hasattr(one, "children")}
 
 
 class _Reader:
@@ -95,12 +95,12 @@ class _Reader:
 
     def body(self, tree: Any) -> Body:
         made = Body(self.file, self._line(tree))
-        for one in _trees(tree):
+        for one in _subtrees(tree):
             if one.data == "attribute":
-                name, value = _trees(one)
+                name, value = _subtrees(one)
                 made.attributes[self._source(name)] = self.expr(value)
             else:
-                *labels, inner = _trees(one)
+                *labels, inner = _subtrees(one)
                 kind, *rest = (self._source(label).strip('"') for label in labels)
                 content = self.body(inner)
                 content.line = self._line(one)
@@ -120,7 +120,7 @@ class _Reader:
         return 0 if tree.meta.empty else tree.meta.line + self.offset
 
     def _term(self, tree: Any, text: str, line: int) -> Expr:  # noqa: ARG002 - kinds are read alike
-        return self.expr(_trees(tree)[0])
+        return self.expr(_subtrees(tree)[0])
 
     def _literal(self, _tree: Any, text: str, line: int) -> Expr:
         return syntax.Literal(text, line, _WORDS[text])
@@ -142,12 +142,12 @@ class _Reader:
         return syntax.Name(text, line, text)
 
     def _tuple(self, tree: Any, text: str, line: int) -> Expr:
-        return syntax.Items(text, line, tuple(map(self.expr, _trees(tree))))
+        return syntax.Items(text, line, tuple(map(self.expr, _subtrees(tree))))
 
     def _object(self, tree: Any, text: str, line: int) -> Expr:
         pairs = []
-        for one in _trees(tree):
-            key, value = _trees(one)
+        for one in _subtrees(tree):
+            key, value = _subtrees(one)
             pairs.append((self._key(key), self.expr(value)))
         return syntax.Pairs(text, line, tuple(pairs))
 
@@ -156,56 +156,56 @@ class _Reader:
         text, line = self._source(tree), self._line(tree)
         if re.fullmatch(r"[A-Za-z_][\w-]*|[0-9]+", text):
             return syntax.Literal(text, line, text)
-        return self.expr(_trees(tree)[0])
+        return self.expr(_subtrees(tree)[0])
 
     def _get(self, tree: Any, text: str, line: int) -> Expr:
-        target, access = _trees(tree)
-        return self._accessed(self.expr(target), access, text, line)
+        target, access = _subtrees(tree)
+        return self._access_of(self.expr(target), access, text, line)
 
-    def _accessed(self, target: Expr, access: Any, text: str, line: int) -> Expr:
+    def _access_of(self, target: Expr, access: Any, text: str, line: int) -> Expr:
         if access.data == "braces_index":
-            return syntax.Index(text, line, target, self.expr(_trees(access)[0]))
+            return syntax.Index(text, line, target, self.expr(_subtrees(access)[0]))
         name = self._source(access)[1:].strip()
         if access.data == "short_index":
             return syntax.Index(text, line, target, syntax.Literal(name, line, int(name)))
         return syntax.Attribute(text, line, target, name)
 
     def _splat(self, tree: Any, text: str, line: int) -> Expr:
-        target, splat = _trees(tree)
+        target, splat = _subtrees(tree)
         rest: Expr = syntax.Name("", line, "")
-        for access in _trees(splat):
-            rest = self._accessed(rest, access, text, line)
+        for access in _subtrees(splat):
+            rest = self._access_of(rest, access, text, line)
         return syntax.Splat(text, line, self.expr(target), rest)
 
     def _call(self, tree: Any, text: str, line: int) -> Expr:
-        inner = _trees(tree)
+        inner = _subtrees(tree)
         names = [self._source(one) for one in inner if one.data == "identifier"]
         found = [one for one in inner if one.data == "arguments"]
-        args = tuple(self.expr(one) for part in found for one in _trees(part))
-        spread = any("ELLIPSIS" in _marks(part) for part in found)
+        args = tuple(self.expr(one) for part in found for one in _subtrees(part))
+        spread = any("ELLIPSIS" in _token_types(part) for part in found)
         return syntax.Call(text, line, "::".join(names), args, spread)
 
     def _unary(self, tree: Any, text: str, line: int) -> Expr:
         mark = text[0]
-        return syntax.Unary(text, line, mark, self.expr(_trees(tree)[0]))
+        return syntax.Unary(text, line, mark, self.expr(_subtrees(tree)[0]))
 
     def _binary(self, tree: Any, text: str, line: int) -> Expr:
-        left, term = _trees(tree)
-        mark, right = _trees(term)
+        left, term = _subtrees(tree)
+        mark, right = _subtrees(term)
         return syntax.Binary(text, line, self._source(mark), self.expr(left), self.expr(right))
 
     def _conditional(self, tree: Any, text: str, line: int) -> Expr:
-        condition, yes, no = map(self.expr, _trees(tree))
+        condition, yes, no = map(self.expr, _subtrees(tree))
         return syntax.Conditional(text, line, condition, yes, no)
 
     def _for(self, tree: Any, text: str, line: int) -> Expr:
-        intro, *results = _trees(tree)
-        *names, collection = _trees(intro)
-        conditions = [_trees(one)[0] for one in results if one.data == "for_cond"]
+        intro, *results = _subtrees(tree)
+        *names, collection = _subtrees(intro)
+        conditions = [_subtrees(one)[0] for one in results if one.data == "for_cond"]
         *keys, value = [self.expr(one) for one in results if one.data != "for_cond"]
         return syntax.For(
             text, line, tuple(map(self._source, names)), self.expr(collection), keys[0] if keys else None, value,
-            self.expr(conditions[0]) if conditions else None, "ELLIPSIS" in _marks(tree),
+            self.expr(conditions[0]) if conditions else None, "ELLIPSIS" in _token_types(tree),
         )  # fmt: skip
 
     _KINDS: dict[str, Callable[[_Reader, Any, str, int], Expr]] = {  # noqa: RUF012 - read only

@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from flowspec.importers.placeholders import Variable, placeholder_name
-from flowspec.importers.terraform.blocks import META, Repetition, Values, evaluated, repetitions
+from flowspec.importers.terraform.blocks import META, Repetition, Values, evaluate_block, repetitions
 from flowspec.importers.terraform.configuration import (
     Module,
     default_of,
-    installed,
+    installed_modules,
     load_module,
     module_files,
     type_of,
@@ -23,7 +23,7 @@ from flowspec.importers.terraform.configuration import (
 from flowspec.importers.terraform.context import Context
 from flowspec.importers.terraform.evaluate import Namespace, Scope, Symbol
 from flowspec.importers.terraform.syntax import Body, Expr, Template
-from flowspec.importers.terraform.values import Unknown, converted, to_text, type_name
+from flowspec.importers.terraform.values import Unknown, convert_to_type, to_text, type_name
 
 _DEEPEST_MODULE = 20
 # Resources whose id is one of their own arguments, by the provider's documentation.
@@ -92,7 +92,7 @@ class Instance:
                 raise Unknown
             self._open.add(name)
             try:
-                self._variables[name] = self._passed(name) if self.caller else self._root_variable(name)
+                self._variables[name] = self._passed_variable(name) if self.caller else self._root_variable(name)
             finally:
                 self._open.discard(name)
         value = self._variables[name]
@@ -101,14 +101,14 @@ class Instance:
             self.context.used.add(f"var.{name}")
         return value
 
-    def _passed(self, name: str) -> Any:
+    def _passed_variable(self, name: str) -> Any:
         """Returns a variable of a called module."""
         assert self.caller is not None
         expr = self.caller.body.attributes.get(name)
         declared = self.module.variables.get(name)
         value = None if expr is None else self.caller.scope.value(expr)
         if value is not None or declared is None:
-            return _fitting(value, declared)
+            return _convert_if_possible(value, declared)
         try:
             return default_of(declared, self.scope)
         except Unknown:
@@ -117,26 +117,26 @@ class Instance:
     def _root_variable(self, name: str) -> Any:
         declared = self.module.variables.get(name)
         if declared is None:
-            return self._opened(name, Variable(rules={"description": f"in Terraform: var.{name}"}))
+            return self._declare_variable(name, Variable(rules={"description": f"in Terraform: var.{name}"}))
         if name in self.given:
-            value = converted(self.given[name], type_of(declared))
+            value = convert_to_type(self.given[name], type_of(declared))
         elif "default" in declared.attributes:
             value = default_of(declared, self.scope)
         else:
-            return self._without_value(name, declared)
+            return self._variable_without_value(name, declared)
         if value is None or isinstance(value, dict) or (isinstance(value, list) and not _texts_only(value)):
             return value
-        return self._opened(name, _declared(declared, value), value)
+        return self._declare_variable(name, _variable_of(declared, value), value)
 
-    def _without_value(self, name: str, declared: Body) -> Any:
+    def _variable_without_value(self, name: str, declared: Body) -> Any:
         kind = type_name(type_of(declared))
         if kind in ("map", "object", "tuple"):
             return Symbol(f"var.{name}", self.scope)
         items = Variable("list") if kind in ("list", "set") else Variable("string")
-        return self._opened(name, Variable(items.type, None, _rules(declared)))
+        return self._declare_variable(name, Variable(items.type, None, _variable_rules(declared)))
 
-    def _opened(self, name: str, variable: Variable, value: Any = None) -> str:
-        made = self.context.names.open(f"var.{name}", name, variable)
+    def _declare_variable(self, name: str, variable: Variable, value: Any = None) -> str:
+        made = self.context.names.placeholder_for(f"var.{name}", name, variable)
         called = placeholder_name(made) or ""
         self.context.shown[called] = f"var.{name}"
         if value is not None:
@@ -190,10 +190,10 @@ class Instance:
         """Returns the instances of a called module, each with its index; None where its files are not here."""
         if name not in self._children:
             self._children[name] = None
-            self._children[name] = self._called(name)
+            self._children[name] = self._load_called_module(name)
         return self._children[name]
 
-    def _called(self, name: str) -> list[tuple[str, Instance]] | None:
+    def _load_called_module(self, name: str) -> list[tuple[str, Instance]] | None:
         body = self.module.calls[name]
         where = self._folder_of(name, body)
         if where is None or self.prefix.count("module.") >= _DEEPEST_MODULE:
@@ -227,7 +227,7 @@ class Instance:
         else:
             calls = without_indexes(f"{self.prefix}module.{name}").replace("module.", "")
             root = self.context.folders[0]
-            folder = installed(root).get(calls, root / "nowhere")
+            folder = installed_modules(root).get(calls, root / "nowhere")
             path = str(folder)
         return (re.sub(r"(^|/)\./", r"\1", path), folder) if folder.is_dir() and module_files(folder) else None
 
@@ -263,7 +263,7 @@ class Instance:
         for repetition in found:
             scope = self.scope.binding(**repetition.bound)
             region = self.region(_alias(body.attributes.get("provider")))
-            values = evaluated(body, scope, "")
+            values = evaluate_block(body, scope, "")
             yield Resource(kind, key, f"{key}{repetition.suffix}", values, body, region)
 
 
@@ -291,9 +291,9 @@ def _alias(expr: Expr | None) -> str:
     return text.strip('"').partition(".")[2]
 
 
-def _fitting(value: Any, declared: Body | None) -> Any:
+def _convert_if_possible(value: Any, declared: Body | None) -> Any:
     try:
-        return converted(value, type_of(declared)) if declared else value
+        return convert_to_type(value, type_of(declared)) if declared else value
     except (Unknown, ValueError):
         return value
 
@@ -302,7 +302,7 @@ def _texts_only(value: list[Any]) -> bool:
     return all(isinstance(one, str) for one in value)
 
 
-def _rules(declared: Body) -> dict[str, Any]:
+def _variable_rules(declared: Body) -> dict[str, Any]:
     rules: dict[str, Any] = {}
     description = declared.attributes.get("description")
     if isinstance(description, Template) and "${" not in description.raw:
@@ -313,8 +313,8 @@ def _rules(declared: Body) -> dict[str, Any]:
     return rules
 
 
-def _declared(declared: Body, value: Any) -> Variable:
-    rules = _rules(declared)
+def _variable_of(declared: Body, value: Any) -> Variable:
+    rules = _variable_rules(declared)
     kind = "list" if isinstance(value, list) else "string"
     if rules.get("sensitive"):
         # The default of a secret would be in the spec for everyone to read.
@@ -352,7 +352,7 @@ class _Reference(Symbol):
 
     def index(self, key: Any) -> Any:
         body = self.owner.module.resources.get((self.kind, self.name))
-        for one in self._all(body) if body else ():
+        for one in self._repetitions(body) if body else ():
             if one.suffix in (f"[{key}]", f'["{key}"]'):
                 return _Reference(self.owner, self.kind, self.name, one)
         return super().index(key)
@@ -361,9 +361,9 @@ class _Reference(Symbol):
         body = self.owner.module.resources.get((self.kind, self.name))
         if body is None:
             raise Unknown
-        return [_Reference(self.owner, self.kind, self.name, one) for one in self._all(body)]
+        return [_Reference(self.owner, self.kind, self.name, one) for one in self._repetitions(body)]
 
-    def _all(self, body: Body) -> list[Repetition]:
+    def _repetitions(self, body: Body) -> list[Repetition]:
         return repetitions(body, self.owner.scope, f"{self.owner.prefix}{self.kind}.{self.name}")
 
 
@@ -377,12 +377,12 @@ class _Data(Symbol):
     def attribute(self, name: str) -> Any:
         arguments = self.body.attributes if self.body else {}
         if self.kind == "template_file" and name == "rendered" and "template" in arguments:
-            return self._rendered(arguments)
+            return self._render_template(arguments)
         if self.kind == "aws_region" and name in ("name", "id", "region") and self.owner.region():
             return self.owner.region()
         return super().attribute(name)
 
-    def _rendered(self, arguments: Mapping[str, Expr]) -> str:
+    def _render_template(self, arguments: Mapping[str, Expr]) -> str:
         text = self.scope.strict(arguments["template"])
         values = self.scope.value(arguments["vars"]) if "vars" in arguments else {}
         if not isinstance(text, str) or not isinstance(values, dict):

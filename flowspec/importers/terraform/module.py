@@ -44,7 +44,7 @@ def read(
         shown = _shown(source)
         if shown is not None:
             return _wanted(source, *_shown_resources(source, shown, context), cluster, context)
-        resources = _configured(source, folder, context, var_files, settings)
+        resources = _read_configuration(source, folder, context, var_files, settings)
         return _wanted(source, resources, {}, cluster, context)
     except TooMuchWork:
         refuse(source, "its expressions take too much work", "write out locals that refer to each other many times")
@@ -78,11 +78,11 @@ def _shown_resources(
         refuse(source, "this is no plan or state of Terraform", "`terraform show -json` writes one")
 
 
-def _configured(
+def _read_configuration(
     source: Source, folder: Path, context: Context, var_files: Sequence[Path], settings: Sequence[str]
 ) -> list[Resource]:
     """Returns the clusters of a configuration with what belongs to them; a file's own come before those of others."""
-    own = None if Path(source.file).is_dir() else _own(source, context)
+    own = None if Path(source.file).is_dir() else _parse_own_file(source, context)
     # Other than a file of a module, what is read from stdin has no files beside it.
     beside = own is None or source.file.endswith((".tf", ".tf.json"))
     module = (
@@ -110,7 +110,7 @@ def _configured(
     return [*here, *(one for one in resources if one.kind != _CLUSTER)] if here or not resources else resources
 
 
-def _own(source: Source, context: Context) -> Body:
+def _parse_own_file(source: Source, context: Context) -> Body:
     try:
         body, faults = hcl.read(source.text, Path(source.file).name)
     except SyntaxFault as fault:
@@ -136,13 +136,13 @@ def _wanted(
     found = clusters[choose(source, _names(clusters), wanted)]
     params = request_of(found, context)
     for part in (one for one in resources if one.kind in _PARTS):
-        if _belongs(part, found, context, links):
+        if _belongs_to_cluster(part, found, context, links):
             add_part(params, part, context)
-        elif not any(_belongs(part, one, context, links) for one in clusters):
+        elif not any(_belongs_to_cluster(part, one, context, links) for one in clusters):
             context.note(f"{part.address} is not imported: it is for another cluster, as far as can be known here")
     _note_lifecycle(found, context)
     region = found.region if isinstance(found.region, str) and not placeholder_name(found.region) else ""
-    return Wanted(params, context.names.used(params), region, tuple(context.notes))
+    return Wanted(params, context.names.variables_in(params), region, tuple(context.notes))
 
 
 def _names(clusters: list[Resource]) -> list[str]:
@@ -154,7 +154,7 @@ def _names(clusters: list[Resource]) -> list[str]:
     ]
 
 
-def _belongs(part: Resource, cluster: Resource, context: Context, links: dict[str, list[str]]) -> bool:
+def _belongs_to_cluster(part: Resource, cluster: Resource, context: Context, links: dict[str, list[str]]) -> bool:
     """Returns True if a part's cluster_id is that of the cluster; in a state both have the id, in a plan neither."""
     owner = part.values.get("cluster_id")
     if owner is not None and owner == cluster.values.get("id"):
@@ -165,10 +165,10 @@ def _belongs(part: Resource, cluster: Resource, context: Context, links: dict[st
     }:
         return True
     references = links.get(without_indexes(part.address), [])
-    return any(_refers(one, part.address, cluster.address) for one in references)
+    return any(_refers_to_cluster(one, part.address, cluster.address) for one in references)
 
 
-def _refers(reference: str, part: str, cluster: str) -> bool:
+def _refers_to_cluster(reference: str, part: str, cluster: str) -> bool:
     """Returns True if a reference in a plan is to a cluster; one by `each.key` is to that of the same key."""
     address = without_indexes(cluster)
     if without_indexes(reference) not in (address, f"{address}.id"):

@@ -13,7 +13,7 @@ from typing import Any
 
 from flowspec.facts.api_model import Json, input_shape
 from flowspec.importers.placeholders import placeholder_name
-from flowspec.importers.shapes import fitted, parsed_json
+from flowspec.importers.shapes import convert_scalars, parse_json
 from flowspec.importers.terraform.blocks import Values
 from flowspec.importers.terraform.context import Context
 from flowspec.importers.terraform.functions import jsonencode
@@ -152,17 +152,17 @@ def add_part(params: Json, part: Resource, context: Context) -> None:
     writer = _Writer(context)
     if part.kind == "aws_emr_managed_scaling_policy":
         limits = writer.limits(part.values)
-        params |= fitted({"ManagedScalingPolicy": {"ComputeLimits": limits}}, input_shape())
+        params |= convert_scalars({"ManagedScalingPolicy": {"ComputeLimits": limits}}, input_shape())
     else:
         is_fleet = part.kind == "aws_emr_instance_fleet"
         member = "InstanceFleets" if is_fleet else "InstanceGroups"
         made = (writer.fleet if is_fleet else writer.group)(part.values, "TASK")
         shape = input_shape().members["Instances"].members[member].member
-        params["Instances"].setdefault(member, []).append(fitted(made, shape))
+        params["Instances"].setdefault(member, []).append(convert_scalars(made, shape))
     context.note(f"{part.address} is part of the request: in Terraform it is a resource of its own")
 
 
-def _some(member: str, value: Any) -> Json:
+def _member_if_set(member: str, value: Any) -> Json:
     """Returns the member, unless there is nothing in it."""
     return {member: value} if value not in (None, "", [], {}) else {}
 
@@ -191,32 +191,32 @@ class _Writer:
     def _is_unset(self, key: str, value: Any, place: str) -> bool:
         """Returns True if the provider treats a value as unset: an empty text, and for some a zero."""
         name = placeholder_name(value)
-        held = self.context.known.get(name, value) if name else value
-        empty = held == "" or (key in _ZERO_IS_UNSET and held in (0, "0"))
+        known_value = self.context.known.get(name, value) if name else value
+        empty = known_value == "" or (key in _ZERO_IS_UNSET and known_value in (0, "0"))
         if empty and name:
             shown = self.context.shown.get(name, name)
             self.context.note(
-                f"{place}{key} is not set: {shown} is {json.dumps(held)}, which the provider does not send"
+                f"{place}{key} is not set: {shown} is {json.dumps(known_value)}, which the provider does not send"
             )
         return empty
 
     def _members(self, block: Values, table: Table, where: str = "") -> Json:
         """Returns the arguments of a table; those that are neither in it nor in READ_APART are noted."""
         out = {}
-        apart = READ_APART.get(where, frozenset())
+        read_elsewhere = READ_APART.get(where, frozenset())
         for key, value in block.items():
             place = f"{block.places.get(key, block.place)}: ".removeprefix(": ")
             if key in table:
                 if value is not None and not self._is_unset(key, value, place):
                     out[table[key]] = value
-            elif key not in apart and key not in COMPUTED:
+            elif key not in read_elsewhere and key not in COMPUTED:
                 self.context.note(f"{place}{key} is not imported: no argument of the AWS provider that is known here")
         return out
 
     def _list(self, value: Any, what: str) -> list[Any]:
         """Returns a list whose elements are needed one by one."""
         try:
-            made = self.context.concrete(value) if placeholder_name(value) else value
+            made = self.context.fill_placeholders(value) if placeholder_name(value) else value
             if made is not value:
                 self.context.note(f"{what} is taken from the value of {self._source(value)}")
         except Unknown:
@@ -253,20 +253,24 @@ class _Writer:
         params["Instances"] = self._instances(body, {**_INSTANCE_DEFAULTS, **instances})
         if "AdditionalInfo" in params:
             params["AdditionalInfo"] = _compact(params["AdditionalInfo"])
-        params |= _some("JobFlowRole", self._block(body, "ec2_attributes").get("instance_profile"))
+        params |= _member_if_set("JobFlowRole", self._block(body, "ec2_attributes").get("instance_profile"))
         applications = self._list(body.get("applications"), self._place(body, "applications"))
         # A set in the provider, so that doubles are sent once.
-        params |= _some("Applications", [{"Name": one} for one in _distinct(applications)])
-        params |= _some("Configurations", self._configurations(body))
-        params |= _some("BootstrapActions", [self._action(one) for one in self._blocks(body, "bootstrap_action")])
-        params |= _some("Steps", [self._step(one) for one in self._blocks(body, "step")])
-        params |= _some("Tags", self._tags(body))
-        params |= _some("KerberosAttributes", self._members(self._block(body, "kerberos_attributes"), KERBEROS))
+        params |= _member_if_set("Applications", [{"Name": one} for one in _distinct(applications)])
+        params |= _member_if_set("Configurations", self._configurations(body))
+        params |= _member_if_set(
+            "BootstrapActions", [self._action(one) for one in self._blocks(body, "bootstrap_action")]
+        )
+        params |= _member_if_set("Steps", [self._step(one) for one in self._blocks(body, "step")])
+        params |= _member_if_set("Tags", self._tags(body))
+        params |= _member_if_set(
+            "KerberosAttributes", self._members(self._block(body, "kerberos_attributes"), KERBEROS)
+        )
         timeout = self._members(self._block(body, "auto_termination_policy"), AUTO_TERMINATION)
-        params |= _some("AutoTerminationPolicy", timeout)
+        params |= _member_if_set("AutoTerminationPolicy", timeout)
         placements = [self._members(one, PLACEMENT) for one in self._blocks(body, "placement_group_config")]
-        params |= _some("PlacementGroupConfigs", placements)
-        made: Json = fitted(params, input_shape())
+        params |= _member_if_set("PlacementGroupConfigs", placements)
+        made: Json = convert_scalars(params, input_shape())
         return made
 
     def _instances(self, body: Values, out: Json) -> Json:
@@ -274,7 +278,11 @@ class _Writer:
         groups = [self.group(one, role) for word, role in roles for one in self._blocks(body, f"{word}_instance_group")]
         groups += [self.group(one, str(one.get("instance_role"))) for one in self._blocks(body, "instance_group")]
         fleets = [self.fleet(one, role) for word, role in roles for one in self._blocks(body, f"{word}_instance_fleet")]
-        out |= _some("InstanceGroups", groups) | _some("InstanceFleets", fleets) | self._old_instances(body)
+        out |= (
+            _member_if_set("InstanceGroups", groups)
+            | _member_if_set("InstanceFleets", fleets)
+            | self._old_instances(body)
+        )
         return out | self._ec2(self._block(body, "ec2_attributes"))
 
     def _ec2(self, block: Values) -> Json:
@@ -299,7 +307,7 @@ class _Writer:
             return {}
         count = 0
         try:
-            count = to_whole(self.context.concrete(body.get("core_instance_count", 0)))
+            count = to_whole(self.context.fill_placeholders(body.get("core_instance_count", 0)))
         except Unknown:
             self.context.note(f"{self._place(body, 'core_instance_count')} is not imported: it is not known here")
         core = body.get("core_instance_type", body["master_instance_type"])
@@ -316,8 +324,8 @@ class _Writer:
         members = self._members(block, GROUP, "group")
         market = "SPOT" if "BidPrice" in members else "ON_DEMAND"
         out = {"InstanceRole": role, "Market": market, "InstanceCount": 1, **members, **self._ebs(block)}
-        out |= _some("AutoScalingPolicy", self._json(block, "autoscaling_policy"))
-        return out | _some("Configurations", self._json(block, "configurations_json"))
+        out |= _member_if_set("AutoScalingPolicy", self._json(block, "autoscaling_policy"))
+        return out | _member_if_set("Configurations", self._json(block, "configurations_json"))
 
     def _ebs(self, block: Values) -> Json:
         volumes = [
@@ -327,23 +335,23 @@ class _Writer:
             }
             for one in self._blocks(block, "ebs_config")
         ]
-        configuration = _some("EbsBlockDeviceConfigs", volumes)
+        configuration = _member_if_set("EbsBlockDeviceConfigs", volumes)
         if block.get("ebs_optimized") is not None:
             configuration["EbsOptimized"] = block["ebs_optimized"]
-        return _some("EbsConfiguration", configuration)
+        return _member_if_set("EbsConfiguration", configuration)
 
     def fleet(self, block: Values, role: str) -> Json:
         """Returns an instance fleet."""
         out = {"InstanceFleetType": role, **_FLEET_DEFAULTS, **self._members(block, FLEET, "fleet")}
-        out |= _some(
+        out |= _member_if_set(
             "InstanceTypeConfigs", [self._fleet_type(one) for one in self._blocks(block, "instance_type_configs")]
         )
         launch = self._block(block, "launch_specifications")
         self._members(launch, {}, "launch_specifications")
         spot = self._members(self._block(launch, "spot_specification"), SPOT)
         on_demand = self._members(self._block(launch, "on_demand_specification"), ON_DEMAND)
-        specifications = _some("SpotSpecification", spot) | _some("OnDemandSpecification", on_demand)
-        return out | _some("LaunchSpecifications", specifications)
+        specifications = _member_if_set("SpotSpecification", spot) | _member_if_set("OnDemandSpecification", on_demand)
+        return out | _member_if_set("LaunchSpecifications", specifications)
 
     def _fleet_type(self, block: Values) -> Json:
         # A percentage of 0 is sent as none; the default is sent where there is no argument.
@@ -357,7 +365,7 @@ class _Writer:
                 f"{place}: all volumes are imported; Terraform's provider sends none where there are several"
             )
         found = [self._members(one, CONFIGURATION) for one in self._blocks(block, "configurations")]
-        return out | self._ebs(block) | _some("Configurations", found)
+        return out | self._ebs(block) | _member_if_set("Configurations", found)
 
     def limits(self, block: Values) -> Json:
         """Returns the limits of a managed scaling policy."""
@@ -371,22 +379,22 @@ class _Writer:
         args = self._list(block.get("args"), self._place(block, "args"))
         return {
             "Name": block.get("name"),
-            "ScriptBootstrapAction": {"Path": block.get("path"), **_some("Args", args)},
+            "ScriptBootstrapAction": {"Path": block.get("path"), **_member_if_set("Args", args)},
         }
 
     def _step(self, block: Values) -> Json:
         self._members(block, {}, "step")
         jar = self._block(block, "hadoop_jar_step")
         out = self._members(jar, JAR)
-        out |= _some("Args", self._list(out.pop("Args", None), self._place(jar, "args")))
+        out |= _member_if_set("Args", self._list(out.pop("Args", None), self._place(jar, "args")))
         properties = out.pop("Properties", None)
         if isinstance(properties, dict):
-            out |= _some("Properties", [{"Key": key, "Value": properties[key]} for key in sorted(properties)])
+            out |= _member_if_set("Properties", [{"Key": key, "Value": properties[key]} for key in sorted(properties)])
         elif properties is not None:
             self.context.note(f"{self._place(jar, 'properties')} is not imported: only Terraform knows it")
         return {
             "Name": block.get("name"),
-            **_some("ActionOnFailure", block.get("action_on_failure")),
+            **_member_if_set("ActionOnFailure", block.get("action_on_failure")),
             "HadoopJarStep": out,
         }
 
@@ -422,7 +430,7 @@ class _Writer:
         if text is not None and placeholder_name(text):
             source = self._source(text)
             try:
-                text = self.context.concrete(text)
+                text = self.context.fill_placeholders(text)
             except Unknown:
                 self.context.note(f"{place} is not imported: only Terraform knows {source}")
                 return None
@@ -430,7 +438,7 @@ class _Writer:
         if not isinstance(text, str):
             return text
         try:
-            return _capitalized(parsed_json(text)) if text else None
+            return _capitalized(parse_json(text)) if text else None
         except (ValueError, RecursionError) as error:
             self.context.note(f"{place} is not imported: it is not JSON ({str(error)[:80]})")
             return None

@@ -25,14 +25,14 @@ def is_shown(value: Json) -> bool:
 def shown_resources(value: Json, context: Context) -> list[Resource]:
     """Returns the resources of a plan or a state, those of its modules too."""
     if isinstance(value.get("resources"), list):
-        return list(_stored(value["resources"]))
+        return list(_state_resources(value["resources"]))
     root = (value.get("planned_values") or value["values"]).get("root_module")
     changes = {str(one.get("address")): one for one in value.get("resource_changes", []) if isinstance(one, dict)}
-    written = dict(_written(value.get("configuration", {}).get("root_module"), ""))
-    return [_completed(one, changes, written, context) for one in _listed(root)]
+    written = dict(_configured_expressions(value.get("configuration", {}).get("root_module"), ""))
+    return [_fill_unknown_values(one, changes, written, context) for one in _planned_resources(root)]
 
 
-def _listed(module: Any) -> Iterator[Resource]:
+def _planned_resources(module: Any) -> Iterator[Resource]:
     if not isinstance(module, dict):
         return
     for one in module.get("resources", []):
@@ -41,10 +41,10 @@ def _listed(module: Any) -> Iterator[Resource]:
             key = re.sub(r"\[[^][]*\]$", "", address)
             yield Resource(str(one.get("type")), key, address, _values(one.get("values", {}), address))
     for inner in module.get("child_modules", []):
-        yield from _listed(inner)
+        yield from _planned_resources(inner)
 
 
-def _stored(resources: list[Json]) -> Iterator[Resource]:
+def _state_resources(resources: list[Json]) -> Iterator[Resource]:
     """Yields the resources of a state file (version 4)."""
     for one in resources:
         for instance in one.get("instances", []) if one.get("mode", "managed") == "managed" else ():
@@ -57,68 +57,68 @@ def _stored(resources: list[Json]) -> Iterator[Resource]:
 def _values(given: Any, place: str) -> Values:
     out = Values(place)
     for key, item in given.items():
-        made = _plain(item, place)
+        made = _plain_value(item, place)
         if made not in (None, []):
             out[key] = made
     return out
 
 
-def _plain(value: Any, place: str) -> Any:
+def _plain_value(value: Any, place: str) -> Any:
     if isinstance(value, dict):
         return _values(value, place)
-    return [_plain(one, place) for one in value if one is not None] if isinstance(value, list) else value
+    return [_plain_value(one, place) for one in value if one is not None] if isinstance(value, list) else value
 
 
 # --- what a plan does not know ---
 
 
-def _completed(one: Resource, changes: Json, written: dict[str, Json], context: Context) -> Resource:
+def _fill_unknown_values(one: Resource, changes: Json, written: dict[str, Json], context: Context) -> Resource:
     unknown = changes.get(one.address, {}).get("change", {}).get("after_unknown", {})
     # An argument that nobody wrote is unknown as well, where AWS chooses it.
     expressions = written.get(without_indexes(one.address), {})
-    _open(one.values, unknown, expressions, one.address, context)
+    _replace_unknown(one.values, unknown, expressions, one.address, context)
     return one
 
 
-def _open(values: Any, unknown: Any, written: Any, path: str, context: Context) -> None:
+def _replace_unknown(values: Any, unknown: Any, written: Any, path: str, context: Context) -> None:
     for key, item in unknown.items():
-        said = written.get(key) if isinstance(written, dict) else None
-        if not said:
+        expression = written.get(key) if isinstance(written, dict) else None
+        if not expression:
             continue
         if item is True:
-            values[key] = context.stand_in(f"{path}.{key}{_references(said)}")
+            values[key] = context.stand_in(f"{path}.{key}{_reference_suffix(expression)}")
         elif isinstance(item, list) and isinstance(values.get(key), list):
-            _open_items(values[key], item, said, f"{path}.{key}", context)
+            _replace_unknown_items(values[key], item, expression, f"{path}.{key}", context)
 
 
-def _open_items(values: list[Any], unknown: list[Any], written: Any, path: str, context: Context) -> None:
+def _replace_unknown_items(values: list[Any], unknown: list[Any], written: Any, path: str, context: Context) -> None:
     for at, item in enumerate(unknown):
         if item is True and at < len(values):
             values[at] = context.stand_in(f"{path}[{at}]")
         elif isinstance(item, dict) and at < len(values) and isinstance(values[at], dict):
             inner = written[at] if isinstance(written, list) and at < len(written) else written
-            _open(values[at], item, inner, f"{path}[{at}]", context)
+            _replace_unknown(values[at], item, inner, f"{path}[{at}]", context)
 
 
-def _references(said: Any) -> str:
-    found = said.get("references", []) if isinstance(said, dict) else []
+def _reference_suffix(expression: Any) -> str:
+    found = expression.get("references", []) if isinstance(expression, dict) else []
     return f" ({found[0]})" if found else ""
 
 
-def _written(module: Any, prefix: str) -> Iterator[tuple[str, Json]]:
+def _configured_expressions(module: Any, prefix: str) -> Iterator[tuple[str, Json]]:
     """Yields the expressions of each resource of a plan's configuration, by its address without indexes."""
     if not isinstance(module, dict):
         return
     for one in module.get("resources", []):
         yield f"{prefix}{one.get('address')}", one.get("expressions", {})
     for name, call in module.get("module_calls", {}).items():
-        yield from _written(call.get("module"), f"{prefix}module.{name}.")
+        yield from _configured_expressions(call.get("module"), f"{prefix}module.{name}.")
 
 
 def owners(value: Json) -> dict[str, list[str]]:
     """Returns the reference in the `cluster_id` of each resource, by the resource's address without indexes."""
     found = {}
-    for address, expressions in _written(value.get("configuration", {}).get("root_module"), ""):
+    for address, expressions in _configured_expressions(value.get("configuration", {}).get("root_module"), ""):
         prefix = re.sub(r"[^.]+\.[^.]+$", "", address)
         references = expressions.get("cluster_id", {}).get("references", [])
         found[address] = [f"{prefix}{one}" for one in references]

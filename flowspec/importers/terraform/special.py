@@ -17,7 +17,7 @@ from flowspec.importers.terraform.values import (
     is_number,
     to_decimal,
     to_text,
-    unified,
+    unify_types,
 )
 
 
@@ -54,10 +54,10 @@ def _join(scope: Evaluator, expr: syntax.Call) -> str:
 
 def _format(scope: Evaluator, expr: syntax.Call) -> Any:
     args = scope.arguments(expr)
-    pattern = scope.context.concrete(args[0])
+    pattern = scope.context.fill_placeholders(args[0])
     verbs = [verb for verb in re.findall(r"%[^a-zA-Z%]*[a-zA-Z%]", pattern) if not verb.endswith("%")]
     kept = [
-        scope.text(one) if verb in ("%s", "%v") and isinstance(one, str) else scope.context.concrete(one)
+        scope.text(one) if verb in ("%s", "%v") and isinstance(one, str) else scope.context.fill_placeholders(one)
         for verb, one in zip(verbs, args[1:], strict=True)
     ]
     return FUNCTIONS["format"](pattern, *kept)
@@ -76,7 +76,7 @@ def _rounded(scope: Evaluator, expr: syntax.Call) -> int:
 def _coalesce(scope: Evaluator, expr: syntax.Call) -> Any:
     args, known = scope.arguments(expr), scope.context.known
     names = [placeholder_name(one) for one in args]
-    values = unified([known.get(name) if name else one for name, one in zip(names, args, strict=True)])
+    values = unify_types([known.get(name) if name else one for name, one in zip(names, args, strict=True)])
     for name, one, value in zip(names, args, values, strict=True):
         if name and (name not in known or value not in (None, "")):
             return one
@@ -88,7 +88,7 @@ def _coalesce(scope: Evaluator, expr: syntax.Call) -> Any:
 
 def _jsonencode(scope: Evaluator, expr: syntax.Call) -> str:
     (value,) = scope.arguments(expr)
-    return scope.context.encoded(value)
+    return scope.context.encode_json(value)
 
 
 def _try(scope: Evaluator, expr: syntax.Call) -> Any:
@@ -116,13 +116,13 @@ def _can(scope: Evaluator, expr: syntax.Call) -> bool:
 
 
 def _with_pattern(scope: Evaluator, expr: syntax.Call) -> Any:
-    args = map(scope.context.concrete, scope.arguments(expr))
+    args = map(scope.context.fill_placeholders, scope.arguments(expr))
     return PATTERNS[expr.name](scope.context.pattern_work, *args)
 
 
 def _file(scope: Evaluator, expr: syntax.Call) -> str:
     (name,) = scope.arguments(expr)
-    return scope.context.read(to_text(scope.context.concrete(name)))
+    return scope.context.read(to_text(scope.context.fill_placeholders(name)))
 
 
 def _file_hash(scope: Evaluator, expr: syntax.Call) -> Any:
@@ -148,7 +148,7 @@ def _template_file(scope: Evaluator, expr: syntax.Call) -> str:
     name, values = scope.arguments(expr)
     if not isinstance(values, dict):
         raise Unknown
-    text = scope.context.read(to_text(scope.context.concrete(name)))
+    text = scope.context.read(to_text(scope.context.fill_placeholders(name)))
     return scope.render(text, values)
 
 
@@ -157,7 +157,7 @@ def _certainly_fails(scope: Evaluator, expr: Expr) -> bool:
     if not isinstance(expr, syntax.Attribute | syntax.Index):
         return False
     try:
-        target = scope.context.concrete(scope.strict(expr.target))
+        target = scope.context.fill_placeholders(scope.strict(expr.target))
         key: Any = expr.name if isinstance(expr, syntax.Attribute) else scope.known(expr.key)
     except FAULTS:
         return _certainly_fails(scope, expr.target)

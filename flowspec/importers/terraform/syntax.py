@@ -178,29 +178,29 @@ def from_json(value: dict[str, Any], file: str) -> Body:
     """Returns the body of a file in the JSON syntax."""
     top = Body(file)
     for kind, content in value.items():
-        for labels, inner in _labelled(content, _LABELS.get(kind, 0)):
+        for labels, inner in _split_labels(content, _LABELS.get(kind, 0)):
             if isinstance(inner, dict):
                 top.blocks.append(Block(kind, labels, _json_body(inner, kind, file)))
     return top
 
 
-def _labelled(content: Any, count: int) -> Iterator[tuple[tuple[str, ...], Any]]:
+def _split_labels(content: Any, count: int) -> Iterator[tuple[tuple[str, ...], Any]]:
     for one in content if isinstance(content, list) else [content]:
         if not count:
             yield (), one
         elif isinstance(one, dict):
             for label, inner in one.items():
-                yield from (((label, *labels), last) for labels, last in _labelled(inner, count - 1))
+                yield from (((label, *labels), last) for labels, last in _split_labels(inner, count - 1))
 
 
 def _json_body(value: dict[str, Any], kind: str, file: str) -> Body:
     body = Body(file)
     for key, item in value.items():
         if key == "dynamic":
-            for (label,), inner in _labelled(item, 1):
+            for (label,), inner in _split_labels(item, 1):
                 body.blocks.append(Block("dynamic", (label,), _json_body(inner, "dynamic", file)))
         elif (key in ("lifecycle", "content") and kind in ("resource", "dynamic")) or _has_dynamic(item):
-            body.blocks += [Block(key, (), _json_body(one, key, file)) for _, one in _labelled(item, 0)]
+            body.blocks += [Block(key, (), _json_body(one, key, file)) for _, one in _split_labels(item, 0)]
         elif key in ("type", "source", "depends_on", "provider") or (kind == "variable" and key == "default"):
             body.attributes[key] = Literal(str(item), 0, item)
         elif key != "//":
@@ -265,7 +265,7 @@ def template_parts(raw: str, quoted: bool = False, flush: bool = False) -> tuple
     tokens = list(_tokens(raw, quoted))
     if flush:
         _dedent(tokens)
-    parts, rest = _nested(tokens, 0, ())
+    parts, rest = _parse_parts(tokens, 0, ())
     if rest < len(tokens):
         raise SyntaxFault("a template directive without its beginning")
     return parts
@@ -279,7 +279,7 @@ def _tokens(raw: str, quoted: bool) -> Iterator[tuple[str, str]]:
     def literal(text: str) -> Iterator[tuple[str, str]]:
         nonlocal trim
         for line in re.findall(r"[^\n]*\n|[^\n]+", text):
-            shown = _unescaped(line) if quoted else line
+            shown = _unescape(line) if quoted else line
             # A strip marker reaches as far as the end of its line.
             yield "", shown.lstrip() if trim else shown
             trim = False
@@ -295,7 +295,7 @@ def _tokens(raw: str, quoted: bool) -> Iterator[tuple[str, str]]:
         if strips and texts:
             texts[-1] = ("", texts[-1][1].rstrip())
         yield from texts
-        end = closing(raw, match.end())
+        end = closing_brace(raw, match.end())
         inner = raw[match.end() : end]
         trim = inner.endswith("~")
         yield match[0][:2], inner.removesuffix("~").strip()
@@ -303,7 +303,7 @@ def _tokens(raw: str, quoted: bool) -> Iterator[tuple[str, str]]:
     yield from literal(pending + raw[at:])
 
 
-def _unescaped(text: str) -> str:
+def _unescape(text: str) -> str:
     def replaced(found: re.Match[str]) -> str:
         code = found[0][1:]
         return _SIMPLE_ESCAPES[code] if code in _SIMPLE_ESCAPES else chr(int(code[1:], 16))
@@ -311,7 +311,7 @@ def _unescaped(text: str) -> str:
     return _ESCAPE.sub(replaced, text)
 
 
-def closing(text: str, at: int) -> int:
+def closing_brace(text: str, at: int) -> int:
     """Returns the index of the brace that closes the one opened before `at`. Raises `SyntaxFault`."""
     depth = 1
     while at < len(text):
@@ -335,7 +335,7 @@ def _string_end(text: str, at: int) -> int:
         elif text.startswith(("$${", "%%{"), at):
             at += 2
         elif text.startswith(("${", "%{"), at):
-            at = closing(text, at + 2)
+            at = closing_brace(text, at + 2)
         at += 1
     return at
 
@@ -353,7 +353,7 @@ def _dedent(tokens: list[tuple[str, str]]) -> None:
             tokens[index] = ("", tokens[index][1][margin:])
 
 
-def _nested(tokens: Sequence[tuple[str, str]], at: int, ends: tuple[str, ...]) -> tuple[tuple[Part, ...], int]:
+def _parse_parts(tokens: Sequence[tuple[str, str]], at: int, ends: tuple[str, ...]) -> tuple[tuple[Part, ...], int]:
     """Returns the parts from a token on, up to one of these directives."""
     parts: list[Part] = []
     while at < len(tokens):
@@ -362,7 +362,7 @@ def _nested(tokens: Sequence[tuple[str, str]], at: int, ends: tuple[str, ...]) -
         if kind == "%{" and word in ends:
             return tuple(parts), at
         if kind == "%{":
-            part, at = _directive(tokens, at, word)
+            part, at = _parse_directive(tokens, at, word)
             parts.append(part)
         else:
             parts.append(Code(text) if kind else text)
@@ -372,16 +372,16 @@ def _nested(tokens: Sequence[tuple[str, str]], at: int, ends: tuple[str, ...]) -
     return tuple(parts), at
 
 
-def _directive(tokens: Sequence[tuple[str, str]], at: int, word: str) -> tuple[Part, int]:
+def _parse_directive(tokens: Sequence[tuple[str, str]], at: int, word: str) -> tuple[Part, int]:
     text = tokens[at][1]
     if word == "if":
-        yes, at = _nested(tokens, at + 1, ("else", "endif"))
+        yes, at = _parse_parts(tokens, at + 1, ("else", "endif"))
         no: tuple[Part, ...] = ()
         if tokens[at][1].startswith("else"):
-            no, at = _nested(tokens, at + 1, ("endif",))
+            no, at = _parse_parts(tokens, at + 1, ("endif",))
         return If(text[2:], yes, no), at + 1
     found = _FOR.fullmatch(text)
     if not found:
         raise SyntaxFault(f"'{word}' is not a template directive")
-    body, at = _nested(tokens, at + 1, ("endfor",))
+    body, at = _parse_parts(tokens, at + 1, ("endfor",))
     return Loop(tuple(one for one in found.group(1, 2) if one), found[3], body), at + 1

@@ -1,6 +1,6 @@
 """Terraform's types: conversions between them, and comparison, as its language defines them.
 
-A placeholder is left as it is: what fills it is converted where it is used.
+A placeholder is left as it is: what fills it is convert_to_type where it is used.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ class SetOf(list[Any]):
 
     def __init__(self, items: Iterable[Any] = ()) -> None:
         unique: dict[str, Any] = {json.dumps(one, sort_keys=True): one for one in items}
-        super().__init__(sorted(unique.values(), key=_order))
+        super().__init__(sorted(unique.values(), key=_sort_key))
 
 
-def _order(value: Any) -> tuple[int, Any]:
+def _sort_key(value: Any) -> tuple[int, Any]:
     """Returns the key to sort an element by: numbers by size, texts by bytes, others, which are hashed, by JSON."""
     if isinstance(value, str):
         return 1, value.encode()
@@ -120,7 +120,7 @@ def equal(one: Any, other: Any) -> bool:
     return kinds[0] is kinds[1] and bool(one == other)
 
 
-def unified(items: list[Any]) -> list[Any]:
+def unify_types(items: list[Any]) -> list[Any]:
     """Returns elements in one type, as a list or set has them: text, where one of them is. Raises `Unknown`."""
     truths, numbers = any(isinstance(one, bool) for one in items), any(map(is_number, items))
     if any(isinstance(one, str) for one in items) and (truths or numbers):
@@ -142,7 +142,7 @@ def type_name(constraint: Expr | None) -> str:
     return "any"
 
 
-def converted(value: Any, constraint: Expr | None) -> Any:
+def convert_to_type(value: Any, constraint: Expr | None) -> Any:
     """Returns a value in the type that a variable has. Raises `Unknown` where it does not fit."""
     kind = type_name(constraint)
     if value is None or kind == "any" or (isinstance(value, str) and PLACEHOLDER.search(value)):
@@ -153,12 +153,16 @@ def converted(value: Any, constraint: Expr | None) -> Any:
     if kind in ("list", "set"):
         if not isinstance(value, list):
             raise Unknown
-        items = [converted(one, inner) for one in value]
+        items = [convert_to_type(one, inner) for one in value]
         return SetOf(items) if kind == "set" else items
     if kind == "tuple" and isinstance(value, list) and isinstance(inner, Items):
-        return [converted(one, each) for one, each in zip(value, inner.items, strict=True)]
+        return [convert_to_type(one, each) for one, each in zip(value, inner.items, strict=True)]
     if kind in ("map", "object") and isinstance(value, dict):
-        return _object(value, inner) if kind == "object" else {key: converted(one, inner) for key, one in value.items()}
+        return (
+            _object(value, inner)
+            if kind == "object"
+            else {key: convert_to_type(one, inner) for key, one in value.items()}
+        )
     raise Unknown
 
 
@@ -178,7 +182,7 @@ def _object(value: dict[str, Any], constraint: Expr | None) -> dict[str, Any]:
             inner = wanted.args[0]
             default = _constant(wanted.args[1]) if len(wanted.args) > 1 else None
         given = value.get(key.value)
-        out[key.value] = converted(default if given is None else given, inner)
+        out[key.value] = convert_to_type(default if given is None else given, inner)
     return out
 
 

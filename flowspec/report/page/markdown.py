@@ -32,23 +32,23 @@ class _Markdown:
 
     def parts(self) -> Iterator[Iterator[str]]:
         """Yields the lines of each part."""
-        yield from (self._head(), self._timeline(), self._differences(), self._cost())
-        yield (f"- {self._shown(note)}" for note in self._view["notes"])
+        yield from (self._heading(), self._timeline(), self._differences(), self._cost())
+        yield (f"- {self._mask_and_escape(note)}" for note in self._view["notes"])
 
     def _mask(self, value: Any) -> Any:
         return mask(value, self._report.secrets)
 
-    def _shown(self, text: str) -> str:
+    def _mask_and_escape(self, text: str) -> str:
         return escaped(text, self._report.secrets)
 
-    def _head(self) -> Iterator[str]:
+    def _heading(self) -> Iterator[str]:
         found, cluster = self._report.diagnosis, self._report.cluster
         if found:
-            yield as_markdown(replace(cluster, name=self._mask(cluster.name)), self._masked(found))
+            yield as_markdown(replace(cluster, name=self._mask(cluster.name)), self._mask_diagnosis(found))
         else:
-            yield f"### {self._shown(cluster.name)} ({escaped(cluster.id)}): {escaped(self._report.outcome)}"
+            yield f"### {self._mask_and_escape(cluster.name)} ({escaped(cluster.id)}): {escaped(self._report.outcome)}"
 
-    def _masked(self, found: Diagnosis) -> Diagnosis:
+    def _mask_diagnosis(self, found: Diagnosis) -> Diagnosis:
         cause = replace(
             found.cause,
             summary=self._mask(found.cause.summary),
@@ -61,7 +61,7 @@ class _Markdown:
         yield f"| Part | State | Started{escaped(self._view['zone'])} | Took | Last successful run |"
         yield "|---|---|---|---:|---:|"
         for row in self._view["timeline"]["rows"][:_MOST_ROWS]:
-            cells = (self._shown(row[name]) for name in ("name", "state", "started", "took", "earlier"))
+            cells = (self._mask_and_escape(row[name]) for name in ("name", "state", "started", "took", "earlier"))
             yield f"| {' | '.join(cells)} |"
         if self._view["counted"]:
             yield f"\n{escaped(self._view['counted'])}"
@@ -84,6 +84,8 @@ class _Markdown:
 
     def _cost(self) -> Iterator[str]:
         if cost := self._view["cost"]:
-            yield f"**Cost:** {self._shown(cost['total'])}\n"
-            yield from (f"- {self._shown(row['name'])}: {self._shown(row['value'])}" for row in cost["rows"])
-            yield from (f"- {self._shown(note)}" for note in cost["notes"])
+            yield f"**Cost:** {self._mask_and_escape(cost['total'])}\n"
+            yield from (
+                f"- {self._mask_and_escape(row['name'])}: {self._mask_and_escape(row['value'])}" for row in cost["rows"]
+            )
+            yield from (f"- {self._mask_and_escape(note)}" for note in cost["notes"])

@@ -26,7 +26,7 @@ from flowspec.plan.cluster import FLOW_TAG, SOURCE_TAG, TAG_PREFIX, TARGET_TAG, 
 from flowspec.plan.lines import NAMES_A_SECRET, fleet_line, group_line
 from flowspec.report.durations import duration_text
 from flowspec.report.failures import notes_of, place_of
-from flowspec.report.plans import differing
+from flowspec.report.plans import differing_texts
 from flowspec.request.instances import lives_on
 from flowspec.version import installed_version
 
@@ -60,21 +60,21 @@ def run_view(report: RunFacts, *, site: bool = False) -> View:
         "id": cluster.id,
         "outcome": report.outcome,
         "kind": kind_of(report.outcome),
-        "facts": _facts(list(_about(report))),
+        "facts": _filled_rows(list(_overview_rows(report))),
         "failure": _failure(report, anchors),
         "timeline": timeline.view(),
         "zone": f" ({timeline.day}, UTC)" if timeline.day else " (UTC)",
-        "length": took(timeline.length),
-        "counted": _counted(cluster.steps),
+        "length": shown_duration(timeline.length),
+        "counted": _count_steps(cluster.steps),
         "cost": report.cost
-        and {"total": report.cost.total, "rows": _facts(report.cost.rows), "notes": report.cost.notes},
+        and {"total": report.cost.total, "rows": _filled_rows(report.cost.rows), "notes": report.cost.notes},
         "compared": report.compared,
         "baseline": _baseline(report),
-        "steps": [_detail(one, report, anchors[one.step.id]) for one in report.details],
-        "detailed": _detailed(report),
+        "steps": [_detail_view(one, report, anchors[one.step.id]) for one in report.details],
+        "detailed": _omitted_steps_note(report),
         "configuration": _configuration(report),
         "notes": report.notes,
-        "read_at": moment(report.read_at),
+        "read_at": shown_time(report.read_at),
         "version": installed_version(),
         "site": site,
     }
@@ -100,35 +100,35 @@ def _parts(view: View) -> Iterator[View]:
             yield {"id": "differences" if name == "compared" else name, "title": shown}
 
 
-def _facts(rows: Sequence[tuple[str, Any]]) -> list[View]:
+def _filled_rows(rows: Sequence[tuple[str, Any]]) -> list[View]:
     return [{"name": name, "value": value} for name, value in rows if value not in (None, "")]
 
 
-def _about(report: RunFacts) -> Iterator[tuple[str, str]]:
+def _overview_rows(report: RunFacts) -> Iterator[tuple[str, str]]:
     cluster, tags = report.cluster, report.cluster.tags
     yield "State", f"{cluster.state}{f' ({cluster.reason_code})' if cluster.reason_code else ''}"
     yield "Flow", " on ".join(visible(tags[tag]) for tag in (FLOW_TAG, TARGET_TAG) if tags.get(tag))
     yield "Spec", visible(tags.get(SOURCE_TAG, ""))
     yield "Release", cluster.release_label
     yield "Region", report.region if TRAITS[report.backend].on_aws else "this machine"
-    yield "Created", moment(cluster.created)
-    yield "Ended", moment(cluster.ended)
+    yield "Created", shown_time(cluster.created)
+    yield "Ended", shown_time(cluster.ended)
     end = cluster.ended or report.read_at
     yield (
         "Took" if cluster.has_ended else "Up for",
-        took((end - cluster.created).total_seconds() if cluster.created else None),
+        shown_duration((end - cluster.created).total_seconds() if cluster.created else None),
     )
 
 
 # -- times
 
 
-def moment(at: datetime | None) -> str:
+def shown_time(at: datetime | None) -> str:
     """Returns `2026-11-28 09:00:00`, in UTC; "" for none."""
     return f"{at.astimezone(timezone.utc):%Y-%m-%d %H:%M:%S}" if at else ""
 
 
-def took(seconds: float | None) -> str:
+def shown_duration(seconds: float | None) -> str:
     """Returns a duration; "" for none."""
     return "" if seconds is None else duration_text(seconds)
 
@@ -177,7 +177,7 @@ class _Timeline:
         self._end = max([*ends, report.cluster.ended or (self._start if report.cluster.has_ended else report.read_at)])
         self.length = max((self._end - self._start).total_seconds(), 0.001)
         one_day = self._start.astimezone(timezone.utc).date() == self._end.astimezone(timezone.utc).date()
-        self.day = moment(self._start)[:10] if one_day else ""
+        self.day = shown_time(self._start)[:10] if one_day else ""
         self._earlier = report.baseline.steps(report.cluster) if report.baseline else {}
 
     def view(self) -> View:
@@ -213,9 +213,9 @@ class _Timeline:
             "kind": kind_of(span.state),
             "failed": span.state == "FAILED",
             "anchor": self._anchors.get(span.step, ""),
-            "started": (moment(span.started)[11:] if self.day else moment(span.started)),
-            "took": took(seconds),
-            "earlier": took(_seconds_of(before)) if before else "",
+            "started": (shown_time(span.started)[11:] if self.day else shown_time(span.started)),
+            "took": shown_duration(seconds),
+            "earlier": shown_duration(_seconds_of(before)) if before else "",
             # A bar that is too short to be seen gets a width all the same.
             "width": 0 if seconds is None else max(0.4, _percent(seconds / self.length)),
             "x": min(99.6, _percent(offset / self.length)),
@@ -234,7 +234,7 @@ def _seconds_of(step: Step) -> float | None:
     return (step.ended - step.started).total_seconds() if step.started and step.ended else None
 
 
-def _counted(steps: Sequence[Step]) -> str:
+def _count_steps(steps: Sequence[Step]) -> str:
     return f"{len(steps):,} steps: {_states(steps)}" if len(steps) > 1 else ""
 
 
@@ -248,8 +248,8 @@ def _states(items: Sequence[Step] | Sequence[Span]) -> str:
 # -- the last successful run
 
 
-_SAME = "The request is the same: no member of it and no step differs."
-_UNSEEN = (
+_NO_DIFFERENCE = "The request is the same: no member of it and no step differs."
+_ONLY_FILES_DIFFER = (
     "No member of the request differs, but the digest of the spec does: a script or another local file has changed, "
     "or what EMR does not show."
 )
@@ -266,24 +266,24 @@ def _baseline(report: RunFacts) -> View | None:
     moved = [{"what": "spec", "then": visible(sources[0]), "now": visible(sources[1])}] if len({*sources}) > 1 else []
     return {
         "id": successful.id,
-        "created": moment(start),
-        "took": took((end - start).total_seconds() if end and start else None),
-        "changes": [*moved, *(_change(one, report) for one in found.changes[:_MOST_CHANGES])],
+        "created": shown_time(start),
+        "took": shown_duration((end - start).total_seconds() if end and start else None),
+        "changes": [*moved, *(_change_view(one, report) for one in found.changes[:_MOST_CHANGES])],
         "more": f"{more:,} more differences are not on this page." if more > 0 else "",
         "notes": found.notes,
-        "same": _UNSEEN if found.unseen(report.cluster) else _SAME,
+        "same": _ONLY_FILES_DIFFER if found.unseen(report.cluster) else _NO_DIFFERENCE,
     }
 
 
-def _change(change: Change, report: RunFacts) -> View:
+def _change_view(change: Change, report: RunFacts) -> View:
     pair = [_masked(one, report) for one in (change.before, change.after)]
     if change.before is None or change.after is None:
-        then, now = (None if one is None else _joined(one) for one in pair)
+        then, now = (None if one is None else _join_arguments(one) for one in pair)
     else:
-        then, now = differing(*pair)
+        then, now = differing_texts(*pair)
     if NAMES_A_SECRET.search(change.address):
         then, now = (one and MASK for one in (then, now))
-    return {"what": visible(change.address), "then": _short(then), "now": _short(now)}
+    return {"what": visible(change.address), "then": _shorten(then), "now": _shorten(now)}
 
 
 def _masked(value: str | Sequence[str] | None, report: RunFacts) -> Any:
@@ -295,25 +295,25 @@ def _masked(value: str | Sequence[str] | None, report: RunFacts) -> Any:
     return mask(words, report.secrets)
 
 
-def _joined(value: Any) -> str:
+def _join_arguments(value: Any) -> str:
     return shlex.join(value) if isinstance(value, list) else str(value)
 
 
-def _short(text: str | None) -> str | None:
+def _shorten(text: str | None) -> str | None:
     return None if text is None else shortened(text, _TEXT)
 
 
 # -- the steps
 
 
-def _detailed(report: RunFacts) -> str:
+def _omitted_steps_note(report: RunFacts) -> str:
     begun = sum(1 for step in report.cluster.steps if step.started or step.ended)
     if begun <= len(report.details):
         return ""
     return f"Of {begun:,} steps that have begun, the failed, running and latest {len(report.details)} are shown here."
 
 
-def _detail(detail: StepDetail, report: RunFacts, anchor: str) -> View:
+def _detail_view(detail: StepDetail, report: RunFacts, anchor: str) -> View:
     step = detail.step
     seconds = (
         ((step.ended or report.read_at) - step.started).total_seconds()
@@ -327,14 +327,14 @@ def _detail(detail: StepDetail, report: RunFacts, anchor: str) -> View:
         "id": step.id,
         "state": _state(step.state, skip_note(step)),
         "kind": kind_of(step.state),
-        "took": took(seconds),
+        "took": shown_duration(seconds),
         "on_failure": step.action_on_failure,
         "where": detail.where,
         "command": _command(step, report),
         "counters": list(_counters(detail)),
         "has_earlier": bool(detail.earlier),
-        "no_logs": "" if detail.tails else _no_logs(detail, report),
-        "logs": [_log(tail, detail, report, anchor) for tail in detail.tails],
+        "no_logs": "" if detail.tails else _missing_logs_note(detail, report),
+        "logs": [_log_view(tail, detail, report, anchor) for tail in detail.tails],
     }
 
 
@@ -358,7 +358,7 @@ def _counters(detail: StepDetail) -> Iterator[View]:
         yield {"name": visible(group), "rows": rows}
 
 
-def _no_logs(detail: StepDetail, report: RunFacts) -> str:
+def _missing_logs_note(detail: StepDetail, report: RunFacts) -> str:
     if not detail.where:
         return "There are no logs: the cluster was started without a log_uri."
     if detail.unread:
@@ -368,7 +368,7 @@ def _no_logs(detail: StepDetail, report: RunFacts) -> str:
     return "The logs are not there: they were removed, or have not been shipped yet."
 
 
-def _log(tail: Tail, detail: StepDetail, report: RunFacts, anchor: str) -> View:
+def _log_view(tail: Tail, detail: StepDetail, report: RunFacts, anchor: str) -> View:
     note = "It is empty." if not tail.lines else ""
     if tail.cut or (tail.lines and tail.lines[0].gap):
         note = "Only its end is shown."
@@ -392,12 +392,12 @@ def _configuration(report: RunFacts) -> View | None:
     params["Tags"] = [tag for tag in params.get("Tags", ()) if not tag["Key"].startswith(TAG_PREFIX)]
     shown = mask(mask_named_secrets(params), report.secrets)
     return {
-        "facts": _facts(list(_configured(shown))),
+        "facts": _filled_rows(list(_configuration_rows(shown))),
         "json": json.dumps(shown, indent=2, ensure_ascii=False, default=str),
     }
 
 
-def _configured(params: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+def _configuration_rows(params: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     yield "Applications", ", ".join(one["Name"] for one in params.get("Applications", ()))
     instances = params.get("Instances", {})
     for group in instances.get("InstanceGroups", ()):
@@ -412,7 +412,7 @@ def _configured(params: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         )
     for one in params.get("Configurations", ()):
         for key, value in one.get("Properties", {}).items():
-            yield f"{one.get('Classification', '')}: {key}", _short(value) or ""
+            yield f"{one.get('Classification', '')}: {key}", _shorten(value) or ""
     yield "Service role", params.get("ServiceRole", "")
     yield "Instance profile", params.get("JobFlowRole", "")
     yield "Logs", params.get("LogUri", "")

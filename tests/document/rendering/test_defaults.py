@@ -8,7 +8,7 @@ from flowspec.document.checking.validate import validate
 from flowspec.document.rendering.render import render
 from flowspec.document.text.parse import load
 from flowspec.document.text.tree import plain
-from flowspec.report.rendering import explained_as_json
+from flowspec.report.rendering import annotated_json
 from flowspec.request.compile import compile
 
 SPEC = """\
@@ -67,6 +67,6 @@ def test_a_base_file_can_ask_for_them(rendered, tmp_path):
 
 
 def test_render_explain_shows_them(rendered):
-    shown = json.loads(explained_as_json(rendered("defaults: recommended\n" + SPEC)))
+    shown = json.loads(annotated_json(rendered("defaults: recommended\n" + SPEC)))
     (role,) = [one for one in shown if one["path"] == "service_role"]
     assert (role["value"], role["line"], role["origin"]) == ("EMR_DefaultRole", 1, "defaults: recommended")

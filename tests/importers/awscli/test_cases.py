@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from flowspec.importers.awscli.cursor import decoded
+from flowspec.importers.awscli.cursor import decode_ansi_c
 from tests.importers.awscli import judge
 from tests.importers.common import compiled, refusal, wanted
 
@@ -137,7 +137,7 @@ ANSI_C = [
 def test_ansi_c_quotes_are_decoded_as_bash_does(text):
     script = f"printf %s $'{text}\\n'"
     made = subprocess.run(["bash", "-c", script], env={"LC_ALL": "C.UTF-8"}, capture_output=True, check=True).stdout
-    assert decoded(f"{text}\\n") == made.decode("utf-8", "replace")
+    assert decode_ansi_c(f"{text}\\n") == made.decode("utf-8", "replace")
 
 
 @pytest.mark.parametrize(

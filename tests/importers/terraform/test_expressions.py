@@ -35,7 +35,7 @@ def instance(folder):
 def evaluated(text, folder):
     """The value that the importer has for an expression, with the defaults; `Unknown` where it claims none."""
     made = instance(folder)
-    return made.context.concrete(made.scope.value(hcl.expression(text)))
+    return made.context.fill_placeholders(made.scope.value(hcl.expression(text)))
 
 
 @pytest.mark.skipif(judge.provider() is None, reason="Terraform is not installed on this machine")
@@ -102,7 +102,7 @@ def test_what_is_not_known_is_never_a_value(text, tmp_path):
     value = made.scope.value(hcl.expression(text))
     assert has_placeholder(value)
     with pytest.raises(Unknown):
-        made.context.concrete(value)
+        made.context.fill_placeholders(value)
     name = PLACEHOLDER.findall(json.dumps(value, ensure_ascii=False))[0]
     assert made.context.names.variables[name].rules["description"].startswith("in Terraform: ")
 

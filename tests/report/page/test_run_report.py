@@ -21,7 +21,7 @@ from flowspec.inspection.timeline import spans_of
 from flowspec.pipeline import make_report
 from flowspec.plan.cluster import Live
 from flowspec.report.json_text import as_json
-from flowspec.report.page.view import run_view, took
+from flowspec.report.page.view import run_view, shown_duration
 from tests.emulator.conftest import Emr, bash
 from tests.endpoints import serving
 from tests.report.page.conftest import FAILING, PASSWORD, START, made_up, run
@@ -407,7 +407,7 @@ def test_the_time_after_the_last_step_is_a_part_of_its_own():
     [(None, ""), (0, "0.0 s"), (59.94, "59.9 s"), (59.97, "1 min 00 s"), (725, "12 min 05 s"), (11_220, "3 h 07 min")],
 )
 def test_times_as_people_say_them(seconds, text):
-    assert took(seconds) == text
+    assert shown_duration(seconds) == text
 
 
 # -- the ends of logs

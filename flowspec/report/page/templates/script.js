@@ -112,8 +112,8 @@
     } catch { announceOnce("The embedded EMR does not answer: this page is not updated."); }
     next();
   };
-  let told = "";
-  const announceOnce = (text) => { if (text !== told) announce(text); told = text; };
+  let announced = "";
+  const announceOnce = (text) => { if (text !== announced) announce(text); announced = text; };
   const next = () => {
     const seconds = Number(document.documentElement.dataset.live);
     if (seconds) setTimeout(update, seconds * 1000);
