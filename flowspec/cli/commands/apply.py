@@ -17,8 +17,8 @@ from flowspec.cli.output import Level, eprint, eprint_report, ewarn
 from flowspec.cli.planning import (
     Planned,
     add_preflight,
-    note_renamed,
     make_plan,
+    note_renamed,
     refuse_contradictions,
     remake_saved_plan,
 )
