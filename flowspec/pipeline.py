@@ -283,6 +283,7 @@ def apply_and_watch(
     seconds_left = time_left(timeout, clock)
     while True:
         end = _watch_to_end(start_watch(applied.cluster_id, steps=applied.steps, timeout=seconds_left()), on_event)
+        end = end.judged_with(applied.failed)
         next_launch = None if seconds_left() == 0.0 else launches.relaunch(end.cluster)
         if next_launch is None:
             return RunResult(end.cluster, end.verdict, joined, emr, plan.skipped)

@@ -170,17 +170,16 @@ def _follow_run(  # noqa: PLR0917 - each is another thing
 
     assert one.emr is not None
     notify = partial(eprint, secrets=plan.secrets)
-    hooks = Hooks(one.jobflow, one.emr, partial(ewarn, secrets=plan.secrets), following.allow_commands, sleep)
     cost_of = cost_by_request(one.jobflow, plan.request, plan.fallback, one.emr.region)
     code = follow(
-        Chosen(one.emr, applied.cluster_id, plan.secrets, steps=applied.steps),
+        Chosen(one.emr, applied.cluster_id, plan.secrets, steps=applied.steps, failed=applied.failed),
         timeout=following.timeout,
         on_interrupt=following.on_interrupt,
         format_="text",
         sleep=sleep,
         watch=with_budget_warning(watch, one.jobflow, cost_of),
         launches=Launches(plan, one.emr, notify, sleep),
-        hooks=hooks if applied.waits else None,
+        hooks=Hooks(one.jobflow, one.emr, partial(ewarn, secrets=plan.secrets), following.allow_commands, sleep),
     )
     print_rerun_hint(plan, code)
     return Exit(code)

@@ -65,7 +65,7 @@ def follow(
     try:
         end = _watch(chosen, timeout, sleep, watch)
         while launches and (applied := _relaunch(launches, end.cluster, left())):
-            chosen = replace(chosen, cluster_id=applied.cluster_id, steps=applied.steps)
+            chosen = replace(chosen, cluster_id=applied.cluster_id, steps=applied.steps, failed=applied.failed)
             end = _watch(chosen, left(), sleep, watch)
     except KeyboardInterrupt:
         return _handle_interrupt(chosen, on_interrupt)
@@ -132,7 +132,7 @@ def _watch(chosen: Chosen, timeout: float | None, sleep: Callable[[float], None]
         show = _show_progress if on_terminal() and is_shown(Level.PROGRESS) else _print_events
         for event in show(events, chosen.secrets):
             if isinstance(event, Ended):
-                return event
+                return event.judged_with(chosen.failed)
     raise AssertionError("watch always ends with Ended")
 
 

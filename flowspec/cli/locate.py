@@ -34,7 +34,7 @@ class Chosen:
     """A cluster, the connection it is reached by, and what must not be shown of it.
 
     `others` are further active clusters of the same flow; there should be none. `steps` are the ids of the steps
-    to watch, None for all.
+    to watch, None for all; `failed` those that had failed before, and count for the verdict, too.
     """
 
     emr: Emr
@@ -42,6 +42,7 @@ class Chosen:
     secrets: frozenset[str] = field(default=frozenset(), repr=False)
     others: tuple[str, ...] = ()
     steps: tuple[str, ...] | None = None
+    failed: tuple[str, ...] = ()
 
 
 def read_settled_cluster(chosen: Chosen) -> Cluster:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 from typing import NamedTuple
 
-from flowspec.backend.aws.verdict import Verdict
+from flowspec.backend.aws.verdict import Outcome, Verdict, judge
 from flowspec.errors import FlowspecError
 from flowspec.plan.cluster import Cluster, Step
 
@@ -45,6 +46,16 @@ class Ended(NamedTuple):
     def run(self) -> Cluster:
         """The cluster with only the steps that were judged: one that lives on may have hundreds of earlier runs."""
         return replace(self.cluster, steps=tuple(step for step in self.cluster.steps if step.id in self.steps))
+
+    def judged_with(self, failed: Collection[str]) -> Ended:
+        """Returns the end of a run whose success depends on steps, too, that had `failed` before and are not run again.
+
+        They are no part of what is watched: a watcher would repeat them by their policies.
+        """
+        if not failed or self.verdict.outcome is not Outcome.SUCCEEDED:
+            return self
+        steps = (*failed, *self.steps)
+        return Ended(self.cluster, judge(self.cluster, steps), steps)
 
 
 class Unreachable(NamedTuple):

@@ -106,7 +106,7 @@ def _apply_one(spec: Path, following: Following, format_: str, options: dict[str
     applied = apply(made, emr, replan=replan, lock_timeout=lock_timeout, notify=notify)
     if not made.skipped:
         eprint(f"{'joined' if applied.joined else 'started'} cluster {applied.cluster_id}")
-    chosen = Chosen(emr, applied.cluster_id, made.secrets, steps=applied.steps)
+    chosen = Chosen(emr, applied.cluster_id, made.secrets, steps=applied.steps, failed=applied.failed)
     if following.detach:
         from flowspec.cli.detached import print_detached
 
@@ -119,7 +119,7 @@ def _apply_one(spec: Path, following: Following, format_: str, options: dict[str
         format_=format_,
         watch=_watch_with_budget(made, flow, emr),
         launches=launches,
-        hooks=_hooks(made, flow, emr, following.allow_commands) if applied.waits else None,
+        hooks=_hooks(made, flow, emr, following.allow_commands),
     )
     # A saved plan, which can't be made again, is of what did run.
     if again:

@@ -77,8 +77,8 @@ def add(  # noqa: PLR0917 - click passes options by name
     eprint(
         f"added {len(steps.added)} of {number_of(len(request.params['Steps']), 'step')} to cluster {chosen.cluster_id}"
     )
-    watched = (*(one.id for one in steps.failed), *awaited)
-    return follow(replace(chosen, steps=watched), timeout=timeout, on_interrupt=on_interrupt, format_=format_)
+    chosen = replace(chosen, steps=awaited, failed=tuple(one.id for one in steps.failed))
+    return follow(chosen, timeout=timeout, on_interrupt=on_interrupt, format_=format_)
 
 
 def _print(chosen: Chosen, steps: AddedSteps, format_: str) -> None:

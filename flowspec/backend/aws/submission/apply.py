@@ -44,7 +44,7 @@ class Applied(NamedTuple):
     """The cluster that runs the flow, whether it was there before, and how many files were uploaded.
 
     `steps` are the ids of this apply's steps on a cluster that lives on; None where all of its steps are. `failed` are
-    those among them that had ended without success before, and are not run again.
+    those of the spec that had ended there without success before, and are not run again.
     """
 
     cluster_id: str
@@ -52,11 +52,6 @@ class Applied(NamedTuple):
     uploaded: int = 0
     steps: tuple[str, ...] | None = None
     failed: tuple[str, ...] = ()
-
-    @property
-    def waits(self) -> bool:
-        """True if a step was submitted or is waited for, so that its end is that of a run."""
-        return self.steps is None or len(self.steps) > len(self.failed)
 
 
 def apply(
@@ -80,8 +75,7 @@ def apply(
     if plan.blocked:
         raise FlowspecError(plan.blocked, remedy=plan.remedy)
     if plan.joins:
-        steps = None if plan.awaits is None else (*plan.failed, *plan.awaits)
-        return Applied(plan.joins, joined=True, steps=steps, failed=plan.failed)
+        return Applied(plan.joins, joined=True, steps=plan.awaits, failed=plan.failed)
     if plan.converges:
         return _change(plan.converges, plan, emr, replan=replan, lock_timeout=lock_timeout, notify=notify, sleep=sleep)
     return _submit(plan, emr, notify, sleep)

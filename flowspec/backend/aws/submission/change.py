@@ -38,7 +38,7 @@ def change_cluster(
 ) -> tuple[tuple[str, ...] | None, tuple[str, ...]]:
     """Makes the calls of a plan that converges a cluster; returns the ids of its steps, and of those that had failed.
 
-    Where all steps of the cluster are its own, as `Plan.awaits` has it, the first is None.
+    The first is None where all steps of the cluster are its own, as `Plan.awaits` has it.
 
     When the cluster has changed since the plan was made, `replan` makes it again, while no one else can change the
     cluster, and `upload` stages the files of that plan. Raises Locked when another apply is changing the cluster or
@@ -61,9 +61,8 @@ def change_cluster(
             lock.check()
             added += _send(call, emr, cluster_id, sleep)
             notify(call.operation)
-    if current.awaits is None and not added:
-        return None, ()
-    return (*current.failed, *(current.awaits or ()), *added), current.failed
+    steps = None if current.awaits is None and not added else (*(current.awaits or ()), *added)
+    return steps, current.failed
 
 
 def _wants_ready(plan: Plan) -> bool:
