@@ -29,7 +29,7 @@ from flowspec.plan.runs.unattended import compare_specs, new_commands
 from flowspec.request.compile import Request, compile
 from flowspec.request.graph import find_misordered_steps
 from flowspec.request.instances import lives_on
-from flowspec.review.compare import compare_requests
+from flowspec.review.compare import compare_requests, has_same_names
 from flowspec.review.git import Repository
 from flowspec.review.touched import Touched, bases
 from flowspec.review.trees import Trees
@@ -137,8 +137,11 @@ def compare_revisions(
 
 def _clear_managed(flows: Sequence[FlowReview]) -> list[FlowReview]:
     """Returns the flows, without `left` where another spec of the later revision has the earlier name."""
-    managed = {(one.flow, one.target) for one in flows if one.status != GONE}
-    return [dataclasses.replace(one, left="") if (one.earlier_flow, one.target) in managed else one for one in flows]
+    managed = {(one.flow, one.target): one for one in flows if one.status != GONE}
+    return [
+        one if managed.get((one.earlier_flow, one.target), one) is one else dataclasses.replace(one, left="")
+        for one in flows
+    ]
 
 
 def _uncommitted_note(repository: Repository, head: str, pairs: Sequence[_Pair]) -> Iterator[str]:
@@ -273,7 +276,7 @@ def _review_flow(path: str, target: str, before: _Side | None, after: _Side | No
     notes = (*notes, *unchecked_budget_notes(after.jobflow, after.cost)) if changes else notes
     secrets = after.request.secrets | before.request.secrets
     made = partial(made, CHANGED if changes or moved else SAME, tuple(changes), notes, secrets=secrets)
-    if before.jobflow.name == after.jobflow.name:
+    if has_same_names(before.jobflow, after.jobflow):
         return made()
     return made(earlier_flow=before.jobflow.name, left=_destroy_command(before))
 
@@ -290,7 +293,7 @@ def _destroy_command(before: _Side) -> str:
         "endpoint-url": flow.endpoint_url,
     }
     options = [f"--{name}={value}" for name, value in settings.items() if value]
-    return shlex.join(["flowspec", "destroy", flow.name, *options])
+    return shlex.join(["flowspec", "destroy", flow.cluster_name, *options])
 
 
 def _new_findings(before: _Side | None, after: _Side) -> tuple[Diagnostic, ...]:
