@@ -178,7 +178,7 @@ def _join_ended_run(plan: Plan, run: str, why: str, notes: tuple[str, ...]) -> P
 
 
 def _namesake_note(jobflow: JobFlow, cluster: Cluster) -> str:
-    """Says that an active cluster of the flow's name is not the flow's own: an apply leaves it alone."""
+    """Returns the note that an active cluster of the flow's name is not the flow's own: an apply leaves it alone."""
     return (
         f"cluster {cluster.id} ({cluster.state}) is called {cluster.name}, but has not the tags of this flow and "
         f"target: it is left alone; `flowspec adopt {cluster.id} {shlex.quote(str(jobflow.path))}` takes it over"

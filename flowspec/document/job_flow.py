@@ -16,11 +16,11 @@ from flowspec.facts.backends import TRAITS, BackendName, Traits
 class JobFlow:
     """A valid spec for one target.
 
-    `target` is "" when the spec has none; `path` the spec file. `fields`
-    are the rendered, checked members of the spec that describe the job flow, under the spec's names;
-    what is about the tool (variables, targets, backend …) is not among them. `secrets` are the texts
-    that must not be shown; `document` knows the place of everything. With a `data_root`, relative paths of data are
-    below it as they would be below the spec's tree: a test's run leaves the checkout alone.
+    `target` is "" when the spec has none; `path` is the spec file. `fields` are the rendered, checked members of the
+    spec that describe the job flow, under the spec's names; what is about the tool (variables, targets, backend …) is
+    not among them. `secrets` are the texts that must not be shown; `document` knows the place of everything. With a
+    `data_root`, relative paths of data are below it as they would be below the spec's tree: a test's run leaves the
+    checkout alone.
     """
 
     name: str

@@ -104,7 +104,7 @@ def fleet_line(fleet: Mapping[str, Any]) -> str:
 
 
 def blast_radius(cluster: Cluster, now: datetime | None) -> str:
-    """Says what ending a cluster would cost: `2 steps running, up 14 h, HDFS is lost`."""
+    """Returns what ending a cluster would cost: `2 steps running, up 14 h, HDFS is lost`."""
     running = [step.name for step in cluster.steps if step.state == "RUNNING"]
     pending = sum(step.state == "PENDING" for step in cluster.steps)
     steps = [f"{number_of(len(running), 'step')} running ({', '.join(running)})"] if running else []

@@ -106,7 +106,7 @@ def _uses_of_steps(steps: Iterable[tuple[int, Mapping[str, Any]]], target: StepT
 
 
 def _accesses(step: HadoopJarStep, target: StepTarget) -> Iterator[Access]:
-    """Returns the data that a HadoopJarStep names, by the first kind that can express it."""
+    """Yields the data that a HadoopJarStep names, by the first kind that can express it."""
     for kind in KINDS.values():
         try:
             fields = kind.recognize(step, target)

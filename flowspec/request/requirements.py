@@ -21,7 +21,7 @@ from packaging.utils import canonicalize_name
 
 from flowspec.request.archives import is_inside
 
-# Bytes; those of applications with hundreds of packages and their hashes have 200 kB.
+# Those of applications with hundreds of packages and their hashes have 200 kB.
 _MAX_CHARACTERS = 4_000_000
 # Files that include each other in pairs are read 2^n times; projects have some ten.
 _MAX_FILES = 100

@@ -27,6 +27,11 @@ _KEPT_NOTE = "a running cluster keeps it"
 _MACHINES = frozenset({"InstanceGroups", "InstanceFleets"})
 
 
+def has_same_names(earlier: JobFlow, jobflow: JobFlow) -> bool:
+    """Returns True if an apply finds the earlier cluster, by the flow's name and its own; else it stays as it is."""
+    return (earlier.name, earlier.cluster_name) == (jobflow.name, jobflow.cluster_name)
+
+
 def compare_requests(
     before: Request, after: Request, jobflow: JobFlow, earlier: JobFlow
 ) -> tuple[list[Change], tuple[str, ...]]:
@@ -37,9 +42,7 @@ def compare_requests(
     Of a flow that lives on, a change that a running cluster can't take has the action REPLACE, and the others name the
     operation that makes it. Values that may be secrets are masked.
     """
-    # The cluster of an earlier name is not found again: it is neither changed nor replaced.
-    renamed = earlier.name != jobflow.name
-    lasting = not renamed and (lives_on(expand_shorthand(before.params)) or lives_on(after.params))
+    lasting = has_same_names(earlier, jobflow) and (lives_on(expand_shorthand(before.params)) or lives_on(after.params))
     changes, notes = compare_params(before.params, after.params, lasting=lasting)
     changes += [*_file_changes(before, after), *compare_specs(earlier, jobflow)]
     return [as_shown(one, jobflow, after) for one in changes], notes

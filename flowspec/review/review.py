@@ -29,7 +29,7 @@ from flowspec.plan.runs.unattended import compare_specs, new_commands
 from flowspec.request.compile import Request, compile
 from flowspec.request.graph import find_misordered_steps
 from flowspec.request.instances import lives_on
-from flowspec.review.compare import compare_requests
+from flowspec.review.compare import compare_requests, has_same_names
 from flowspec.review.git import Repository
 from flowspec.review.touched import Touched, bases
 from flowspec.review.trees import Trees
@@ -47,9 +47,9 @@ class FlowReview:
     """A flow at one target. `status` is new, gone, changed, same, or invalid (at head, so that it can't be compared).
 
     `findings` are those of the later revision that the earlier one had not. `moved_from` is the earlier path of a spec
-    that was renamed ("" if it was not). `left` is the command line that ends a running cluster which no spec manages
-    now, because its flow is gone or has another name; "" for none. `costs` are the estimates of both revisions'
-    clusters.
+    that was renamed ("" if it was not), `earlier_flow` the earlier name of a flow that is gone or has another name.
+    `left` is the command line that ends a running cluster of that name, which no spec manages now; "" for none. `costs`
+    are the estimates of both revisions' clusters.
     """
 
     path: str
@@ -61,6 +61,7 @@ class FlowReview:
     findings: tuple[Diagnostic, ...] = ()
     moved_from: str = ""
     lives_on: bool = False
+    earlier_flow: str = ""
     left: str = ""
     costs: tuple[Estimate | None, Estimate | None] = (None, None)
     secrets: frozenset[str] = field(default=frozenset(), repr=False)
@@ -128,10 +129,19 @@ def compare_revisions(
         touched = _find_touched(roots[1], changed, trees.links, given, repository.root)
         compared = [one for one in pairs if one.before != one.after or touched.concerns(str(one.after))]
         work = partial(_review_pair, roots=roots, given=given, repository=repository.root)
-        flows = [flow for found in each(work, compared) for flow in found]
+        flows = _clear_managed([flow for found in each(work, compared) for flow in found])
         notes = (*trees.notes, *_uncommitted_note(repository, later, pairs), *_still_invalid_notes(flows))
         reported = tuple(one for one in flows if one.status != SAME or one.findings)
         return Review(earlier, later, reported, len(flows), notes)
+
+
+def _clear_managed(flows: Sequence[FlowReview]) -> list[FlowReview]:
+    """Returns the flows, without `left` where another spec of the later revision has the earlier name."""
+    managed = {(one.flow, one.target): one for one in flows if one.status != GONE}
+    return [
+        one if managed.get((one.earlier_flow, one.target), one) is one else dataclasses.replace(one, left="")
+        for one in flows
+    ]
 
 
 def _uncommitted_note(repository: Repository, head: str, pairs: Sequence[_Pair]) -> Iterator[str]:
@@ -242,7 +252,7 @@ def _review_flow(path: str, target: str, before: _Side | None, after: _Side | No
         assert before is not None
         name = before.jobflow.name if before.jobflow else path
         gone = (Change(Action.DELETE, f"flow {name}"),)
-        return made(name, GONE, gone, left=_left(before), costs=(before.cost, None))
+        return made(name, GONE, gone, earlier_flow=name, left=_destroy_command(before), costs=(before.cost, None))
     findings = (*_new_findings(before, after), *_new_command_findings(before, after))
     if after.jobflow is None or after.request is None:
         if findings or before is None:
@@ -265,12 +275,14 @@ def _review_flow(path: str, target: str, before: _Side | None, after: _Side | No
     changes, notes = compare_requests(before.request, after.request, after.jobflow, before.jobflow)
     notes = (*notes, *unchecked_budget_notes(after.jobflow, after.cost)) if changes else notes
     secrets = after.request.secrets | before.request.secrets
-    left = _left(before) if before.jobflow.name != after.jobflow.name else ""
-    return made(CHANGED if changes or moved else SAME, tuple(changes), notes, left=left, secrets=secrets)
+    made = partial(made, CHANGED if changes or moved else SAME, tuple(changes), notes, secrets=secrets)
+    if has_same_names(before.jobflow, after.jobflow):
+        return made()
+    return made(earlier_flow=before.jobflow.name, left=_destroy_command(before))
 
 
-def _left(before: _Side) -> str:
-    """Returns the command line that ends the cluster of a flow which lives on, and which no spec has now; else ""."""
+def _destroy_command(before: _Side) -> str:
+    """Returns the command line that ends the cluster of a flow, if it lives on after its steps; else ""."""
     flow, request = before.jobflow, before.request
     if flow is None or request is None or not lives_on(request.params):
         return ""
@@ -281,7 +293,7 @@ def _left(before: _Side) -> str:
         "endpoint-url": flow.endpoint_url,
     }
     options = [f"--{name}={value}" for name, value in settings.items() if value]
-    return shlex.join(["flowspec", "destroy", flow.name, *options])
+    return shlex.join(["flowspec", "destroy", flow.cluster_name, *options])
 
 
 def _new_findings(before: _Side | None, after: _Side) -> tuple[Diagnostic, ...]:

@@ -275,6 +275,24 @@ def test_a_cluster_that_no_spec_manages_any_more_is_told(repo):
     assert not any(one.replaces for one in made.flows)
 
 
+def test_a_cluster_is_left_by_its_own_name(repo):
+    before, after = (spec("a", more=f"api_params: {{Name: {name}}}\n") for name in ("one", "two"))
+    made = changed(
+        repo,
+        {"a.yaml": before, "b.yaml": spec("b", more="api_params: {Name: b-1}\n")},
+        {"a.yaml": after, "b.yaml": None},
+    )
+    assert [one.left.partition(" --")[0] for one in made.flows] == ["flowspec destroy one", "flowspec destroy b-1"]
+    assert not any(one.replaces for one in made.flows)
+
+
+@pytest.mark.parametrize("after", [{"a.yaml": None}, {"a.yaml": spec("other")}], ids=["gone", "renamed"])
+def test_a_cluster_whose_flow_another_spec_has_now_is_not_left(repo, after):
+    made = changed(repo, {"a.yaml": spec("a")}, {**after, "new.yaml": "# Written anew.\n" * 50 + spec("a", count=9)})
+    assert {one.path for one in made.flows} == {"a.yaml", "new.yaml"}
+    assert [one.left for one in made.flows] == ["", ""]
+
+
 def test_what_is_alike_at_several_targets_is_told_once(repo):
     base = (
         spec()

@@ -87,9 +87,16 @@ def _explain_unknown_keys(error: Any, path: tuple[str | int, ...]) -> Iterator[V
         yield Violation("FS101", (*path, name), f"unknown key '{name[:100]}'", hint, notes, key=True, whole=True)
 
 
+# Keys of the API and of tools that no single key stands for, as `_normalize_name` gives them.
+_HINTS_OF_OTHER_KEYS = {
+    "instances": "the members of Instances are keys of the top level",
+    "autoterminate": "write its opposite: `keep_alive: false` ends the cluster after its steps",
+}
+
+
 def _suggest_key(name: str, known: Schema, path: tuple[str | int, ...]) -> str:
-    if not path and name in ("instances", "Instances"):
-        return "the members of Instances are keys of the top level"
+    if not path and (hint := _HINTS_OF_OTHER_KEYS.get(_normalize_name(name))):
+        return hint
     words = _aliases_of_keys(known)
     found = words.get(_normalize_name(name)) or nearest(name, known) or words.get(nearest(_normalize_name(name), words))
     return f"did you mean {found}?" if found else ""

@@ -56,15 +56,15 @@ def validate(document: Document, *, emr_rules: bool = True) -> JobFlow:
     secrets = document.secrets | reading.secrets
     if next(violations, None):
         # The rules need data that the schema has found valid, and how much of it is valid is not known here.
-        raise SpecError(
-            diagnostics_to_show([_too_many_findings(document, len(findings)), *found], document.target, secrets)
-        )
+        found.insert(0, _too_many_findings(document, len(findings)))
+        raise SpecError(diagnostics_to_show(found, document.target, secrets))
+    if data.get("backend") == MASK:
+        # The rules and the request need a backend; a placeholder names none.
+        data["backend"] = DEFAULT_BACKEND
     rejected = [*reading.failed, *(one.path for one in findings if one.whole)]
     valid_data = _remove_paths(data, rejected)
-    # A misspelt key was meant as the one that a rule finds absent.
-    suggested = {one.hint.removeprefix("did you mean ").removesuffix("?") for one in findings if one.id == "FS101"}
-    breaches = check_rules(valid_data, [*map(tuple, rejected), *((key,) for key in suggested)])
-    rule_violations = (one for one in breaches if not _is_of_placeholder(document, one))
+    given = [*map(tuple, rejected), *_suggested_keys(findings)]
+    rule_violations = (one for one in check_rules(valid_data, given) if not _is_of_placeholder(document, one))
     found += [_diagnostic_of(document, one) for one in rule_violations if emr_rules or one.id not in refused_by_id()]
     settings = settings_for(document.path)
     found += [_diagnostic_of(document, one) for one in check_security(valid_data, secrets) if settings.reports(one.id)]
@@ -76,6 +76,13 @@ def validate(document: Document, *, emr_rules: bool = True) -> JobFlow:
     if any(one.severity is Severity.ERROR for one in shown):
         raise SpecError(shown)
     return _job_flow(document, data, secrets, shown)
+
+
+def _suggested_keys(findings: Sequence[Violation]) -> Iterator[tuple[str]]:
+    """Yields the keys that misspelt ones are probably meant as: no rule is to find these absent."""
+    for one in findings:
+        if one.id == "FS101":
+            yield (one.hint.removeprefix("did you mean ").removesuffix("?"),)
 
 
 def _too_many_findings(document: Document, listed: int) -> Diagnostic:

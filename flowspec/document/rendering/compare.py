@@ -63,8 +63,8 @@ def _by_name(items: list[Any], words: tuple[str, ...]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     seen: Counter[str] = Counter()
     for item in items:
-        said = [str(item[word]) for word in words if word in item] if isinstance(item, dict) else [str(item)]
-        name = " ".join(said)
+        names = [str(item[word]) for word in words if word in item] if isinstance(item, dict) else [str(item)]
+        name = " ".join(names)
         seen[name] += 1
         found[f"{name}#{seen[name]}" if seen[name] > 1 else name] = item
     return found

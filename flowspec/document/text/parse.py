@@ -68,7 +68,7 @@ def load(
     """Reads one spec file (UTF-8 YAML, up to 10 MB), or another document, which is `noun` and how it `begins`.
 
     Raises `SpecError` when there is no document to speak of; lesser findings (a key given twice, an
-    unquoted template) are kept in `Document.diagnostics`, so that all are told at once.
+    unquoted template) are kept in `Document.diagnostics`, so that all are reported at once.
     """
     source = read(path)
     root, found = compose(source)

@@ -236,11 +236,11 @@ def diagnostics_to_show(
     """
     note = (f"target {target}",) if target else ()
     unique = {(one.id, one.message, one.location): one for one in found if not is_suppressed(one)}
-    prepared = (_with_target_masked(one, note, secrets) for one in unique.values())
+    prepared = (_note_target_and_mask(one, note, secrets) for one in unique.values())
     return tuple(sorted(prepared, key=lambda one: one.sort_key))
 
 
-def _with_target_masked(found: Diagnostic, note: tuple[str, ...], secrets: Collection[str]) -> Diagnostic:
+def _note_target_and_mask(found: Diagnostic, note: tuple[str, ...], secrets: Collection[str]) -> Diagnostic:
     notes = found.notes if found.notes[-1:] == note else (*found.notes, *note)
     if not secrets:
         return replace(found, notes=notes)

@@ -48,6 +48,12 @@ def test_without_a_target_it_runs_on_emr(spec):
     assert (flow.target, flow.backend, flow.region, flow.staging, flow.warnings) == ("", "emr", None, None, ())
 
 
+def test_a_backend_that_is_a_placeholder_is_taken_for_the_default(spec):
+    variables = "variables: {where: {sensitive: true}}\nbackend: '{{ where }}'\n"
+    flow = spec(HEAD + variables + "steps: [{name: a, type: command, args: [ls]}]\n", placeholders=True)
+    assert (flow.backend, compile(flow).params["Name"]) == ("emr", "x")
+
+
 def test_a_document_that_is_not_rendered_is_rendered_first(tmp_path):
     (tmp_path / "job.yaml").write_text(HEAD + "log_uri: 's3://l/{{ target }}'")
     assert validate(load(tmp_path / "job.yaml")).fields["log_uri"] == "s3://l/"
@@ -153,7 +159,7 @@ def test_a_list_in_the_place_of_a_mapping_is_told_what_one_looks_like(spec):
     ("text", "hint"),
     [
         ("placement: {availability_zone: us-east-1a}", "did you mean availability_zone?"),
-        ("auto_terminate: true", "did you mean keep_alive?"),
+        ("auto_terminate: true", "write its opposite: `keep_alive: false` ends the cluster after its steps"),
         ("bootstrap_actions: [{name: a, script: s3://bkt/a.sh}]", "did you mean path?"),
         ("bootstrap_actions: [{name: a, script_bootstrap_action: {path: s3://bkt/a.sh}}]", "did you mean path?"),
         ("steps: [{name: a, type: hive, file: s3://bkt/a.q}]", "did you mean script?"),
