@@ -184,7 +184,7 @@ class RunningCommand:
         self._process = process
         self._listen = listen
         self._warn = warn
-        self._told = False
+        self._warned = False
         self._output, self._stderr = process.stdout.fileno(), process.stderr.fileno()
         processes.enlarge_pipe(self._output)
         self._pace = processes.Pace(self._output)
@@ -220,9 +220,10 @@ class RunningCommand:
         while self._silent:
             self._await_output()
         for thread in self._threads:
+            thread.join(_PATIENCE)
             while thread.is_alive():
+                self._warn_of_open_output()
                 thread.join(_PATIENCE)
-                self._tell_of_others()
         code = self._process.wait()
         self._close()
         if self._errors:
@@ -249,7 +250,7 @@ class RunningCommand:
         """Waits until the command has written something or closed a pipe; returns the descriptors that are ready."""
         ready = dict(self._poll.poll(_PATIENCE * 1000))
         if not ready:
-            self._tell_of_others()
+            self._warn_of_open_output()
         if self._stderr in ready:
             self._silent = False
             self._poll.unregister(self._stderr)
@@ -257,10 +258,10 @@ class RunningCommand:
                 self._in_thread(self._listen, self._stderr)
         return ready
 
-    def _tell_of_others(self) -> None:
+    def _warn_of_open_output(self) -> None:
         """Warns, once, if the command has ended and another process has its output open: Hadoop waits silently."""
-        if not self._told and self._process.poll() is not None:
-            self._told = True
+        if not self._warned and self._process.poll() is not None:
+            self._warned = True
             self._warn(_HELD_OPEN)
 
     def _close(self) -> None:

@@ -225,3 +225,16 @@ def test_a_slow_command_is_not_told_of(tmp_path, monkeypatch):
     assert list(slow.output()) == []
     assert slow.finish() == 0
     assert told == []
+
+
+def test_a_command_whose_standard_error_is_read_to_its_end_is_not_told_of(tmp_path):
+    def listen(descriptor):
+        _drain(descriptor)
+        time.sleep(0.1)  # the command has ended meanwhile
+
+    told = []
+    process = start("sh -c 'echo reporter:status:done >&2'", os.environ, tmp_path)
+    command = RunningCommand(process, lambda _: None, listen, 0, told.append)
+    assert list(command.output()) == []
+    assert command.finish() == 0
+    assert told == []
