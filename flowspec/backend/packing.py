@@ -45,7 +45,7 @@ from flowspec.request.requirements import (
     without_credentials,
 )
 
-_TOLD_LINES, _TOLD_CHARACTERS = 4, 200
+_LAST_LINES, _LINE_CHARACTERS = 4, 200
 # What an installer writes about itself, or for the machine it runs on.
 _OF_INSTALLATION = frozenset({"RECORD", "INSTALLER", "REQUESTED", "direct_url.json", "uv_cache.json"})
 _COMPILED = re.compile(r"\.(so|pyd|dylib)(\.\d+)*$")
@@ -432,8 +432,8 @@ def _uv_platform(packages: Packages) -> list[str]:
 
 def _packing_error(packages: Packages, program: str, output: str, scratch: Path) -> FlowspecError:
     lines = [line.strip() for line in without_credentials(output).splitlines()]
-    told = [line.removeprefix("ERROR: ") for line in lines if line and not line.startswith(("WARNING", "[notice]"))]
-    end = " | ".join(_shortened(line) for line in told[-_TOLD_LINES:])
+    said = [line.removeprefix("ERROR: ") for line in lines if line and not line.startswith(("WARNING", "[notice]"))]
+    end = " | ".join(_shortened(line) for line in said[-_LAST_LINES:])
     if _NO_ANSWER.search(output):
         last = next(line for line in reversed(lines) if _NO_ANSWER.search(line))
         message = (
@@ -459,7 +459,7 @@ def _packing_error(packages: Packages, program: str, output: str, scratch: Path)
 def _shortened(line: str) -> str:
     """Shortens a line to a bounded length: pip lists every version that there is."""
     return (
-        line if len(line) <= _TOLD_CHARACTERS else f"{line[: _TOLD_CHARACTERS // 2]} … {line[-_TOLD_CHARACTERS // 2 :]}"
+        line if len(line) <= _LINE_CHARACTERS else f"{line[: _LINE_CHARACTERS // 2]} … {line[-_LINE_CHARACTERS // 2 :]}"
     )
 
 

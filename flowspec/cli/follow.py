@@ -92,7 +92,7 @@ def print_rerun_hint(plan: Plan, code: int) -> None:
 
 
 def _relaunch(launches: Launches, cluster: Cluster, left: float | None) -> Applied | None:
-    if left == 0.0 and launches.following(cluster):
+    if left == 0.0 and launches.next_plan(cluster):
         ewarn("note: it is not launched again: --timeout has passed")
         return None
     try:

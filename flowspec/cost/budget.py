@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 
 def estimate_of(jobflow: JobFlow, params: Mapping[str, Any], region: str | None = None) -> Estimate | None:
     """Estimates a request of a job flow in its region, else in the one given; None on this machine, which is free."""
-    return _estimated(jobflow, params, region) if jobflow.traits.is_paid else None
+    return _estimate_with_hours(jobflow, params, region) if jobflow.traits.is_paid else None
 
 
-def _estimated(jobflow: JobFlow, params: Mapping[str, Any], region: str | None) -> Estimate:
+def _estimate_with_hours(jobflow: JobFlow, params: Mapping[str, Any], region: str | None) -> Estimate:
     # Imported here: the prices take 4 ms, and nothing costs on this machine.
     from flowspec.cost.estimate import estimate
 
@@ -74,7 +74,7 @@ def refuse_over_budget(
     if cost is not None:
         for at, one in enumerate(alternatives):
             places = dict.fromkeys(("hourly", "run"), ("fallback", at))
-            found += _budget_findings(jobflow, _estimated(jobflow, one, region), "this alternative", places)
+            found += _budget_findings(jobflow, _estimate_with_hours(jobflow, one, region), "this alternative", places)
     if found:
         raise SpecError(diagnostics_to_show([*jobflow.warnings, *found], jobflow.target, jobflow.secrets))
 

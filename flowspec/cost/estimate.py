@@ -142,7 +142,7 @@ def estimate(params: JsonView, region: str | None) -> Estimate:
         reason = f"prices of region {region}" if region else "the region, and so its prices"
         return Estimate(region or "", unknown=(reason,))
     machines = list(_machines(params, region))
-    parts = [CostPart(one.name, one.size, one.hourly()) for one in _scaled(params, machines)]
+    parts = [CostPart(one.name, one.size, one.hourly()) for one in _apply_managed_scaling(params, machines)]
     offers = [(one.name, offer.hourly) for one in machines for offer in one.offers]
     lacking: dict[str, list[str]] = {}
     for name, hourly in offers:
@@ -195,7 +195,7 @@ def _compute_limits(params: JsonView) -> JsonView:
     return limits
 
 
-def _scaled(params: JsonView, machines: Iterable[_Machines]) -> Iterator[_Machines]:
+def _apply_managed_scaling(params: JsonView, machines: Iterable[_Machines]) -> Iterator[_Machines]:
     """Yields the machines.
 
     Under managed scaling those of core and task are one part, whose limits are for all together.
@@ -205,14 +205,14 @@ def _scaled(params: JsonView, machines: Iterable[_Machines]) -> Iterator[_Machin
     yield from (one for one in machines if one not in workers)
     if workers:
         unit = limits.get("UnitType")
-        offers = [_counted(offer, unit) for one in workers for offer in one.offers]
+        offers = [_in_scaling_units(offer, unit) for one in workers for offer in one.offers]
         least, most = limits.get("MinimumCapacityUnits", 0), limits.get("MaximumCapacityUnits", 0)
         on_demand = limits.get("MaximumOnDemandCapacityUnits", most)
         name = "core and task instances, managed scaling"
         yield _Machines(name, "", offers, least, most, on_demand if on_demand < most else None)
 
 
-def _counted(offer: _Offer, unit: str | None) -> _Offer:
+def _in_scaling_units(offer: _Offer, unit: str | None) -> _Offer:
     """Returns the offer in the units of managed scaling.
 
     They are instances, virtual CPUs (as EMR counts them), or a fleet's weights.

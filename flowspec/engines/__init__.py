@@ -96,8 +96,8 @@ def command_for(
         inherited = os.environ.get("HADOOP_CLIENT_OPTS", "").split()
         defines = (shlex.quote(f"-D{key}={value}") for key, value in properties.items())
         environment["HADOOP_CLIENT_OPTS"] = " ".join((*inherited, *defines))
-    if counting := _honoured_configurations(configurations):
-        environment["FLOWSPEC_CONFIGURATIONS"] = json.dumps(counting)
+    if honoured := _honoured_configurations(configurations):
+        environment["FLOWSPEC_CONFIGURATIONS"] = json.dumps(honoured)
     systems = FileSystems(Path("/"), s3_root, hdfs_root)
     work = _choose_work(jar, main_class, args, lambda uri: local_file(uri, systems))
     return Command(work.argv, environment, is_script=work.engine == "script")
@@ -187,7 +187,7 @@ def _choose_work(jar: str, main_class: str | None, args: Sequence[str], locate: 
     if engine := by_jar(name):
         return _engine_work(engine, "", _ship_commands_in_s3(args) if jar.startswith(_AMI_STREAMING) else args)
     _require_hadoop(f"'{jar}'")
-    return _hadoop_command("jar", locate(jar), *([main_class] if main_class else []), *args)
+    return _hadoop_work("jar", locate(jar), *([main_class] if main_class else []), *args)
 
 
 def _runner_work(args: Sequence[str], locate: _Locate) -> _Work:
@@ -198,7 +198,7 @@ def _runner_work(args: Sequence[str], locate: _Locate) -> _Work:
     if engine := by_program(name):
         return _engine_work(engine, name, rest)
     if name in ("hadoop", "hdfs"):
-        return _hadoop_program(name, rest, locate)
+        return _hadoop_program_work(name, rest, locate)
     if name == _STATE_PUSHER:
         return _state_pusher_work()
     _refuse_absent(name)
@@ -213,7 +213,7 @@ def _refuse_absent(name: str) -> None:
         raise FlowspecError(f"{name}: {_ABSENT[name]}", remedy=ELSEWHERE)
 
 
-def _hadoop_program(name: str, args: Sequence[str], locate: _Locate) -> _Work:
+def _hadoop_program_work(name: str, args: Sequence[str], locate: _Locate) -> _Work:
     """Returns the work of `hadoop jar` or of the file system's shell, under its three names."""
     verb = args[0] if args else ""
     if name == "hadoop" and verb == "jar" and len(args) > 1:
@@ -221,7 +221,7 @@ def _hadoop_program(name: str, args: Sequence[str], locate: _Locate) -> _Work:
     if verb not in (("fs", "dfs") if name == "hadoop" else ("dfs",)):
         raise FlowspecError(f"{' '.join((name, verb)).strip()}: it is not here", remedy=ELSEWHERE)
     _require_hadoop(f"'{name} {verb}'")
-    return _hadoop_command("fs", *args[1:])
+    return _hadoop_work("fs", *args[1:])
 
 
 def _require_hadoop(what: str) -> None:
@@ -230,7 +230,7 @@ def _require_hadoop(what: str) -> None:
     hadoop.require(what)
 
 
-def _hadoop_command(*words: str) -> _Work:
+def _hadoop_work(*words: str) -> _Work:
     return _engine_work("hadoop", "", words)
 
 

@@ -68,7 +68,7 @@ def parse(words: Sequence[str]) -> Copy:
             raise FlowspecError(f"s3-dist-cp: {name} is missing", remedy="give both --src and --dest")
     codec = options.get("--outputCodec", "keep")
     if codec not in _CODECS:
-        raise _unsupported(f"--outputCodec={codec}")
+        raise _unsupported_error(f"--outputCodec={codec}")
     return Copy(
         src=options["--src"],
         dest=options["--dest"],
@@ -99,10 +99,10 @@ def _options(words: Sequence[str]) -> Iterator[tuple[str, str]]:
                 raise FlowspecError(f"s3-dist-cp: {name} has no value", remedy="give it a value, or leave it out")
             yield name, value
         else:
-            raise _unsupported(name)
+            raise _unsupported_error(name)
 
 
-def _unsupported(option: str) -> FlowspecError:
+def _unsupported_error(option: str) -> FlowspecError:
     return FlowspecError(f"s3-dist-cp: {option} is not supported here", remedy="leave it out, or run the step on EMR")
 
 

@@ -29,7 +29,7 @@ def require(what: str) -> None:
 
 
 def main(words: Sequence[str]) -> None:
-    """Becomes the Java program. Raises SystemExit where there is none any more."""
+    """Replaces this process by the Java program. Raises SystemExit where there is none any more."""
     if words[0] == "fs":
         # As on a cluster: `-rm -r /data` must never mean a folder of this machine.
         words = ["fs", "-D", "fs.defaultFS=hdfs:///", *words[1:]]

@@ -37,10 +37,8 @@ def read_run(
 
     `secrets` are masked in all that is shown, beside those that the cluster's tags and the names of its options
     tell. `cost` gives what the run cost, from the cluster as it was read back; default: nothing. Without `compare`, no
-    earlier run is looked for.
-
-    Raises FlowspecError when there is no such cluster, ServiceError when EMR refuses. What can't be read of logs and
-    earlier runs is a note.
+    earlier run is looked for. Raises FlowspecError when there is no such cluster, ServiceError when EMR refuses; what
+    can't be read of logs and earlier runs is a note.
     """
     notes = Notes()
     cluster = settle_on(emr, _read(emr, cluster_id, notes), notes.add)

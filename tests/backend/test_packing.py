@@ -334,7 +334,7 @@ KEY, OTHER = "a" * 64, "b" * 64
 
 
 def archive(home, key, *, days):
-    """Makes an archive as `pack` and `put` leave it, last used some days ago."""
+    """Makes an archive as `pack` and `put_archive` leave it, last used some days ago."""
     packed = home / "python" / f"{key}.zip"
     placed = home / "s3" / "flowspec-python-packages" / key / "python-packages.zip"
     for path in (packed, placed):

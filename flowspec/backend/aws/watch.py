@@ -70,9 +70,8 @@ def watch(
 
     `steps` are the ids of the steps that are waited for and judged (`Applied.steps`), None for all of the cluster's;
     others that are already over at the first look give no event. The last event is always `Ended`. Failing calls are
-    tolerated for five minutes in a row; before the first answer only those that may pass (`is_transient`), and within
-    `timeout`.
-    Raises FlowspecError when there is no such cluster or it can't be reached.
+    tolerated for five minutes in a row; before the first answer only transient ones (`is_transient`), and within
+    `timeout`. Raises FlowspecError when there is no such cluster or it can't be reached.
     """
     deadline = None if timeout is None else clock() + timeout
     seen = _Seen()

@@ -74,9 +74,8 @@ def _new_cluster(call: Call, params: Params) -> Record:
     highly_available = common.has_three_masters(common.Params(params))
     # A cluster with three masters is protected and long-lived by default (Management Guide, high availability).
     protected = wanted.get("TerminationProtected", False) or highly_available
-    replacement = not (protected and _replaces_unless_protected(params, highly_available=highly_available))
     doc = {
-        "request": _kept(params),
+        "request": _stored_request(params),
         "reason": {},
         "ready": None,
         "ended": None,
@@ -85,7 +84,9 @@ def _new_cluster(call: Call, params: Params) -> Record:
         "idle_since": None,
         "keep_alive": wanted.get("KeepJobFlowAliveWhenNoSteps", False) or highly_available,
         "protected": protected,
-        "unhealthy_replacement": wanted.get("UnhealthyNodeReplacement", replacement),
+        "unhealthy_replacement": wanted.get(
+            "UnhealthyNodeReplacement", not protected or _replaces_if_protected(params, highly_available)
+        ),
         "visible": params.get("VisibleToAllUsers", True),
         "concurrency": params.get("StepConcurrencyLevel", 1),
         "tags": tags.merged({}, params.get("Tags", ())),
@@ -103,18 +104,18 @@ def _new_cluster(call: Call, params: Params) -> Record:
     return Record("cluster", cluster_id, cluster_id, call.settings.region, "STARTING", call.now, doc)
 
 
-def _replaces_unless_protected(params: Params, *, highly_available: bool) -> bool:
-    """Returns True for a cluster whose unhealthy nodes EMR replaces by default only without termination protection.
+def _replaces_if_protected(params: Params, highly_available: bool) -> bool:
+    """Returns True if EMR replaces the unhealthy nodes of a protected cluster by default.
 
-    It has one node or three masters, and emr-7.0 or an earlier release (Management Guide, replacing unhealthy nodes).
+    Up to emr-7.0 it does not with one node or three masters (Management Guide, replacing unhealthy nodes).
     """
     wanted = params["Instances"]
     kinds = [*wanted.get("InstanceGroups", ()), *wanted.get("InstanceFleets", ())]
     single = len(kinds) < 2 and wanted.get("InstanceCount", 1) < 2
-    return (single or highly_available) and not at_least(params.get("ReleaseLabel"), 7, 1)
+    return at_least(params.get("ReleaseLabel"), 7, 1) or not (single or highly_available)
 
 
-def _kept(params: Params) -> Answer:
+def _stored_request(params: Params) -> Answer:
     """Returns the request without members stored elsewhere, and without the Kerberos passwords."""
     kept = {name: value for name, value in params.items() if name not in {"Steps", "Tags"}}
     if "KerberosAttributes" in kept:

@@ -16,7 +16,7 @@ from flowspec.emulator.state import capacity, ids, instances
 from flowspec.emulator.state.answers import Answer, status
 from flowspec.emulator.state.instances import Moment, role
 from flowspec.emulator.state.store import Record, Store
-from flowspec.emulator.state.volumes import answered
+from flowspec.emulator.state.volumes import volumes_answer
 from flowspec.facts import states
 from flowspec.facts.rules.releases import NOT_RECONFIGURED, reconfigures
 
@@ -135,7 +135,7 @@ def group_answer(group: Record, at: Moment) -> Answer:
         "LastSuccessfullyAppliedConfigurations": applied["configurations"],
         "LastSuccessfullyAppliedConfigurationsVersion": applied["version"],
         "ShrinkPolicy": request.get("ShrinkPolicy", {}),
-        **answered(request, at.cluster),
+        **volumes_answer(request, at.cluster),
     }
     policy = scaling.policy_answer(group, at)
     scaled = {"AutoScalingPolicy": policy} if policy else {}
@@ -172,7 +172,7 @@ def _type_specification(kind: Mapping[str, Any], cluster: Record) -> Answer:
     )
     # The default bid is shown, of a master on demand, too (AWS CLI reference, list-instance-fleets; mrjob).
     bid = {} if "BidPrice" in kind else {"BidPriceAsPercentageOfOnDemandPrice": 100.0}
-    answer = {"WeightedCapacity": kind.get("WeightedCapacity", 1), **bid, **answered(kind, cluster)}
+    answer = {"WeightedCapacity": kind.get("WeightedCapacity", 1), **bid, **volumes_answer(kind, cluster)}
     return answer | {name: kind[name] for name in echoed if name in kind}
 
 

@@ -32,11 +32,11 @@ def describe_job_flows(call: Call, params: Params) -> Answer:
     since = max(after or 0.0, call.now - KNOWN_SECONDS)
     if params.get("JobFlowIds"):
         named = sorted(call.job_flows(params["JobFlowIds"]), key=lambda cluster: -cluster.seq)
-        found: Iterable[Record] = (cluster for cluster in named if _between(cluster, since, before))
+        found: Iterable[Record] = (cluster for cluster in named if _is_created_between(cluster, since, before))
     else:
         found = _newest_first(call, wanted, since, before)
     if not params:
-        found = (cluster for cluster in found if _recent(cluster, call.now))
+        found = (cluster for cluster in found if _is_recent(cluster, call.now))
     chosen = (cluster for cluster in found if not wanted or _state(cluster) in wanted)
     return {"JobFlows": [_job_flow(call, cluster) for cluster in islice(chosen, MAX_JOB_FLOWS)]}
 
@@ -57,11 +57,11 @@ def _newest_first(
         last = found[-1].seq
 
 
-def _between(cluster: Record, since: float, before: float | None) -> bool:
+def _is_created_between(cluster: Record, since: float, before: float | None) -> bool:
     return since <= cluster.created and (before is None or cluster.created <= before)
 
 
-def _recent(cluster: Record, now: float) -> bool:
+def _is_recent(cluster: Record, now: float) -> bool:
     age = now - cluster.created
     return age <= RECENT_SECONDS or (cluster.state in states.ALIVE and age <= KNOWN_SECONDS)
 

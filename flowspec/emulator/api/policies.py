@@ -25,7 +25,7 @@ def _check_auto_termination(cluster: Record, policy: Mapping[str, Any]) -> None:
     request_validation.check_auto_termination(policy, cluster.doc["request"])
 
 
-def _put(member: str, name: str, check: _Check) -> Operation:
+def _policy_setter(member: str, name: str, check: _Check) -> Operation:
     def put(call: Call, params: Params) -> Answer:
         cluster = require_open(call.cluster(params["ClusterId"]))
         policy = params.get(member, {})
@@ -65,8 +65,8 @@ OPERATIONS: dict[str, Operation] = {
         "AutoTerminationPolicy", "auto_termination", IdleTimeout=lifecycle.DEFAULT_IDLE_TIMEOUT
     ),
     "GetManagedScalingPolicy": _get("ManagedScalingPolicy", "managed_scaling"),
-    "PutAutoTerminationPolicy": _put("AutoTerminationPolicy", "auto_termination", _check_auto_termination),
-    "PutManagedScalingPolicy": _put("ManagedScalingPolicy", "managed_scaling", _check_managed_scaling),
+    "PutAutoTerminationPolicy": _policy_setter("AutoTerminationPolicy", "auto_termination", _check_auto_termination),
+    "PutManagedScalingPolicy": _policy_setter("ManagedScalingPolicy", "managed_scaling", _check_managed_scaling),
     "RemoveAutoTerminationPolicy": _remove("auto_termination"),
     "RemoveManagedScalingPolicy": _remove("managed_scaling"),
 }

@@ -110,7 +110,7 @@ def list_steps(call: Call, params: Params) -> Answer:
         # Even if one of them is empty (mrjob).
         raise invalid_request("Cannot specify both StepIds and StepStates.")
     if params.get("StepIds"):
-        return {"Steps": [_summary(step) for step in _named(call, cluster, params["StepIds"])]}
+        return {"Steps": [_summary(step) for step in _find_steps(call, cluster, params["StepIds"])]}
     states_wanted = params.get("StepStates") or None
     latest = call.store.find("step", cluster_id=cluster.id, states=states_wanted, newest_first=True, limit=_MOST_LISTED)
     found = latest[::-1] if states_wanted else latest
@@ -118,7 +118,7 @@ def list_steps(call: Call, params: Params) -> Answer:
     return {"Steps": [_summary(step) for step in shown], **more}
 
 
-def _named(call: Call, cluster: Record, ids: Sequence[str]) -> list[Record]:
+def _find_steps(call: Call, cluster: Record, ids: Sequence[str]) -> list[Record]:
     if len(ids) > MAX_STEP_IDS_LISTED:
         raise invalid_request(f"At most {MAX_STEP_IDS_LISTED} step ids may be given.")
     return [_step(call, cluster, step_id) for step_id in ids]

@@ -190,7 +190,7 @@ def _handle_idle(store: Store, cluster: Record) -> WorkerActions:
     if since is None or since > clock.now():
         cluster.doc["idle_since"] = clock.now()
         set_state(store, cluster, "WAITING", _ready_text(last))
-    return _await_idle_timeout(store, cluster)
+    return _check_idle_timeout(store, cluster)
 
 
 def _begin_completion(store: Store, cluster: Record) -> None:
@@ -207,7 +207,7 @@ def _ready_text(last: list[Record]) -> str:
     return f"Cluster ready after last step {last[0].state.lower()}."
 
 
-def _await_idle_timeout(store: Store, cluster: Record) -> WorkerActions:
+def _check_idle_timeout(store: Store, cluster: Record) -> WorkerActions:
     policy: Mapping[str, Any] | None = cluster.doc["auto_termination"]
     if policy is None:
         return WorkerActions()

@@ -346,7 +346,7 @@ class StorePool:
 
     @contextmanager
     def connection(self) -> Iterator[Store]:
-        """Lends a connection. Raises FlowspecError."""
+        """Yields a connection. Raises FlowspecError."""
         try:
             store = self._idle.pop()
         except IndexError:

@@ -11,7 +11,7 @@ from flowspec.facts import releases
 from flowspec.facts.instance_types import default_volumes
 
 
-def answered(request: Mapping[str, Any], cluster: Record) -> Answer:
+def volumes_answer(request: Mapping[str, Any], cluster: Record) -> Answer:
     """Returns EbsBlockDevices, one entry for each volume of an instance, and EbsOptimized if requested.
 
     Like EMR's answers it has no VolumesPerInstance, and includes default volumes.

@@ -74,13 +74,13 @@ def _pages(s3: Any, staging: str) -> Iterator[list[StagedFile]]:
     while True:
         with s3_errors("ListObjectsV2", staging, access="list below it"):
             answer = s3.list_objects_v2(**params)
-        yield list(_staged(bucket, prefix, answer.get("Contents", ())))
+        yield list(_staged_files(bucket, prefix, answer.get("Contents", ())))
         if not answer.get("IsTruncated"):
             return
         params["ContinuationToken"] = answer["NextContinuationToken"]
 
 
-def _staged(bucket: str, prefix: str, objects: Sequence[Mapping[str, Any]]) -> Iterator[StagedFile]:
+def _staged_files(bucket: str, prefix: str, objects: Sequence[Mapping[str, Any]]) -> Iterator[StagedFile]:
     for one in objects:
         found = _KEY.fullmatch(one["Key"].removeprefix(prefix))
         if found:

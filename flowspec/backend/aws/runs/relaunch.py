@@ -23,7 +23,7 @@ class Launches:
     sleep: Callable[[float], None] = time.sleep
     failed: list[str] = field(default_factory=list)
 
-    def following(self, cluster: Cluster) -> Plan | None:
+    def next_plan(self, cluster: Cluster) -> Plan | None:
         """Returns the plan to launch again with; None when the cluster's end gives no reason, or nothing is left."""
         return next_launch(self.plan, cluster, len(self.failed) + 1)
 
@@ -32,7 +32,7 @@ class Launches:
 
         Raises as `apply` does.
         """
-        plan = self.following(cluster)
+        plan = self.next_plan(cluster)
         if plan is None:
             return None
         self.failed.append(launch_line(cluster, size(self.plan.request)))

@@ -78,7 +78,7 @@ def compare_last(emr: Emr, jobflow: JobFlow, request: Request) -> LastRun:
     except UnknownBeginning as error:
         return LastRun(False, error.message, found.id)
     if not _chain_ran_request(emr, jobflow, request, clusters):
-        why = f"the last run, {found.id}, was of another request{_ever_another(jobflow, request)}"
+        why = f"the last run, {found.id}, was of another request{_time_of_run_hint(jobflow, request)}"
         return LastRun(False, why, found.id)
     last = clusters[-1]
     codes = ExitCodes(last, logs_of(emr, last))
@@ -90,8 +90,8 @@ def compare_last(emr: Emr, jobflow: JobFlow, request: Request) -> LastRun:
     return LastRun(True, f"run {last.id} of the same request succeeded and {when}", last.id, notes)
 
 
-def _ever_another(jobflow: JobFlow, request: Request) -> str:
-    """Returns the end of a sentence, for a spec by which the request of each second is another one."""
+def _time_of_run_hint(jobflow: JobFlow, request: Request) -> str:
+    """Returns the end of a sentence on a spec whose request has the time of the run in it; "" for any other."""
     moment = jobflow.document.moment
     # With --date it is midnight, and the same all day.
     if not moment or moment.endswith("T000000Z") or moment not in str(request.params):

@@ -169,7 +169,7 @@ def settle(cluster: Cluster, codes: ExitCodes) -> Cluster:
 
 
 def _has_no_failed_step(cluster: Cluster) -> bool:
-    repeated = _repeated(cluster)
+    repeated = _repeated_ids(cluster)
     return all(one.state != "FAILED" or one.id in repeated for one in cluster.steps)
 
 
@@ -206,7 +206,7 @@ def settled_run(
 
 def without_repeated(cluster: Cluster) -> Cluster:
     """Returns a settled cluster without the attempts that a watcher repeated, to be judged as a whole."""
-    repeated = _repeated(cluster)
+    repeated = _repeated_ids(cluster)
     return replace(cluster, steps=tuple(one for one in cluster.steps if one.id not in repeated))
 
 
@@ -215,7 +215,7 @@ def judge_settled(cluster: Cluster, codes: ExitCodes) -> Verdict:
     return judge(without_repeated(settle(cluster, codes)))
 
 
-def _repeated(cluster: Cluster) -> set[str]:
+def _repeated_ids(cluster: Cluster) -> set[str]:
     """Returns the ids of the steps that a watcher added again: failed ones, and those that were cancelled with them."""
     if REPEATED_TAG not in cluster.tags:
         return set()

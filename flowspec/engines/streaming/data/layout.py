@@ -51,7 +51,7 @@ class Layout(NamedTuple):
         """Returns the line of a pair, LF included."""
         if self.plain:
             return b"%b\t%b\n" % (as_bytes(key), as_bytes(value))
-        return b"%b\t%b\t%b\n" % (self._ordered(key), escape(as_bytes(key)), escape(as_bytes(value)))
+        return b"%b\t%b\t%b\n" % (self._sort_key(key), escape(as_bytes(key)), escape(as_bytes(value)))
 
     def decode(self, line: bytes) -> Pair:
         """Returns the pair of a line without its LF."""
@@ -59,20 +59,22 @@ class Layout(NamedTuple):
             key, _, value = line.partition(b"\t")
             return key, value
         _, raw_key, raw_value = line.split(b"\t")
-        return _typed(unescape(raw_key), self.key_class), _typed(unescape(raw_value), self.value_class)
+        return _parse_writable(unescape(raw_key), self.key_class), _parse_writable(
+            unescape(raw_value), self.value_class
+        )
 
     def key(self, line: bytes) -> Writable:
         """Returns the key of a line; in the plain layout the line may have no TAB yet."""
         return line.partition(b"\t")[0] if self.plain else self.decode(line)[0]
 
-    def _ordered(self, key: Writable) -> bytes:
+    def _sort_key(self, key: Writable) -> bytes:
         if isinstance(key, int):
             return b"%020d" % (key + _LONG_OFFSET)
         text = as_bytes(key)
         return escape(self.order(text) if self.order else text)
 
 
-def _typed(text: bytes, name: str) -> Writable:
+def _parse_writable(text: bytes, name: str) -> Writable:
     if name == NULL:
         return None
     return int(text) if name == LONG else text

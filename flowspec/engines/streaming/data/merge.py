@@ -45,9 +45,9 @@ class Merge:
             with self._runs[0].open("rb", buffering=0) as file:
                 yield from map(sorted_block, whole_lines(processes.read_chunks(file.fileno())))
             return
-        yield from map(sorted_block, self._merged())
+        yield from map(sorted_block, self._merge_files())
 
-    def _merged(self) -> Iterator[bytes]:
+    def _merge_files(self) -> Iterator[bytes]:
         files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
         most = _RUNS_AT_ONCE if files == resource.RLIM_INFINITY else min(_RUNS_AT_ONCE, files // 2)
         width = max(2, min(len(self._runs), most))

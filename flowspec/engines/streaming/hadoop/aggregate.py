@@ -26,18 +26,18 @@ Aggregator = Callable[[Iterable[str]], list[str]]
 
 def reduce(key: Writable, values: Iterator[Writable]) -> Iterator[Pair]:
     """Yields the id of the key and the result of all values. Raises `TaskFailure` as Hadoop's classes do."""
-    kind, name = _cut(key)
+    kind, name = _split_key(key)
     yield name.encode(), _REPORTS[kind](_texts(values))[0].encode()
 
 
 def combine(key: Writable, values: Iterator[Writable]) -> Iterator[Pair]:
     """Yields the key as it is, with partial results: a sum so far, the distinct values, or their counts."""
-    kind, _ = _cut(key)
+    kind, _ = _split_key(key)
     for text in _PARTIALS.get(kind, _REPORTS[kind])(_texts(values)):
         yield key, text.encode()
 
 
-def _cut(key: Writable) -> tuple[str, str]:
+def _split_key(key: Writable) -> tuple[str, str]:
     text = as_bytes(key).decode("utf-8", "replace")
     kind, colon, name = text.partition(":")
     if not colon:

@@ -31,10 +31,10 @@ def glob(uri: str, files: FileSystems) -> list[str] | None:
         components = [_Component(text) for text in pattern.split("/") if text]
         wild = wild or any(component.pattern for component in components)
         found += _expand_components(base, components, files)
-    return sorted(found, key=_encoded) if found or wild else None
+    return sorted(found, key=_sort_key) if found or wild else None
 
 
-def _encoded(uri: str) -> bytes:
+def _sort_key(uri: str) -> bytes:
     """Returns the key by which java.net.URI orders paths: UTF-16, with escapes for what may not stand in a path."""
     return _NOT_IN_A_PATH.sub(lambda found: f"%{ord(found[0]):02X}", uri).encode("utf-16-be", "surrogatepass")
 
@@ -127,7 +127,7 @@ def component_pattern(glob: str) -> re.Pattern[str] | None:
         in_set = character == "[" or (in_set and character != "]")
     if in_set or depth:
         raise _pattern_error("Unclosed character class" if in_set else "Unclosed group", len(glob), glob)
-    compiled = _compiled("".join(out))
+    compiled = _compile_pattern("".join(out))
     return compiled if wild else None
 
 
@@ -149,7 +149,7 @@ def _pattern_error(message: str, at: int, glob: str) -> BadPattern:
     return BadPattern(f"Illegal file pattern: error parsing regexp: {message} at pos {at}: `{glob}`")
 
 
-def _compiled(text: str) -> re.Pattern[str]:
+def _compile_pattern(text: str) -> re.Pattern[str]:
     try:
         return re.compile(text, re.DOTALL)
     except re.error as error:

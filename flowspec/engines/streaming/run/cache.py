@@ -28,17 +28,17 @@ class Shipment(NamedTuple):
 
 
 def shipments(arguments: Arguments, files: FileSystems) -> list[Shipment]:
-    """Returns all that is to be shipped; of one name the first wins. Raises `ClientError` for what is missing."""
+    """Returns all that is to be shipped, also several of one name. Raises `ClientError` for what is missing."""
     return [
-        *_listed(arguments.generic.get("files", [])[:1], files, archive=False),
-        *_listed(arguments.generic.get("archives", [])[:1], files, archive=True),
-        *(shipment for text in arguments.all("file") for shipment in _packed(text, files)),
-        *_cached(arguments.all("cacheFile"), files, archive=False),
-        *_cached(arguments.all("cacheArchive"), files, archive=True),
+        *_files_shipments(arguments.generic.get("files", [])[:1], files, archive=False),
+        *_files_shipments(arguments.generic.get("archives", [])[:1], files, archive=True),
+        *(shipment for text in arguments.all("file") for shipment in _jar_shipments(text, files)),
+        *_cache_shipments(arguments.all("cacheFile"), files, archive=False),
+        *_cache_shipments(arguments.all("cacheArchive"), files, archive=True),
     ]
 
 
-def _listed(values: list[str], files: FileSystems, *, archive: bool) -> Iterator[Shipment]:
+def _files_shipments(values: list[str], files: FileSystems, *, archive: bool) -> Iterator[Shipment]:
     for text in (part for value in values for part in value.split(",")):
         if not text:
             raise uncaught("java.lang.IllegalArgumentException: File name can't be empty string")
@@ -49,7 +49,7 @@ def _listed(values: list[str], files: FileSystems, *, archive: bool) -> Iterator
         yield Shipment(source, name or source.name, archive)
 
 
-def _cached(values: list[str], files: FileSystems, *, archive: bool) -> Iterator[Shipment]:
+def _cache_shipments(values: list[str], files: FileSystems, *, archive: bool) -> Iterator[Shipment]:
     for text in (part for value in values for part in value.split(",")):
         path, _, name = text.partition("#")
         if not name:
@@ -63,7 +63,7 @@ def _cached(values: list[str], files: FileSystems, *, archive: bool) -> Iterator
         yield Shipment(source, name, archive)
 
 
-def _packed(text: str, files: FileSystems) -> Iterator[Shipment]:
+def _jar_shipments(text: str, files: FileSystems) -> Iterator[Shipment]:
     """Yields a `-file` under its own name, and what is in it: the job's jar holds the content of a directory."""
     source = files.locate(text)
     if not source.exists():
@@ -121,12 +121,12 @@ def _copy(shipment: Shipment, place: Path) -> None:
 
         unpack(shipment.source, place)
     elif shipment.source.is_dir():
-        shutil.copytree(shipment.source, place, ignore=_dangling)
+        shutil.copytree(shipment.source, place, ignore=_dangling_links)
     else:
         shutil.copyfile(shipment.source, place)
         place.chmod(shipment.source.stat().st_mode & 0o777 | 0o555)
 
 
-def _dangling(folder: str, names: list[str]) -> list[str]:
+def _dangling_links(folder: str, names: list[str]) -> list[str]:
     """Returns the links that lead nowhere: RawLocalFileSystem.listStatus leaves them out."""
     return [name for name in names if not Path(folder, name).exists()]

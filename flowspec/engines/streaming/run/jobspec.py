@@ -242,12 +242,12 @@ class _Builder:
             partitioner=partitioner,
             partition_fields=tuple(partition_fields),
             sort_fields=sort_fields,
-            field_separator=_encoded(conf.get("mapreduce.map.output.key.field.separator", "\t")),
+            field_separator=_encode(conf.get("mapreduce.map.output.key.field.separator", "\t")),
             map_separators=self._separators("map"),
             reduce_separators=self._separators("reduce"),
             map_key_class=key_class,
             map_value_class=value_class,
-            output_separator=_encoded(conf.get("mapreduce.output.textoutputformat.separator", "\t")),
+            output_separator=_encode(conf.get("mapreduce.output.textoutputformat.separator", "\t")),
             codec=self._codec(),
             cmdenv=conf.get("stream.addenvironment"),
             shipments=sent,
@@ -397,8 +397,8 @@ class _Builder:
     def _separators(self, side: str) -> Separators:
         conf = self._conf
         return Separators(
-            input=_encoded(conf.get(f"stream.{side}.input.field.separator", "\t")),
-            output=_encoded(conf.get(f"stream.{side}.output.field.separator", "\t")),
+            input=_encode(conf.get(f"stream.{side}.input.field.separator", "\t")),
+            output=_encode(conf.get(f"stream.{side}.output.field.separator", "\t")),
             fields=max(1, self._task_number(f"stream.num.{side}.output.key.fields", 1)),
         )
 
@@ -494,5 +494,5 @@ def _no_collector(cause: str) -> tuple[str, str]:
     return f"java.io.IOException: {said}", cause
 
 
-def _encoded(text: str) -> bytes:
+def _encode(text: str) -> bytes:
     return text.encode("utf-8", "surrogateescape")

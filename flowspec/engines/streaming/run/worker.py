@@ -72,13 +72,13 @@ def attempt(task: Task, work: Callable[[], None]) -> TaskResult:
     try:
         work()
     except TaskFailure as failure:
-        return _failed(task, failure)
+        return _failed_task_result(task, failure)
     except (OSError, MemoryError) as error:
-        return _failed(task, from_system_error(error))
+        return _failed_task_result(task, from_system_error(error))
     return TaskResult(task.number, task.counters)
 
 
-def _failed(task: Task, failure: TaskFailure) -> TaskResult:
+def _failed_task_result(task: Task, failure: TaskFailure) -> TaskResult:
     _log_failure(task.syslog, task.job, failure)
     for line in _failure_context(task):
         task.syslog.error("LocalJobRunner", line)
