@@ -134,7 +134,7 @@ ENGINES: Mapping[str, Engine] = {
         require=_require_dist_cp,
         data_paths=_dist_cp_paths,
     ),
-    # Runs every other jar, and the file system's shell: see `engines._hadoop_program`.
+    # Runs every other jar, and the file system's shell: see `engines._hadoop_program_work`.
     "hadoop": Engine("flowspec.engines.hadoop", error_logs=("stderr",)),
 }
 
