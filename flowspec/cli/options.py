@@ -136,7 +136,7 @@ CONVERGING = compose_options(
         multiple=True,
         metavar="failed|NAME",
         shell_complete=complete_with("rerun_choices"),
-        help="Run again the step NAME, or the failed steps; if the cluster ends with its steps: all not complete_with.",
+        help="Run again the step NAME, or the failed steps; if the cluster ends with its steps: all not completed.",
     ),
     click.option(
         "--cancel-removed",
