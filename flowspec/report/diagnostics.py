@@ -23,6 +23,7 @@ from flowspec.version import installed_version
 
 MAX_SHOWN = 50
 _WIDEST = 120
+_TARGET = "target "  # begins the note that `diagnostics_to_show` adds
 # The project has no site yet: an absolute URI (SARIF 2.1.0, 3.49.12) that names the command which shows the page.
 _HELP = "urn:flowspec:explain:"
 
@@ -78,7 +79,7 @@ def _notes(found: Diagnostic) -> list[str]:
         return list(found.notes)
     more = f"flowspec explain {found.id}"
     *notes, last = found.notes or ("",)
-    return [*notes, f"{last}; {more}"] if last.startswith(("target ", "targets ")) else [*found.notes, more]
+    return [*notes, f"{last}; {more}"] if last.startswith((_TARGET, "targets ")) else [*found.notes, more]
 
 
 def merge_targets(diagnostics: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
@@ -87,16 +88,20 @@ def merge_targets(diagnostics: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
     What they share is there once, with all their names in its note.
     """
     alike: dict[Diagnostic, list[str]] = {}
-    for one in diagnostics:
-        *notes, last = one.notes or ("",)
-        name = last.removeprefix("target ") if last.startswith("target ") else ""
-        alike.setdefault(replace(one, notes=tuple(notes)) if name else one, []).append(name)
+    for found, name in map(_split_target, diagnostics):
+        alike.setdefault(found, []).append(name)
     return tuple(sorted((_with_target_note(one, names) for one, names in alike.items()), key=lambda one: one.sort_key))
 
 
 def without_targets(diagnostics: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
     """Returns findings without the target that each is of, to compare those of several."""
-    return tuple(replace(one, notes=tuple(n for n in one.notes if not n.startswith("target "))) for one in diagnostics)
+    return tuple(_split_target(one)[0] for one in diagnostics)
+
+
+def _split_target(found: Diagnostic) -> tuple[Diagnostic, str]:
+    """Returns a finding without the note that names its target, which is the last one, and the target; "" for none."""
+    *notes, last = found.notes or ("",)
+    return (replace(found, notes=tuple(notes)), last[len(_TARGET) :]) if last.startswith(_TARGET) else (found, "")
 
 
 def _with_target_note(found: Diagnostic, names: Sequence[str]) -> Diagnostic:

@@ -44,6 +44,24 @@ def test_help_loads_no_command():
     assert done.stderr.strip() == "[]"
 
 
+def test_no_help_has_the_names_of_the_code():
+    texts = [text for command in _commands(root, click.Context(root)) for text in _help_texts(command)]
+    words = {word for text in texts for word in re.findall(r"\b[a-z]+_[a-z_]+\b", text)}
+    assert len(texts) > 200
+    assert words == {"run_job_flow", "instance_groups"}
+
+
+def _commands(command, context):
+    yield command
+    for name in command.list_commands(context) if isinstance(command, click.Group) else ():
+        below = command.get_command(context, name)
+        yield from _commands(below, click.Context(below, parent=context))
+
+
+def _help_texts(command):
+    return [command.help or "", *(getattr(one, "help", None) or "" for one in command.params)]
+
+
 def test_an_unknown_command_is_a_usage_error(flowspec):
     done = flowspec("aply")
     assert done.code == 2

@@ -6,7 +6,7 @@ somebody ended by hand is TERMINATED too.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from enum import Enum
 from typing import NamedTuple
 
@@ -72,13 +72,24 @@ def judge(cluster: Cluster, only: Collection[str] | None = None) -> Verdict:
     A state that this version does not know is never taken for success.
     """
     steps = counted_steps(cluster, only)
-    failed = next((step for step in steps if _has_failed(step)), None)
+    by_steps = judge_steps(steps)
+    failed = by_steps.step if by_steps.outcome is Outcome.STEP_FAILED else None
     if cluster.has_ended and cluster.reason_code in _CLUSTER_FAULTS:
         return Verdict(Outcome.CLUSTER_FAILED, failed)
-    if failed:
-        return Verdict(Outcome.STEP_FAILED, failed)
-    if cluster.has_ended and cluster.state != "TERMINATED" and not _ended_by_another(cluster, steps, only):
+    if (
+        not failed
+        and cluster.has_ended
+        and cluster.state != "TERMINATED"
+        and not _ended_by_another(cluster, steps, only)
+    ):
         return Verdict(Outcome.CLUSTER_FAILED)
+    return by_steps
+
+
+def judge_steps(steps: Sequence[Step]) -> Verdict:
+    """Returns the verdict on steps that are over: one that failed decides before one that did not run to its end."""
+    if failed := next((step for step in steps if _has_failed(step)), None):
+        return Verdict(Outcome.STEP_FAILED, failed)
     undone = next((step for step in steps if step.state != "COMPLETED"), None)
     return Verdict(Outcome.CANCELLED, undone) if undone else Verdict(Outcome.SUCCEEDED)
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from flowspec.cli.exits import Exit
+from flowspec.cli.exits import Exit, exit_of
 from flowspec.cli.locate import CHOOSING, Chosen, choose_one, is_spec
 from flowspec.cli.options import DETACH, LOCK_TIMEOUT, SPEC_PATH, STAGING, WATCHING, compose_options, output_format
 from flowspec.cli.output import eprint, print_result, print_warnings
@@ -56,6 +56,7 @@ def add(  # noqa: PLR0917 - click passes options by name
     steps they are those of the spec WHAT; if WHAT is an id or a name, each --var declares a variable.
     """
     from flowspec.backend.aws.manage.steps import add_steps
+    from flowspec.backend.aws.verdict import judge_steps
     from flowspec.cli.follow import follow
     from flowspec.plan.compare import failed_note
     from flowspec.request.compile import compile
@@ -73,7 +74,7 @@ def add(  # noqa: PLR0917 - click passes options by name
     awaited = (*steps.awaits, *steps.added)
     if detach or not awaited:
         _print(chosen, steps, format_)
-        return Exit.STEP_FAILED if steps.failed and not detach else Exit.OK
+        return Exit.OK if detach else exit_of(judge_steps(steps.failed).outcome)
     eprint(
         f"added {len(steps.added)} of {number_of(len(request.params['Steps']), 'step')} to cluster {chosen.cluster_id}"
     )
