@@ -83,7 +83,7 @@ def refuse_converging(options: Mapping[str, Any]) -> None:
     for name in ABOUT_WHAT_RUNS:
         if options[name]:
             raise click.UsageError(
-                f"{_spelling(name)} is about what runs, which a plan made --offline does not look at"
+                f"{_spelling(name)} is about what runs, which a plan with --offline does not look at"
             )
 
 

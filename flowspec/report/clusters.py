@@ -75,5 +75,5 @@ def summary_document(cluster: Cluster) -> dict[str, Any]:
     cluster = without_secrets(cluster)
     known = ("id", "name", "state", "reason_code", "reason", "created", "ready", "ended")
     of_flow = {"flow": FLOW_TAG, "target": TARGET_TAG, "source": SOURCE_TAG}
-    told = {name: cluster.tags.get(tag) for name, tag in of_flow.items()}
-    return {**{name: getattr(cluster, name) for name in known}, "has_ended": cluster.has_ended, **told}
+    flow_tags = {name: cluster.tags.get(tag) for name, tag in of_flow.items()}
+    return {**{name: getattr(cluster, name) for name in known}, "has_ended": cluster.has_ended, **flow_tags}

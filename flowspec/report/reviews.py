@@ -22,7 +22,7 @@ _REVIEW_VERSION = 1
 
 
 class _Alike(NamedTuple):
-    """Flows of which the same is told: one at several targets, or several that a base file makes invalid."""
+    """Flows of which the same is shown: one at several targets, or several that a base file makes invalid."""
 
     flows: list[FlowReview]
     findings: tuple[Diagnostic, ...]
@@ -38,14 +38,14 @@ class _Alike(NamedTuple):
         return frozenset().union(*(one.secrets for one in self.flows))
 
 
-def _grouped(review: Review) -> list[_Alike]:
+def _group_flows(review: Review) -> list[_Alike]:
     groups: dict[Any, list[FlowReview]] = {}
     for flow in review.flows:
         findings = diagnostics.without_targets(flow.findings)
         # What is wrong in a base file is wrong in each spec that extends it.
         path = "" if flow.status == INVALID and not flow.moved_from else flow.path
-        told = (path, flow.status, flow.moved_from, flow.replaces, tuple(_change_lines(flow)), findings)
-        groups.setdefault(told, []).append(flow)
+        shown = (path, flow.status, flow.moved_from, flow.replaces, tuple(_change_lines(flow)), findings)
+        groups.setdefault(shown, []).append(flow)
     return [
         _Alike(flows, diagnostics.merge_targets(dict.fromkeys(found for one in flows for found in one.findings)))
         for flows in groups.values()
@@ -55,7 +55,7 @@ def _grouped(review: Review) -> list[_Alike]:
 def as_text(review: Review) -> str:
     """Returns the review for people: a heading and a line for each change of each flow, new findings, and a count."""
     lines: list[str] = []
-    groups = _grouped(review)
+    groups = _group_flows(review)
     for group in groups:
         shown = [*_change_lines(group.first), *_costs(group)]
         lines += [visible(_heading(group)), *(f"  {line}" for line in shown), ""]
@@ -72,7 +72,7 @@ def _change_lines(flow: FlowReview) -> Iterator[str]:
 
 
 def _costs(group: _Alike) -> Iterator[str]:
-    """Yields what each target costs; all that cost the same are told in one line."""
+    """Yields what each target costs; all that cost the same share a line."""
     targets: dict[str, list[str]] = {}
     for flow in group.flows:
         targets.setdefault(cost_change(*flow.costs), []).append(flow.target)
@@ -124,7 +124,7 @@ def _summary(review: Review, groups: Sequence[_Alike]) -> str:
 
 def as_markdown(review: Review) -> str:
     """Returns the review for a comment: the count first, each flow folded, and no more than a comment may have."""
-    groups = _grouped(review)
+    groups = _group_flows(review)
     head = [MARKER, f"### {escaped(_summary(review, groups))}", ""]
     notes = [f"- {escaped(note)}" for note in review.notes]
     size = sum(len(line) + 1 for line in (*head, *notes))

@@ -126,7 +126,7 @@ def prune_command(
 
 
 # Of 1000 files, which S3 mostly refuses for one reason; --format json has all.
-_MOST_REFUSED = 10
+_MOST_SHOWN = 10
 
 
 def _delete_pages(folder: _Folder, doomed: Sequence[StagedFile], before: datetime) -> Iterator[Deletion]:
@@ -138,10 +138,10 @@ def _delete_pages(folder: _Folder, doomed: Sequence[StagedFile], before: datetim
     try:
         for page in delete_staged(folder.emr, folder.uri, doomed, before=before):
             done += page.deleted
-            for one in page.refused[:_MOST_REFUSED]:
+            for one in page.refused[:_MOST_SHOWN]:
                 eprint(f"{one.uri}: not deleted: {one.code}: {one.message}", level=Level.ERROR)
-            if len(page.refused) > _MOST_REFUSED:
-                eprint(f"and {len(page.refused) - _MOST_REFUSED} more were not deleted", level=Level.ERROR)
+            if len(page.refused) > _MOST_SHOWN:
+                eprint(f"and {len(page.refused) - _MOST_SHOWN} more were not deleted", level=Level.ERROR)
             yield page
     except (FlowspecError, KeyboardInterrupt):
         eprint(f"stopped; deleted by then: {staging.total(done)}", level=Level.ERROR)
