@@ -7,12 +7,14 @@ file, as with Terraform's `plan -out` and pytest's `--junitxml`; the help of its
 from __future__ import annotations
 
 import os
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from flowspec.cli.output import ewarn, print_result
+from flowspec.errors import FlowspecError
 from flowspec.facts.folders import replace_file
 
 if TYPE_CHECKING:
@@ -50,7 +52,7 @@ def write_whole(path: Path, text: str) -> None:
     """Writes the whole file or none of it (`replace_file`), behind a link, too.
 
     What can't be replaced is written to: a device, a pipe, a file in a folder that may not be changed. Raises OSError
-    with the path as it was given.
+    with the path as it was given, and FlowspecError when its folder is not there.
     """
     try:
         file = path.resolve()
@@ -59,6 +61,9 @@ def write_whole(path: Path, text: str) -> None:
         else:
             replace_file(file, text.encode())
     except OSError as error:
+        if not path.parent.exists():
+            folder = shlex.quote(str(path.parent))
+            raise FlowspecError(f"{path}: its folder is not there", remedy=f"make it: mkdir -p {folder}") from error
         # The name of the temporary file means nothing to users, and a full disk comes without any.
         raise OSError(error.errno, error.strerror, str(path)) from error
 

@@ -45,6 +45,12 @@ def test_unreadable_input(wordcount, tmp_path):
     assert not list((wordcount / "counts").glob("part-*"))
 
 
+def test_an_output_in_a_folder_that_is_not_there(wordcount, tmp_path):
+    done = flowspec("plan", "wordcount/job.yaml", "-o", "new folder/plan.json", cwd=tmp_path)
+    assert done.returncode == 1
+    assert "error: new folder/plan.json: its folder is not there\n  make it: mkdir -p 'new folder'" in done.stderr
+
+
 @linux
 def test_an_unreadable_spec(wordcount, tmp_path):
     (wordcount / "job.yaml").chmod(0)

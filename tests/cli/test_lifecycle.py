@@ -281,7 +281,7 @@ def test_cancel(flowspec, queue):
     done = flowspec("cancel", "job.yaml")
     assert (done.code, "Nobody can be asked here: give --yes" in done.err) == (2, True)
     done = flowspec("cancel", "job.yaml", "--yes")
-    assert (done.code, done.out.count("is cancelled")) == (0, 2)
+    assert (done.code, done.out.count(": cancellation requested")) == (0, 2)
     assert "no step is pending" in flowspec("cancel", queue, "--yes").out
     done = answer(flowspec("cancel", "queue", "s0", "--force", "--format", "json"))
     assert [(one["name"], one["accepted"]) for one in done["steps"]] == [("s0", True)]

@@ -43,8 +43,9 @@ def command(what: str, step: str, force: bool, yes: bool, format_: str, **option
         document = {"cluster": chosen.cluster_id, "steps": [asdict(one) for one in answers]}
         print_result(as_json(document, chosen.secrets))
     for one in answers if format_ == "text" else ():
-        result = "is cancelled" if one.accepted else f"is not cancelled: {visible(one.reason)}"
-        print_result(f"step {one.id} {visible(one.name)} {result}", secrets=chosen.secrets)
+        # EMR ends a running step some time after it has answered.
+        result = ": cancellation requested" if one.accepted else f" is not cancelled: {visible(one.reason)}"
+        print_result(f"step {one.id} {visible(one.name)}{result}", secrets=chosen.secrets)
     if not answers and format_ == "text":
         print_result(f"cluster {chosen.cluster_id}: no step is pending")
     return Exit.OK if all(one.accepted for one in answers) else Exit.ERROR
