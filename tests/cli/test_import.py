@@ -117,7 +117,7 @@ def test_no_file_to_read(flowspec, name, told):
 
 def test_nowhere_to_write(flowspec, request_file):
     made = flowspec("import", "--request", request_file, "-o", "no/such/folder/job.yaml")
-    assert (made.code, "No such file or directory" in made.err) == (1, True)
+    assert (made.code, "its folder is not there" in made.err) == (1, True)
 
 
 def test_an_existing_file_is_replaced_only_by_force(flowspec, request_file, tmp_path):

@@ -47,7 +47,7 @@ def test_what_can_not_be_written_is_an_error(flowspec, job):
     path = job(GREEN)
     flowspec("apply", path)
     failed = flowspec("report", path, "-o", "nowhere/run.html")
-    assert (failed.code, "nowhere/run.html: No such file or directory" in failed.err) == (1, True)
+    assert (failed.code, "nowhere/run.html: its folder is not there" in failed.err) == (1, True)
 
 
 def test_no_such_run(flowspec):
