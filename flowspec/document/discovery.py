@@ -68,19 +68,19 @@ def find_flows_to_check(arguments: Sequence[Path]) -> list[Path]:
 
 def _specs_by_real_path(arguments: Sequence[Path]) -> dict[str, Path]:
     """Returns the specs of `find_specs` by their real paths: finding one takes as long as reading a small file."""
-    found: dict[str, Path] = {}
+    named: list[Path] = []
     for argument in arguments:
-        specs = _by_real_path(_expand_argument(argument))
+        specs = list(_expand_argument(argument))
         if not specs:
             raise NothingFound(
                 f"{argument}: no spec there", remedy="a spec is a .yaml file that begins with `flowspec: v1`"
             )
-        for real, spec in specs.items():
-            found.setdefault(real, spec)
-    return found
+        named += specs
+    return _by_real_path(named)
 
 
 def _by_real_path(specs: Iterable[Path]) -> dict[str, Path]:
+    """Returns specs by their real paths; of several names of one file, the first."""
     found: dict[str, Path] = {}
     for spec in specs:
         found.setdefault(os.path.realpath(spec), spec)

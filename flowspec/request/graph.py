@@ -76,10 +76,11 @@ def find_misordered_steps(jobflow: JobFlow, request: Request) -> tuple[Diagnosti
     """
     # What the first step writes is there in time. Most flows have no other writer, and to take its arguments apart is
     # 6 % of the time of `validate`.
-    later = step_uses(request.params, jobflow.region, only=slice(1, None))
+    params = request.params
+    later = step_uses(params, jobflow.region, only=slice(1, None))
     if all(use.use is not Use.OUTPUT for use in later):
         return ()
-    uses = (*step_uses(request.params, jobflow.region, only=slice(1)), *later)
+    uses = (*step_uses(params, jobflow.region, only=slice(1)), *later)
     found = [
         _order_finding(jobflow, request, use, writer)
         for use in uses
