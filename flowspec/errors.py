@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import Enum
+from typing import NamedTuple
 
 
 def number_of(number: int, noun: str) -> str:
@@ -22,8 +23,7 @@ def number_of(number: int, noun: str) -> str:
     return f"{number:,} {noun if number == 1 else many}"
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Location:
+class Location(NamedTuple):
     """A stretch of one line of a file; lines and columns count from 1, columns in characters.
 
     `width` is the number of characters (0: a point between two).

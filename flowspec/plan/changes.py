@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from flowspec.errors import Diagnostic, Location
@@ -58,15 +59,14 @@ class ApiCall:
         return hash(self.operation)
 
 
-@dataclass(frozen=True, slots=True)
-class Assessment:
+class Assessment(NamedTuple):
     """A backend's report on a request, made before anything is done (`Backend.assess`).
 
     `unsupported` has the reason for each step that can't run there, by its index in the request's Steps;
     `remarks` say what will be different from EMR; `bootstrap_note` is said of each bootstrap action.
     """
 
-    unsupported: Mapping[int, str] = field(default_factory=dict)
+    unsupported: Mapping[int, str] = MappingProxyType({})
     remarks: tuple[str, ...] = ()
     bootstrap_note: str = ""
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Sequence
-from html import escape
 
 from flowspec.document.escaping import visible
 from flowspec.document.masking import mask
@@ -26,6 +25,8 @@ def folded(title: str, lines: Sequence[str], secrets: Collection[str] = (), *, u
 
     GitHub reads Markdown in a summary only after a blank line, so that the title is HTML.
     """
+    from html import escape
+
     summary = escape(visible(str(mask(title, secrets))))
     return [f"<details{' open' * unfolded}><summary>{summary}</summary>", "", *lines, "", "</details>", ""]
 

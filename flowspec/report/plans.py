@@ -5,7 +5,6 @@ from __future__ import annotations
 import shlex
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from difflib import SequenceMatcher
 from typing import Any
 
 from flowspec.document.escaping import visible
@@ -134,6 +133,8 @@ def differing_texts(before: Any, after: Any) -> Iterator[str]:
         given = [one for one in (before, after) if one is not None]
         yield from (shlex.join(map(str, one)) if isinstance(one, list | tuple) else str(one) for one in given)
         return
+    from difflib import SequenceMatcher
+
     old, new = [str(one) for one in before], [str(one) for one in after]
     parts = SequenceMatcher(None, old, new, autojunk=False).get_opcodes()
     for side, arguments in enumerate((old, new)):

@@ -100,7 +100,7 @@ def _join_with_and(words: Sequence[str]) -> str:
 def fidelity_document(fidelity: LocalFidelity) -> dict[str, Any]:
     """Returns a local run's fidelity for programs: plain data."""
     versions = [{"application": name, "release": theirs, "local": ours} for name, theirs, ours in fidelity.versions]
-    return {**asdict(fidelity), "versions": versions}
+    return {**fidelity._asdict(), "versions": versions}
 
 
 def status(cluster: Cluster) -> str:

@@ -6,9 +6,8 @@ import re
 import shutil
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from flowspec.engines import HONOURED, engine_of, jvm, unsupported
 from flowspec.facts.pythons import python_of
@@ -25,8 +24,7 @@ _PACKAGES = re.compile(r"/[0-9a-f]{64}/python(3\.\d+)-\w+\.zip")
 _VERSIONED = {"spark": ("Spark", "spark-core"), "hadoop": ("Hadoop", "hadoop-client-api")}
 
 
-@dataclass(frozen=True, slots=True)
-class LocalFidelity:
+class LocalFidelity(NamedTuple):
     """The parts of a local run that were executed, and those that were simulated.
 
     `steps` counts the executed ones by engine, `bootstrap_ran` those of the `bootstrap_actions`; `instances`

@@ -10,8 +10,8 @@ costs ten times as much, and there are hundreds in the check of one spec.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
 from functools import cached_property
+from types import MappingProxyType
 from typing import Any, NamedTuple, TypeAlias
 
 from flowspec.facts.api_model import KeyPath
@@ -42,8 +42,7 @@ class Params(dict[str, Any]):
         return [(("Instances", name, at), one) for at, one in mappings(self.instances, name)]
 
 
-@dataclass(frozen=True, slots=True)
-class Breach:
+class Breach(NamedTuple):
     """A place of a request that breaks a rule.
 
     `path` leads there, ending at a member that may be absent. `words` is the message of EMR's answer; ""
@@ -54,7 +53,7 @@ class Breach:
     path: KeyPath
     words: str = ""
     case: str = ""
-    values: Mapping[str, Any] = field(default_factory=dict)
+    values: Mapping[str, Any] = MappingProxyType({})
 
 
 class Rule(NamedTuple):

@@ -7,7 +7,6 @@ Both sides are brought to one form first, so that order, spelling and what EMR f
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from flowspec.facts.api_model import JsonView
@@ -116,6 +115,8 @@ def _volumes(value: JsonView) -> Any:
 
 
 def _price(value: str) -> Any:
+    from decimal import Decimal, InvalidOperation
+
     try:
         return Decimal(value).normalize()
     except (InvalidOperation, TypeError):

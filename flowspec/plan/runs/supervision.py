@@ -15,8 +15,7 @@ import hashlib
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from flowspec.errors import FlowspecError
 from flowspec.facts.limits import TAG_VALUE
@@ -35,8 +34,7 @@ _TOKEN = 6
 _WORD = re.compile(rf"((?:[0-9a-f]{{{_TOKEN}}})+):(\S+)")
 
 
-@dataclass(frozen=True, slots=True)
-class StepPolicy:
+class StepPolicy(NamedTuple):
     """The policy of a step: cancelled after `timeout` seconds (0: never), run up to `attempts` times, `delay`
     seconds after a failure of one of the `causes`, and not taken for failed when it exits with one of `skip`.
 

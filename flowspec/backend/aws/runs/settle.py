@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from hashlib import sha256
+from typing import NamedTuple
 
 from flowspec.backend.aws.client import Emr
 from flowspec.backend.aws.logs import PATIENCE, Logs, logs_of
@@ -30,8 +31,7 @@ _MARK = 6
 _FINAL = frozenset({"AccessDenied", "403", "NoSuchBucket", "PermanentRedirect", "AllAccessDisabled"})
 
 
-@dataclass(frozen=True, slots=True)
-class Unread:
+class Unread(NamedTuple):
     """The reason why a step's logs can't be read, and its remedy; `final` if they never will be."""
 
     reason: str
