@@ -68,7 +68,7 @@ def plan_specs(
     given = {**options, "placeholders": offline, "warn": warnings.extend}
     for spec in specs:
         try:
-            flows.append(_compile_unless_plan(spec, policies, given))
+            flows.append(compile_spec(spec, policies, **given))
         except Exception as error:  # noqa: BLE001 - whatever it is, the other specs are served
             code = print_error(error)
             failed.append(Row(str(spec), "", "", _ERRORS.get(code, message_of(error)), code))
@@ -96,14 +96,6 @@ def _other_places(others: Sequence[Diagnostic]) -> Iterator[str]:
     more = f" and {number_of(len(places) - _MOST_PLACES, 'more place')}" if len(places) > _MOST_PLACES else ""
     if places:
         yield f"also at {', '.join(places[:_MOST_PLACES])}{more}"
-
-
-def _compile_unless_plan(spec: Path, policies: Any, options: dict[str, Any]) -> tuple[JobFlow, Request]:
-    from flowspec.plan.saved import is_plan_file
-
-    if spec.suffix == ".json" and is_plan_file(spec.read_text("utf-8", errors="replace")):
-        raise FlowspecError(f"{spec} is a saved plan", remedy="apply it by itself: flowspec apply FILE")
-    return compile_spec(spec, policies, **options)
 
 
 def rows_of(planned: Planned, row: Callable[[FlowPlan], Row]) -> list[Row]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -81,6 +82,21 @@ VARIABLES = compose_options(
 
 STEP = partial(click.option, "--step", "wanted", metavar="STEP", shell_complete=complete_with("steps"))
 """Makes the option that names a step, with its help."""
+
+
+class CommandWithStep(click.Command):
+    """A command with the option `--step`: says so when a step is named without it, as `flowspec cancel` wants it."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parses the words as click does, and refuses those that are too many with the hint."""
+        ctx.allow_extra_args = True
+        extra = super().parse_args(ctx, args)
+        if extra and not ctx.resilient_parsing:
+            word = shlex.quote(extra[0])
+            ctx.fail(f"Got unexpected extra argument {word}: a step is named by its option, --step {word}")
+        return extra
+
+
 STAGING = click.option(
     "--staging", metavar="URI", help="S3 folder to upload local files to; default: the target's `staging`."
 )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -67,8 +68,9 @@ def selected_specs(
     """Finds the specs that arguments name, by `find`, and `--select` chooses; a spec is rendered with `options`.
 
     A spec that can't be rendered is among them, so that the command says why. Raises NothingFound when an argument
-    names none, and when none is left.
+    names none, and when none is left; click.UsageError when one names a saved plan.
     """
+    refuse_saved_plans(paths)
     specs = find(paths)
     alternatives = read_selects(selects)
     if not alternatives:
@@ -80,6 +82,23 @@ def selected_specs(
             remedy="without --select, `flowspec validate` names the specs that there are",
         )
     return chosen
+
+
+def refuse_saved_plans(paths: Iterable[Path]) -> None:
+    """Raises click.UsageError when a saved plan is named where specs are wanted."""
+    for path in paths:
+        if text_of_saved_plan(path):
+            raise click.UsageError(f"{path} is a saved plan, no spec: apply it by itself with flowspec apply FILE")
+
+
+def text_of_saved_plan(path: Path) -> str:
+    """Returns the text of a saved plan, "" for any other path; what can't be read is refused as a spec."""
+    from flowspec.plan.saved import is_plan_file
+
+    text = ""
+    with suppress(OSError):
+        text = path.read_text("utf-8", errors="replace") if path.is_file() else ""
+    return text if is_plan_file(text) else ""
 
 
 _RENDERING = ("target", "assignments", "variable_files", "date")

@@ -172,13 +172,32 @@ def test_a_plan_of_many_is_not_saved(flowspec, write):
     assert "--out saves the plan of one spec" in done.err
 
 
-def test_a_saved_plan_is_no_spec_among_others(flowspec, write, tmp_path):
-    first, second = write("a"), write("b")
-    assert flowspec("plan", first, "-o", "plan.json").code == 0
-    done = flowspec("apply", "plan.json", second)
-    assert done.code == 1
-    assert "plan.json is a saved plan" in done.err
-    assert "started" in next(line for line in done.out.splitlines() if line.startswith("b "))
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("apply", "jobs/b.yaml", "plan.json"),
+        ("apply", "plan.json", "other-plan"),
+        ("apply", "jobs", "plan.json", "--prune", "--yes"),
+        ("apply", "plan.json", "--select", "name=a"),
+        ("plan", "jobs/b.yaml", "plan.json"),
+        ("plan", "plan.json"),
+        ("validate", "jobs", "plan.json"),
+        ("drift", "plan.json"),
+    ],
+)
+def test_a_saved_plan_where_specs_are_wanted_is_a_usage_error(flowspec, write, tmp_path, arguments):
+    assert flowspec("plan", write("a"), "-o", "plan.json").code == 0
+    (tmp_path / "other-plan").write_bytes((tmp_path / "plan.json").read_bytes())
+    write("b")
+    done = flowspec(*arguments)
+    assert (done.code, done.out) == (2, "")
+    assert "Error: plan.json is a saved plan, no spec: apply it by itself with flowspec apply FILE" in done.err
+
+
+def test_a_saved_plan_in_a_folder_of_specs_is_left_alone(flowspec, write):
+    assert flowspec("plan", write("a"), "-o", "jobs/plan.json").code == 0
+    done = flowspec("apply", "jobs", "--format", "json")
+    assert (done.code, list(rows(done))) == (0, ["a.yaml"])
 
 
 def test_validate_takes_a_folder(flowspec, write, tmp_path):

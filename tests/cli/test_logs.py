@@ -111,3 +111,10 @@ def test_a_log_that_is_not_there_is_named(flowspec, job, own_home):
     shown = flowspec("logs", "job.yaml")
     assert (shown.code, shown.out) == (1, "")
     assert shown.err == f"error: there are no logs of step {step}\n  {stderr.parent} is gone\n"
+
+
+@pytest.mark.parametrize("command", ["logs", "diagnose"])
+def test_a_step_that_is_named_without_its_option(flowspec, command):
+    refused = flowspec(command, "job.yaml", "count words")
+    assert refused.code == 2
+    assert "a step is named by its option, --step 'count words'" in refused.err

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -23,7 +22,7 @@ from flowspec.cli.planning import (
     remake_saved_plan,
 )
 from flowspec.cli.run_options import PLANNING, Following
-from flowspec.cli.selection import names_many
+from flowspec.cli.selection import names_many, text_of_saved_plan
 
 if TYPE_CHECKING:
     from flowspec.backend.aws.client import Emr
@@ -158,12 +157,5 @@ def _replan_and_print(replan: Callable[[], Plan]) -> Plan:
 
 
 def _read_plan(spec: Path, options: dict[str, Any]) -> Planned:
-    from flowspec.plan.saved import is_plan_file
-
-    # What can't be read, or is not UTF-8, is no plan file; as a spec it is refused with the place.
-    text = ""
-    with suppress(OSError):
-        text = spec.read_text("utf-8", errors="replace")
-    if is_plan_file(text):
-        return remake_saved_plan(text, options)
-    return make_plan(spec, **options)
+    text = text_of_saved_plan(spec)
+    return remake_saved_plan(text, options) if text else make_plan(spec, **options)

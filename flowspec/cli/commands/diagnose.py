@@ -8,7 +8,7 @@ import click
 
 from flowspec.cli.exits import Exit
 from flowspec.cli.locate import CHOOSING, Chosen, choose, read_settled_cluster, steps_called
-from flowspec.cli.options import STEP, output_format
+from flowspec.cli.options import STEP, CommandWithStep, output_format
 from flowspec.cli.output import print_result
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _PATIENCE = 330.0
 
 
-@click.command("diagnose", epilog="Example: flowspec diagnose job.yaml --format markdown")
+@click.command("diagnose", cls=CommandWithStep, epilog="Example: flowspec diagnose job.yaml --format markdown")
 @CHOOSING
 @STEP(help="A step's id or name; default: the failed one, the latest of a live cluster.")
 @click.option(

@@ -9,7 +9,7 @@ import click
 
 from flowspec.cli.exits import Exit
 from flowspec.cli.locate import CHOOSING, Chosen, choose, read_settled_cluster, steps_called
-from flowspec.cli.options import STEP, output_format
+from flowspec.cli.options import STEP, CommandWithStep, output_format
 from flowspec.cli.output import eprint, ewarn, log_printer, print_result, wait_for_more
 from flowspec.errors import FlowspecError, NothingFound
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _IN_JSON = 16 << 20
 
 
-@click.command("logs", epilog="Example: flowspec logs job.yaml --step 'count words' --log stderr")
+@click.command("logs", cls=CommandWithStep, epilog="Example: flowspec logs job.yaml --step 'count words' --log stderr")
 @CHOOSING
 @STEP(help="A step's id or name; default: the failed step, else the one that started last.")
 @click.option(

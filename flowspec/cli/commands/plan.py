@@ -14,7 +14,7 @@ from flowspec.cli.options import output_format
 from flowspec.cli.output import print_result
 from flowspec.cli.planning import make_offline_plan, make_plan, plan_to_save, refuse_contradictions, refuse_converging
 from flowspec.cli.run_options import PLANNING
-from flowspec.cli.selection import names_many, selected_specs
+from flowspec.cli.selection import names_many, refuse_saved_plans, selected_specs
 
 
 @click.command("plan", epilog="Example: flowspec plan job.yaml --target prod --exit-code")
@@ -69,6 +69,7 @@ def command(  # noqa: PLR0917 - click passes options by name
             raise click.UsageError("--out saves the plan of one spec")
         specs = selected_specs(paths, selects, **options)
         return _plan_many(specs, exit_code, format_, preflight, jobs=jobs, offline=offline, **options)
+    refuse_saved_plans(paths)
     (spec,) = paths
     if offline:
         made = make_offline_plan(spec, **options)
