@@ -37,7 +37,9 @@ TEXT = {"$ref": "#/$defs/text"}
 NULL = {"type": "null"}
 
 # What is said about a value, not what it must be: it stays beside the alternatives.
-ABOUT = frozenset(("description", "examples", "default", "x-emr", "x-also", "x-shape", "x-tool", "x-sensitive"))
+ABOUT = frozenset(
+    ("description", "examples", "default", "x-emr", "x-also", "x-shape", "x-tool", "x-unit", "x-sensitive")
+)
 OURS = frozenset(("known", "template", "by-name"))
 
 

@@ -10,6 +10,8 @@ from typing import Any, Literal, TypeAlias, TypeVar, get_args
 
 import click
 
+from flowspec.cli.times import Seconds
+
 OnInterrupt: TypeAlias = Literal["detach", "cancel", "terminate"]
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -120,7 +122,7 @@ CONNECTION = compose_options(
 WATCHING = compose_options(
     click.option(
         "--timeout",
-        type=click.FloatRange(min=0),
+        type=Seconds(),
         metavar="SECONDS",
         help="Stop watching after SECONDS, all launches together, and exit with 6; the run goes on. Default: never.",
     ),
@@ -190,7 +192,7 @@ DETACH = click.option(
 
 LOCK_TIMEOUT = click.option(
     "--lock-timeout",
-    type=click.FloatRange(min=0),
+    type=Seconds(),
     default=0.0,
     metavar="SECONDS",
     help="Wait up to SECONDS while another command changes the same cluster; default: fail at once.",

@@ -1,9 +1,10 @@
-"""Points in time and spans as people write them on a command line; callbacks of click."""
+"""Points in time and spans as people write them on a command line; callbacks and types of click."""
 
 from __future__ import annotations
 
 import re
 from datetime import datetime, timedelta, timezone
+from typing import Any
 
 import click
 
@@ -36,6 +37,21 @@ def parse_moment(_: click.Context, __: click.Parameter, value: str | None) -> da
         wanted = "2026-11-28, 2026-11-28T10:00:00Z, or 12h for twelve hours ago"
         raise click.BadParameter(f"{value!r} is not a time: write {wanted}") from error
     return found if found.tzinfo else found.replace(tzinfo=timezone.utc)
+
+
+class Seconds(click.FloatRange):
+    """A number of seconds, 0 or more; of a span such as `10m` the message says how many seconds it is."""
+
+    def __init__(self) -> None:
+        super().__init__(min=0)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Returns the number of seconds. Raises BadParameter for any other text."""
+        from flowspec.document.checking.durations import convert_duration
+
+        if isinstance(value, str) and (number := convert_duration(value, "seconds", whole=False)):
+            self.fail(f"{value!r} is not a number of seconds: write {number}", param, ctx)
+        return super().convert(value, param, ctx)
 
 
 def _span_of(text: str) -> timedelta | None:

@@ -8,7 +8,8 @@ written; `strict` says `string` and marks it `x-text`. `schemas/generate.py` wri
 
 Besides JSON Schema's words there are: `x-emr`, the member of RunJobFlow that a key becomes when that
 is not the key in CamelCase; `x-shape`, the module of `request.shapes` for a friendlier shape; `x-tool`, what is
-not carried over by rule; `x-also`, other words people use for a key; `x-sensitive`.
+not carried over by rule; `x-also`, other words people use for a key; `x-unit`, seconds, minutes
+or hours, of which a key takes the number; `x-sensitive`.
 """
 
 from __future__ import annotations

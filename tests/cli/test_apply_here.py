@@ -388,3 +388,17 @@ def test_hooks_are_run_once_for_each_run_of_a_cluster_that_lives_on(flowspec, jo
     first, second, third = (json.loads(line)["id"] for line in (tmp_path / "told").read_text().splitlines())
     assert first != second == third
     flowspec("destroy", path)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("apply", "job.yaml", "--timeout", "1h30"),
+        ("apply", "job.yaml", "--lock-timeout", "90 min"),
+        ("diagnose", "job.yaml", "--logs-timeout", "5400s"),
+    ],
+)
+def test_a_span_where_a_number_of_seconds_is_wanted(flowspec, arguments):
+    refused = flowspec(*arguments)
+    assert refused.code == 2
+    assert f"Invalid value for '{arguments[2]}': '{arguments[3]}' is not a number of seconds: write 5400" in refused.err

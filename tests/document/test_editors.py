@@ -45,7 +45,7 @@ def test_an_unknown_keyword_would_be_noticed():
     """Both ignore words they don't know; so what is no word of draft 2020-12 must be one of ours."""
     words = set(Draft202012Validator.VALIDATORS) | {
         "$schema", "$defs", "$comment", "description", "examples", "then", "else", "default",
-        "x-emr", "x-shape", "x-tool", "x-also", "x-sensitive", "x-text",
+        "x-emr", "x-shape", "x-tool", "x-also", "x-unit", "x-sensitive", "x-text",
     }  # fmt: skip
     used = set()
 

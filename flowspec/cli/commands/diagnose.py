@@ -10,6 +10,7 @@ from flowspec.cli.exits import Exit
 from flowspec.cli.locate import CHOOSING, Chosen, choose, read_settled_cluster, steps_called
 from flowspec.cli.options import STEP, CommandWithStep, output_format
 from flowspec.cli.output import print_result
+from flowspec.cli.times import Seconds
 
 if TYPE_CHECKING:
     from flowspec.backend.aws.diagnosis.diagnose import Diagnosis
@@ -25,7 +26,7 @@ _PATIENCE = 330.0
 @STEP(help="A step's id or name; default: the failed one, the latest of a live cluster.")
 @click.option(
     "--logs-timeout",
-    type=click.FloatRange(min=0),
+    type=Seconds(),
     default=_PATIENCE,
     show_default=True,
     metavar="SECONDS",

@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Collection, Iterator
 from typing import Any, NamedTuple
 
+from flowspec.document.checking.durations import convert_duration
 from flowspec.document.nearest import did_you_mean, nearest
 from flowspec.document.schema import Schema, api_name, is_for_editors, kind, types_of
 
@@ -15,7 +16,7 @@ class Violation(NamedTuple):
     """A finding that knows its path in the document, not yet its place. `key`: it is about the key itself.
 
     `whole`: what is at the path is wrong as a whole, so that no rule should look at it. `about`: the
-    key that is missing.
+    key that is missing, or that an unknown one is probably meant as.
     """
 
     id: str
@@ -82,9 +83,13 @@ def _explain_unknown_keys(error: Any, path: tuple[str | int, ...]) -> Iterator[V
     unknown = [name for name in error.instance if name not in known]
     for index, name in enumerate(unknown):
         # Nobody reads a thousand guesses, and each takes its time.
-        hint = _suggest_key(name, known, path) if index < _MAX_GUESSES else ""
+        elsewhere = "" if path else _HINTS_OF_OTHER_KEYS.get(_normalize_name(name), "")
+        guesses = not elsewhere and index < _MAX_GUESSES
+        meant = _key_meant(name, error.instance[name], known) if guesses else ""
+        hint = elsewhere or _hint_of_key(meant, error.instance)
         notes = (f"known here: {', '.join(known)}",) if known and (not hint or len(known) <= _FEW_KEYS) else ()
-        yield Violation("FS101", (*path, name), f"unknown key '{name[:100]}'", hint, notes, key=True, whole=True)
+        message = f"unknown key '{name[:100]}'"
+        yield Violation("FS101", (*path, name), message, hint, notes, key=True, whole=True, about=meant)
 
 
 # Keys of the API and of tools that no single key stands for, as `_normalize_name` gives them.
@@ -94,12 +99,24 @@ _HINTS_OF_OTHER_KEYS = {
 }
 
 
-def _suggest_key(name: str, known: Schema, path: tuple[str | int, ...]) -> str:
-    if not path and (hint := _HINTS_OF_OTHER_KEYS.get(_normalize_name(name))):
-        return hint
+# The number of a format. EMR's releases begin at 4.0.0, the AMIs before them at 2.0.0 with more than one 0.
+_FORMAT_VERSION = re.compile(r"v\d+|[0-3](\.0)?")
+
+
+def _key_meant(name: str, value: Any, known: Schema) -> str:
+    """Returns the key that an unknown one is probably meant as, "" for none."""
+    normal = _normalize_name(name)
+    if normal == "version" and "flowspec" in known and _FORMAT_VERSION.fullmatch(str(value)):
+        return "flowspec"
     words = _aliases_of_keys(known)
-    found = words.get(_normalize_name(name)) or nearest(name, known) or words.get(nearest(_normalize_name(name), words))
-    return f"did you mean {found}?" if found else ""
+    return words.get(normal) or nearest(name, known) or words.get(nearest(normal, words), "")
+
+
+def _hint_of_key(meant: str, given: Collection[str]) -> str:
+    if meant == "flowspec":
+        # It takes one value.
+        return "leave it out: `flowspec: v1` is the version" if meant in given else "did you mean flowspec: v1?"
+    return f"did you mean {meant}?" if meant else ""
 
 
 def _normalize_name(name: str) -> str:
@@ -157,7 +174,11 @@ def _explain_type(error: Any, path: tuple[str | int, ...]) -> Iterator[Violation
     elif isinstance(error.instance, dict) and "configurations" in path:
         yield found._replace(hint="a nested classification is below the key `configurations` of its classification")
     elif isinstance(error.instance, str) and {"integer", "number"} & {*wanted}:
-        # The first sentence says the unit: `10 min` is no number of seconds.
+        unit = error.schema.get("x-unit", "")
+        if unit and (number := convert_duration(error.instance, unit, whole="number" not in wanted)):
+            yield found._replace(hint=f"write {number}, the number of {unit}")
+            return
+        # The first sentence says the unit.
         meaning = error.schema.get("description", "").partition(". ")[0].rstrip(".")
         yield found._replace(notes=(meaning,) if meaning else ())
     else:

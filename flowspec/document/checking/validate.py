@@ -79,10 +79,8 @@ def validate(document: Document, *, emr_rules: bool = True) -> JobFlow:
 
 
 def _suggested_keys(findings: Sequence[Violation]) -> Iterator[tuple[str]]:
-    """Yields the keys that misspelt ones are probably meant as: no rule is to find these absent."""
-    for one in findings:
-        if one.id == "FS101":
-            yield (one.hint.removeprefix("did you mean ").removesuffix("?"),)
+    """Returns the keys that misspelt ones are probably meant as: no rule is to find these absent."""
+    return ((one.about,) for one in findings if one.id == "FS101")
 
 
 def _too_many_findings(document: Document, listed: int) -> Diagnostic:
@@ -151,8 +149,8 @@ def _find_violations(schema: schemas.Schema, data: Any) -> Iterator[Violation]:
 
 def _drop_consequences(findings: list[Violation]) -> list[Violation]:
     """Drops what follows from another finding: that a key is missing for which an unknown key was probably meant."""
-    suggestions = {(one.path[:-1], one.hint) for one in findings if one.id == "FS101"}
-    return [one for one in findings if one.id != "FS102" or (one.path, f"did you mean {one.about}?") not in suggestions]
+    meant = {(one.path[:-1], one.about) for one in findings if one.id == "FS101"}
+    return [one for one in findings if one.id != "FS102" or (one.path, one.about) not in meant]
 
 
 def _is_of_failed_template(document: Document, finding: Violation) -> bool:

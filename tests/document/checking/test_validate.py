@@ -141,7 +141,7 @@ def test_what_is_no_boolean_is_said_to_be_none(spec, word):
 
 
 def test_a_number_with_its_unit_is_told_the_unit_that_is_meant(spec):
-    (found,) = errors(spec, HEAD + "auto_termination_policy: {idle_timeout: 2h}")
+    (found,) = errors(spec, HEAD + "auto_termination_policy: {idle_timeout: 2 weeks}")
     assert (found.id, found.notes) == ("FS103", ("Seconds of idleness: 60 to 604800",))
 
 
@@ -159,6 +159,7 @@ def test_a_list_in_the_place_of_a_mapping_is_told_what_one_looks_like(spec):
     ("text", "hint"),
     [
         ("placement: {availability_zone: us-east-1a}", "did you mean availability_zone?"),
+        ("apiVersion: v1", "leave it out: `flowspec: v1` is the version"),
         ("auto_terminate: true", "write its opposite: `keep_alive: false` ends the cluster after its steps"),
         ("bootstrap_actions: [{name: a, script: s3://bkt/a.sh}]", "did you mean path?"),
         ("bootstrap_actions: [{name: a, script_bootstrap_action: {path: s3://bkt/a.sh}}]", "did you mean path?"),
@@ -170,6 +171,28 @@ def test_a_list_in_the_place_of_a_mapping_is_told_what_one_looks_like(spec):
 )
 def test_a_word_of_the_api_or_of_other_tools_is_told_the_key(spec, text, hint):
     assert [(one.id, one.hint) for one in errors(spec, HEAD + text) if one.id == "FS101"] == [("FS101", hint)]
+
+
+@pytest.mark.parametrize("version", ["1", "'1'", "v1", "1.0", "v2"])
+def test_a_version_of_the_format_is_told_its_key(spec, version):
+    found = errors(
+        spec, f"version: {version}\nname: tiny\nsteps: [{{type: streaming, input: a, output: b, mapper: cat}}]"
+    )
+    assert [(one.id, one.message, one.hint) for one in found if one.id in {"FS101", "FS102"}] == [
+        ("FS101", "unknown key 'version'", "did you mean flowspec: v1?"),
+        ("FS102", "the key 'name' is missing", "such as name: count words"),
+    ]
+    (again,) = errors(spec, f"{HEAD}version: {version}")
+    assert again.hint == "leave it out: `flowspec: v1` is the version"
+
+
+@pytest.mark.parametrize("version", ["emr-7.5.0", "7.5.0", "'7.5'", "7", "2.4.11"])
+def test_a_version_of_emr_is_told_the_key_of_releases(spec, version):
+    found = errors(spec, f"version: {version}\nname: tiny")
+    assert [(one.id, one.hint) for one in found if one.id in {"FS101", "FS102"}] == [
+        ("FS101", "did you mean release_label?"),
+        ("FS102", "such as flowspec: v1"),
+    ]
 
 
 @pytest.mark.parametrize(
