@@ -13,6 +13,7 @@ from flowspec.facts.rules.common import (
     Breach,
     Params,
     doubtful,
+    first_given,
     integer,
     items,
     mapping,
@@ -45,7 +46,8 @@ _ONE_OF_THREE = "Must specify exactly one of the following: release label, AMI v
 def any_release(params: Params) -> Iterator[Breach]:
     """A cluster has a release label, an AMI version or a Hadoop version."""
     if not any((params.get("ReleaseLabel"), params.get("AmiVersion"), params.instances.get("HadoopVersion"))):
-        yield Breach((), _ONE_OF_THREE)
+        places = (("ReleaseLabel",), ("AmiVersion",), ("Instances", "HadoopVersion"))
+        yield Breach(first_given(params, places), _ONE_OF_THREE)
 
 
 @refused("FS214", "botocore, JobFlowInstancesConfig; mrjob")
@@ -155,7 +157,7 @@ def roles_are_given(params: Params) -> Iterator[Breach]:
         ("JobFlowRole", "job_flow_role", "InstanceProfile is required for creating cluster."),
     ):
         if not params.get(name):
-            yield Breach((), words, values={"absent": key, "default": DEFAULT_ROLES[key]})
+            yield Breach((name,), words, values={"absent": key, "default": DEFAULT_ROLES[key]})
 
 
 @doubtful("FS268", "botocore, RunJobFlow: JobFlowRole is an instance profile, the other roles are roles")

@@ -9,7 +9,7 @@ costs ten times as much, and there are hundreds in the check of one spec.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 from types import MappingProxyType
 from typing import Any, NamedTuple, TypeAlias
@@ -117,6 +117,11 @@ def integer(value: Any) -> int | None:
 def text(value: Any) -> str:
     """Returns the value if it is a string, else ""."""
     return value if isinstance(value, str) else ""
+
+
+def first_given(params: Params, places: Sequence[tuple[str, ...]]) -> KeyPath:
+    """Returns the first place that the request gives, with an empty value, of which one is wanted; () without any."""
+    return next((one for one in places if one[-1] in mapping(params, *one[:-1])), ())
 
 
 def type_configs(params: Params) -> Iterator[tuple[KeyPath, Mapping[str, Any], Mapping[str, Any]]]:

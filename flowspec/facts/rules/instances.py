@@ -20,6 +20,7 @@ from flowspec.facts.rules.common import (
     Breach,
     Params,
     doubtful,
+    first_given,
     has_three_masters,
     integer,
     is_master_fleet,
@@ -63,7 +64,8 @@ def any_instances(params: Params) -> Iterator[Breach]:
     # boto3 leaves the check to the service; these are its words for a null member.
     short = next((name for name in SHORT_FORM if name in given), None)
     words = "Instance groups, instance fleets, or MasterInstanceType with InstanceCount must be specified."
-    yield Breach(("Instances", short) if short else (), words, "short" if short else "")
+    empty = first_given(params, (("Instances", "InstanceGroups"), ("Instances", "InstanceFleets")))
+    yield Breach(("Instances", short) if short else empty, words, "short" if short else "")
 
 
 @doubtful("FS266", "botocore, JobFlowInstancesConfig", aws_only=True)

@@ -289,7 +289,12 @@ def logging_to(uri):
         # Several URIs in one argument are a list, not one in another.
         ({"steps": [{"name": "s", "type": "jar", "args": ["s3://b/x,s3://c/y", "s3://b/x s3://c/y", "s3://b/x:s3://c"]}]}, []),
         ({"api_params": {"LogUri": "s3://acme/s3://c"}}, [("FS273", at("api_params", "LogUri"))]),
-        ({"release_label": "emr-7.5.0", "service_role": ""}, [("FS274", at())]),
+        ({"release_label": "emr-7.5.0", "service_role": ""}, [("FS274", at("service_role"))]),
+        ({"release_label": "emr-7.5.0", "job_flow_role": ""}, [("FS274", at("job_flow_role"))]),
+        ({"release_label": "", **ROLES}, [("FS225", at("release_label"))]),
+        ({"ami_version": ""}, [("FS225", at("ami_version"))]),
+        ({"instance_groups": []}, [("FS224", at("instance_groups"))]),
+        ({"instance_fleets": []}, [("FS224", at("instance_fleets"))]),
         ({"master_instance_type": "m5.xlarg", "instance_groups": []}, [("FS275", at("master_instance_type"))]),
     ],
 )  # fmt: skip
