@@ -114,6 +114,7 @@ CATALOG: dict[str, Kind] = {
     "FS256": _emr_rule_kind("FS256", "log settings without log_uri"),
     "FS257": _emr_rule_kind("FS257", "unsupported placement group"),
     "FS258": _emr_rule_kind("FS258", "logs to a bucket that can't exist"),
+    "FS259": Kind(WARNING, "a property that an option of the step overrides"),
     "FS260": _emr_rule_kind("FS260", "step too long"),
     "FS261": _emr_rule_kind("FS261", "feature not in the release"),
     "FS262": _emr_rule_kind("FS262", "unknown release"),

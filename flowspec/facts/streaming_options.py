@@ -24,16 +24,22 @@ LINKED = ("files", "archives", "cache_files", "cache_archives")
 """The keys of a streaming step whose files are links in the working folder of its tasks."""
 
 
+REDUCES = ("mapreduce.job.reduces", "mapred.reduce.tasks")
+"""The names of the property of how many reduce tasks a job has."""
+
+
 class StreamingOption(NamedTuple):
     """An option: its `flag` without the dash, and the `form` of its value.
 
     `key` is its name in a streaming step of a spec. An option without one (a synonym, or obsolete) is written
-    in the step's `args` or `generic_args`.
+    in the step's `args` or `generic_args`. `overrides` are the properties that it sets, by all their names: options
+    are applied after properties (StreamJob.setJobConf).
     """
 
     flag: str
     key: str = ""
     form: Form = "value"
+    overrides: tuple[str, ...] = ()
 
 
 GENERIC = (
@@ -53,11 +59,11 @@ STREAMING = (
     StreamingOption("combiner", "combiner"),
     StreamingOption("reducer", "reducer"),
     StreamingOption("input", "input", "one_or_each"),
-    StreamingOption("output", "output"),
-    StreamingOption("inputformat", "input_format"),
-    StreamingOption("outputformat", "output_format"),
-    StreamingOption("partitioner", "partitioner"),
-    StreamingOption("numReduceTasks", "num_reduce_tasks", "number"),
+    StreamingOption("output", "output", overrides=("mapreduce.output.fileoutputformat.outputdir", "mapred.output.dir")),
+    StreamingOption("inputformat", "input_format", overrides=("mapred.input.format.class",)),
+    StreamingOption("outputformat", "output_format", overrides=("mapred.output.format.class",)),
+    StreamingOption("partitioner", "partitioner", overrides=("mapred.partitioner.class",)),
+    StreamingOption("numReduceTasks", "num_reduce_tasks", "number", REDUCES),
     StreamingOption("cmdenv", "cmdenv", "pairs"),
     StreamingOption("inputreader", "input_reader"),
     StreamingOption("mapdebug", "map_debug"),

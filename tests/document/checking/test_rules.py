@@ -261,6 +261,28 @@ NO_BUCKETS = ["Acme", "acme_logs", "ac", "a" * 64, "10.0.0.1", "-acme", "acme.",
 OF_A_STEP = ("steps", 0, "step_monitoring_configuration", "s3_monitoring_configuration", "log_uri")
 
 
+@pytest.mark.parametrize(
+    ("keys", "properties", "expected"),
+    [
+        ({"num_reduce_tasks": 2}, {"mapreduce.job.reduces": "4"}, [("properties", "mapreduce.job.reduces")]),
+        ({"num_reduce_tasks": 2}, {"mapred.reduce.tasks": "4"}, [("properties", "mapred.reduce.tasks")]),
+        ({"num_reduce_tasks": 2}, {"mapreduce.job.reduces": "2"}, []),
+        ({"reducer": "none"}, {"mapreduce.job.reduces": "2"}, [("properties", "mapreduce.job.reduces")]),
+        ({"reducer": "none"}, {"mapreduce.job.reduces": "0"}, []),
+        ({"reducer": "none", "num_reduce_tasks": 4}, {}, [("num_reduce_tasks",)]),
+        ({"reducer": "none", "num_reduce_tasks": 0}, {}, []),
+        ({"reducer": "cat"}, {"mapreduce.job.reduces": "2"}, []),
+        ({"partitioner": "a.B"}, {"mapred.partitioner.class": "c.D"}, [("properties", "mapred.partitioner.class")]),
+        ({"output": "s3://b/x"}, {"mapred.output.dir": "s3://b/y"}, [("properties", "mapred.output.dir")]),
+        ({"input": "s3://b/x"}, {"mapred.input.dir": "s3://b/y"}, []),  # Hadoop reads both
+    ],
+)
+def test_a_property_that_an_option_overrides(keys, properties, expected):
+    step = {"name": "s", "type": "streaming", "mapper": "cat", **keys, "properties": properties}
+    assert found(steps=[step]) == [("FS259", at("steps", 0, *path)) for path in expected]
+    assert found(steps=[{**step, "type": "jar"}]) == []
+
+
 def logging_to(uri):
     """A step with logs of its own."""
     return {

@@ -13,7 +13,7 @@ from flowspec.document.checking.rules.view import Spec, log_uri, texts_in, trait
 from flowspec.document.nearest import did_you_mean
 from flowspec.facts.regions import AS_OF, REGIONS
 from flowspec.facts.releases import at_least, parse
-from flowspec.facts.streaming_options import LINKED
+from flowspec.facts.streaming_options import LINKED, REDUCES, STREAMING
 from flowspec.facts.uris import host_of, link_name, nested_s3
 
 SpecRule: TypeAlias = "Callable[[Spec], Iterator[Violation]]"
@@ -60,14 +60,40 @@ def debugging_needs_logs(spec: Spec) -> Iterator[Violation]:
 
 def generic_options(spec: Spec) -> Iterator[Violation]:
     """Hadoop's GenericOptionsParser stops at the first word that is none of its options."""
-    for index, step in enumerate(spec.get("steps") or ()):
-        if not isinstance(step, dict) or step.get("type") != "streaming":
-            continue
+    for index, step in _streaming_steps(spec):
         for at, word in enumerate(step.get("args") or ()):
             if isinstance(word, str) and _GENERIC.match(word):
                 message = f"{word} is a generic option; Hadoop takes those only before all streaming options"
                 hint = "use properties, files, archives or libjars"
                 yield Violation("FS213", ("steps", index, "args", at), message, hint)
+
+
+def overridden_properties(spec: Spec) -> Iterator[Violation]:
+    """Warns of two values for one thing, of which Hadoop takes one without a word (StreamJob.setJobConf)."""
+    for index, step in _streaming_steps(spec):
+        properties = {name: str(value) for name, value in (step.get("properties") or {}).items()}
+        at = ("steps", index)
+        options = {
+            one.key: (str(step[one.key]), one.overrides) for one in STREAMING if one.overrides and one.key in step
+        }
+        if step.get("reducer") == "none":
+            number, names = options.pop("num_reduce_tasks", ("0", ()))
+            if number != "0":
+                message = f"`reducer: none` makes a job without reduce tasks, not one with {number}"
+                yield Violation("FS259", (*at, "num_reduce_tasks"), message, "leave out one of the two", key=True)
+            options["reducer"] = ("0", REDUCES)
+        for key, (value, names) in options.items():
+            for name in names:
+                if properties.get(name, value) != value:
+                    message = f"'{key}' overrides this property: {properties[name][:60]} has no effect"
+                    yield Violation("FS259", (*at, "properties", name), message, "leave out one of the two", key=True)
+
+
+def _streaming_steps(spec: Spec) -> Iterator[tuple[int, Mapping[str, Any]]]:
+    """Yields the streaming steps of a spec with their indexes."""
+    for index, step in enumerate(spec.get("steps") or ()):
+        if isinstance(step, dict) and step.get("type") == "streaming":
+            yield index, step
 
 
 def unshipped_scripts(spec: Spec) -> Iterator[Violation]:
@@ -77,8 +103,8 @@ def unshipped_scripts(spec: Spec) -> Iterator[Violation]:
     with such raw options are left alone.
     """
     prepared = _prepares_machines(spec)
-    for index, step in enumerate(spec.get("steps") or ()):
-        if not isinstance(step, dict) or step.get("type") != "streaming" or _ships_by_raw_options(step):
+    for index, step in _streaming_steps(spec):
+        if _ships_by_raw_options(step):
             continue
         links = {link_name(str(text)) for key in LINKED for text in step.get(key) or ()}
         stages = step.get("stage") is not False
@@ -285,6 +311,7 @@ SPEC_RULES: tuple[SpecRule, ...] = (
     unknown_region,
     debugging_needs_logs,
     generic_options,
+    overridden_properties,
     unshipped_scripts,
     unnamed_programs,
     nested_uris,
