@@ -10,7 +10,6 @@ import subprocess
 import sys
 import textwrap
 import threading
-import time
 from pathlib import Path
 
 import pytest
@@ -268,31 +267,35 @@ def test_a_fork_server_serves_threads_and_ends_with_its_process(emr):
         assert was_forked(emr, cluster_id)
 
 
-def waited_for_quiet(theirs, patience):
-    began = time.monotonic()
-    fork_server._await_no_orders(theirs, began + patience)
-    return time.monotonic() - began
+class Clock:
+    """Stands for the module `time`: it passes only while someone sleeps, and then orders come."""
+
+    def __init__(self, orders):
+        self.now, self.orders = 0.0, iter(orders)
+
+    def monotonic(self):
+        return self.now
+
+    def sleep(self, seconds):
+        self.now += seconds
+        next(self.orders, None)
 
 
 @on_linux
-def test_workers_are_forked_when_no_order_comes_or_the_first_has_waited_enough(monkeypatch):
-    monkeypatch.setattr(fork_server, "_QUIET_SECONDS", 0.02)
+@pytest.mark.parametrize(
+    ("orders", "waited"),
+    [(0, 0.25), (2, 0.75), (3, 1), (9, 1)],
+    ids=["none", "two", "until the last moment", "too many"],
+)
+def test_workers_are_forked_when_no_order_comes_or_the_first_has_waited_enough(monkeypatch, orders, waited):
+    monkeypatch.setattr(fork_server, "_QUIET_SECONDS", 0.25)
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with ours, theirs:
-        ours.send(b"/home\0j-0")
-        assert 0.02 <= waited_for_quiet(theirs, 30) < 1
-        sleep, left = time.sleep, [b"/home\0j-1", b"/home\0j-2"]
-
-        def sleep_while_orders_come(seconds):
-            sleep(seconds)
-            if left:
-                ours.send(left.pop(0))
-
-        monkeypatch.setattr(time, "sleep", sleep_while_orders_come)
-        assert waited_for_quiet(theirs, 30) >= 0.06
-        assert left == []
-        monkeypatch.setattr(time, "sleep", lambda seconds: (sleep(seconds), ours.send(b"/home\0j-3")))
-        assert 0.1 <= waited_for_quiet(theirs, 0.1) < 1
+        clock = Clock(ours.send(b"/home\0j-%d" % number) for number in range(orders + 1))
+        next(clock.orders)
+        monkeypatch.setattr(fork_server, "time", clock)
+        fork_server._await_no_orders(theirs, 1)
+    assert clock.now == waited
 
 
 KILL = """

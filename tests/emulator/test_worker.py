@@ -502,16 +502,14 @@ def test_room_is_set_aside_whole_or_not_at_all(tmp_path):
 
 def test_a_transient_cluster_waits_a_moment_for_its_first_step(emr, tmp_path):
     """mrjob makes a cluster, tags it, and only then adds its steps."""
-    emr.service.time_scale = 0.05  # the moment is 100 s
+    emr.service.time_scale = 0.001  # the moment is longer than the patience of `until_ended`
     cluster_id = emr.run()
     time.sleep(1)
     assert emr.state(cluster_id) == "STARTING"
-    began = time.monotonic()
     emr.add(cluster_id, bash(f"touch {tmp_path}/ran"))
     emr.until_ended(cluster_id)
     assert (tmp_path / "ran").exists()
     assert emr.reason(cluster_id)[0] == "ALL_STEPS_COMPLETED"
-    assert time.monotonic() - began < 90, "the step does not wait for the moment to pass"
 
 
 def test_the_moment_passes_and_is_scaled(home):

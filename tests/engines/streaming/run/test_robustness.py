@@ -34,7 +34,7 @@ def words(tmp_path):
 
 def start_sleeper(folder: Path, *more: str) -> tuple[subprocess.Popen, Path]:
     """A job whose mapper tells its process id and then sleeps."""
-    (folder / "m.sh").write_text(f"echo $$ > {folder}/pid\nexec sleep 60\n")
+    (folder / "m.sh").write_text(f"echo $$ > {folder}/pid\nexec sleep 600\n")
     environment = {"PATH": "/usr/bin:/bin", "PYTHONPATH": str(REPOSITORY), "TMPDIR": str(folder / "tmp"), **os.environ}
     environment["TMPDIR"] = str(folder / "tmp")
     environment["PYTHONPATH"] = str(REPOSITORY)
@@ -112,15 +112,14 @@ def test_a_killed_process_of_a_job_ends_the_job_at_once(words):
     process, pid = start_sleeper(words, "-input", f"{words}/more.txt")
     mapper = int(pid.read_text())
     worker = int(Path(f"/proc/{mapper}/stat").read_text().rpartition(")")[2].split()[1])
-    begun = time.monotonic()
     os.kill(worker, signal.SIGKILL)
     _, said = process.communicate(timeout=60)
-    assert time.monotonic() - begun < 30  # the mappers sleep 60 seconds
     assert process.returncode == 1
     assert f"process {worker}, which ran tasks of this job, was killed by signal 9; if memory ran out," in said.decode()
     assert list((words / "out").iterdir()) == []
     assert list((words / "tmp").iterdir()) == []
-    os.kill(mapper, signal.SIGKILL)  # outside of a step nobody does
+    # It sleeps on, so nobody has waited for it; outside of a step nobody kills it either.
+    os.kill(mapper, signal.SIGKILL)
 
 
 def test_of_jobs_that_start_together_one_gets_the_output(words):
