@@ -55,12 +55,7 @@ def command(  # noqa: PLR0917 - click passes options by name
     from flowspec.plan.findings import wrong
     from flowspec.report import plans
 
-    if preflight and offline:
-        raise click.UsageError("--preflight asks AWS, which a plan with --offline does not")
-    if str(out) == "-":
-        raise click.UsageError("--out saves a plan in a file; --format json prints one on stdout")
-    if out and offline:
-        raise click.UsageError("--out saves a plan for what runs, which one with --offline does not look at")
+    _refuse_useless_options(out, offline=offline, preflight=preflight)
     refuse_contradictions(options)
     if offline:
         refuse_converging(options)
@@ -83,6 +78,16 @@ def command(  # noqa: PLR0917 - click passes options by name
     if wrong(made.preflight or ()):
         return Exit.ERROR
     return Exit.CHANGES if exit_code and made.has_changes else Exit.OK
+
+
+def _refuse_useless_options(out: Path | None, *, offline: bool, preflight: bool) -> None:
+    """Raises click.UsageError for options with which the plan that is asked for has nothing to do."""
+    if preflight and offline:
+        raise click.UsageError("--preflight asks AWS, which a plan with --offline does not")
+    if str(out) == "-":
+        raise click.UsageError("--out saves a plan in a file; --format json prints one on stdout")
+    if out and offline:
+        raise click.UsageError("--out saves a plan for what runs, which one with --offline does not look at")
 
 
 def _plan_many(specs: Sequence[Path], exit_code: bool, format_: str, preflight: bool, **options: Any) -> int:

@@ -68,26 +68,30 @@ def render(
     chosen, override = _choose_target(document, target, found)
     root = _apply_override(document.root, override, chosen, found)
     of_target = _mapping(override.get("variables")) if override else None
-    environ = os.environ if environ is None else environ
-    given = Given(variables, read_files(variable_files), environ, of_target, placeholders)
+    read = read_files(variable_files)
+    given = Given(variables, read, os.environ if environ is None else environ, of_target, placeholders)
     budget = Budget()
     clock = _time_variables(now)
     resolved = resolve(document, given, {**clock, "target": chosen}, budget)
     found += resolved.found
     found += _find_unused_variables(document, resolved.names, budget)
-    renderer = _Renderer(resolved, budget, found)
-    body = Mapping({key: entry for key, entry in root.entries.items() if key not in DECLARED}, root.at)
+    body = _Renderer(resolved, budget, found).root(_entries_of(root, declared=False))
     return Document(
         document.path,
         document.source,
-        _with_defaults(renderer.root(body)),
+        _with_defaults(body),
         tuple(found),
         chosen,
         rendered=True,
-        declared=Mapping({key: entry for key, entry in document.root.entries.items() if key in DECLARED}, root.at),
+        declared=_entries_of(document.root, declared=True),
         secrets=frozenset(resolved.secrets),
         moment=clock["ts"],
     )
+
+
+def _entries_of(root: Mapping, *, declared: bool) -> Mapping:
+    """Returns the root of a spec with its declarations alone, or without them."""
+    return Mapping({key: entry for key, entry in root.entries.items() if (key in DECLARED) is declared}, root.at)
 
 
 def _with_defaults(root: Mapping) -> Mapping:
