@@ -84,6 +84,10 @@ def selected_specs(
     return chosen
 
 
+# Characters in which a saved plan has told its format; of a file that is none, however large, no more is read.
+_BEGINNING = 1 << 16
+
+
 def refuse_saved_plans(paths: Iterable[Path]) -> None:
     """Raises click.UsageError when a saved plan is named where specs are wanted."""
     for path in paths:
@@ -95,10 +99,13 @@ def text_of_saved_plan(path: Path) -> str:
     """Returns the text of a saved plan, "" for any other path; what can't be read is refused as a spec."""
     from flowspec.plan.saved import is_plan_file
 
-    text = ""
+    # To open a named pipe waits for a writer.
     with suppress(OSError):
-        text = path.read_text("utf-8", errors="replace") if path.is_file() else ""
-    return text if is_plan_file(text) else ""
+        if path.is_file():
+            with path.open(encoding="utf-8", errors="replace") as file:
+                begins = file.read(_BEGINNING)
+                return begins + file.read() if is_plan_file(begins) else ""
+    return ""
 
 
 _RENDERING = ("target", "assignments", "variable_files", "date")
