@@ -124,3 +124,26 @@ def test_secrets_and_control_characters(flowspec, spec, monkeypatch):
 
 def test_the_patience_that_help_speaks_of():
     assert _PATIENCE == PATIENCE
+
+
+@pytest.mark.parametrize(
+    ("script", "cause", "said"),
+    [
+        ("echo reading; kill -9 $$", "process-killed", ["137 is SIGKILL", "memory ran out", "`dmesg`"]),
+        ("echo reading; kill -INT $$", "process-interrupted", ["SIGINT", "Ctrl-C"]),
+        # The step's parent is the worker. Its logs end where it was killed: what they happen to say is no cause.
+        (
+            "echo 'java.net.ConnectException: Connection refused' >&2; kill -9 $PPID; sleep 300",
+            "local-worker-killed",
+            ["SIGKILL", "machine restarted", "memory ran out", "`dmesg`"],
+        ),
+        ("kill $PPID; sleep 300", "local-worker-killed", ["SIGTERM", "--rerun failed"]),
+    ],
+)
+def test_what_was_killed_is_said_to_be(flowspec, spec, script, cause, said):
+    path = spec(script)
+    assert flowspec("apply", path).code in {4, 5}
+    shown = flowspec("diagnose", path).out
+    assert f"[{cause}]" in shown
+    for words in said:
+        assert words in shown

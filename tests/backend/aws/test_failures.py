@@ -10,6 +10,7 @@ import flowspec
 from flowspec.backend.aws.diagnosis.rule import UNKNOWN, Weight
 from flowspec.backend.aws.diagnosis.rules import RULES
 from flowspec.backend.aws.diagnosis.search import lines_of, search, search_words
+from flowspec.emulator.worker.supervisor import COPIED, WORKER_DIED, WORKER_FAILED
 from tests.backend.aws.failures.cases import ALL, FAILURES, load
 from tests.backend.aws.failures.record import make_data
 from tests.benchmarks.diagnosis import figures
@@ -79,6 +80,10 @@ WORDS = {
     "task-not-serializable": "org.apache.spark.SparkException: Task not serializable",
     "master-failed": "INSTANCE_FAILURE: The master node was terminated",
     "cluster-invalid": "VALIDATION_ERROR: The subnet does not exist",
+    "local-worker-killed": WORKER_DIED,
+    "local-worker-failed": f"{WORKER_FAILED}: database disk image is malformed",
+    "local-home-copied": COPIED,
+    "process-interrupted": "Step failed with exitCode 130 and took 2 seconds",
 }
 
 

@@ -12,6 +12,15 @@ from flowspec.backend.aws.diagnosis.rule import Rule, Weight, make_rule
 
 # A source of many words.
 _SPARK = "Spark's error-conditions.json"
+_KERNEL_LOG = '`dmesg` of its machine has "Out of memory: Killed process" if the kernel ended it'
+
+
+def _exit_status_words(*statuses: int) -> tuple[str, ...]:
+    """Returns the words by which YARN, Spark, Hadoop, EMR and Python say that a process ended with one of these."""
+    numbers = f"(?:{'|'.join(map(str, statuses))})"
+    said = r"[Ee]xit(?:ed)?(?: with)?(?: exit)? ?(?:[Cc]ode|status)(?: is)?:?"
+    return (rf"(?:subprocess failed with code|{said}) ?{numbers}\b", rf"ret '{numbers}'")
+
 
 RULES: tuple[Rule, ...] = (
     # -- YARN and memory
@@ -777,35 +786,66 @@ RULES: tuple[Rule, ...] = (
         advice="let it read standard input to the end",
         source="Linux, EPIPE; Hadoop Streaming, PipeMapRed",
     ),
+    # -- this machine, in place of a cluster
+    make_rule(
+        "local-worker-killed",
+        r"the worker process of the embedded EMR (died|was terminated)",
+        cause=(
+            "The process that runs the steps of local runs was killed (SIGKILL or SIGTERM), or the machine restarted; "
+            "the step ended with it."
+        ),
+        advice=(
+            "run what is left: flowspec apply SPEC --rerun failed; if nobody ended it, memory ran out most often "
+            f"({_KERNEL_LOG}), or the machine restarted (`last reboot`)"
+        ),
+        source="flowspec.emulator.worker",
+    ),
+    make_rule(
+        "local-worker-failed",
+        r"the worker process (of the embedded EMR failed|could not be started)",
+        cause="The process that runs the steps of local runs failed; the step ended with it.",
+        advice="mend what EMR's message names; the whole error is in clusters/CLUSTER/worker.log of FLOWSPEC_HOME",
+        source="flowspec.emulator.worker",
+    ),
+    make_rule(
+        "local-home-copied",
+        r"this FLOWSPEC_HOME is a copy",
+        cause="The state of local runs was copied while the cluster ran; it goes on in the folder copied from.",
+        advice="watch it with FLOWSPEC_HOME set to that folder, or run it again here: flowspec apply SPEC",
+        source="flowspec.emulator.worker",
+    ),
     # -- how a program ended, where nothing says why
     make_rule(
         "process-killed",
-        r"subprocess failed with code 137",
-        r"[Ee]xit (code|status):? ?(is )?137\b",
-        r"exitCode:? 137\b",
-        r"[Ee]xit code is 143",
-        r"[Ee]xit (code|status):? ?(is )?143\b",
-        r"exitCode:? 143\b",
-        r"subprocess failed with code 143",
+        *_exit_status_words(137, 143),
         r"Container killed on request",
-        r"exit(ed)? with (exit )?(code|status) (137|143)",
-        r"ret '(137|143)'",
         r"died with <Signals\.SIG(KILL|TERM)",
         cause=(
             "The process was killed: 137 is SIGKILL, most often because memory ran out; 143 is SIGTERM, from YARN or "
             "because someone ended it."
         ),
-        advice="give it more memory, or let it hold less; check whether the step or the application was cancelled",
+        advice=(
+            f"give it more memory, or let it hold less ({_KERNEL_LOG}); check whether the step or the application was "
+            "cancelled"
+        ),
         source="POSIX sh (128 + signal); YARN, ContainerExecutor.ExitCode",
+        weight=Weight.SYMPTOM,
+    ),
+    make_rule(
+        "process-interrupted",
+        *_exit_status_words(130),
+        r"^KeyboardInterrupt\b",
+        r"died with <Signals\.SIGINT",
+        cause="The process was interrupted: SIGINT, which Ctrl-C sends, is exit status 130.",
+        advice="run it again: flowspec apply SPEC --rerun failed; if nobody interrupted it, look for what sends SIGINT",
+        source="POSIX sh (128 + signal); Python, KeyboardInterrupt",
         weight=Weight.SYMPTOM,
     ),
     make_rule(
         "process-crashed",
         r"Segmentation fault",
-        r"subprocess failed with code (139|134|132|136)",
+        *_exit_status_words(132, 134, 135, 136, 139),
         r"SIGSEGV",
-        r"exit(ed)? with (exit )?(code|status) (139|134)",
-        r"exitCode:? (139|134)\b",
         r"core dumped",
         cause="The process crashed in native code (a signal such as SIGSEGV).",
         advice=(
@@ -845,7 +885,7 @@ RULES: tuple[Rule, ...] = (
     ),
     make_rule(
         "python-exception",
-        r"^(?P<name>(?:\w+\.)*[A-Z]\w*(?:Error|Exception|Warning|Interrupt|Exit|Iteration))\b",
+        r"^(?!KeyboardInterrupt\b)(?P<name>(?:\w+\.)*[A-Z]\w*(?:Error|Exception|Warning|Interrupt|Exit|Iteration))\b",
         cause="The Python program ended with an exception that it did not catch: {name}.",
         advice=(
             "look at the line of the program that the traceback names, and run it on part of the data (`backend: "
