@@ -67,7 +67,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from flowspec.backend.aws.client import Emr, Endpoint, OutcomeUnknown, connect
+    from flowspec.backend.aws.call_errors import OutcomeUnknown
+    from flowspec.backend.aws.client import Emr, Endpoint, connect
     from flowspec.backend.aws.diagnosis.diagnose import Cause, Diagnosis, diagnose
     from flowspec.backend.aws.events import ClusterChanged, Ended, StepChanged, StepProgress
     from flowspec.backend.aws.logs import Logs, logs_of
@@ -189,7 +190,8 @@ __all__ = [
 # Imported when first used: `flowspec --help` needs none of them, and only those who connect pay for boto3.
 _HOMES = {
     "flowspec.backend.aws.submission.apply": ("Applied", "apply"),
-    "flowspec.backend.aws.client": ("Emr", "Endpoint", "OutcomeUnknown", "connect"),
+    "flowspec.backend.aws.call_errors": ("OutcomeUnknown",),
+    "flowspec.backend.aws.client": ("Emr", "Endpoint", "connect"),
     "flowspec.backend.aws.diagnosis.diagnose": ("Cause", "Diagnosis", "diagnose"),
     "flowspec.backend.aws.logs": ("Logs", "logs_of"),
     "flowspec.backend.aws.manage.adoption": ("Adoption", "adopt", "plan_adoption"),

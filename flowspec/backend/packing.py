@@ -31,7 +31,8 @@ from flowspec.emulator.prune import remove_folder
 from flowspec.emulator.state.paths import os_error_to_user_error, s3_root
 from flowspec.emulator.state.store import Store
 from flowspec.errors import FlowspecError
-from flowspec.facts.folders import locked, state_folder
+from flowspec.facts.files import locked
+from flowspec.facts.folders import state_folder
 from flowspec.facts.states import ALIVE
 from flowspec.request.archives import MAX_MEMBERS, Member, PackingError, hash_of, packed
 from flowspec.request.assets import Asset

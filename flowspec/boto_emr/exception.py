@@ -14,7 +14,7 @@ from http.client import responses
 from typing import Any
 from xml.sax.saxutils import escape
 
-from flowspec.backend.aws.client import OutcomeUnknown
+from flowspec.backend.aws.call_errors import OutcomeUnknown
 from flowspec.boto_emr.handler import parse
 from flowspec.errors import FlowspecError, ServiceError
 

@@ -9,7 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from flowspec.emulator.state.paths import os_error_to_user_error, prepare
-from flowspec.facts.folders import locked, replace_file, state_folder
+from flowspec.facts.files import locked, replace_file
+from flowspec.facts.folders import state_folder
 
 _FILE = "failed-cases.json"
 

@@ -15,7 +15,7 @@ import click
 
 from flowspec.cli.output import ewarn, print_result
 from flowspec.errors import FlowspecError
-from flowspec.facts.folders import replace_file
+from flowspec.facts.files import replace_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -83,7 +83,7 @@ def _caller(account: Account, *, needed: bool) -> Check:
 
 
 def _existence_check(what: str, exists: Callable[[str], bool], name: str, remedy: str) -> Check:
-    from flowspec.backend.aws.client import is_denied
+    from flowspec.backend.aws.call_errors import is_denied
 
     try:
         found = exists(name)

@@ -18,7 +18,8 @@
     uris                S3 URIs, and lists of paths at commas
     backends            the backends that a target may name, and the properties that specs depend on
     machine             the cores that this process may use, and the memory that is left
-    folders             the folder of what flowspec keeps for a user between commands; locks, files replaced whole
+    folders             the folder of what flowspec keeps for a user between commands
+    files               locks on files, and files that are replaced whole
 
 To add a rule: a check in `rules/` with `refused` or `doubtful`, its words for users in
 `flowspec.document.checking.rules.wording`, its title in `flowspec.document.catalog`, its page in

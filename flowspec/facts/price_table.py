@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
 from flowspec.errors import FlowspecError
-from flowspec.facts.folders import locked, replace_file, state_folder
+from flowspec.facts.files import locked, replace_file
+from flowspec.facts.folders import state_folder
 
 _RATES = ("gb_month", "iops_month", "mib_s_month")
 

@@ -19,7 +19,7 @@ from flowspec.backend.aws.submission.staging import stage
 from flowspec.backend.packing import pack, packed_asset
 from flowspec.emulator.state.store import Record, Store
 from flowspec.errors import FlowspecError
-from flowspec.facts.folders import locked
+from flowspec.facts.files import locked
 from flowspec.pipeline import plan_offline
 from tests.wheels import make_wheel
 

@@ -1,6 +1,7 @@
 """All calls to EMR and S3. The only package that imports boto3, and only when a connection is made.
 
-client         the connection: retries, calls that must not be retried, errors; `ration` keeps published rates of calls
+client         the connection: retries, calls that must not be retried; `ration` keeps published rates of calls
+call_errors    the ways in which a call fails, as exceptions of flowspec
 backend        the connection as a `Backend`
 observe        reads clusters; `reads` shares the answers among plans that are made at one moment
 live           a cluster as the request that would have made it

@@ -6,7 +6,8 @@ import os
 from pathlib import Path
 from typing import Any
 
-from flowspec.backend.aws.client import Endpoint, client_config, session_of, translated
+from flowspec.backend.aws.call_errors import translated
+from flowspec.backend.aws.client import Endpoint, client_config, session_of
 from flowspec.errors import ServiceError
 
 # Of an instance's firmware: "Identify EC2 instances", EC2 User Guide. Both files can be read without privileges.

@@ -5,48 +5,36 @@ sent once: RunJobFlow and AddJobFlowSteps have no client token, and botocore wou
 lost answer. When it is not known whether such a call took effect, `OutcomeUnknown` is raised and the
 caller has to look before it sends again.
 
-botocore reads an answer whose body is cut short as one without members. Here it is no answer: a read is repeated,
-and the outcome of a creating call is unknown.
-
-Raises `ServiceError` for what the service refuses and `FlowspecError` for what keeps us from asking it
-(no credentials, no region, no connection). boto3 is imported when a connection is made, not before.
+boto3 is imported when a connection is made, not before.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
+from flowspec.backend.aws.call_errors import (
+    TruncatedAnswer,
+    is_expired,
+    is_left_unrepeated,
+    missing_credentials_error,
+    missing_service_error,
+    refuse_invalid_url,
+    refuse_page,
+    refuse_truncated,
+    translated,
+    unknown_outcome,
+)
 from flowspec.backend.protocol import Backend, backend_of
 from flowspec.document.job_flow import JobFlow
 from flowspec.errors import FlowspecError, ServiceError
-from flowspec.facts.api_model import output_members
 from flowspec.facts.backends import TRAITS, BackendName, Traits
-
-# EMR answers InternalServerError with HTTP 400 (API reference, RunJobFlow), so the status alone does not tell.
-_UNKNOWN_OUTCOME = frozenset({"InternalServerError", "InternalServerException", "ServiceUnavailable"})
-# EMR and STS say the former, S3 the latter (common errors of the API references).
-_EXPIRED = frozenset({"ExpiredTokenException", "ExpiredToken", "RequestExpired"})
-_RENEW = "renew them (`aws sso login`, or new AWS_… variables); a run goes on without: `flowspec wait` watches it again"
-_REMEDIES = {
-    **dict.fromkeys(_EXPIRED, _RENEW),
-    # InvalidSignatureException is said for a wrong secret, too; its text tells which.
-    **dict.fromkeys(
-        ("RequestTimeTooSkewed", "InvalidSignatureException", "SignatureDoesNotMatch"),
-        "check the secret key, and the clock of this machine: AWS takes requests that are five minutes off at most",
-    ),
-}
-# EC2 says UnauthorizedOperation. A HEAD of S3 has no body, so that its refusal is a bare 403.
-_DENIED = frozenset({"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "Forbidden", "403"})
-_THROTTLED = frozenset({"ThrottlingException", "Throttling", "TooManyRequestsException", "RequestLimitExceeded"})
 
 # Attempts in all for calls without effect. botocore waits up to 8 s between two of them (legacy mode).
 _READ_ATTEMPTS = 5
@@ -60,14 +48,6 @@ _MAKING = threading.Lock()
 
 Ask: TypeAlias = "Callable[..., dict[str, Any]]"
 """Calls an operation of a service by its name, with boto3's parameters. Raises FlowspecError and ServiceError."""
-
-
-class OutcomeUnknown(FlowspecError):
-    """A creating call got no answer, half of one, or a 5xx: it may or may not have taken effect."""
-
-
-class _TruncatedAnswer(Exception):
-    """An answer without some of the members that the operation always returns."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,23 +110,19 @@ class Emr:
         try:
             return self._read(operation, params)
         except ServiceError as error:
-            if error.code not in _EXPIRED or not self._renew():
+            if not is_expired(error) or not self._renew():
                 raise
             return self._read(operation, params)
 
     def _read(self, operation: str, params: dict[str, Any]) -> dict[str, Any]:
-        from botocore.exceptions import ClientError
-
-        with translated(operation):
+        with translated(operation, attempts=len(_READ_AGAIN_AFTER) + 1):
             for seconds in _READ_AGAIN_AFTER:
                 try:
                     return _send(self._clients.reader, operation, params)
-                except _TruncatedAnswer:
-                    time.sleep(seconds)
-                except ClientError as error:
-                    if not _not_repeated_by_botocore(error.response):
+                except Exception as error:
+                    if not is_left_unrepeated(error):
                         raise
-                    time.sleep(seconds)
+                time.sleep(seconds)
             return _send(self._clients.reader, operation, params)
 
     def _renew(self) -> bool:
@@ -167,21 +143,8 @@ class Emr:
 
         Raises OutcomeUnknown when it may have taken effect, ServiceError when it did not.
         """
-        from botocore.exceptions import ClientError, HTTPClientError
-
-        with translated(operation):
-            try:
-                return _send(self._clients.creator, operation, params)
-            except ClientError as error:
-                if _may_have_taken_effect(error.response):
-                    raise OutcomeUnknown(f"{operation}: {error}") from error
-                raise
-            except HTTPClientError as error:
-                if _was_never_sent(error):
-                    raise
-                raise OutcomeUnknown(f"{operation}: no answer ({error})") from error
-            except _TruncatedAnswer as error:
-                raise OutcomeUnknown(f"{operation}: {error}") from error
+        with translated(operation), unknown_outcome(operation):
+            return _send(self._clients.creator, operation, params)
 
     def pages(self, operation: str, member: str, **params: Any) -> Iterator[dict[str, Any]]:
         """Yields the items of list member `member` over all pages of a List operation (EMR pages by `Marker`)."""
@@ -221,7 +184,7 @@ class Emr:
                 # An endpoint without this service answers with a page, or in another protocol. KeyError: botocore looks
                 # for the element that holds the members of a query API's answer (GetRoleResult).
                 except (ResponseParserError, KeyError) as error:
-                    raise _missing_service_error(service, operation) from error
+                    raise missing_service_error(service, operation) from error
 
         return call
 
@@ -237,14 +200,14 @@ class Emr:
         return self._client("s3", self.region, attempts, timeout, s3=style)
 
     def _client(self, service: str, region: str, attempts: int, timeout: float, **options: Any) -> Any:
-        with translated(service), _refuse_invalid_url(), _MAKING:
+        with translated(service), refuse_invalid_url(), _MAKING:
             client = self._clients.session().create_client(
                 service,
                 region_name=region,
                 endpoint_url=self._endpoint_url(service),
                 config=client_config(attempts, connect_timeout=timeout, read_timeout=timeout, **options),
             )
-        client.meta.events.register("after-call", _refuse_page, unique_id="flowspec-page")
+        client.meta.events.register("after-call", refuse_page, unique_id="flowspec-page")
         return client
 
     def _endpoint_url(self, service: str) -> str | None:
@@ -262,7 +225,7 @@ def connect(endpoint: Endpoint, session: Any = None) -> Emr:
 def connect_aws(endpoint: Endpoint, session: Any = None) -> Emr:
     """Opens a connection through botocore: two clients, since what creates something must not be retried."""
     inner = session_of(endpoint, session)
-    with translated("connect"), _refuse_invalid_url():
+    with translated("connect"), refuse_invalid_url():
         proxies = {"http": endpoint.proxy, "https": endpoint.proxy} if endpoint.proxy else None
         reader, creator = (
             inner.create_client(
@@ -278,7 +241,7 @@ def connect_aws(endpoint: Endpoint, session: Any = None) -> Emr:
             for attempts in (_READ_ATTEMPTS, 1)
         )
     for client in (reader, creator):
-        client.meta.events.register("after-call.emr", _refuse_truncated, unique_id="flowspec-cut-short")
+        client.meta.events.register("after-call.emr", refuse_truncated, unique_id="flowspec-cut-short")
     # A session of the caller's has credentials of the caller's, who renews them.
     renewed = None if session or endpoint.keys else partial(connect_aws, endpoint)
     return Emr(endpoint, Clients(reader, creator, lambda: inner), renewed)
@@ -304,7 +267,7 @@ def session_of(endpoint: Endpoint, session: Any = None) -> Any:
         if endpoint.keys and not session:
             found.set_credentials(*endpoint.keys)
         if found.get_credentials() is None:
-            raise _missing_credentials_error()
+            raise missing_credentials_error()
         return found
 
 
@@ -342,158 +305,5 @@ def _send(client: Any, operation: str, params: dict[str, Any]) -> dict[str, Any]
         answer: dict[str, Any] = getattr(client, xform_name(operation))(**params)
     except UnicodeDecodeError as error:
         # botocore's parser raises it when a body ends within a character.
-        raise _TruncatedAnswer("the answer was cut short") from error
+        raise TruncatedAnswer("the answer was cut short") from error
     return answer
-
-
-def _refuse_truncated(http_response: Any, parsed: Any, model: Any, **_: Any) -> None:
-    """Raises _TruncatedAnswer for an answer without members that EMR always sends; botocore's `after-call` handler."""
-    if http_response.status_code >= 300:
-        # botocore gives the status as the code where it can't read one.
-        if http_response.status_code == 400 and parsed.get("Error", {}).get("Code") in ("400", ""):
-            raise _TruncatedAnswer("an error was answered, but its text was cut short")
-        if _is_html(http_response):
-            # botocore gives no text for it, or the whole page.
-            said = _NOT_EMR if http_response.status_code < 500 else _ON_THE_WAY
-            parsed["Error"] = {"Code": str(http_response.status_code), "Message": said}
-        return
-    members, always = output_members(model.name)
-    if members and not _is_json(http_response.content):
-        raise _TruncatedAnswer(
-            "the answer is a page of HTML" if _is_html(http_response) else "the answer was cut short"
-        )
-    lacking = [name for name in always if name not in parsed]
-    if lacking:
-        raise _TruncatedAnswer(f"the answer has no {lacking[0]}")
-
-
-def _refuse_page(http_response: Any, parsed: Any, model: Any, **_: Any) -> None:
-    """Botocore's `after-call` handler: raises FlowspecError for a page that botocore takes for an answer.
-
-    It reads no members from a page in place of EC2's XML, and nothing of S3's answers to HEAD but their headers.
-    """
-    headers, service = http_response.headers, model.service_model.service_name
-    if parsed["ResponseMetadata"].get("RequestId") or any(one.lower().startswith("x-amz") for one in headers):
-        return
-    # Stores with the API of S3 may have no such header. A body may be a stream, which is not read here.
-    if service == "ec2" or headers.get("content-type", "").startswith("text/html"):
-        raise _missing_service_error(service, model.name)
-
-
-def _missing_service_error(service: str, operation: str) -> FlowspecError:
-    name = service.upper()
-    remedy = f"check AWS_ENDPOINT_URL_{name} and --endpoint-url, and whether a proxy on the way answers for {name}"
-    return FlowspecError(f"the endpoint has no {service} ({operation})", remedy=remedy)
-
-
-def _is_html(http_response: Any) -> bool:
-    return bytes(http_response.content).lstrip()[:9].lower().startswith((b"<html", b"<!doctype"))
-
-
-_ON_THE_WAY = "the answer is a page of HTML: a proxy or load balancer on the way answers for EMR; try again later"
-_NOT_EMR = "the answer is a page of HTML: that is no EMR, or a proxy on the way answers for it"
-
-
-def _is_json(body: bytes) -> bool:
-    try:
-        return isinstance(json.loads(body), dict)
-    except ValueError:
-        return False
-
-
-def _may_have_taken_effect(response: Any) -> bool:
-    status = response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-    code = response.get("Error", {}).get("Code", "")
-    return code in _UNKNOWN_OUTCOME or (status >= 500 and code not in _THROTTLED)
-
-
-def _not_repeated_by_botocore(response: Any) -> bool:
-    status, code = response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0), response.get("Error", {}).get("Code")
-    return status == 400 and code in _UNKNOWN_OUTCOME
-
-
-def is_throttled(error: ServiceError) -> bool:
-    """Returns True if the service throttled the call: it had no effect and may be sent again later."""
-    return error.code in _THROTTLED
-
-
-def is_transient(error: FlowspecError) -> bool:
-    """Returns True if the service was too busy to answer a read: the same read may be answered later."""
-    return isinstance(error, ServiceError) and error.code in _THROTTLED | _UNKNOWN_OUTCOME
-
-
-def is_denied(error: FlowspecError) -> bool:
-    """Returns True if the caller is not allowed to ask."""
-    return isinstance(error, ServiceError) and error.code in _DENIED
-
-
-def _was_never_sent(error: Exception) -> bool:
-    from botocore.exceptions import (
-        ConnectTimeoutError,
-        EndpointConnectionError,
-        ProxyConnectionError,
-        SSLError,
-    )
-
-    return isinstance(error, ConnectTimeoutError | EndpointConnectionError | ProxyConnectionError | SSLError)
-
-
-def _missing_credentials_error() -> FlowspecError:
-    return FlowspecError(
-        "no AWS credentials were found",
-        remedy="run `aws configure` or `aws sso login`, name a profile with --profile, "
-        "or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
-    )
-
-
-@contextmanager
-def translated(operation: str) -> Iterator[None]:
-    """Translates botocore's exceptions, in calls of `operation`, to ServiceError and FlowspecError."""
-    from botocore import exceptions as aws
-
-    try:
-        yield
-    except _TruncatedAnswer as error:
-        attempts = len(_READ_AGAIN_AFTER) + 1
-        remedy = "check the network, a proxy on the way, and --endpoint-url"
-        raise FlowspecError(f"{operation}: {error}, {attempts} times", remedy=remedy) from error
-    except aws.ClientError as error:
-        detail = error.response.get("Error", {})
-        code = detail.get("Code", "Unknown")
-        message = detail.get("Message", str(error))
-        raise ServiceError(operation, code, message, remedy=_REMEDIES.get(code, "")) from error
-    except (aws.NoCredentialsError, aws.PartialCredentialsError) as error:
-        raise _missing_credentials_error() from error
-    except aws.NoRegionError as error:
-        remedy = "give `region:` in the target, --region, or set AWS_DEFAULT_REGION"
-        raise FlowspecError("no AWS region was given", remedy=remedy) from error
-    except aws.ProfileNotFound as error:
-        raise FlowspecError(str(error), remedy="`aws configure list-profiles` shows the profiles there are") from error
-    except aws.ParamValidationError as error:
-        raise FlowspecError(str(error), remedy="this request was not sent") from error
-    except aws.BotoCoreError as error:
-        raise FlowspecError(f"{operation}: {error}", remedy=_remedy(error)) from error
-
-
-def _remedy(error: Exception) -> str:
-    """Returns what to do about an error that keeps us from asking; "" where its text is all that is known."""
-    from botocore import exceptions as aws
-
-    if isinstance(error, aws.SSOError | aws.TokenRetrievalError):
-        return _RENEW
-    if isinstance(error, aws.SSLError):
-        return (
-            "AWS_CA_BUNDLE names the file of the authority that signed it (a company's proxy has one of its own); "
-            "an endpoint without TLS is http://…"
-        )
-    no_answer = isinstance(error, aws.HTTPClientError | aws.ConnectionError)
-    return "check the network, the region and --endpoint-url" if no_answer else ""
-
-
-@contextmanager
-def _refuse_invalid_url() -> Iterator[None]:
-    """Translates the ValueError that botocore's create_client raises for an endpoint that is no URL."""
-    try:
-        yield
-    except ValueError as error:
-        raise FlowspecError(str(error), remedy="check --endpoint-url: http://HOST:PORT") from error

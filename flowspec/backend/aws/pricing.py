@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import date, datetime, timezone
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from flowspec.backend.aws.client import is_denied
+from flowspec.backend.aws.call_errors import is_denied
 from flowspec.errors import FlowspecError, ServiceError
 from flowspec.facts.api_model import JsonView
 from flowspec.facts.price_table import Origin, Price, RegionPrices, VolumeRates

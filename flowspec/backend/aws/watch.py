@@ -16,7 +16,8 @@ from queue import SimpleQueue
 from threading import Event as Flag
 from typing import Protocol
 
-from flowspec.backend.aws.client import Emr, is_transient
+from flowspec.backend.aws.call_errors import is_transient
+from flowspec.backend.aws.client import Emr
 from flowspec.backend.aws.events import ClusterChanged, Ended, StepChanged, StepProgress, Unreachable
 from flowspec.backend.aws.logs import Logs, logs_of
 from flowspec.backend.aws.observe import describe

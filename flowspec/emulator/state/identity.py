@@ -16,7 +16,7 @@ import secrets
 from pathlib import Path
 
 from flowspec.emulator.state.paths import identity_file, layout_lock, os_error_to_user_error
-from flowspec.facts.folders import locked
+from flowspec.facts.files import locked
 
 
 def home_id(home: Path) -> str:

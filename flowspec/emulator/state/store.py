@@ -21,7 +21,7 @@ from typing import Any
 from flowspec.emulator.state.paths import database, layout_lock, not_writable, os_error_to_user_error, prepare
 from flowspec.emulator.state.snapshot import copy_into_memory
 from flowspec.errors import FlowspecError
-from flowspec.facts.folders import locked
+from flowspec.facts.files import locked
 
 SCHEMA_VERSION = 3
 # Transactions take milliseconds: a lock held this long is held by a stopped process (SIGSTOP, debugger).

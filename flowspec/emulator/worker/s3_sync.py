@@ -24,7 +24,7 @@ from typing import Any, TypeVar
 
 from flowspec.engines.paths import split_uri
 from flowspec.errors import FlowspecError
-from flowspec.facts.folders import locked
+from flowspec.facts.files import locked
 
 # Parallel transfers. boto3 uses 10 per file by default; S3 clients gain little beyond that on one machine.
 _AT_ONCE = 8

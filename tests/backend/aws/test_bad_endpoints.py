@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from flowspec import Endpoint, FlowspecError, ServiceError, connect, describe, watch
 from flowspec.backend.aws import client
-from flowspec.backend.aws.client import OutcomeUnknown
+from flowspec.backend.aws.call_errors import OutcomeUnknown
 from flowspec.backend.aws.events import Ended
 from flowspec.backend.aws.ration import RationedEmr
 from flowspec.backend.aws.reads import SharedReads

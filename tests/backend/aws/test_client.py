@@ -3,7 +3,8 @@
 import pytest
 
 from flowspec.backend.aws import client
-from flowspec.backend.aws.client import Endpoint, OutcomeUnknown, connect
+from flowspec.backend.aws.call_errors import OutcomeUnknown
+from flowspec.backend.aws.client import Endpoint, connect
 from flowspec.document.job_flow import JobFlow
 from flowspec.document.rendering.render import render
 from flowspec.document.text.parse import load

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flowspec.backend.aws.client import is_denied
+from flowspec.backend.aws.call_errors import is_denied
 from flowspec.errors import FlowspecError, ServiceError
 
 

@@ -14,7 +14,8 @@ from datetime import datetime, timedelta, timezone
 from threading import Lock
 from typing import IO, TYPE_CHECKING, Any
 
-from flowspec.backend.aws.client import Emr, is_denied
+from flowspec.backend.aws.call_errors import is_denied
+from flowspec.backend.aws.client import Emr
 from flowspec.backend.aws.reads import Answers
 from flowspec.backend.aws.s3 import s3_errors
 from flowspec.errors import FlowspecError, ServiceError

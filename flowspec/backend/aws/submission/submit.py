@@ -10,7 +10,8 @@ import random
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
-from flowspec.backend.aws.client import Emr, OutcomeUnknown, is_throttled
+from flowspec.backend.aws.call_errors import OutcomeUnknown, is_throttled
+from flowspec.backend.aws.client import Emr
 from flowspec.errors import FlowspecError, ServiceError
 
 _Made = TypeVar("_Made")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from flowspec.backend.aws.client import OutcomeUnknown
+from flowspec.backend.aws.call_errors import OutcomeUnknown
 from flowspec.backend.aws.submission.change import add
 from tests.plan.conftest import GROUPS, TASK, emr, running  # noqa: F401 - a fixture
 

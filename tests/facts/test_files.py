@@ -6,12 +6,12 @@ import subprocess
 import sys
 import time
 
-from flowspec.facts.folders import replace_file
+from flowspec.facts.files import replace_file
 
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from flowspec.facts.folders import replace_file
+from flowspec.facts.files import replace_file
 os.fsync = lambda _: os.kill(os.getpid(), signal.SIGKILL)
 replace_file(Path(sys.argv[1]), b"new")
 """

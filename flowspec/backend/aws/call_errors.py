@@ -1,0 +1,228 @@
+"""The ways in which a call of a service fails, as flowspec's exceptions.
+
+ServiceError is what the service refuses, FlowspecError what keeps us from asking it (no credentials, no region, no
+connection), OutcomeUnknown a call whose effect is not known.
+
+botocore reads an answer whose body is cut short as one without members, and takes a page of HTML for an answer. Here
+these are failures: `refuse_truncated` and `refuse_page` are handlers of its event `after-call`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from flowspec.errors import FlowspecError, ServiceError
+from flowspec.facts.api_model import output_members
+
+# EMR answers InternalServerError with HTTP 400 (API reference, RunJobFlow), so the status alone does not tell.
+_UNKNOWN_OUTCOME = frozenset({"InternalServerError", "InternalServerException", "ServiceUnavailable"})
+# EMR and STS say the former, S3 the latter (common errors of the API references).
+_EXPIRED = frozenset({"ExpiredTokenException", "ExpiredToken", "RequestExpired"})
+_RENEW = "renew them (`aws sso login`, or new AWS_… variables); a run goes on without: `flowspec wait` watches it again"
+_REMEDIES = {
+    **dict.fromkeys(_EXPIRED, _RENEW),
+    # InvalidSignatureException is said for a wrong secret, too; its text tells which.
+    **dict.fromkeys(
+        ("RequestTimeTooSkewed", "InvalidSignatureException", "SignatureDoesNotMatch"),
+        "check the secret key, and the clock of this machine: AWS takes requests that are five minutes off at most",
+    ),
+}
+# EC2 says UnauthorizedOperation. A HEAD of S3 has no body, so that its refusal is a bare 403.
+_DENIED = frozenset({"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "Forbidden", "403"})
+_THROTTLED = frozenset({"ThrottlingException", "Throttling", "TooManyRequestsException", "RequestLimitExceeded"})
+
+
+class OutcomeUnknown(FlowspecError):
+    """A creating call got no answer, half of one, or a 5xx: it may or may not have taken effect."""
+
+
+class TruncatedAnswer(Exception):
+    """An answer without some of the members that the operation always returns."""
+
+
+def refuse_truncated(http_response: Any, parsed: Any, model: Any, **_: Any) -> None:
+    """Raises TruncatedAnswer for an answer without members that EMR always sends."""
+    if http_response.status_code >= 300:
+        # botocore gives the status as the code where it can't read one.
+        if http_response.status_code == 400 and parsed.get("Error", {}).get("Code") in ("400", ""):
+            raise TruncatedAnswer("an error was answered, but its text was cut short")
+        if _is_html(http_response):
+            # botocore gives no text for it, or the whole page.
+            said = _NOT_EMR if http_response.status_code < 500 else _ON_THE_WAY
+            parsed["Error"] = {"Code": str(http_response.status_code), "Message": said}
+        return
+    members, always = output_members(model.name)
+    if members and not _is_json(http_response.content):
+        raise TruncatedAnswer("the answer is a page of HTML" if _is_html(http_response) else "the answer was cut short")
+    lacking = [name for name in always if name not in parsed]
+    if lacking:
+        raise TruncatedAnswer(f"the answer has no {lacking[0]}")
+
+
+def refuse_page(http_response: Any, parsed: Any, model: Any, **_: Any) -> None:
+    """Raises FlowspecError for a page that botocore takes for an answer of another service than EMR.
+
+    It reads no members from a page in place of EC2's XML, and nothing of S3's answers to HEAD but their headers.
+    """
+    headers, service = http_response.headers, model.service_model.service_name
+    if parsed["ResponseMetadata"].get("RequestId") or any(one.lower().startswith("x-amz") for one in headers):
+        return
+    # Stores with the API of S3 may have no such header. A body may be a stream, which is not read here.
+    if service == "ec2" or headers.get("content-type", "").startswith("text/html"):
+        raise missing_service_error(service, model.name)
+
+
+def missing_service_error(service: str, operation: str) -> FlowspecError:
+    """Returns the error of an endpoint that does not speak the protocol of a service."""
+    name = service.upper()
+    remedy = f"check AWS_ENDPOINT_URL_{name} and --endpoint-url, and whether a proxy on the way answers for {name}"
+    return FlowspecError(f"the endpoint has no {service} ({operation})", remedy=remedy)
+
+
+def _is_html(http_response: Any) -> bool:
+    return bytes(http_response.content).lstrip()[:9].lower().startswith((b"<html", b"<!doctype"))
+
+
+_ON_THE_WAY = "the answer is a page of HTML: a proxy or load balancer on the way answers for EMR; try again later"
+_NOT_EMR = "the answer is a page of HTML: that is no EMR, or a proxy on the way answers for it"
+
+
+def _is_json(body: bytes) -> bool:
+    try:
+        return isinstance(json.loads(body), dict)
+    except ValueError:
+        return False
+
+
+@contextmanager
+def unknown_outcome(operation: str) -> Iterator[None]:
+    """Raises OutcomeUnknown for an error in the block after which a call of `operation` may have taken effect."""
+    from botocore.exceptions import ClientError, HTTPClientError
+
+    try:
+        yield
+    except ClientError as error:
+        if _may_have_taken_effect(error.response):
+            raise OutcomeUnknown(f"{operation}: {error}") from error
+        raise
+    except HTTPClientError as error:
+        if _was_never_sent(error):
+            raise
+        raise OutcomeUnknown(f"{operation}: no answer ({error})") from error
+    except TruncatedAnswer as error:
+        raise OutcomeUnknown(f"{operation}: {error}") from error
+
+
+def _may_have_taken_effect(response: Any) -> bool:
+    status, code = _status_and_code(response)
+    return code in _UNKNOWN_OUTCOME or (status >= 500 and code not in _THROTTLED)
+
+
+def _was_never_sent(error: Exception) -> bool:
+    from botocore.exceptions import (
+        ConnectTimeoutError,
+        EndpointConnectionError,
+        ProxyConnectionError,
+        SSLError,
+    )
+
+    return isinstance(error, ConnectTimeoutError | EndpointConnectionError | ProxyConnectionError | SSLError)
+
+
+def is_left_unrepeated(error: Exception) -> bool:
+    """Returns True for a transient error of a read that botocore does not repeat itself."""
+    from botocore.exceptions import ClientError
+
+    if isinstance(error, ClientError):
+        status, code = _status_and_code(error.response)
+        return status == 400 and code in _UNKNOWN_OUTCOME
+    return isinstance(error, TruncatedAnswer)
+
+
+def _status_and_code(response: Any) -> tuple[int, str]:
+    return response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0), response.get("Error", {}).get("Code", "")
+
+
+def is_throttled(error: ServiceError) -> bool:
+    """Returns True if the service throttled the call: it had no effect and may be sent again later."""
+    return error.code in _THROTTLED
+
+
+def is_transient(error: FlowspecError) -> bool:
+    """Returns True if the service was too busy to answer a read: the same read may be answered later."""
+    return isinstance(error, ServiceError) and error.code in _THROTTLED | _UNKNOWN_OUTCOME
+
+
+def is_expired(error: ServiceError) -> bool:
+    """Returns True if the credentials of the caller were good, and no longer are."""
+    return error.code in _EXPIRED
+
+
+def is_denied(error: FlowspecError) -> bool:
+    """Returns True if the caller is not allowed to ask."""
+    return isinstance(error, ServiceError) and error.code in _DENIED
+
+
+@contextmanager
+def translated(operation: str, *, attempts: int = 1) -> Iterator[None]:
+    """Translates botocore's exceptions, after `attempts` at calling `operation`, to ServiceError and FlowspecError."""
+    from botocore import exceptions as aws
+
+    try:
+        yield
+    except TruncatedAnswer as error:
+        times = f", {attempts} times" if attempts > 1 else ""
+        remedy = "check the network, a proxy on the way, and --endpoint-url"
+        raise FlowspecError(f"{operation}: {error}{times}", remedy=remedy) from error
+    except aws.ClientError as error:
+        detail = error.response.get("Error", {})
+        code = detail.get("Code", "Unknown")
+        message = detail.get("Message", str(error))
+        raise ServiceError(operation, code, message, remedy=_REMEDIES.get(code, "")) from error
+    except (aws.NoCredentialsError, aws.PartialCredentialsError) as error:
+        raise missing_credentials_error() from error
+    except aws.NoRegionError as error:
+        remedy = "give `region:` in the target, --region, or set AWS_DEFAULT_REGION"
+        raise FlowspecError("no AWS region was given", remedy=remedy) from error
+    except aws.ProfileNotFound as error:
+        raise FlowspecError(str(error), remedy="`aws configure list-profiles` shows the profiles there are") from error
+    except aws.ParamValidationError as error:
+        raise FlowspecError(str(error), remedy="this request was not sent") from error
+    except aws.BotoCoreError as error:
+        raise FlowspecError(f"{operation}: {error}", remedy=_remedy(error)) from error
+
+
+def missing_credentials_error() -> FlowspecError:
+    """Returns the error of credentials that are nowhere, or not whole."""
+    return FlowspecError(
+        "no AWS credentials were found",
+        remedy="run `aws configure` or `aws sso login`, name a profile with --profile, "
+        "or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
+    )
+
+
+def _remedy(error: Exception) -> str:
+    """Returns what to do about an error that keeps us from asking; "" where its text is all that is known."""
+    from botocore import exceptions as aws
+
+    if isinstance(error, aws.SSOError | aws.TokenRetrievalError):
+        return _RENEW
+    if isinstance(error, aws.SSLError):
+        return (
+            "AWS_CA_BUNDLE names the file of the authority that signed it (a company's proxy has one of its own); "
+            "an endpoint without TLS is http://…"
+        )
+    no_answer = isinstance(error, aws.HTTPClientError | aws.ConnectionError)
+    return "check the network, the region and --endpoint-url" if no_answer else ""
+
+
+@contextmanager
+def refuse_invalid_url() -> Iterator[None]:
+    """Translates the ValueError that botocore's create_client raises for an endpoint that is no URL."""
+    try:
+        yield
+    except ValueError as error:
+        raise FlowspecError(str(error), remedy="check --endpoint-url: http://HOST:PORT") from error
