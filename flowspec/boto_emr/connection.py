@@ -8,18 +8,28 @@ read into the objects of boto 2 (`emrobject`).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from datetime import date, datetime, timezone
+from datetime import datetime
 from functools import cached_property
-from typing import Any, ClassVar, NamedTuple, TypeAlias
+from typing import Any, ClassVar, NamedTuple
 from urllib.parse import quote
 
 from flowspec.backend.aws import query
 from flowspec.backend.aws.client import Emr, Endpoint, connect, session_of
 from flowspec.backend.aws.submission.change import add
 from flowspec.boto_emr import emrobject
+from flowspec.boto_emr.answers import Answer, XmlAnswer
+from flowspec.boto_emr.arguments import (
+    Several,
+    action_configs,
+    add_time_range,
+    as_list,
+    as_steps,
+    boolean_word,
+    group_configs,
+    page_params,
+)
 from flowspec.boto_emr.bootstrap_action import BootstrapAction
 from flowspec.boto_emr.exception import EmrResponseError, as_boto_raised, refusal
-from flowspec.boto_emr.handler import ISO8601, fill, parse
 from flowspec.boto_emr.instance_group import InstanceGroup
 from flowspec.boto_emr.jobflows import describe_job_flows
 from flowspec.boto_emr.params import Flat, lay, nested
@@ -31,16 +41,9 @@ from flowspec.facts.api_model import input_shape, problems
 from flowspec.facts.backends import BACKENDS, BackendName
 from flowspec.request.steps.target import StepTarget, debugging_step
 
-_Several: TypeAlias = "str | Iterable[str] | None"
-
 # What these add is looked for when their answer is lost. A lost answer of RunJobFlow is an error: boto 2's callers do
 # not tag their job flows, so nothing tells the one that was made from another of its name.
 _ADDING = {"AddJobFlowSteps": "StepIds", "AddInstanceGroups": "InstanceGroupIds"}
-
-# What an object of a script's own has to have, to be one.
-_STEP = ("name", "action_on_failure", "jar", "args", "main_class")
-_GROUP = ("name", "num_instances", "role", "type", "market")
-_ACTION = ("name", "path", "args")
 
 _NOT_OFFERED = frozenset({"UnknownOperationException", "InvalidAction", "NotImplemented"})
 
@@ -150,8 +153,8 @@ class EmrConnection:
 
     def describe_jobflows(
         self,
-        states: _Several = None,
-        jobflow_ids: _Several = None,
+        states: Several = None,
+        jobflow_ids: Several = None,
         created_after: datetime | None = None,
         created_before: datetime | None = None,
     ) -> Any:
@@ -164,7 +167,7 @@ class EmrConnection:
             self.build_list_params(params, states, "JobFlowStates.member")
         if jobflow_ids:
             self.build_list_params(params, jobflow_ids, "JobFlowIds.member")
-        _add_time_range(params, created_after, created_before)
+        add_time_range(params, created_after, created_before)
         return self.get_list("DescribeJobFlows", params, [("member", emrobject.JobFlow)])
 
     def describe_step(self, cluster_id: str, step_id: str) -> Any:
@@ -173,44 +176,44 @@ class EmrConnection:
 
     def list_bootstrap_actions(self, cluster_id: str, marker: str | None = None) -> Any:
         """Returns a page of bootstrap actions: `BootstrapActionList`."""
-        return self.get_object("ListBootstrapActions", _page_params(cluster_id, marker), emrobject.BootstrapActionList)
+        return self.get_object("ListBootstrapActions", page_params(cluster_id, marker), emrobject.BootstrapActionList)
 
     def list_clusters(
         self,
         created_after: datetime | None = None,
         created_before: datetime | None = None,
-        cluster_states: _Several = None,
+        cluster_states: Several = None,
         marker: str | None = None,
     ) -> Any:
         """Returns a page of clusters: `ClusterSummaryList`. Times without a zone are UTC."""
         params: Flat = {"Marker": marker} if marker else {}
-        _add_time_range(params, created_after, created_before)
+        add_time_range(params, created_after, created_before)
         if cluster_states:
             self.build_list_params(params, cluster_states, "ClusterStates.member")
         return self.get_object("ListClusters", params, emrobject.ClusterSummaryList)
 
     def list_instance_groups(self, cluster_id: str, marker: str | None = None) -> Any:
         """Returns a page of instance groups: `InstanceGroupList`."""
-        return self.get_object("ListInstanceGroups", _page_params(cluster_id, marker), emrobject.InstanceGroupList)
+        return self.get_object("ListInstanceGroups", page_params(cluster_id, marker), emrobject.InstanceGroupList)
 
     def list_instances(
         self,
         cluster_id: str,
         instance_group_id: str | None = None,
-        instance_group_types: _Several = None,
+        instance_group_types: Several = None,
         marker: str | None = None,
     ) -> Any:
         """Returns a page of instances: `InstanceList`."""
-        params = _page_params(cluster_id, marker)
+        params = page_params(cluster_id, marker)
         if instance_group_id:
             params["InstanceGroupId"] = instance_group_id
         if instance_group_types:
             self.build_list_params(params, instance_group_types, "InstanceGroupTypes.member")
         return self.get_object("ListInstances", params, emrobject.InstanceList)
 
-    def list_steps(self, cluster_id: str, step_states: _Several = None, marker: str | None = None) -> Any:
+    def list_steps(self, cluster_id: str, step_states: Several = None, marker: str | None = None) -> Any:
         """Returns a page of steps, the newest first: `StepSummaryList`."""
-        params = _page_params(cluster_id, marker)
+        params = page_params(cluster_id, marker)
         if step_states:
             self.build_list_params(params, step_states, "StepStates.member")
         return self.get_object("ListSteps", params, emrobject.StepSummaryList)
@@ -222,7 +225,7 @@ class EmrConnection:
         assert isinstance(resource_id, str)
         return self.get_status("AddTags", {"ResourceId": resource_id, **self._build_tag_list(tags)})
 
-    def remove_tags(self, resource_id: str, tags: _Several) -> Any:
+    def remove_tags(self, resource_id: str, tags: Several) -> Any:
         """Removes the tags with these keys."""
         params = {"ResourceId": resource_id}
         self.build_list_params(params, tags or (), "TagKeys.member")
@@ -232,30 +235,30 @@ class EmrConnection:
         """Terminates a job flow."""
         self.terminate_jobflows([jobflow_id])
 
-    def terminate_jobflows(self, jobflow_ids: _Several) -> Any:
+    def terminate_jobflows(self, jobflow_ids: Several) -> Any:
         """Terminates job flows."""
         return self._call_on_job_flows("TerminateJobFlows", jobflow_ids)
 
-    def set_termination_protection(self, jobflow_id: _Several, termination_protection_status: bool) -> Any:
+    def set_termination_protection(self, jobflow_id: Several, termination_protection_status: bool) -> Any:
         """Protects a job flow (or several) against termination, or lifts that."""
         assert termination_protection_status in (True, False)
-        status = _boolean_word(bool(termination_protection_status))
+        status = boolean_word(bool(termination_protection_status))
         return self._call_on_job_flows("SetTerminationProtection", jobflow_id, TerminationProtected=status)
 
-    def set_visible_to_all_users(self, jobflow_id: _Several, visibility: bool) -> Any:
+    def set_visible_to_all_users(self, jobflow_id: Several, visibility: bool) -> Any:
         """Shows a job flow (or several) to all users of the account, or not."""
         assert visibility in (True, False)
         return self._call_on_job_flows(
-            "SetVisibleToAllUsers", jobflow_id, VisibleToAllUsers=_boolean_word(bool(visibility))
+            "SetVisibleToAllUsers", jobflow_id, VisibleToAllUsers=boolean_word(bool(visibility))
         )
 
-    def _call_on_job_flows(self, action: str, ids: _Several, **params: str) -> Any:
+    def _call_on_job_flows(self, action: str, ids: Several, **params: str) -> Any:
         self.build_list_params(params, ids or (), "JobFlowIds.member")
         return self.get_status(action, params)
 
     def add_jobflow_steps(self, jobflow_id: str, steps: Step | Iterable[Step]) -> Any:
         """Adds steps (or one) to a job flow, in the form that its release wants: `JobFlowStepList`."""
-        added = _as_list(steps, _STEP)
+        added = as_steps(steps)
         target = self._target_of(jobflow_id, added)
         params: Flat = {"JobFlowId": jobflow_id}
         lay(params, "Steps", [step_config(step, target) for step in added])
@@ -264,15 +267,15 @@ class EmrConnection:
     def add_instance_groups(self, jobflow_id: str, instance_groups: InstanceGroup | Iterable[InstanceGroup]) -> Any:
         """Adds instance groups (or one) to a running cluster: `AddInstanceGroupsResponse`."""
         params: Flat = {"JobFlowId": jobflow_id}
-        lay(params, "InstanceGroups", _group_configs(instance_groups))
+        lay(params, "InstanceGroups", group_configs(instance_groups))
         return self.get_object("AddInstanceGroups", params, emrobject.AddInstanceGroupsResponse)
 
-    def modify_instance_groups(self, instance_group_ids: _Several, new_sizes: int | Iterable[int]) -> Any:
+    def modify_instance_groups(self, instance_group_ids: Several, new_sizes: int | Iterable[int]) -> Any:
         """Gives instance groups (or one) new sizes: `ModifyInstanceGroupsResponse`.
 
         Raises ValueError where the numbers of groups and of sizes differ.
         """
-        groups, sizes = _as_list(instance_group_ids), _as_list(new_sizes)
+        groups, sizes = as_list(instance_group_ids), as_list(new_sizes)
         if len(groups) != len(sizes):
             raise ValueError(
                 "each instance group has one new size: "
@@ -331,19 +334,19 @@ class EmrConnection:
             "Name": name,
             "LogUri": log_uri or None,
             "Instances": {
-                "KeepJobFlowAliveWhenNoSteps": _boolean_word(keep_alive),
+                "KeepJobFlowAliveWhenNoSteps": boolean_word(keep_alive),
                 "HadoopVersion": hadoop_version or None,
                 "Ec2KeyName": ec2_keyname or None,
                 "Placement": {"AvailabilityZone": availability_zone or None},
-                **({"InstanceGroups": _group_configs(instance_groups)} if instance_groups else shorthand),
+                **({"InstanceGroups": group_configs(instance_groups)} if instance_groups else shorthand),
             },
-            "Steps": [*debugging, *(step_config(step, target) for step in _as_list(steps, _STEP))],
-            "BootstrapActions": _action_configs(bootstrap_actions),
+            "Steps": [*debugging, *(step_config(step, target) for step in as_steps(steps))],
+            "BootstrapActions": action_configs(bootstrap_actions),
             "AmiVersion": ami_version or None,
             "AdditionalInfo": additional_info,
         }
         last = {
-            "VisibleToAllUsers": None if visible_to_all_users is None else _boolean_word(bool(visible_to_all_users)),
+            "VisibleToAllUsers": None if visible_to_all_users is None else boolean_word(bool(visible_to_all_users)),
             "JobFlowRole": job_flow_role,
             "ServiceRole": service_role,
         }
@@ -375,9 +378,9 @@ class EmrConnection:
 
     # --- boto 2's names for flat parameters ---
 
-    def build_list_params(self, params: Flat, items: _Several, label: str) -> None:
+    def build_list_params(self, params: Flat, items: Several, label: str) -> None:
         """Puts a list (or its only item) into `params` as `label.1`, `label.2` and so on."""
-        for number, item in enumerate(_as_list(items), 1):
+        for number, item in enumerate(as_list(items), 1):
             params[f"{label}.{number}"] = item
 
     def _build_tag_list(self, tags: Mapping[str, str | None]) -> Flat:
@@ -408,16 +411,16 @@ class EmrConnection:
         """Sends a call; the answer can `tell` an object what is in it."""
         return self._mexe(Request({**(params or {}), "Action": action, "Version": self.APIVersion}))
 
-    def _mexe(self, request: Request) -> _Answer | _XmlAnswer:
+    def _mexe(self, request: Request) -> Answer | XmlAnswer:
         """Carries a request out (boto 2's name)."""
         if self.https_connection_factory:
             with as_boto_raised():
                 session = session_of(self._endpoint, self._session)
             where = (self.https_connection_factory, self.host or "", self._region_name)
-            return _XmlAnswer(*query.send(session, *where, request.params))
+            return XmlAnswer(*query.send(session, *where, request.params))
         params = {name: value for name, value in request.params.items() if name not in {"Action", "Version"}}
         with as_boto_raised():
-            return _Answer(self._call(request.params["Action"], params))
+            return Answer(self._call(request.params["Action"], params))
 
     def _call(self, action: str, params: Flat) -> dict[str, Any]:
         given = nested(params, input_shape(action))
@@ -444,90 +447,6 @@ class EmrConnection:
             # No such cluster, or no permission to list: nothing could be looked for, and this call's own answer counts.
             return self._emr.create(action, **given)
         return {"JobFlowId": given["JobFlowId"], _ADDING[action]: ids}
-
-
-class _Answer(NamedTuple):
-    """The answer of today's API."""
-
-    members: Mapping[str, Any]
-
-    def tell(self, root: Any, connection: Any) -> None:
-        """Passes the answer to an object."""
-        metadata = self.members.get("ResponseMetadata", {})
-        members = {**self.members, "RequestId": metadata.get("RequestId")}
-        fill(root, {name: value for name, value in members.items() if name != "ResponseMetadata"}, connection)
-
-
-class _XmlAnswer(NamedTuple):
-    """The answer of the query API."""
-
-    status: int
-    reason: str
-    body: bytes
-
-    def tell(self, root: Any, connection: Any) -> None:
-        """Passes the answer to an object. Raises EmrResponseError where it is none, or an error."""
-        if self.status != 200 or not self.body:
-            raise EmrResponseError(self.status, self.reason, self.body)
-        parse(self.body, root, connection)
-
-
-def _page_params(cluster_id: str, marker: str | None) -> Flat:
-    return {"ClusterId": cluster_id, **({"Marker": marker} if marker else {})}
-
-
-def _add_time_range(params: Flat, after: datetime | None, before: datetime | None) -> None:
-    for name, moment in (("CreatedAfter", after), ("CreatedBefore", before)):
-        if moment:
-            params[name] = _iso8601(name, moment)
-
-
-def _iso8601(name: str, moment: date) -> str:
-    if not isinstance(moment, date):
-        raise TypeError(f"{name} is a datetime, not {moment!r}")
-    if isinstance(moment, datetime) and moment.tzinfo:
-        moment = moment.astimezone(timezone.utc)
-    return moment.strftime(ISO8601)
-
-
-def _as_list(value: Any, needed: Iterable[str] = ()) -> list[Any]:
-    """Returns the items of an iterable, or a list of a single value, as boto 2 took one.
-
-    Raises TypeError for an item that has not all of the attributes `needed`.
-    """
-    several = isinstance(value, Iterable) and not isinstance(value, str)
-    items = list(value) if several else [] if value is None else [value]
-    for item in items:
-        lacking = [name for name in needed if not hasattr(item, name)]
-        if lacking:
-            raise TypeError(f"{item!r} is not what belongs here: it has no {lacking[0]}")
-    return items
-
-
-def _boolean_word(value: Any) -> str:
-    """Returns True and False in the words of the query API; anything else as it is, for EMR to refuse."""
-    return str(value).lower()
-
-
-def _group_configs(groups: InstanceGroup | Iterable[InstanceGroup]) -> list[dict[str, Any]]:
-    return [
-        {
-            "InstanceCount": group.num_instances,
-            "InstanceRole": group.role,
-            "InstanceType": group.type,
-            "Name": group.name,
-            "Market": group.market,
-            "BidPrice": group.bidprice if group.market == "SPOT" else None,
-        }
-        for group in _as_list(groups, _GROUP)
-    ]
-
-
-def _action_configs(actions: BootstrapAction | Iterable[BootstrapAction]) -> list[dict[str, Any]]:
-    return [
-        {"Name": action.name, "ScriptBootstrapAction": {"Path": action.path, "Args": action.args()}}
-        for action in _as_list(actions, _ACTION)
-    ]
 
 
 def _proxy_url(host: str, port: int | str | None, user: str | None, password: str | None) -> str:
