@@ -67,7 +67,9 @@ class Lock:
                 return held
             if held:
                 notify(f"taking over a lock that has expired: {held}")
-            self._held = self._write(uuid4().hex[:8])
+            # Before the call: it may have taken effect when an interrupt or an error ends it, and is removed then.
+            self._held = _new_lock(uuid4().hex[:8], self._lasts)
+            self._write(self._held)
         if alone:
             return self._held
         sleep(_SETTLES_IN)
@@ -83,9 +85,12 @@ class Lock:
             raise Locked(f"the lock of cluster {self._cluster_id} {lost}", remedy=remedy)
 
     def release(self, notify: Callable[[str], None]) -> None:
-        """Removes it. What was done under it is done: where it can't be removed, it expires."""
+        """Removes it if it was written. What was done under it is done: where it can't be removed, it expires."""
+        if not self._held:
+            return
         self._ended.set()
-        self._thread.join()
+        if self._thread.is_alive():
+            self._thread.join()
         try:
             if _is_same(self._read(), self._held):
                 self._emr.call("RemoveTags", ResourceId=self._cluster_id, TagKeys=[self._tag])
@@ -103,7 +108,9 @@ class Lock:
                 if not _is_same(held, self._held):
                     self._taken = held or "it was removed"
                     return
-                self._held = self._write(self._held.split()[-1])
+                renewed = _new_lock(self._held.split()[-1], self._lasts)
+                self._write(renewed)
+                self._held = renewed
             except FlowspecError:
                 # Tried again after another third; `check` says so when all were in vain.
                 continue
@@ -111,11 +118,8 @@ class Lock:
     def _read(self) -> str:
         return _read_lock_tag(self._emr, self._cluster_id, self._tag)
 
-    def _write(self, word: str) -> str:
-        """Writes a lock of ours that begins now; returns it."""
-        value = _new_lock(word, self._lasts)
+    def _write(self, value: str) -> None:
         self._emr.call("AddTags", ResourceId=self._cluster_id, Tags=[{"Key": self._tag, "Value": value}])
-        return value
 
 
 @contextmanager
@@ -136,8 +140,8 @@ def locked(
     Raises Locked when another holds it until then. A lock that has expired is taken over, and `notify` told so.
     """
     lock = Lock(emr, cluster_id, tag, lasts or LOCK_LASTS)
-    lock.acquire(timeout, notify, sleep)
     try:
+        lock.acquire(timeout, notify, sleep)
         yield lock
     finally:
         lock.release(notify)
@@ -162,7 +166,7 @@ def _is_same(held: str, mine: str) -> bool:
 
 
 def _new_lock(word: str, lasts: timedelta) -> str:
-    """Returns a lock: owner, expiry and the word that tells it from others.
+    """Returns a lock that begins now: owner, expiry and the word that tells it from others.
 
     For example `ann@host until 2026-11-28T10:00:00Z 3f2a9c01`.
     """

@@ -89,6 +89,45 @@ def test_an_expired_lock_is_taken_over_and_said_so(emr):  # noqa: F811
     assert told[0].startswith("taking over a lock that has expired: ann@laptop")
 
 
+def test_an_interrupt_while_a_lock_is_taken_leaves_none(emr, monkeypatch):  # noqa: F811
+    """On AWS a lock that was written is left alone for two seconds before it is read again."""
+    as_on_aws(monkeypatch, emr)
+    cluster_id = running(emr, GROUPS)
+
+    def interrupt(_):
+        assert held(emr, cluster_id)
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        locked(emr, cluster_id, sleep=interrupt).__enter__()
+    assert held(emr, cluster_id) == ""
+
+
+def test_an_interrupt_while_a_lock_is_written_leaves_none(emr, monkeypatch):  # noqa: F811
+    cluster_id = running(emr, GROUPS)
+    call = emr.call
+
+    def interrupted(operation, **params):
+        answer = call(operation, **params)
+        if operation == "AddTags":
+            raise KeyboardInterrupt
+        return answer
+
+    with monkeypatch.context() as patched:
+        patched.setattr(emr, "call", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            locked(emr, cluster_id).__enter__()
+    assert held(emr, cluster_id) == ""
+
+
+def test_a_lock_that_another_wrote_at_the_same_time_is_left_to_it(emr, monkeypatch):  # noqa: F811
+    as_on_aws(monkeypatch, emr)
+    cluster_id, theirs = running(emr, GROUPS), until(datetime.now(timezone.utc) + timedelta(minutes=5))
+    with pytest.raises(Locked, match="ann@laptop"):
+        locked(emr, cluster_id, sleep=lambda _: put(emr, cluster_id, theirs)).__enter__()
+    assert held(emr, cluster_id) == theirs
+
+
 def test_a_long_change_renews_its_lock(emr, monkeypatch):  # noqa: F811
     monkeypatch.setattr(lock, "LOCK_LASTS", timedelta(seconds=9))
     cluster_id = running(emr, GROUPS)
