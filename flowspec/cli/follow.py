@@ -62,15 +62,19 @@ def follow(
     KeyboardInterrupt.
     """
     left = time_left(timeout, clock)
+    end: Ended | None = None
     try:
         end = _watch(chosen, timeout, sleep, watch)
         while launches and (applied := _relaunch(launches, end.cluster, left())):
             chosen = replace(chosen, cluster_id=applied.cluster_id, steps=applied.steps, failed=applied.failed)
             end = _watch(chosen, left(), sleep, watch)
     except KeyboardInterrupt:
+        # Between two launches nothing of the cluster runs; `apply` has said it if one of the next may.
+        if end and end.cluster.id == chosen.cluster_id:
+            raise
         return _handle_interrupt(chosen, on_interrupt)
     except FlowspecError:
-        ewarn(f"cluster {chosen.cluster_id} may be running still; re-attach with: {_command_text('wait', chosen)}")
+        _warn_of_running_cluster(chosen)
         raise
     unhappy = end.verdict.outcome not in {Outcome.SUCCEEDED, Outcome.TIMED_OUT}
     diagnosis = (
@@ -186,6 +190,10 @@ def _columns(width: int) -> list[ProgressColumn]:
     ]
 
 
+def _warn_of_running_cluster(chosen: Chosen) -> None:
+    ewarn(f"cluster {chosen.cluster_id} may be running still; re-attach with: {_command_text('wait', chosen)}")
+
+
 def _handle_interrupt(chosen: Chosen, choice: OnInterrupt) -> int:
     if choice == "detach":
         eprint_report(
@@ -193,11 +201,16 @@ def _handle_interrupt(chosen: Chosen, choice: OnInterrupt) -> int:
             level=Level.WARNING,
         )
         ewarn(f"terminate it with: {_command_text('destroy', chosen)}")
-    elif choice == "cancel":
-        _cancel_rest(chosen)
-    else:
-        chosen.emr.call("TerminateJobFlows", JobFlowIds=[chosen.cluster_id])
-        eprint_report(f"\ncluster {chosen.cluster_id}: termination requested", level=Level.WARNING)
+        return Exit.INTERRUPTED
+    try:
+        if choice == "cancel":
+            _cancel_rest(chosen)
+        else:
+            chosen.emr.call("TerminateJobFlows", JobFlowIds=[chosen.cluster_id])
+            eprint_report(f"\ncluster {chosen.cluster_id}: termination requested", level=Level.WARNING)
+    except FlowspecError:
+        _warn_of_running_cluster(chosen)
+        raise
     return Exit.INTERRUPTED
 
 

@@ -137,6 +137,24 @@ def test_an_interrupt_that_cancels_tells_what_emr_refuses(paused, capsys):
     assert f"step {one} one is not cancelled: Cannot cancel a step that is RUNNING." in told
 
 
+@pytest.mark.parametrize("choice", ["cancel", "terminate"])
+def test_an_interrupt_whose_choice_fails_says_how_to_come_back(paused, capsys, monkeypatch, choice):
+    cluster_id, _ = queue(paused, "one")
+
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    def call(operation, **params):
+        raise FlowspecError(f"{operation}: no connection")
+
+    monkeypatch.setattr(paused, "call", call)
+    options = {"timeout": None, "on_interrupt": choice, "format_": "text", "watch": interrupted}
+    with pytest.raises(FlowspecError, match="no connection"):
+        follow(Chosen(paused, cluster_id), **options)
+    told = capsys.readouterr().err
+    assert f"cluster {cluster_id} may be running still; re-attach with: flowspec wait {cluster_id}" in told
+
+
 def test_a_repeated_call_whose_first_answer_was_lost_is_no_refusal(paused):
     cluster_id, one = queue(paused, "one")
     steps = describe(paused, cluster_id).steps

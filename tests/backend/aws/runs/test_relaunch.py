@@ -166,6 +166,30 @@ def test_a_timeout_is_for_all_launches_together(path, capsys, timeout, given, co
     assert timeouts == given
 
 
+@pytest.mark.parametrize("choice", ["detach", "cancel", "terminate"])
+def test_an_interrupt_between_two_launches_is_not_for_the_cluster_that_has_failed(path, capsys, monkeypatch, choice):
+    flow = Flow(path, SPEC + "fallback: [{ec2_subnet_id: subnet-b}]\n", inject="no-capacity@subnet-a")
+    first, create, called = apply(flow.plan, flow.emr).cluster_id, flow.emr.create, []
+
+    def interrupted(*args, **params):
+        create(*args, **params)
+        called.clear()
+        raise KeyboardInterrupt
+
+    def call(operation, **params):
+        called.append(operation)
+        return type(flow.emr).call(flow.emr, operation, **params)
+
+    monkeypatch.setattr(flow.emr, "create", interrupted)
+    monkeypatch.setattr(flow.emr, "call", call)
+    launches = Launches(flow.plan, flow.emr, flow.notes.append)
+    with pytest.raises(KeyboardInterrupt):
+        follow(Chosen(flow.emr, first), timeout=None, on_interrupt=choice, format_="text", launches=launches)
+    assert called == []
+    assert "keeps running" not in capsys.readouterr().err
+    assert "a cluster may be running. Its tag is flowspec:submission=" in flow.notes[-1]
+
+
 def test_a_cluster_of_an_alternative_is_compared_with_it(path):
     text = SPEC + "keep_alive: true\nfallback: [{ec2_subnet_id: subnet-b}]\n"
     flow = Flow(path, text, inject="no-capacity@subnet-a")
