@@ -77,9 +77,10 @@ if TYPE_CHECKING:
     from flowspec.backend.aws.manage.inventory import IdleCluster, Listing, end_idle, idle_clusters, list_clusters
     from flowspec.backend.aws.manage.orphans import Orphans, find_orphans
     from flowspec.backend.aws.manage.resize import Resize, resize, wait_for_sizes
-    from flowspec.backend.aws.manage.steps import AddedSteps, CancelledStep, add_steps, cancel
+    from flowspec.backend.aws.manage.steps import AddedSteps, add_steps, cancel
     from flowspec.backend.aws.observe import describe, observe
     from flowspec.backend.aws.submission.apply import Applied, apply
+    from flowspec.backend.aws.submission.cancellation import CancelledStep
     from flowspec.backend.aws.verdict import Outcome, Verdict, judge
     from flowspec.backend.aws.watch import Event, watch
     from flowspec.cases.running import CaseOutcome, CaseResult, run_tests
@@ -205,7 +206,8 @@ _HOMES = {
     ),
     "flowspec.backend.aws.manage.orphans": ("Orphans", "find_orphans"),
     "flowspec.backend.aws.manage.resize": ("Resize", "resize", "wait_for_sizes"),
-    "flowspec.backend.aws.manage.steps": ("AddedSteps", "CancelledStep", "add_steps", "cancel"),
+    "flowspec.backend.aws.manage.steps": ("AddedSteps", "add_steps", "cancel"),
+    "flowspec.backend.aws.submission.cancellation": ("CancelledStep",),
     "flowspec.backend.aws.observe": ("describe", "observe"),
     "flowspec.backend.aws.verdict": ("Outcome", "Verdict", "judge"),
     "flowspec.backend.aws.events": ("ClusterChanged", "Ended", "StepChanged", "StepProgress"),

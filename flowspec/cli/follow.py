@@ -216,7 +216,7 @@ def _handle_interrupt(chosen: Chosen, choice: OnInterrupt) -> int:
 
 def _cancel_rest(chosen: Chosen) -> None:
     """Cancels the steps that are not over, and prints how many, and those of which EMR refuses that."""
-    from flowspec.backend.aws.manage.steps import cancel_steps
+    from flowspec.backend.aws.submission.cancellation import cancel_steps
 
     left = [step for step in describe(chosen.emr, chosen.cluster_id).steps if not step.has_ended]
     answers = cancel_steps(chosen.emr, chosen.cluster_id, left)

@@ -27,7 +27,8 @@ def command(what: str, step: str, force: bool, yes: bool, format_: str, **option
 
     WHAT is a spec, a cluster's id, or its name; STEP an id or a name. Exits with 1 when EMR refuses one.
     """
-    from flowspec.backend.aws.manage.steps import cancel_steps, steps_to_cancel
+    from flowspec.backend.aws.manage.steps import steps_to_cancel
+    from flowspec.backend.aws.submission.cancellation import cancel_steps
     from flowspec.document.escaping import visible
     from flowspec.report import runs
     from flowspec.report.json_text import as_json

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -12,21 +12,18 @@ from flowspec.backend.aws.client import Emr
 from flowspec.backend.aws.observe import describe, describe_step, read_steps, steps_in
 from flowspec.backend.aws.runs.settle import settle_on
 from flowspec.backend.aws.submission.apply import upload
+from flowspec.backend.aws.submission.cancellation import CancelledStep, cancel_steps
 from flowspec.backend.aws.submission.change import add, mark_sensitive
 from flowspec.backend.aws.submission.lock import locked
 from flowspec.document.job_flow import JobFlow
 from flowspec.document.nearest import not_found
 from flowspec.errors import FlowspecError, NothingFound
 from flowspec.facts.ids import STEP_ID
-from flowspec.facts.limits import MAX_STEPS
 from flowspec.facts.states import ACTIVE_STEPS, ENDED_STEPS, OPEN
 from flowspec.plan.cluster import Cluster, Step
 from flowspec.plan.compare import RERUN_BY_NAME, refuse_unsupported, step_calls, unknown_steps
 from flowspec.plan.steps import StepChanges, compare_steps
 from flowspec.request.compile import Request
-
-# What a step is in when it may be cancelled, or is being cancelled.
-_CANCELLED = frozenset({"CANCEL_PENDING", "CANCELLED"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,16 +95,6 @@ def _upload(emr: Emr, request: Request, changes: StepChanges, notify: Callable[[
     upload([one for one in request.assets if one.uri in text], emr, notify)
 
 
-@dataclass(frozen=True, slots=True)
-class CancelledStep:
-    """EMR's answer on one step: whether it is going to be cancelled, and if not, why."""
-
-    id: str
-    name: str
-    accepted: bool
-    reason: str = ""
-
-
 def steps_to_cancel(emr: Emr, cluster_id: str, step: str) -> list[Step]:
     """Returns the step that an id or name means, else the whole queue: all pending steps, oldest first.
 
@@ -145,24 +132,3 @@ def cancel(emr: Emr, cluster_id: str, step: str = "", *, force: bool = False) ->
     `steps_to_cancel` does.
     """
     return cancel_steps(emr, cluster_id, steps_to_cancel(emr, cluster_id, step), force=force)
-
-
-def cancel_steps(emr: Emr, cluster_id: str, steps: Sequence[Step], *, force: bool = False) -> tuple[CancelledStep, ...]:
-    """Cancels these steps; returns EMR's answer on each, in their order."""
-    option = {"StepCancellationOption": "TERMINATE_PROCESS"} if force else {}
-    answers: dict[str, tuple[bool, str]] = {}
-    for start in range(0, len(steps), MAX_STEPS):
-        ids = [one.id for one in steps[start : start + MAX_STEPS]]
-        answer = emr.call("CancelSteps", ClusterId=cluster_id, StepIds=ids, **option)
-        for info in answer.get("CancelStepsInfoList", ()):
-            answers[info["StepId"]] = (info.get("Status") == "SUBMITTED", info.get("Reason", ""))
-    return tuple(
-        _cancellation_result(emr, cluster_id, one, *answers.get(one.id, (False, "EMR gave no answer"))) for one in steps
-    )
-
-
-def _cancellation_result(emr: Emr, cluster_id: str, step: Step, accepted: bool, reason: str) -> CancelledStep:
-    # A call whose answer was lost was repeated, and is refused since it had taken effect.
-    if not accepted and not step.has_ended and describe_step(emr, cluster_id, step.id).state in _CANCELLED:
-        accepted, reason = True, ""
-    return CancelledStep(step.id, step.name, accepted, reason)

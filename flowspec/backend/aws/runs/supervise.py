@@ -25,6 +25,7 @@ from flowspec.backend.aws.runs.settle import (
     tag_of_marks,
     unread_note,
 )
+from flowspec.backend.aws.submission.cancellation import cancel_steps
 from flowspec.backend.aws.submission.change import add
 from flowspec.backend.aws.submission.lock import Lock, locked
 from flowspec.backend.aws.verdict import Outcome, Verdict
@@ -229,15 +230,10 @@ class Supervisor:
             self.emr.call("TerminateJobFlows", JobFlowIds=[self.cluster_id])
             return WatcherAction(f"{text}: timeout, the cluster is terminated")
         rest = [] if step.action_on_failure == "CONTINUE" else [one for one in cluster.steps if one.state == "PENDING"]
-        # The pending ones first: none of them begins when the running one ends.
-        ids = [*(one.id for one in rest), step.id]
-        self.emr.call(
-            # An interrupt, which is the default, may be ignored.
-            "CancelSteps",
-            ClusterId=self.cluster_id,
-            StepIds=ids,
-            StepCancellationOption="TERMINATE_PROCESS",
-        )
+        # The pending ones first: none of them begins when the running one ends. An interrupt may be ignored.
+        answers = cancel_steps(self.emr, self.cluster_id, [*rest, step], force=True)
+        if not answers[-1].accepted:
+            return WatcherAction(f"{text}: timeout, but it is not cancelled: {answers[-1].reason}")
         others = f", and {len(rest)} pending" if rest else ""
         return WatcherAction(f"{text}: timeout, cancelled{others}")
 

@@ -66,7 +66,7 @@ def apply(
     """Does what `plan` says and returns as soon as EMR has accepted it; `watch` follows it from there.
 
     The new request is checked and its files are uploaded before a cluster that it replaces is terminated.
-    `notify` gets one line for each thing done; on KeyboardInterrupt also one on the cluster that may run.
+    `notify` gets one line for each thing done; on KeyboardInterrupt also one on the cluster that may run or be changed.
     Raises FlowspecError when the plan is blocked, the request is invalid, or no cluster is found after a lost
     answer; ServiceError when EMR or S3 refuses. A plan that changes a living cluster raises Locked when another
     apply changes it for longer than `lock_timeout` seconds. When the cluster has changed since, `replan` makes the
@@ -95,15 +95,19 @@ def _change(
     from flowspec.backend.aws.submission.change import change_cluster
 
     uploaded = upload(plan.uploads, emr, notify)
-    steps, failed = change_cluster(
-        plan,
-        emr,
-        replan=replan,
-        upload=lambda newer: upload(newer.uploads, emr, notify),
-        lock_timeout=lock_timeout,
-        notify=notify,
-        sleep=sleep,
-    )
+    left = f"flowspec plan {shlex.quote(plan.source)}"
+    with _report_interrupt(
+        f"interrupted: cluster {cluster_id} may be changed in part; what is left is shown by: {left}", notify
+    ):
+        steps, failed = change_cluster(
+            plan,
+            emr,
+            replan=replan,
+            upload=lambda newer: upload(newer.uploads, emr, notify),
+            lock_timeout=lock_timeout,
+            notify=notify,
+            sleep=sleep,
+        )
     return Applied(cluster_id, joined=True, uploaded=uploaded, steps=steps, failed=failed)
 
 
@@ -113,7 +117,11 @@ def _submit(plan: Plan, emr: Emr, notify: Callable[[str], None], sleep: Callable
     params = _with_flow_tags(plan, submission)
     _refuse_invalid(params)
     uploaded = upload(plan.uploads, emr, notify)
-    with emr.backend.submission_lock(emr.endpoint) as locked, _report_interrupt(plan, submission, notify):
+    unknown = (
+        "interrupted while RunJobFlow was being sent: a cluster may be running. Its tag is "
+        f"{SUBMISSION_TAG}={submission}; find it with: flowspec status {plan.source}, or flowspec list"
+    )
+    with emr.backend.submission_lock(emr.endpoint) as locked, _report_interrupt(unknown, notify):
         if locked and (earlier := _find_earlier_apply(plan, emr, began)):
             notify(f"another apply started {earlier} first; joined")
             return Applied(earlier, joined=True, uploaded=uploaded)
@@ -172,15 +180,12 @@ def _find_earlier_apply(plan: Plan, emr: Emr, began: datetime) -> str | None:
 
 
 @contextmanager
-def _report_interrupt(plan: Plan, submission: str, notify: Callable[[str], None]) -> Iterator[None]:
-    """Says, on Ctrl-C while RunJobFlow is under way, that a cluster may run and how to find it."""
+def _report_interrupt(what: str, notify: Callable[[str], None]) -> Iterator[None]:
+    """Says on Ctrl-C in the block what may have been done."""
     try:
         yield
     except KeyboardInterrupt:
-        notify(
-            f"interrupted while RunJobFlow was being sent: a cluster may be running. Its tag is "
-            f"{SUBMISSION_TAG}={submission}; find it with: flowspec status {plan.source}, or flowspec list"
-        )
+        notify(what)
         raise
 
 

@@ -9,7 +9,8 @@ from typing import Any, NamedTuple
 
 from flowspec.backend.aws.client import Emr
 from flowspec.backend.aws.live import step_config
-from flowspec.backend.aws.observe import read_back
+from flowspec.backend.aws.observe import describe_step, read_back
+from flowspec.backend.aws.submission.cancellation import cancel_steps
 from flowspec.backend.aws.submission.lock import locked
 from flowspec.backend.aws.submission.submit import submit_once
 from flowspec.errors import FlowspecError, StalePlan
@@ -59,7 +60,7 @@ def change_cluster(
         added: list[str] = []
         for call in current.calls:
             lock.check()
-            added += _send(call, emr, cluster_id, sleep)
+            added += _send(call, emr, cluster, notify, sleep)
             notify(call.operation)
     steps = None if current.awaits is None and not added else (*(current.awaits or ()), *added)
     return steps, current.failed
@@ -164,13 +165,23 @@ _ADDING = {
 }
 
 
-def _send(call: ApiCall, emr: Emr, cluster_id: str, sleep: Callable[[float], None]) -> list[str]:
+def _send(
+    call: ApiCall, emr: Emr, cluster: Cluster, notify: Callable[[str], None], sleep: Callable[[float], None]
+) -> list[str]:
     """Makes one call; returns the ids of the steps that it added."""
-    if call.operation not in _ADDING:
+    if call.operation in _ADDING:
+        added = add(call.operation, call.params, emr, cluster.id, sleep)
+        return added if call.operation == "AddJobFlowSteps" else []
+    if call.operation == "CancelSteps":
+        known = {one.id: one for one in cluster.steps}
+        # A plan that was made again may know of later ones.
+        steps = [known.get(id_) or describe_step(emr, cluster.id, id_) for id_ in call.params["StepIds"]]
+        for answer in cancel_steps(emr, cluster.id, steps):
+            if not answer.accepted:
+                notify(f"step {answer.id} {answer.name} is not cancelled: {answer.reason}")
+    else:
         emr.call(call.operation, **call.params)
-        return []
-    added = add(call.operation, call.params, emr, cluster_id, sleep)
-    return added if call.operation == "AddJobFlowSteps" else []
+    return []
 
 
 def add(

@@ -3,8 +3,8 @@
 import pytest
 
 from flowspec import FlowspecError, add_steps, cancel
-from flowspec.backend.aws.manage.steps import cancel_steps
 from flowspec.backend.aws.observe import describe
+from flowspec.backend.aws.submission.cancellation import cancel_steps
 from flowspec.backend.aws.submission.lock import locked
 from flowspec.cli.follow import follow
 from flowspec.cli.locate import Chosen
