@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from traceback import walk_tb
 from typing import Any
 
 from flowspec.errors import FlowspecError, ServiceError
@@ -100,7 +101,7 @@ def _is_json(body: bytes) -> bool:
 @contextmanager
 def unknown_outcome(operation: str) -> Iterator[None]:
     """Raises OutcomeUnknown for an error in the block after which a call of `operation` may have taken effect."""
-    from botocore.exceptions import ClientError, HTTPClientError
+    from botocore.exceptions import ClientError, HTTPClientError, SSLError
 
     try:
         yield
@@ -108,8 +109,9 @@ def unknown_outcome(operation: str) -> Iterator[None]:
         if _may_have_taken_effect(error.response):
             raise OutcomeUnknown(f"{operation}: {error}") from error
         raise
-    except HTTPClientError as error:
-        if _was_never_sent(error):
+    # Its other errors of a connection (ConnectionError) are raised before anything is sent.
+    except (HTTPClientError, SSLError) as error:
+        if _ended_in_connect(error):
             raise
         raise OutcomeUnknown(f"{operation}: no answer ({error})") from error
     except TruncatedAnswer as error:
@@ -121,15 +123,14 @@ def _may_have_taken_effect(response: Any) -> bool:
     return code in _UNKNOWN_OUTCOME or (status >= 500 and code not in _THROTTLED)
 
 
-def _was_never_sent(error: Exception) -> bool:
-    from botocore.exceptions import (
-        ConnectTimeoutError,
-        EndpointConnectionError,
-        ProxyConnectionError,
-        SSLError,
-    )
-
-    return isinstance(error, ConnectTimeoutError | EndpointConnectionError | ProxyConnectionError | SSLError)
+def _ended_in_connect(error: BaseException | None) -> bool:
+    """Returns True for an error of a TLS handshake: that of an answer which can't be decrypted is an SSLError, too."""
+    while error:
+        # http.client.HTTPConnection.connect, and what overrides it.
+        if any(frame.f_code.co_name == "connect" for frame, _ in walk_tb(error.__traceback__)):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
 
 
 def is_left_unrepeated(error: Exception) -> bool:

@@ -2,6 +2,7 @@
 
 import datetime
 import json
+import socket
 import ssl
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -153,6 +154,32 @@ def test_an_endpoint_without_tls_is_told(credentials, monkeypatch):
     with answering(cluster) as server, pytest.raises(FlowspecError) as told:
         describe(emr_at(server.url.replace("http:", "https:")), "j-1", steps=False)
     assert "http://…" in told.value.remedy
+
+
+def test_an_answer_that_tls_can_not_decrypt_is_a_lost_one(credentials, certificate, monkeypatch):
+    """A handshake that fails has the same class of error; after it nothing was sent."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*certificate)
+    monkeypatch.setenv("AWS_CA_BUNDLE", str(certificate[0]))
+
+    class Spoiling(_Handler):
+        def do_POST(self):
+            self.rfile.read(int(self.headers["Content-Length"]))
+            self.server.seen.append("AddJobFlowSteps")
+            with socket.socket(fileno=self.connection.detach()) as plain:
+                # A record of TLS 1.2 and 1.3 with what nobody has encrypted.
+                plain.sendall(b"\x17\x03\x03\x00\x40" + bytes(64))
+
+    wrap = lambda socket: context.wrap_socket(socket, server_side=True)  # noqa: E731
+    with answering(cluster, "https", wrap) as server:
+        server.RequestHandlerClass = Spoiling
+        with pytest.raises(OutcomeUnknown, match="AddJobFlowSteps: no answer"):
+            emr_at(server.url).create("AddJobFlowSteps", JobFlowId="j-1", Steps=STEPS)
+        assert server.seen == ["AddJobFlowSteps"]
+        monkeypatch.delenv("AWS_CA_BUNDLE")
+        with pytest.raises(FlowspecError, match="SSL validation failed") as refused:
+            emr_at(server.url).create("AddJobFlowSteps", JobFlowId="j-1", Steps=STEPS)
+        assert not isinstance(refused.value, OutcomeUnknown)
 
 
 # -- accounts, regions, clocks
