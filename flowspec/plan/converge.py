@@ -31,14 +31,14 @@ def needs_replacement(difference: Difference) -> bool:
 
 def changes_of(difference: Difference) -> Iterator[Change]:
     """Yields the lines of a plan for a difference: of a policy or configurations, one for each value that differs."""
-    row = difference.row
-    operation = row.undo if difference.kind is Kind.REMOVE else row.operation
-    action = _ACTIONS[difference.kind]
+    action, operation = _ACTIONS[difference.kind], difference.operation
     if difference.kind is not Kind.SET:
         before, after = value_text(difference.before), value_text(difference.after)
         yield Change(action, difference.address, before, after, operation, difference.path)
         return
-    for suffix, one, other in _differing_parts(row.member.rpartition(".")[2], difference.before, difference.after):
+    for suffix, one, other in _differing_parts(
+        difference.row.member.rpartition(".")[2], difference.before, difference.after
+    ):
         address = f"{difference.address}.{suffix}" if suffix else difference.address
         yield Change(action, address, value_text(one), value_text(other), operation, difference.path)
 
@@ -132,21 +132,19 @@ def calls_of(differences: Sequence[Difference], cluster: Cluster) -> Iterator[Ap
     """
     by_operation: dict[str, list[Difference]] = {}
     for one in differences:
-        by_operation.setdefault(one.row.undo if one.kind is Kind.REMOVE else one.row.operation, []).append(one)
+        by_operation.setdefault(one.operation, []).append(one)
 
     def of(*operations: str) -> list[Difference]:
         return [one for operation in operations for one in by_operation.get(operation, ())]
 
     lasting = ("SetKeepJobFlowAliveWhenNoSteps", "SetTerminationProtection")
     yield from (_switch_call(one, cluster) for one in of(*lasting) if one.after)
-    yield from (_scaling_call(one, cluster) for one in of("RemoveAutoScalingPolicy"))
-    yield from (_policy_call(one, cluster) for one in of("RemoveManagedScalingPolicy"))
+    yield from (_policy_call(one, cluster) for one in of("RemoveAutoScalingPolicy", "RemoveManagedScalingPolicy"))
     yield from _group_calls(of("ModifyInstanceGroups"), cluster)
     yield from _add_group_calls(of("AddInstanceGroups"), cluster)
     yield from _fleet_calls(of("ModifyInstanceFleet"), cluster)
     yield from (_add_fleet_call(one, cluster) for one in of("AddInstanceFleet"))
-    yield from (_scaling_call(one, cluster) for one in of("PutAutoScalingPolicy"))
-    yield from (_policy_call(one, cluster) for one in of("PutManagedScalingPolicy"))
+    yield from (_policy_call(one, cluster) for one in of("PutAutoScalingPolicy", "PutManagedScalingPolicy"))
     for one in of("ModifyCluster"):
         yield ApiCall("ModifyCluster", {"ClusterId": cluster.id, "StepConcurrencyLevel": one.after})
     yield from (_switch_call(one, cluster) for one in of("SetUnhealthyNodeReplacement"))
@@ -191,17 +189,10 @@ def _switch_call(difference: Difference, cluster: Cluster) -> ApiCall:
 
 
 def _policy_call(difference: Difference, cluster: Cluster) -> ApiCall:
-    removing = difference.kind is Kind.REMOVE
-    operation = difference.row.undo if removing else difference.row.operation
-    policy = {} if removing else {difference.row.member: difference.after}
-    return ApiCall(operation, {"ClusterId": cluster.id, **policy})
-
-
-def _scaling_call(difference: Difference, cluster: Cluster) -> ApiCall:
-    removing = difference.kind is Kind.REMOVE
-    operation = "RemoveAutoScalingPolicy" if removing else "PutAutoScalingPolicy"
-    policy = {} if removing else {"AutoScalingPolicy": difference.after}
-    return ApiCall(operation, {"ClusterId": cluster.id, "InstanceGroupId": difference.resource, **policy})
+    group = {"InstanceGroupId": difference.resource} if difference.resource else {}
+    member = difference.row.member.rpartition(".")[2]
+    policy = {} if difference.kind is Kind.REMOVE else {member: difference.after}
+    return ApiCall(difference.operation, {"ClusterId": cluster.id, **group, **policy})
 
 
 def _group_calls(differences: Sequence[Difference], cluster: Cluster) -> Iterator[ApiCall]:

@@ -14,8 +14,8 @@ import pytest
 
 from flowspec import compile, load, render, run, validate
 from flowspec.backend import packing
-from flowspec.backend.aws.submission.apply import upload
 from flowspec.backend.aws.submission.staging import stage
+from flowspec.backend.aws.submission.uploads import upload
 from flowspec.backend.packing import pack, packed_asset
 from flowspec.emulator.state.store import Record, Store
 from flowspec.errors import FlowspecError

@@ -37,6 +37,11 @@ class Difference(NamedTuple):
     kind: Kind = Kind.SET
     resource: str = ""
 
+    @property
+    def operation(self) -> str:
+        """The operation of EMR that makes it as wanted, "" if there is none."""
+        return self.row.undo if self.kind is Kind.REMOVE else self.row.operation
+
 
 def token(address: str) -> str:
     """Returns a short name of a stated member: 30 bits of its sha256 in base64.

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from flowspec.backend.aws.client import Emr
 from flowspec.backend.aws.observe import describe, describe_step, read_steps, steps_in
 from flowspec.backend.aws.runs.settle import settle_on
-from flowspec.backend.aws.submission.apply import upload
 from flowspec.backend.aws.submission.cancellation import CancelledStep, cancel_steps
 from flowspec.backend.aws.submission.change import add, mark_sensitive
 from flowspec.backend.aws.submission.lock import locked
+from flowspec.backend.aws.submission.uploads import upload
 from flowspec.document.job_flow import JobFlow
 from flowspec.document.nearest import not_found
 from flowspec.errors import FlowspecError, NothingFound

@@ -5,5 +5,6 @@ change        the calls that change a cluster that lives on
 cancellation  cancels steps, and tells which of them EMR does not cancel
 submit        sends a call that EMR may carry out although its answer is lost
 lock          the tag that lets applies of one cluster take turns
-staging       uploads local files, each once
+uploads       has the backend put local files where steps read them
+staging       uploads local files to S3, each once
 """

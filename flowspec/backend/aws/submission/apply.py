@@ -12,7 +12,7 @@ import shlex
 import shutil
 import subprocess
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime, timezone
 from pathlib import Path
@@ -22,6 +22,7 @@ from uuid import uuid4
 from flowspec.backend.aws.client import Emr
 from flowspec.backend.aws.observe import CLOCK_SKEW, active_named, find_active, find_created, submitted_as
 from flowspec.backend.aws.submission.submit import submit_once
+from flowspec.backend.aws.submission.uploads import upload
 from flowspec.errors import FlowspecError
 from flowspec.facts.api_model import problems
 from flowspec.facts.limits import TAG_VALUE
@@ -37,7 +38,6 @@ from flowspec.plan.cluster import (
 )
 from flowspec.plan.identity import identity_tags
 from flowspec.plan.sensitive import sensitive_tokens
-from flowspec.request.assets import Asset
 
 
 class Applied(NamedTuple):
@@ -77,38 +77,16 @@ def apply(
     if plan.joins:
         return Applied(plan.joins, joined=True, steps=plan.awaits, failed=plan.failed)
     if plan.converges:
-        return _change(plan.converges, plan, emr, replan=replan, lock_timeout=lock_timeout, notify=notify, sleep=sleep)
-    return _submit(plan, emr, notify, sleep)
+        from flowspec.backend.aws.submission.change import change_cluster
 
-
-def _change(
-    cluster_id: str,
-    plan: Plan,
-    emr: Emr,
-    *,
-    replan: Callable[[], Plan] | None,
-    lock_timeout: float,
-    notify: Callable[[str], None],
-    sleep: Callable[[float], None],
-) -> Applied:
-    """Uploads the files of a plan and changes the cluster that lives on."""
-    from flowspec.backend.aws.submission.change import change_cluster
-
-    uploaded = upload(plan.uploads, emr, notify)
-    left = f"flowspec plan {shlex.quote(plan.source)}"
-    with _report_interrupt(
-        f"interrupted: cluster {cluster_id} may be changed in part; what is left is shown by: {left}", notify
-    ):
-        steps, failed = change_cluster(
-            plan,
-            emr,
-            replan=replan,
-            upload=lambda newer: upload(newer.uploads, emr, notify),
-            lock_timeout=lock_timeout,
-            notify=notify,
-            sleep=sleep,
+        part = (
+            f"interrupted: cluster {plan.converges} may be changed in part; what is left is shown by: "
+            f"flowspec plan {shlex.quote(plan.source)}"
         )
-    return Applied(cluster_id, joined=True, uploaded=uploaded, steps=steps, failed=failed)
+        with _report_interrupt(part, notify):
+            done = change_cluster(plan, emr, replan=replan, lock_timeout=lock_timeout, notify=notify, sleep=sleep)
+        return Applied(plan.converges, joined=True, **done._asdict())
+    return _submit(plan, emr, notify, sleep)
 
 
 def _submit(plan: Plan, emr: Emr, notify: Callable[[str], None], sleep: Callable[[float], None]) -> Applied:
@@ -133,17 +111,6 @@ def _submit(plan: Plan, emr: Emr, notify: Callable[[str], None], sleep: Callable
     if winner != cluster_id:
         notify(f"another apply started {winner} first; {cluster_id} was ended and {winner} joined")
     return Applied(winner, joined=winner != cluster_id, uploaded=uploaded)
-
-
-def upload(assets: Sequence[Asset], emr: Emr, notify: Callable[[str], None]) -> int:
-    """Stages files, with a line for each; returns how many were sent. Raises as `Backend.stage` does."""
-    if not assets:
-        return 0
-    uploaded = 0
-    for asset, sent in emr.backend.stage(emr, assets, notify):
-        uploaded += sent
-        notify(f"{'uploaded' if sent else 'already there'}: {asset.uri}")
-    return uploaded
 
 
 def _with_flow_tags(plan: Plan, submission: str) -> dict[str, Any]:

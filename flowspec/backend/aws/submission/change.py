@@ -13,6 +13,7 @@ from flowspec.backend.aws.observe import describe_step, read_back
 from flowspec.backend.aws.submission.cancellation import cancel_steps
 from flowspec.backend.aws.submission.lock import locked
 from flowspec.backend.aws.submission.submit import submit_once
+from flowspec.backend.aws.submission.uploads import upload
 from flowspec.errors import FlowspecError, StalePlan
 from flowspec.facts.states import OPEN, READY
 from flowspec.plan.changes import ApiCall, Plan
@@ -27,26 +28,35 @@ _READY_INTERVAL = 10.0
 _PAGE = 50
 
 
+class Changed(NamedTuple):
+    """The changes made to a cluster: how many files were uploaded, the ids of its steps, and of those that had failed.
+
+    `steps` is None where all steps of the cluster are its own, as `Plan.awaits` has it.
+    """
+
+    uploaded: int
+    steps: tuple[str, ...] | None
+    failed: tuple[str, ...]
+
+
 def change_cluster(
     plan: Plan,
     emr: Emr,
     *,
     replan: Callable[[], Plan] | None,
-    upload: Callable[[Plan], object],
     lock_timeout: float,
     notify: Callable[[str], None],
     sleep: Callable[[float], None],
-) -> tuple[tuple[str, ...] | None, tuple[str, ...]]:
-    """Makes the calls of a plan that converges a cluster; returns the ids of its steps, and of those that had failed.
-
-    The first is None where all steps of the cluster are its own, as `Plan.awaits` has it.
+) -> Changed:
+    """Uploads the files of a plan that converges a cluster, and makes its calls.
 
     When the cluster has changed since the plan was made, `replan` makes it again, while no one else can change the
-    cluster, and `upload` stages the files of that plan. Raises Locked when another apply is changing the cluster or
+    cluster, and the files of that plan are uploaded. Raises Locked when another apply is changing the cluster or
     the lock was lost, StalePlan when the cluster has changed and there is no `replan` (or the new plan is of another
     kind), ServiceError when EMR refuses a call.
     """
     cluster_id = str(plan.converges)
+    uploaded = upload(plan.uploads, emr, notify)
     if _wants_ready(plan):
         # Not with the lock in hand, which others may wait for: a cluster takes minutes to start.
         _refuse_ended(cluster_id, wait_until_ready(emr, cluster_id, notify, sleep))
@@ -55,7 +65,7 @@ def change_cluster(
         current = _refresh_plan(plan, cluster, replan)
         if current is not plan:
             notify(f"cluster {cluster_id} has changed meanwhile: the plan was made again")
-            upload(current)
+            uploaded += upload(current.uploads, emr, notify)
         mark_sensitive(emr, cluster, current.request, current.secrets)
         added: list[str] = []
         for call in current.calls:
@@ -63,7 +73,7 @@ def change_cluster(
             added += _send(call, emr, cluster, notify, sleep)
             notify(call.operation)
     steps = None if current.awaits is None and not added else (*(current.awaits or ()), *added)
-    return steps, current.failed
+    return Changed(uploaded, steps, current.failed)
 
 
 def _wants_ready(plan: Plan) -> bool:
