@@ -136,6 +136,20 @@ def test_a_timeout_is_kept_and_the_cluster_left():
     assert 600 <= clock() < 640
 
 
+def test_each_is_looked_at_in_turn_where_they_can_not_be_listed():
+    """Their states are not known from a list, which is no news of them."""
+    ends = {f"j-{number:02}": ENDLESS if number < 5 else 400 for number in range(20)}
+    fleet, account, _ = fleet_of(ends, timeout=5000)
+    fleet.close()
+
+    def refuse(**_):
+        raise ServiceError("ListClusters", "AccessDeniedException", "as asked for")
+
+    account._ListClusters = refuse
+    ended = {cluster_id: event.verdict.outcome for cluster_id, event in fleet.events() if isinstance(event, Ended)}
+    assert ended == {one: Outcome.TIMED_OUT if end == ENDLESS else Outcome.SUCCEEDED for one, end in ends.items()}
+
+
 def test_a_cluster_that_is_not_there_ends_nothing_else():
     fleet, account, _ = fleet_of({"j-1": 400, "j-2": 400})
     account.failing.add("j-1")
