@@ -12,7 +12,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from traceback import walk_tb
 from typing import Any
 
 from flowspec.errors import FlowspecError, ServiceError
@@ -125,6 +124,9 @@ def _may_have_taken_effect(response: Any) -> bool:
 
 def _ended_in_connect(error: BaseException | None) -> bool:
     """Returns True for an error of a TLS handshake: that of an answer which can't be decrypted is an SSLError, too."""
+    # Takes a millisecond to import, which most commands do without.
+    from traceback import walk_tb
+
     while error:
         # http.client.HTTPConnection.connect, and what overrides it.
         if any(frame.f_code.co_name == "connect" for frame, _ in walk_tb(error.__traceback__)):
