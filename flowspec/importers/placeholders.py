@@ -14,6 +14,7 @@ from typing import Any
 
 from flowspec.document.rendering.patterns import PatternError, PatternWork, compile_pattern
 from flowspec.document.rendering.variables import is_name
+from flowspec.facts.api_model import input_shape
 
 MARKS = re.compile("[\ue0f5\ue0f6]")
 PLACEHOLDER = re.compile("\ue0f5(\\w+)\ue0f6")
@@ -110,7 +111,7 @@ class Wanted:
         samples, values = self.samples, dict[str, Any]()
         for name, one in self.variables.items():
             values[name] = samples.get(name, substitute(one.default, values))
-        out: dict[str, Any] = substitute(self.params, values)
+        out: dict[str, Any] = substitute(self.params, values, input_shape())
         return out
 
     @property
@@ -137,18 +138,29 @@ def safe_name(name: str) -> str:
     return name if is_name(name) else f"var_{name}" if name else "value"
 
 
-def substitute(value: Any, values: Mapping[str, Any]) -> Any:
-    """Replaces the placeholders of the variables in `values`; those of other variables are left."""
+def substitute(value: Any, values: Mapping[str, Any], shape: Any = None) -> Any:
+    """Replaces the placeholders of the variables in `values`; those of other variables are left.
+
+    Where botocore's `shape` is a string, a number or truth value is written as text.
+    """
     if isinstance(value, dict):
-        return {substitute(key, values): substitute(item, values) for key, item in value.items()}
+        members, other = getattr(shape, "members", {}), getattr(shape, "value", None)
+        return {
+            _fill_text(key, values): substitute(item, values, members.get(key, other)) for key, item in value.items()
+        }
     if isinstance(value, list):
-        return [substitute(item, values) for item in value]
+        return [substitute(item, values, getattr(shape, "member", None)) for item in value]
     if not isinstance(value, str):
         return value
     name = placeholder_name(value)
-    if name is not None and name in values:
-        return values[name]
-    return PLACEHOLDER.sub(lambda found: _text(values.get(found[1], found[0])), value)
+    if name is None or name not in values:
+        return _fill_text(value, values)
+    is_text = getattr(shape, "type_name", "") == "string" and isinstance(values[name], int | float)
+    return _text(values[name]) if is_text else values[name]
+
+
+def _fill_text(text: str, values: Mapping[str, Any]) -> str:
+    return PLACEHOLDER.sub(lambda found: _text(values.get(found[1], found[0])), text)
 
 
 def map_texts(value: Any, change: Callable[[str], Any]) -> Any:
