@@ -186,9 +186,7 @@ def test_what_the_cli_drops_silently_is_told():
         "aws emr create-cluster --release-label emr-6.9.0 "
         "--instance-groups InstanceGroupType=MASTER,InstanceCount=1,InstanceType=x,Market=SPOT"
     )
-    assert source.notes == (
-        "Market in --instance-groups is left out, as the AWS CLI leaves it out: it knows no such member",
-    )
+    assert source.notes == ("Market in --instance-groups is left out: the AWS CLI sends no such member",)
 
 
 SCRIPT = """\
@@ -345,10 +343,18 @@ def test_options_in_variables_are_those_that_the_shell_hands_on(name, sent, tmp_
         ("N=4\n[ -n x ] && N=10", "line 2: a branch or loop sets $N to `10`"),
         ("N=4\ncase $1 in prod) N=10;; esac", "line 2: a branch or loop sets $N to `10`"),
         ("N=4\nread N", "line 2: `read` sets $N"),
+        ("N=4\nprintf -v N %s 10", "line 2: `printf` sets $N"),
+        ("N=4\nlet N=N+6", "line 2: `let` sets $N"),
+        ("N=4\n((N++))", "line 2: `((` sets $N"),
+        ("N=4\nfor ((N=0; N<10; N++)); do :; done", "line 2: `((` sets $N"),
+        ("N=4\nN[0]=10", "line 2: `N[0]` sets $N"),
+        ("f() {\nlocal N=4\nread N\n", "line 3: `read` sets $N"),
     ],
 )
 def test_what_a_branch_assigns_is_a_variable_and_a_note(script, note):
-    source = wanted(f"{script}\naws emr create-cluster --release-label emr-6.15.0 --instance-type m5.xlarge --name $N")
+    called = "\n}\nf" if script.startswith("f()") else ""
+    command = "aws emr create-cluster --release-label emr-6.15.0 --instance-type m5.xlarge --name $N"
+    source = wanted(f"{script}\n{command}{called}")
     assert source.variables["N"].default is None
     assert [one for one in source.notes if note in one], source.notes
 
@@ -513,7 +519,7 @@ def test_extended_support_may_be_switched_on_later():
         ),
         (
             "--release-label emr-6.9.0 --instance-type m5.xlarge --emrfs Consistent=true,Consistency=1",
-            "Consistency in --emrfs is left out, as the AWS CLI leaves it out: it knows no such member",
+            "Consistency in --emrfs is left out: the AWS CLI sends no such member",
         ),
     ],
 )

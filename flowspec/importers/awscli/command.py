@@ -317,12 +317,10 @@ class Call:
         return given[key]
 
     def note_unread(self, given: Json, known: set[str], option: str) -> None:
-        """Notes the members of an object that the AWS CLI ignores."""
-        for key in given:
-            if key not in known:
-                self.notes.append(
-                    f"{key} in {option} is left out, as the AWS CLI leaves it out: it knows no such member"
-                )
+        """Notes the members of an object that the AWS CLI does not send: it ignores or refuses them."""
+        self.notes += [
+            f"{key} in {option} is left out: the AWS CLI sends no such member" for key in given if key not in known
+        ]
 
     def refuse(self, message: str, hint: str = "", at: Word | None = None) -> NoReturn:
         """Raises `SpecError` about a word of the command."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from posixpath import join, normpath
+from itertools import pairwise
+from posixpath import basename, join, normpath
 from typing import Any, NamedTuple, Protocol
 
 from flowspec.importers.awscli.parsed import PROFILES, REGIONS, Command, Word
@@ -13,6 +14,13 @@ from flowspec.importers.placeholders import PLACEHOLDER
 
 ASSIGNED = re.compile(r"(?P<name>[A-Za-z_]\w*)(?P<more>\+?)=(?P<value>.*)", re.DOTALL | re.ASCII)
 DECLARING = {"export", "local", "readonly", "declare", "typeset", "env"}
+# What `(( ))` and `let` assign, and an assignment to one item of an array.
+_CALCULATED = re.compile(r"(?:\+\+|--)\s*([A-Za-z_]\w*)|([A-Za-z_]\w*)\s*(?:\+\+|--|[-+*/%&|^]?=(?!=))", re.ASCII)
+_ITEM_ASSIGNED = re.compile(r"([A-Za-z_]\w*)\[[^]]*\]\+?=.*", re.DOTALL | re.ASCII)
+_READING = {"read", "mapfile", "readarray"}
+_COPYING = {"cp", "mv", "ln", "install", "rsync", "sponge"}
+_SAVING = ("-o", "-O", "--output", "--output-document")
+_IN_PLACE = re.compile(r"-[A-Za-z]*i.*|--in-place.*")
 
 
 class Loop(NamedTuple):
@@ -120,18 +128,36 @@ class Shell:
         elif first == "eval":
             text = " ".join(self.variables.resolve(word.text) for word in words[1:])
             if not self._follow(text, words[0].at.line) or PLACEHOLDER.fullmatch(text):
-                self.script.split.add("eval")
-                self.script.note("eval", f"line {words[0].at.line}: what `eval` runs there is not imported")
+                self._note_unread(words[0], "what `eval` runs there is not imported")
         elif first == "trap" and len(words) > 2 and {"EXIT", "0"} & {word.text for word in words[2:]}:
             self.script.traps.append(words[1])
         elif first == "shift" and self.args and not self.is_conditional:
             self.args = self.args[int(words[1].text) if len(words) > 1 and words[1].text.isdigit() else 1 :]
         elif first == "read" and self.stdin is not None and words[-1].text.isidentifier():
             self.variables.texts[words[-1].text] = self.script.texts[words[-1].text] = self.stdin.strip()
+        elif first in ("source", ".") and len(words) > 1:
+            file = PLACEHOLDER.sub(r"${\1}", words[1].text)
+            self._note_unread(words[0], f"{file} is not read: what it sets is not imported")
         else:
-            self._note_loop_variable(words)
+            self._note_variables_set(words)
             return False
         return True
+
+    def _note_variables_set(self, words: list[Word]) -> None:
+        """Notes which variables a builtin of the shell sets to what is not known here, or unsets."""
+        first = words[0].text
+        if first == "unset":
+            for word in words[1:]:
+                self.script.note(word.text, f"line {word.at.line}: ${word.text} is unset; check its value")
+        for name in _names_set(words):
+            # A loop over known words gives its variable one of them after the other.
+            if first != "for" or name not in self.variables.literals:
+                self.variables.forget(name, first.partition("=")[0], self._current_line)
+
+    def _note_unread(self, at: Word, text: str) -> None:
+        """Adds a note on commands that are not read, any of which may set a variable."""
+        self.script.split.add("unread")
+        self.script.note("unread", f"line {at.at.line}: {text}")
 
     def _change_folder(self, words: list[Word]) -> None:
         """Carries out `cd FOLDER`; to the folder of the script itself where it asks for that."""
@@ -142,14 +168,6 @@ class Shell:
             self.folder = None
         else:
             self.folder = normpath(join(self.folder, to))
-
-    def _note_loop_variable(self, words: list[Word]) -> None:
-        first = words[0].text
-        names = words[1:2] if first in ("for", "select") else words[1:] if first == "read" else []
-        for word in names:
-            if word.text in self.variables.texts and word.text not in self.variables.literals:
-                self.script.uncertain.add(word.text)
-                self.script.note(word.text, f"line {word.at.line}: `{first}` sets ${word.text}: give its value")
 
     def _call_function(self, words: list[Word]) -> bool:
         """Reads the body of a function where it is called. False for another command."""
@@ -168,6 +186,8 @@ class Shell:
     def _note_file(self, words: list[Word]) -> None:
         """Keeps what a command writes into a file, where it is a here document; else, that it is written."""
         first, *rest = [word.text for word in words] or [""]
+        if self.folder is not None:
+            self.script.files |= {normpath(join(self.folder, one)): None for one in _files_changed(first, rest)}
         tee = [one for one in rest if not one.startswith("-")] if first == "tee" else []
         target, more = self.target or (tee[0] if tee else "", False)
         if not target or self.folder is None:
@@ -182,3 +202,35 @@ class Shell:
 def _has_command(words: list[Word]) -> bool:
     """Returns True if a command follows the assignments, which then apply to that command only."""
     return any(word.text not in DECLARING and not ASSIGNED.fullmatch(word.text) for word in words)
+
+
+def _names_set(words: list[Word]) -> list[str]:
+    """Returns the names of what may be variables whose values a builtin of the shell sets."""
+    first, *rest = [word.text for word in words]
+    if first in ("for", "select"):
+        return rest[:1]
+    if first == "let":
+        return names_calculated(" ".join(rest))
+    if first == "printf":
+        return rest[1:2] if rest[:1] == ["-v"] else []
+    item = _ITEM_ASSIGNED.fullmatch(first)
+    return [item[1]] if item else rest if first in _READING else []
+
+
+def names_calculated(text: str) -> list[str]:
+    """Returns the names of the variables that an arithmetic expression assigns."""
+    return [before or after for before, after in _CALCULATED.findall(text)]
+
+
+def _files_changed(program: str, args: list[str]) -> list[str]:
+    """Returns the files that a command writes because its arguments name them: copies, and texts changed in place."""
+    names = [one for one in args if not one.startswith("-")]
+    if program in ("sed", "perl"):
+        return names if any(map(_IN_PLACE.fullmatch, args)) else []
+    if program in ("curl", "wget"):
+        return [file for option, file in pairwise(args) if option in _SAVING]
+    if program == "aws" and names[:2] == ["s3", "cp"]:
+        program, names = "cp", names[2:4]
+    if program not in _COPYING or not names:
+        return []
+    return [names[-1], *(join(names[-1], basename(one)) for one in names[:-1])]

@@ -12,7 +12,7 @@ from typing import Any
 
 from flowspec.document.text.tree import Place, Source
 from flowspec.importers.awscli.cursor import Cursor
-from flowspec.importers.awscli.effects import ASSIGNED, DECLARING, Loop, Shell
+from flowspec.importers.awscli.effects import ASSIGNED, DECLARING, Loop, Shell, names_calculated
 from flowspec.importers.awscli.parsed import Function, Script, Word
 from flowspec.importers.awscli.variables import Variables, is_split
 from flowspec.importers.awscli.windows import as_posix
@@ -32,6 +32,7 @@ _NAMED = re.compile(r"\$(?:(?P<name>[A-Za-z_]\w*)|(?P<position>[0-9@*#?!$-]))", 
 _BRACED = re.compile(r"(?P<name>[A-Za-z_]\w*|[0-9])(?P<how>:?[-=?+]|$)(?P<word>.*)", re.DOTALL | re.ASCII)
 _REDIRECTED = re.compile(r"(?P<how>[<>]{1,3}[&|]?)[ \t]*(?P<quote>[\"']?)(?P<file>[^\s;|&()\"']*)(?P=quote)[^\s;|&()]*")
 _DEFINED = re.compile(r"\(\s*\)\s*(?=\{)")
+_ARITHMETIC = re.compile(r"\(\(([^\n\"'`]{1,200}?)\)\)")
 _BRACES = re.compile(r"\{([\w./:-]*(?:,[\w./:-]*)+)\}(?=[\s;|&)]|$)", re.ASCII)
 _LEAVES_LOOP = re.compile(r"\b(break|continue)\b")
 # Loops and calls of functions are followed up to these numbers, far above what launch scripts have.
@@ -114,7 +115,7 @@ class _Reader(Cursor):
             self.at += 1
         elif char == "(" and self.word is not None and _ARRAY.fullmatch("".join(self.word)):
             self._read_array("".join(self.word))
-        elif char == "(" and self._read_function_definition():
+        elif char == "(" and (self._read_function_definition() or self._read_arithmetic()):
             pass
         elif char in _BREAKS:
             self._read_separator(char)
@@ -252,6 +253,16 @@ class _Reader(Cursor):
         self.word, self.words = None, []
         self.script.functions[name] = Function(body.removeprefix("{").removesuffix("}"), line)
         self.at = found.end() + scanner.at
+        return True
+
+    def _read_arithmetic(self) -> bool:
+        """Takes `(( … ))`."""
+        found = _ARITHMETIC.match(self.text, self.at)
+        if not found:
+            return False
+        for name in names_calculated(found[1]):
+            self.variables.forget(name, "((", self._current_line)
+        self.at = found.end()
         return True
 
     def run_to_end_of_block(self) -> None:

@@ -161,6 +161,13 @@ class Variables:
         else:
             self.arrays[name] = [*known, *items] if added else items
 
+    def forget(self, name: str, by: str, line: Line) -> None:
+        """Takes the value of a variable, if it has one, for uncertain: the command `by` sets another."""
+        if any(name in one for one in (self.texts, self.arrays, self.literals)):
+            self.literals.pop(name, None)
+            self.script.uncertain.add(name)
+            self.script.note(name, f"line {line()}: `{by}` sets ${name}: give its value")
+
     def _note_conditional(self, name: str, text: str, line: Line, *, added: bool) -> None:
         shown = PLACEHOLDER.sub(r"${\1}", text)[:80]
         if added:

@@ -83,6 +83,17 @@ _CREATE = "aws emr create-cluster --name n --release-label emr-6.15.0 --instance
             "only the shell knows what $C stands for",
         ),
         (f"jq . a > c.json\n{_CREATE} --configurations file://c.json", "Configurations", "the script writes it itself"),
+        (
+            f"cp a.json c.json\n{_CREATE} --configurations file://c.json",
+            "Configurations",
+            "the script writes it itself",
+        ),
+        (f"cp d/c.json .\n{_CREATE} --configurations file://c.json", "Configurations", "the script writes it itself"),
+        (f"sed -i s/a/b/ s.json\n{_CREATE} --steps file://s.json", "Steps", "the script writes it itself"),
+        (f"cat >s.json <<E\n[]\nE\nsed -i s/a/b/ s.json\n{_CREATE} --steps file://s.json", "Steps", "writes it itself"),
+        (f"aws s3 cp s3://b/s.json . --quiet\n{_CREATE} --steps file://s.json", "Steps", "the script writes it itself"),
+        (f"curl -s https://h/s -o s.json\n{_CREATE} --steps file://s.json", "Steps", "the script writes it itself"),
+        (f"T=(a)\nmapfile -t T < u\n{_CREATE} --steps ${{T[@]}}", "Steps", "shell knows what $T"),
         (f"cd $X\n{_CREATE} --configurations file://c.json", "Configurations", "the script changes its folder before"),
         (f"{_CREATE} --steps file://$X.json", "Steps", "its name is known only to the shell"),
         (f'{_CREATE} --steps "$STEPS"', "Steps", "only the shell knows what $STEPS stands for"),
@@ -99,6 +110,26 @@ def test_what_only_the_shell_knows_is_noted_and_the_rest_imported(script, option
     assert compiled(source, tmp_path)["Name"] == "n"
     assert option not in {**source.params, **source.params["Instances"]}
     assert any(one.startswith("line ") and note in one for one in source.notes), source.notes
+
+
+def test_a_file_that_a_command_reads_is_read(tmp_path):
+    (tmp_path / "s.json").write_text('[{"Type": "Spark", "Args": ["x"]}]')
+    script = f"sed s/x/y/ s.json\naws s3 cp s.json s3://b/\ncp s.json /tmp\n{_CREATE} --steps file://s.json"
+    assert len(wanted(script, folder=tmp_path).params["Steps"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("line", "note"),
+    [
+        ("source ./env.sh", "line 2: ./env.sh is not read: what it sets is not imported"),
+        ('. "$HOME/env.sh"', "line 2: ${HOME}/env.sh is not read: what it sets is not imported"),
+        ("unset N", "line 2: $N is unset; check its value"),
+    ],
+)
+def test_a_variable_that_may_have_another_value_keeps_its_own_with_a_note(line, note):
+    source = wanted(f"N=old\n{line}\n{_CREATE} --name $N")
+    assert source.request["Name"] == "old"
+    assert note in source.notes
 
 
 def test_an_object_in_a_variable_without_quotes_is_imported(tmp_path):
