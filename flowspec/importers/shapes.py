@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from typing import Any
 
-from flowspec.importers.placeholders import PLACEHOLDER, placeholder_name
+from flowspec.importers.placeholders import PLACEHOLDER, Variable, placeholder_name
 
 _INTEGER = re.compile(r"-?[0-9]{1,18}")
 _NUMBER = re.compile(r"-?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]{1,3})?")
+_UNKNOWN = object()
 _TEXT_OR_PLACEHOLDER = re.compile(rf'"(?:\\.|[^"\\])*"|{PLACEHOLDER.pattern}', re.DOTALL)
 
 
@@ -66,25 +68,37 @@ def allowed_values(value: Any, shape: Any) -> dict[str, list[str]]:
     return out
 
 
-def convert_members(value: Any, shape: Any) -> tuple[Any, list[str]]:
-    """Returns a value in the types of botocore's `shape`, without members that it lacks, and notes on those."""
-    made, unknown = _known_members(convert_scalars(value, shape), shape, "")
-    return made, [f"{path} is not imported: RunJobFlow has no such member" for path in unknown]
+def convert_members(value: Any, shape: Any, variables: Mapping[str, Variable] = {}) -> tuple[Any, list[str]]:
+    """Returns a value in the types of botocore's `shape`, and notes on what is left out of it.
+
+    That is members that the shape lacks, and placeholders of `variables` in the place of objects.
+    """
+    return _known_members(convert_scalars(value, shape), shape, "", variables)
 
 
-def _known_members(value: Any, shape: Any, path: str) -> tuple[Any, list[str]]:
-    """Returns the value without members that botocore's `shape` does not have, and the paths of those."""
-    unknown: list[str] = []
-    if isinstance(value, list) and getattr(shape, "type_name", "") == "list":
-        pairs = [_known_members(one, shape.member, f"{path}[{at}]") for at, one in enumerate(value)]
-        return [one for one, _ in pairs], [each for _, more in pairs for each in more]
-    if not isinstance(value, dict) or getattr(shape, "type_name", "") != "structure":
-        return value, unknown
+def _known_members(value: Any, shape: Any, path: str, variables: Mapping[str, Variable]) -> tuple[Any, list[str]]:
+    kind, notes = getattr(shape, "type_name", ""), list[str]()
+    name = placeholder_name(value)
+    if name and name in variables and _consists_of_objects(shape):
+        described = variables[name].rules.get("description", name)
+        return _UNKNOWN, [f"{path} is not imported: its value is not known here ({described})"]
+    if isinstance(value, list) and kind == "list":
+        pairs = [_known_members(one, shape.member, f"{path}[{at}]", variables) for at, one in enumerate(value)]
+        return [one for one, _ in pairs if one is not _UNKNOWN], [each for _, more in pairs for each in more]
+    if not isinstance(value, dict) or kind not in ("structure", "map"):
+        return value, notes
     out = {}
     for key, item in value.items():
-        if key not in shape.members:
-            unknown.append(f"{path}.{key}".removeprefix("."))
+        inner = f"{path}.{key}".removeprefix(".")
+        if kind == "structure" and key not in shape.members:
+            notes.append(f"{inner} is not imported: RunJobFlow has no such member")
             continue
-        out[key], more = _known_members(item, shape.members[key], f"{path}.{key}".removeprefix("."))
-        unknown += more
-    return out, unknown
+        made, more = _known_members(item, shape.members[key] if kind == "structure" else shape.value, inner, variables)
+        notes += more
+        if made is not _UNKNOWN:
+            out[key] = made
+    return out, notes
+
+
+def _consists_of_objects(shape: Any) -> bool:
+    return _consists_of_objects(shape.member) if shape.type_name == "list" else shape.type_name in ("structure", "map")

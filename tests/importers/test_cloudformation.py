@@ -322,7 +322,12 @@ def test_instances_that_are_not_known_are_noted(instances, member):
     text = f"Resources:\n  C:\n    Type: AWS::EMR::Cluster\n    Properties:\n      Instances: {instances}\n"
     source = wanted(text)
     assert source.params["Instances"] == {}
-    assert f"{member} is not imported: its value is not known here" in source.notes
+    assert any(one.startswith(f"{member} is not imported: its value is not known here") for one in source.notes)
+
+
+def test_null_is_refused_as_cloudformation_refuses_it():
+    text = "Resources:\n  C:\n    Type: AWS::EMR::Cluster\n    Properties:\n      Name: n\n      LogUri:\n"
+    assert refusal(text).message == "LogUri wants a string, this is null"
 
 
 def test_a_part_of_a_cluster_whose_member_is_no_list_is_refused():

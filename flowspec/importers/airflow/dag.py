@@ -21,7 +21,7 @@ from flowspec.importers.airflow.expressions import Expressions
 from flowspec.importers.airflow.templates import rendered
 from flowspec.importers.later_calls import fold
 from flowspec.importers.names import Names
-from flowspec.importers.placeholders import Wanted, placeholder_name
+from flowspec.importers.placeholders import Wanted
 from flowspec.importers.refusal import choose, load_json, refuse
 from flowspec.importers.shapes import convert_members
 
@@ -237,43 +237,7 @@ def _convert_to_api_types(module: _Module, value: Any, line: int) -> Json:
 
     What they do not have and what only Airflow knows is left out, each with a note.
     """
-    made, notes = convert_members(value, input_shape())
+    made: Json
+    made, notes = convert_members(value, input_shape(), module.names.variables)
     module.notes.extend(f"line {line}: {note}" for note in notes)
-    out: Json = _drop_structure_placeholders(module, made, input_shape(), "", line)
-    return out
-
-
-def _drop_structure_placeholders(module: _Module, value: Any, shape: Any, path: str, line: int) -> Any:
-    """Removes the placeholders that are in the place of an object or a list."""
-    kind = getattr(shape, "type_name", "")
-    if isinstance(value, dict) and kind in ("structure", "map"):
-        members = getattr(shape, "members", {})
-        pairs = (
-            (key, item, members.get(key, getattr(shape, "value", None)), f"{path}.{key}") for key, item in value.items()
-        )
-        return {
-            key: _drop_structure_placeholders(module, item, inner, where, line)
-            for key, item, inner, where in pairs
-            if not _is_structure_placeholder(module, item, inner, where, line)
-        }
-    if isinstance(value, list) and kind == "list":
-        items = [(item, f"{path}[{index}]") for index, item in enumerate(value)]
-        return [
-            _drop_structure_placeholders(module, item, shape.member, where, line)
-            for item, where in items
-            if not _is_structure_placeholder(module, item, shape.member, where, line)
-        ]
-    return value
-
-
-def _is_structure_placeholder(module: _Module, value: Any, shape: Any, path: str, line: int) -> bool:
-    """Returns True for a placeholder in the place of an object or a list, with a note on it."""
-    structured = getattr(shape, "type_name", "") in ("structure", "list", "map")
-    wrapped = isinstance(value, list) and len(value) == 1 and placeholder_name(value[0]) and structured
-    name = placeholder_name(value[0] if wrapped else value)
-    member = getattr(shape, "member", None)
-    if not structured or not name or (wrapped and getattr(member, "type_name", "string") == "string"):
-        return False
-    text = module.names.variables[name].rules.get("description", name)
-    module.notes.append(f"line {line}: {path.removeprefix('.')} is not imported: it is known only {text}")
-    return True
+    return made

@@ -85,7 +85,7 @@ class Functions:
 
     def _without_absent(self, value: Mapping[str, Any]) -> dict[str, Any]:
         made = {key: self.value(item) for key, item in value.items()}
-        return {key: item for key, item in made.items() if item is not ABSENT and item is not None}
+        return {key: item for key, item in made.items() if item is not ABSENT}
 
     def _call(self, name: str, argument: Any) -> Any:
         function = _FUNCTIONS.get(name)
@@ -311,15 +311,17 @@ class Functions:
             return None
         if name not in self._decided:
             self._open.add(name)
-            try:
-                self._decided[name] = self._truth(self.conditions[name])
-            except _FAULTS:
-                self._decided[name] = None
-            finally:
-                self._open.discard(name)
+            self._decided[name] = self._truth(self.conditions[name])
+            self._open.discard(name)
         return self._decided[name]
 
     def _truth(self, condition: Any) -> bool | None:
+        try:
+            return self._evaluate(condition)
+        except _FAULTS:
+            return None
+
+    def _evaluate(self, condition: Any) -> bool | None:
         ((name, argument),) = condition.items()
         if name == "Condition":
             return self.evaluate_condition(argument)

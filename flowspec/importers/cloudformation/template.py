@@ -23,11 +23,11 @@ from flowspec.importers.refusal import choose, load_json, refuse
 from flowspec.importers.shapes import convert_members
 
 _CLUSTER = "AWS::EMR::Cluster"
-# Resources of their own that belong to a cluster, and the property that names it.
-_PARTS = {
-    "AWS::EMR::Step": "JobFlowId",
-    "AWS::EMR::InstanceGroupConfig": "JobFlowId",
-    "AWS::EMR::InstanceFleetConfig": "ClusterId",
+# Resources of their own that belong to a cluster: the property that names it, and where the request has them.
+_PARTS: dict[str, tuple[str, tuple[str, ...]]] = {
+    "AWS::EMR::Step": ("JobFlowId", ("Steps",)),
+    "AWS::EMR::InstanceGroupConfig": ("JobFlowId", ("Instances", "InstanceGroups")),
+    "AWS::EMR::InstanceFleetConfig": ("ClusterId", ("Instances", "InstanceFleets")),
 }
 _STACKS = ("AWS::CloudFormation::Stack", "AWS::Serverless::Application")
 # What YAML 1.1, which CloudFormation reads, has for a truth value or a number: on, 010, 12:30:00, 1_000.
@@ -108,7 +108,6 @@ def read(
     params = _request(properties, functions)
     for part in _parts(found, stacks):
         _merge_part(params, part)
-    params.setdefault("Instances", {})
     params.setdefault("Name", found.name)
     notes = [text for member, text in _UNSAID.items() if member not in {**params, **params["Instances"]}]
     others = [
@@ -302,7 +301,7 @@ def _parts(cluster: _FoundResource, stacks: list[_Stack]) -> Iterator[_FoundReso
             kind = resource.get("Type")
             if kind not in _PARTS:
                 continue
-            owner = stack.functions.value(_mapping(resource, "Properties").get(_PARTS[kind]))
+            owner = stack.functions.value(_mapping(resource, "Properties").get(_PARTS[kind][0]))
             if owner != own:
                 if owner not in others:
                     stack.functions.note(
@@ -344,23 +343,14 @@ def _order_by_dependency(resources: Json) -> list[tuple[str, Json]]:
 
 def _request(properties: Json, functions: Functions) -> Json:
     renamed = _rename_members(properties)
-    instances = renamed.pop("Instances", {})
     if isinstance(renamed.get("AdditionalInfo"), dict):
         renamed["AdditionalInfo"] = json.dumps(renamed["AdditionalInfo"])
-    if isinstance(instances, dict):
-        renamed["Instances"] = _instances(instances, functions)
-    else:
-        functions.note("Instances is not imported: its value is not known here")
-    params: Json = _convert_to_api_types(renamed, input_shape(), functions)
-    return params
-
-
-def _convert_to_api_types(value: Any, shape: Any, functions: Functions) -> Any:
-    """Returns a value in the types of the API, without the members that it does not have, each of which is a note."""
-    made, notes = convert_members(value, shape)
+    if isinstance(renamed.get("Instances"), dict):
+        renamed["Instances"] = _instances(renamed["Instances"], functions)
+    params, notes = convert_members(renamed, input_shape(), functions.names.variables)
     for note in notes:
         functions.note(note)
-    return made
+    return {"Instances": {}, **params}
 
 
 def _rename_members(value: Any) -> Any:
@@ -395,23 +385,18 @@ def _as_list(value: Any) -> list[Any]:
 def _merge_part(params: Json, part: _FoundResource) -> None:
     """Puts a resource of its own into the request of its cluster."""
     functions, kind = part.stack.functions, str(part.resource["Type"])
-    own = {key: value for key, value in _mapping(part.resource, "Properties").items() if key != _PARTS[kind]}
+    owner_property, (*above, member) = _PARTS[kind]
+    own = {key: value for key, value in _mapping(part.resource, "Properties").items() if key != owner_property}
     renamed = _rename_members(functions.value(own))
     if kind == "AWS::EMR::Step":
         monitoring = {key: renamed.pop(key) for key in ("LogUri", "EncryptionKeyArn") if key in renamed}
         if monitoring:
             renamed["StepMonitoringConfiguration"] = {"S3MonitoringConfiguration": monitoring}
-        _append_member(params, ("Steps",), renamed, functions)
-    elif kind == "AWS::EMR::InstanceGroupConfig":
-        _append_member(params, ("Instances", "InstanceGroups"), renamed, functions)
-    else:
-        _append_member(params, ("Instances", "InstanceFleets"), renamed, functions)
-    functions.note(f"{part.shown} ({kind}) is part of the request: in the template it is a resource of its own")
-
-
-def _append_member(params: Json, path: tuple[str, ...], value: Json, functions: Functions) -> None:
     shape, owner = input_shape(), params
-    for member in path[:-1]:
-        shape, owner = shape.members[member], owner.setdefault(member, {})
-    made = _convert_to_api_types(value, shape.members[path[-1]].member, functions)
-    owner[path[-1]] = [*_as_list(owner.get(path[-1], [])), made]
+    for name in above:
+        shape, owner = shape.members[name], owner[name]
+    made, notes = convert_members(renamed, shape.members[member].member, functions.names.variables)
+    owner[member] = [*_as_list(owner.get(member, [])), made]
+    for note in notes:
+        functions.note(f"{part.shown}.{note}")
+    functions.note(f"{part.shown} ({kind}) is part of the request: in the template it is a resource of its own")
