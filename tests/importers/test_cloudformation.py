@@ -322,7 +322,16 @@ def test_instances_that_are_not_known_are_noted(instances, member):
     text = f"Resources:\n  C:\n    Type: AWS::EMR::Cluster\n    Properties:\n      Instances: {instances}\n"
     source = wanted(text)
     assert source.params["Instances"] == {}
-    assert any(one.startswith(f"{member} is not imported: its value is not known here") for one in source.notes)
+    assert f"{member} is not imported: its value is not known here" in source.notes
+
+
+def test_instances_that_are_no_object_take_the_groups_of_other_resources():
+    group = {"JobFlowId": {"Ref": "C"}, "InstanceRole": "TASK", "InstanceCount": 1, "InstanceType": "m5.xlarge"}
+    resources = {
+        "C": {"Type": "AWS::EMR::Cluster", "Properties": {"Name": "n", "Instances": [1]}},
+        "G": {"Type": "AWS::EMR::InstanceGroupConfig", "Properties": group},
+    }
+    assert len(wanted(json.dumps({"Resources": resources})).params["Instances"]["InstanceGroups"]) == 1
 
 
 def test_null_is_refused_as_cloudformation_refuses_it():

@@ -345,8 +345,11 @@ def _request(properties: Json, functions: Functions) -> Json:
     renamed = _rename_members(properties)
     if isinstance(renamed.get("AdditionalInfo"), dict):
         renamed["AdditionalInfo"] = json.dumps(renamed["AdditionalInfo"])
-    if isinstance(renamed.get("Instances"), dict):
-        renamed["Instances"] = _instances(renamed["Instances"], functions)
+    instances = renamed.pop("Instances", {})
+    if isinstance(instances, dict):
+        renamed["Instances"] = _instances(instances, functions)
+    else:
+        functions.note("Instances is not imported: its value is not known here")
     params, notes = convert_members(renamed, input_shape(), functions.names.variables)
     for note in notes:
         functions.note(note)
