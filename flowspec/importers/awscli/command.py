@@ -58,18 +58,13 @@ OBJECTS = {
 SWITCHES = {"extended-support": "ExtendedSupport", "session-enabled": "SessionEnabled"}
 _SEVERAL = {"tags", "tag-keys", "cluster-ids"}
 _LISTS = {"instance-groups", "instance-fleets", "bootstrap-actions", "applications", "steps", "placement-group-configs"}
-_OTHERS = {
-    "release-label",
-    "ami-version",
-    "instance-type",
-    "instance-count",
-    "name",
-    "configurations",
-}
 _STRUCTURED = {
     *(*OBJECTS, *_LISTS, "configurations", "ec2-attributes", "emrfs", "restore-from-hbase-backup", "instance-fleet")
 }
-_SINGLE = {*TEXTS, *NUMBERS, *OBJECTS, *_OTHERS, "ec2-attributes", "emrfs", "restore-from-hbase-backup"}
+_SINGLE = {
+    *(*TEXTS, *NUMBERS, *OBJECTS, "release-label", "ami-version", "instance-type", "instance-count", "name"),
+    *("configurations", "ec2-attributes", "emrfs", "restore-from-hbase-backup"),
+}
 # What says how to call EMR, or what to print: no part of the request.
 _GLOBAL = {
     *("region", "profile", "endpoint-url", "output", "query", "color", "ca-bundle", "cli-read-timeout"),
@@ -277,7 +272,8 @@ class Call:
         for key in _TEXT_KEYS & value.keys():
             if not isinstance(value[key], str):
                 self.refuse(f"{key} is one text", "quotes keep a text with commas together", word)
-        if not all(isinstance(arg, str) for arg in _listed(value.get("Args", []))):
+        args = value.get("Args", [])
+        if not isinstance(args, list) or not all(isinstance(arg, str) for arg in args):
             self.refuse("Args is a list of texts", "put numbers in quotes", word)
         return value
 
@@ -327,10 +323,6 @@ class Call:
         refuse(self.source, message, hint, (at or self.at).at)
 
 
-def _listed(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else [None]
-
-
 class Members(NamedTuple):
     """Stands in for a structure of botocore."""
 
@@ -349,11 +341,11 @@ def name_of_command(words: list[Word]) -> str:
     Whatever is before it is passed over (`time`, `sudo`, a prompt).
     """
     found = _find_command(words)
-    return words[found[1]].text if found else ""
+    return words[found[-1]].text if found else ""
 
 
-def _find_command(words: list[Word]) -> tuple[int, int] | None:
-    """Returns the indexes of `emr` and of the command in a list of words."""
+def _find_command(words: list[Word]) -> tuple[int, int, int] | None:
+    """Returns the indexes of `aws`, `emr` and the command in a list of words."""
     texts = [word.text for word in words]
     start = next((index for index, text in enumerate(texts) if _AWS.fullmatch(text)), None)
     if start is None or "emr" not in texts[start:]:
@@ -361,7 +353,7 @@ def _find_command(words: list[Word]) -> tuple[int, int] | None:
     emr = texts.index("emr", start)
     known = (index for index in range(emr + 1, len(texts)) if texts[index] in _OPTIONS)
     at = next(known, emr + 1)
-    return (emr, at) if at < len(texts) else None
+    return (start, emr, at) if at < len(texts) else None
 
 
 def find_call(
@@ -370,10 +362,9 @@ def find_call(
     """Returns the `aws emr` command that a command of the script is, if it is one of those that are read."""
     words = command.words
     found = _find_command(words)
-    if found is None or words[found[1]].text not in _OPTIONS:
+    if found is None or words[found[-1]].text not in _OPTIONS:
         return None
-    emr, at = found
-    start = next(index for index, word in enumerate(words) if _AWS.fullmatch(word.text))
+    start, emr, at = found
     call = Call(
         source,
         folder,

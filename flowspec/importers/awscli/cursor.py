@@ -84,7 +84,7 @@ class Cursor:
         return inner
 
     def take_ansi_c(self) -> str:
-        """Takes `$'…'`, and returns what bash makes of it; one that is never closed as `until` does."""
+        """Takes `$'…'`, and returns what bash makes of it; one that is never closed as `take_until` does."""
         inner = _ANSI_C.match(self.text, self.at + 2)
         assert inner
         self.at = inner.end() + 1

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from typing import Any
 
 from flowspec.facts.api_model import Json, input_shape
@@ -24,18 +23,15 @@ EC2 = {
 """The members of --ec2-attributes that are members of Instances, under their names there."""
 
 
-def instances(call: Call) -> Json:
+def read_instances(call: Call) -> Json:
     """Returns the Instances of the request."""
-    shapes = input_shape().members["Instances"].members
     out: Json = {}
     if call.has("instance-fleets"):
-        fleets = call.objects("instance-fleets", shapes["InstanceFleets"].member)
-        out["InstanceFleets"] = [one_fleet(call, one, shapes["InstanceFleets"].member.members) for one in fleets]
+        out["InstanceFleets"] = [convert_fleet(call, one) for one in call.objects("instance-fleets", fleet_shape())]
         for name in filter(call.has, ("instance-type", "instance-count")):
             call.notes.append(f"--{name} is left out, as the AWS CLI leaves it out beside --instance-fleets")
     elif call.has("instance-groups"):
-        groups = call.objects("instance-groups", shapes["InstanceGroups"].member)
-        out["InstanceGroups"] = [one_group(call, one) for one in groups]
+        out["InstanceGroups"] = read_groups(call)
     elif call.has("instance-type"):
         out |= _make_uniform_groups(call)
     out["KeepJobFlowAliveWhenNoSteps"] = not call.choice("auto-terminate")
@@ -68,8 +64,13 @@ def _make_uniform_groups(call: Call) -> Json:
     return {"InstanceGroups": made}
 
 
-def one_group(call: Call, given: Json) -> Json:
-    """Returns an instance group of the request, for one of the command."""
+def read_groups(call: Call) -> list[Json]:
+    """Returns the instance groups of --instance-groups, as the request has them."""
+    shape = input_shape().members["Instances"].members["InstanceGroups"].member
+    return [_convert_group(call, one) for one in call.objects("instance-groups", shape)]
+
+
+def _convert_group(call: Call, given: Json) -> Json:
     role = call.required(given, "InstanceGroupType", "an instance group")
     out = {
         "Name": given.get("Name", role),
@@ -90,10 +91,15 @@ def _upper(text: str) -> str:
     return text if PLACEHOLDER.search(text) else text.upper()
 
 
-def one_fleet(call: Call, given: Json, members: Mapping[str, Any]) -> Json:
-    """Returns an instance fleet of the request, for one of the command; `members` are those that the API knows."""
+def fleet_shape() -> Any:
+    """Returns botocore's shape of an instance fleet."""
+    return input_shape().members["Instances"].members["InstanceFleets"].member
+
+
+def convert_fleet(call: Call, given: Json) -> Json:
+    """Returns an instance fleet of the command as the request has it."""
     role = call.required(given, "InstanceFleetType", "an instance fleet")
-    out = {"Name": role, **{key: value for key, value in given.items() if key in members}}
+    out = {"Name": role, **{key: value for key, value in given.items() if key in fleet_shape().members}}
     call.note_unread(given, set(out), "--instance-fleets")
     return out
 
@@ -114,7 +120,7 @@ def _ec2_members(given: Json) -> Json:
     return out
 
 
-def roles(call: Call) -> Json:
+def read_roles(call: Call) -> Json:
     """Returns the roles of the request that --ec2-attributes and --use-default-roles say."""
     given = _ec2_attributes(call) if call.has("ec2-attributes") else {}
     known = {*EC2, "AvailabilityZone", "AvailabilityZones", "InstanceProfile"}

@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from flowspec.facts.api_model import Json, input_shape
 from flowspec.importers.awscli.command import Call, find_call, name_of_command
-from flowspec.importers.awscli.instances import one_fleet, one_group
-from flowspec.importers.awscli.parsed import Command, Script
-from flowspec.importers.awscli.software import added_steps
+from flowspec.importers.awscli.instances import convert_fleet, fleet_shape, read_groups
+from flowspec.importers.awscli.parsed import Command, Script, follow_names
+from flowspec.importers.awscli.software import read_steps
 from flowspec.importers.later_calls import fold
 from flowspec.importers.placeholders import PLACEHOLDER
 from flowspec.importers.shapes import convert_scalars
@@ -80,19 +80,13 @@ def _cluster_of(later: Call) -> str:
 
 def _commands_producing(script: Script, text: str) -> list[Command]:
     """Returns the commands whose output a text is made of, directly or through other variables."""
-    found: list[Command] = []
-    names = PLACEHOLDER.findall(text)
-    seen: set[str] = set()
-    while names:
-        name = names.pop()
-        if name in seen:
-            continue
-        seen.add(name)
-        names += PLACEHOLDER.findall(script.texts.get(name, ""))
-        for command in script.outputs.get(name, ()):
-            found.append(command)
-            names += [one for word in command.words for one in PLACEHOLDER.findall(word.text)]
-    return found
+
+    def names_in_value(name: str) -> list[str]:
+        words = [word.text for command in script.outputs.get(name, ()) for word in command.words]
+        return PLACEHOLDER.findall(" ".join([script.texts.get(name, ""), *words]))
+
+    names = follow_names(PLACEHOLDER.findall(text), names_in_value)
+    return [command for name in names for command in script.outputs.get(name, ())]
 
 
 # --- the commands, as the operations that they call ---
@@ -103,22 +97,18 @@ _Operations = Iterator[tuple[str, Json]]
 def _steps(later: Call) -> _Operations:
     if later.has("steps"):
         role = later.text("execution-role-arn")
-        yield "AddJobFlowSteps", {"Steps": added_steps(later), "ExecutionRoleArn": role}
+        yield "AddJobFlowSteps", {"Steps": read_steps(later), "ExecutionRoleArn": role}
 
 
 def _groups(later: Call) -> _Operations:
-    shape = input_shape().members["Instances"].members["InstanceGroups"].member
-    groups = later.objects("instance-groups", shape) if later.has("instance-groups") else []
-    yield "AddInstanceGroups", {"InstanceGroups": [one_group(later, one) for one in groups]}
+    if later.has("instance-groups"):
+        yield "AddInstanceGroups", {"InstanceGroups": read_groups(later)}
 
 
 def _fleet(later: Call) -> _Operations:
-    shape = input_shape().members["Instances"].members["InstanceFleets"].member
     if later.has("instance-fleet"):
-        yield (
-            "AddInstanceFleet",
-            {"InstanceFleet": one_fleet(later, later.object("instance-fleet", shape), shape.members)},
-        )
+        fleet = later.object("instance-fleet", fleet_shape())
+        yield "AddInstanceFleet", {"InstanceFleet": convert_fleet(later, fleet)}
 
 
 def _tags(later: Call) -> _Operations:

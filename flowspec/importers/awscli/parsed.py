@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -91,10 +91,16 @@ class Script:
 
     def notes_on(self, names: Iterable[str]) -> list[str]:
         """Returns the notes on these variables, on those that they are made of, and on those that were split."""
-        known, found = set(), [*names, *self.split]
-        while found:
-            name = found.pop()
-            if name not in known:
-                known.add(name)
-                found += PLACEHOLDER.findall(self.texts.get(name, ""))
+        known = follow_names([*names, *self.split], lambda name: PLACEHOLDER.findall(self.texts.get(name, "")))
         return [text for name, text in self.notes if name in known]
+
+
+def follow_names(names: Iterable[str], names_in_value: Callable[[str], Iterable[str]]) -> set[str]:
+    """Returns names of variables, and those that their values are made of, directly or through others."""
+    known, found = set[str](), [*names]
+    while found:
+        name = found.pop()
+        if name not in known:
+            known.add(name)
+            found += names_in_value(name)
+    return known

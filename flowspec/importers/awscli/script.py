@@ -8,7 +8,7 @@ applications of AMIs into jars and bootstrap actions.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from flowspec.document.text.tree import Source
@@ -23,12 +23,12 @@ from flowspec.importers.awscli.command import (
     member_if_set,
     name_of_command,
 )
-from flowspec.importers.awscli.instances import instances, roles
+from flowspec.importers.awscli.instances import read_instances, read_roles
 from flowspec.importers.awscli.later import take_over
-from flowspec.importers.awscli.parsed import PROFILES, Script
+from flowspec.importers.awscli.parsed import PROFILES, Script, follow_names
 from flowspec.importers.awscli.shell import parse
-from flowspec.importers.awscli.software import software
-from flowspec.importers.placeholders import PLACEHOLDER, Variable, Wanted, placeholder
+from flowspec.importers.awscli.software import read_software
+from flowspec.importers.placeholders import PLACEHOLDER, Wanted, placeholder
 from flowspec.importers.refusal import choose, refuse
 from flowspec.importers.shapes import convert_scalars
 
@@ -54,7 +54,7 @@ def read(source: Source, folder: Path, cluster: str = "") -> Wanted:
     if call.has("endpoint-url"):
         call.notes.append("--endpoint-url is not imported: a target of the spec may have an endpoint_url")
     met = PLACEHOLDER.findall(json.dumps([params, region, profile], ensure_ascii=False))
-    used = _add_names_in_defaults(met, script.variables)
+    used = follow_names(met, lambda name: _names_in_default(script, name))
     variables = {name: one for name, one in script.variables.items() if name in used}
     stray = [name for word in created[number].words for name in PLACEHOLDER.findall(word.text)]
     notes = [*script.notes_on([*used, *stray]), *_notes_on_outputs(script, variables)]
@@ -80,15 +80,9 @@ def _refuse_unclosed(source: Source, script: Script, *, found: bool) -> None:
         )
 
 
-def _add_names_in_defaults(names: list[str], variables: Mapping[str, Variable]) -> set[str]:
-    """Returns the names of variables, and of those that their defaults refer to."""
-    used, found = set[str](), list(names)
-    while found:
-        name = found.pop()
-        if name not in used:
-            used.add(name)
-            found += PLACEHOLDER.findall(variables[name].default or "") if name in variables else ()
-    return used
+def _names_in_default(script: Script, name: str) -> list[str]:
+    known = script.variables.get(name)
+    return PLACEHOLDER.findall(known.default or "") if known else []
 
 
 def _cluster_name(call: Call) -> str:
@@ -104,9 +98,9 @@ def _request(call: Call) -> Json:
     params |= {member: text for name, member in TEXTS.items() if (text := call.text(name))}
     params["VisibleToAllUsers"] = call.choice("visible-to-all-users") or not call.has("no-visible-to-all-users")
     params["Tags"] = call.tags()
-    params["Instances"] = instances(call)
-    params |= roles(call)
-    params |= software(call)
+    params["Instances"] = read_instances(call)
+    params |= read_roles(call)
+    params |= read_software(call)
     shapes = input_shape().members
     params |= {
         member: convert_scalars(text, shapes[member]) for name, member in NUMBERS.items() if (text := call.text(name))

@@ -49,7 +49,7 @@ class _Software:
         self.steps.append(_step(name, on_failure, self.target.script_runner, list(words)))
 
 
-def software(call: Call) -> Json:
+def read_software(call: Call) -> Json:
     """Returns the members of the request for what runs on the cluster."""
     made = _Software(call.target)
     if made.target.pre_emr4 and not call.region:
@@ -65,7 +65,8 @@ def software(call: Call) -> Json:
     if call.has("emrfs"):
         _emrfs(call, made)
     if call.has("steps"):
-        made.steps += _steps(call)
+        _refuse_steps_without_application(call)
+        made.steps += read_steps(call)
     out = {**made.more, **member_if_set("NewSupportedProducts", made.products)}
     return out | member_if_set("BootstrapActions", made.actions) | member_if_set("Steps", made.steps)
 
@@ -155,7 +156,7 @@ def _step(name: str, on_failure: str, jar: str, args: list[str] | None) -> Json:
     return {"Name": name, "ActionOnFailure": on_failure, "HadoopJarStep": {"Jar": jar, **member_if_set("Args", args)}}
 
 
-def _steps(call: Call) -> list[Json]:
+def _refuse_steps_without_application(call: Call) -> None:
     applications = call.objects("applications", _shape_with_args()) if call.has("applications") else []
     present = {str(one.get("Name")).lower() for one in applications}
     for one in call.objects("steps", _shape_with_args()):
@@ -163,10 +164,9 @@ def _steps(call: Call) -> list[Json]:
         if kind in ("hive", "pig", "impala") and kind not in present:
             at = call.options["steps"].at
             call.refuse(f"a {kind} step needs its application", f"add Name={kind.title()} to --applications", at)
-    return added_steps(call)
 
 
-def added_steps(call: Call) -> list[Json]:
+def read_steps(call: Call) -> list[Json]:
     """Returns the steps of --steps, which `aws emr add-steps` has too."""
     return [_build_step(call, one) for one in call.objects("steps", _shape_with_args())]
 

@@ -90,17 +90,17 @@ class Functions:
     def _call(self, name: str, argument: Any) -> Any:
         function = _FUNCTIONS.get(name)
         if function is None:
-            return self.unknown(name, argument)
+            return self._stand_in_for_result(name, argument)
         try:
             return function(self, argument)
         except _FAULTS:
             pass
         try:
-            return self.unknown(name, argument, _DefaultsEvaluator(self).value({name: argument}))
+            return self._stand_in_for_result(name, argument, _DefaultsEvaluator(self).value({name: argument}))
         except _FAULTS:
-            return self.unknown(name, argument)
+            return self._stand_in_for_result(name, argument)
 
-    def unknown(self, name: str, argument: Any, default: Any = None) -> str:
+    def _stand_in_for_result(self, name: str, argument: Any, default: Any = None) -> str:
         """Returns a variable for a function's result; `default` is its value by the parameters' values, if known."""
         called = re.sub(r"\W+", "_", _stem(name, argument))
         shown = f"{name} {shown_argument(argument)}"

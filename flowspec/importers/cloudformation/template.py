@@ -89,8 +89,7 @@ def read(
     Nested stacks whose template is a file below `folder` are read, too. `var_files` and `settings` give values to
     parameters.
     """
-    odd: list[str] = []
-    template = _template(source, odd)
+    template, odd = _read_template(source)
     given = _parameter_values(template, source, var_files, settings)
     resources = _resources(template)
     root = _Stack("", folder, template, Functions(template, resources, given))
@@ -111,9 +110,9 @@ def read(
     params.setdefault("Name", found.name)
     notes = [text for member, text in _UNSAID.items() if member not in {**params, **params["Instances"]}]
     others = [
-        f"{one} ({resources[one].get('Type')})"
-        for one in resources
-        if _is_other_emr_resource(resources[one]) and one != found.name
+        f"{name} ({one['Type']})"
+        for name, one in resources.items()
+        if one["Type"].startswith("AWS::EMR::") and one["Type"] not in _PARTS and name != found.name
     ]
     if len(clusters) > 1 and others:
         notes.append(f"other resources of EMR are in the template: {', '.join(others)[:300]}")
@@ -206,13 +205,14 @@ def _load_nested_stack(stack: _Stack, name: str, resource: Json, seen: list[str]
         return None
     seen.append(shown)
     try:
-        template = _template(Source(str(path), path.read_text("utf-8-sig")))
+        template, odd = _read_template(Source(str(path), path.read_text("utf-8-sig")))
     except (SpecError, OSError, UnicodeDecodeError) as error:
         reason = error.diagnostics[0].message if isinstance(error, SpecError) else str(error)
         functions.note(f"the nested stack {shown} is not imported: {path.name} can't be read: {reason}")
         return None
     given, prefix = _mapping(properties, "Parameters"), f"{shown}."
     made = _Stack(prefix, path.parent, template, Functions(template, _resources(template), given, functions, prefix))
+    functions.notes += [f"{shown}: {text}" for text in odd]
     _note_unread(made)
     return made
 
@@ -256,34 +256,39 @@ def _condition_words(decided: bool | None) -> str:
     return "is false by the parameters' values" if decided is False else "can't be decided here"
 
 
-def _is_other_emr_resource(resource: Json) -> bool:
-    return str(resource.get("Type", "")).startswith("AWS::EMR::") and resource["Type"] not in _PARTS
-
-
-def _template(source: Source, notes: list[str] | None = None) -> Json:
+def _read_template(source: Source) -> tuple[Json, list[str]]:
+    """Returns a template, and notes on scalars that CloudFormation's YAML reads otherwise."""
+    value, notes = None, list[str]()
     if source.text.lstrip()[:1] == "{":
         value = load_json(source)
     else:
         root, found = compose(source, functions=True)
         if found:
             raise SpecError(found)
-        value = _node_data(root, notes if notes is not None else []) if root is not None else None
+        if root is not None:
+            value, notes = _node_data(root), [*_notes_on_scalars(root)]
     if not isinstance(value, dict):
         refuse(source, "a template is a mapping with Resources")
-    return value
+    return value, notes
 
 
-def _node_data(node: Node, notes: list[str]) -> Any:
+def _notes_on_scalars(node: Node) -> Iterator[str]:
+    if isinstance(node, Scalar):
+        if node.plain and _READ_OTHERWISE.fullmatch(node.text):
+            shown = f"line {node.at.line}: {node.text} is taken as a text"
+            yield f"{shown}; without quotes, YAML 1.1 reads it as another value"
+        return
+    for item in [one for _, one in node.entries.values()] if isinstance(node, Mapping) else node.items:
+        yield from _notes_on_scalars(item)
+
+
+def _node_data(node: Node) -> Any:
     """Returns a node as data; a number is the text as it was written, since CloudFormation tells them apart by use."""
     if isinstance(node, Mapping):
-        return {key: _node_data(item, notes) for key, (_, item) in node.entries.items()}
+        return {key: _node_data(item) for key, (_, item) in node.entries.items()}
     if isinstance(node, Items):
-        return [_node_data(item, notes) for item in node.items]
+        return [_node_data(item) for item in node.items]
     assert isinstance(node, Scalar)
-    if node.plain and _READ_OTHERWISE.fullmatch(node.text):
-        notes.append(
-            f"line {node.at.line}: {node.text} is taken as a text; without quotes, YAML 1.1 reads it as another value"
-        )
     return node.text if isinstance(node.value, int | float) and not isinstance(node.value, bool) else node.value
 
 

@@ -108,7 +108,7 @@ def write_spec(
         rejected.aside["Name",] = "the flow has another name than its cluster"
     head = [*([f"Imported from {origin} by `flowspec {by}`."] if origin else []), *map(_comment, wanted.notes)]
     draft = _draft(wanted, rejected, folder, head, keep_secrets)
-    while _is_rejected(draft, wanted, folder, rejected):
+    while _reject_errors(draft, wanted, folder, rejected):
         draft = _draft(wanted, rejected, folder, head, keep_secrets)
     draft, uploads = _with_uploads(draft, wanted, folder)
     redactor = draft.redactor
@@ -253,8 +253,8 @@ def _variables(redactor: Redactor, declared: Mapping[str, Variable]) -> dict[str
 # --- proving it ---
 
 
-def _is_rejected(draft: _Draft, wanted: Wanted, folder: Path, rejected: _Rejected) -> bool:
-    """Returns True if a draft does not compile to the request; the reason is added to `rejected`."""
+def _reject_errors(draft: _Draft, wanted: Wanted, folder: Path, rejected: _Rejected) -> bool:
+    """Adds to `rejected` why a draft does not compile to the request; returns False if it does."""
     params = wanted.request
     before = rejected.count
     try:
