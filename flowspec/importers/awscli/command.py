@@ -356,14 +356,11 @@ def _find_command(words: list[Word]) -> tuple[int, int, int] | None:
     return (start, emr, at) if at < len(texts) else None
 
 
-def find_call(
-    command: Command, source: Source, folder: Path, script: Script, creating: Call | None = None
-) -> Call | None:
-    """Returns the `aws emr` command that a command of the script is, if it is one of those that are read."""
+def read_call(command: Command, source: Source, folder: Path, script: Script, creating: Call | None = None) -> Call:
+    """Returns a command of the script that is one of the `aws emr` commands that are read."""
     words = command.words
     found = _find_command(words)
-    if found is None or words[found[-1]].text not in _OPTIONS:
-        return None
+    assert found, "name_of_command found it"
     start, emr, at = found
     call = Call(
         source,

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from flowspec.facts.api_model import Json, input_shape
-from flowspec.importers.awscli.command import Call, find_call, name_of_command
+from flowspec.importers.awscli.command import Call, name_of_command, read_call
 from flowspec.importers.awscli.instances import convert_fleet, fleet_shape, read_groups
 from flowspec.importers.awscli.parsed import Command, Script, follow_names
 from flowspec.importers.awscli.software import read_steps
@@ -37,8 +37,7 @@ def take_over(script: Script, creating: Command, created: Sequence[Command], par
         if name not in _CALLS:
             call.notes.append(f"line {line}: `aws emr {name}` is not imported")
             continue
-        later = find_call(command, call.source, call.folder, script, call)
-        assert later, "a command of this table is read"
+        later = read_call(command, call.source, call.folder, script, call)
         reason = _foreign_cluster_reason(script, _cluster_of(later), creating, created)
         if reason is None:
             _apply_command(later, params, call, line)

@@ -19,9 +19,9 @@ from flowspec.importers.awscli.command import (
     SWITCHES,
     TEXTS,
     Call,
-    find_call,
     member_if_set,
     name_of_command,
+    read_call,
 )
 from flowspec.importers.awscli.instances import read_instances, read_roles
 from flowspec.importers.awscli.later import take_over
@@ -42,7 +42,7 @@ def read(source: Source, folder: Path, cluster: str = "") -> Wanted:
     """
     script = parse(source)
     created = [one for one in script.commands if name_of_command(one.words) == "create-cluster"]
-    calls = [call for command in created if (call := find_call(command, source, folder, script))]
+    calls = [read_call(command, source, folder, script) for command in created]
     _refuse_unclosed(source, script, found=bool(calls))
     if not calls:
         refuse(source, "it has no `aws emr create-cluster` command", "give the command, or the script it is in")

@@ -32,6 +32,9 @@ _NAMED = re.compile(r"\$(?:(?P<name>[A-Za-z_]\w*)|(?P<position>[0-9@*#?!$-]))", 
 _BRACED = re.compile(r"(?P<name>[A-Za-z_]\w*|[0-9])(?P<how>:?[-=?+]|$)(?P<word>.*)", re.DOTALL | re.ASCII)
 _REDIRECTED = re.compile(r"(?P<how>[<>]{1,3}[&|]?)[ \t]*(?P<quote>[\"']?)(?P<file>[^\s;|&()\"']*)(?P=quote)[^\s;|&()]*")
 _DEFINED = re.compile(r"\(\s*\)\s*(?=\{)")
+# `$(<FILE)` is `$(cat FILE)` (Bash Reference Manual, "Command Substitution").
+_REDIRECTED_ONLY = re.compile(r"^\s*<\s*(?=[^\s<(])")
+_COMMENT = re.compile(r"\s*#[^\n]*\s*")
 _ARITHMETIC = re.compile(r"\(\(([^\n\"'`]{1,200}?)\)\)")
 _BRACES = re.compile(r"\{([\w./:-]*(?:,[\w./:-]*)+)\}(?=[\s;|&)]|$)", re.ASCII)
 _LEAVES_LOOP = re.compile(r"\b(break|continue)\b")
@@ -159,7 +162,12 @@ class _Reader(Cursor):
         elif (char == "$" and self._take_split_variable()) or (char == "{" and self._take_brace_expansion()):
             pass
         elif char in "$`":
-            self.word.append(self._read_expansion())
+            made = self._read_expansion()
+            if made or self.word:
+                self.word.append(made)
+            else:
+                # Without quotes, nothing is no word.
+                self.word = None
         else:
             if char == "\\":
                 self.at += 1
@@ -434,6 +442,9 @@ class _Reader(Cursor):
         return self.shell.args[int(position) - 1] if int(position) <= len(self.shell.args) else ""
 
     def _read_substitution(self, command: str) -> str:
+        if _COMMENT.fullmatch(command):
+            return ""
+        command = _REDIRECTED_ONLY.sub("cat ", command)
         line = self.line(self.at) - command.count("\n")
         before = len(self.script.commands)
         if not command.startswith("("):

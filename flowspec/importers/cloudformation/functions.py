@@ -61,7 +61,7 @@ class Functions:
         self.outer, self.prefix = outer, prefix
         self.names: Names = outer.names if outer else Names()
         self.notes: list[str] = outer.notes if outer else []
-        self.outputs: Callable[[str, str], Any] = _no_outputs
+        self.outputs: Callable[[str, str], Any] = lambda _stack, _name: None
         self._open: set[str] = set()
         self._values: dict[str, Any] = {}
         self._decided: dict[str, bool | None] = {}
@@ -358,10 +358,6 @@ def _stem(name: str, argument: Any) -> str:
         words = [one for one in (argument[0], argument[2]) if isinstance(one, str)]
         return "_".join(words) or "FindInMap"
     return argument if isinstance(argument, str) else name.removeprefix("Fn::")
-
-
-def _no_outputs(_stack: str, _name: str) -> None:
-    return None
 
 
 def _text(value: Any) -> str:

@@ -58,6 +58,13 @@ def test_the_request_is_the_one_that_the_script_sends(name, tmp_path):
         assert any(note in one for one in source.notes), source.notes
 
 
+def test_a_comment_in_a_substitution_adds_nothing():
+    assert (
+        wanted(f"aws emr create-cluster `# the cluster` {_CREATE.partition('create-cluster')[2]} $(# no more\n)").notes
+        == ()
+    )
+
+
 def test_a_value_given_reaches_the_variables_that_are_made_of_it(tmp_path):
     script = (
         'ENV=${1:-dev}\nDAY=$2\nBUCKET="acme-$ENV-data"\nCOPY=$BUCKET\nNODES=3\nCORES=$NODES\n'
