@@ -89,17 +89,21 @@ class EmbeddedClient:
             raise AttributeError(method) from None
 
     def _call(self, operation: str, **params: Any) -> dict[str, Any]:
-        from botocore.exceptions import ClientError, ConnectionClosedError, ParamValidationError
-
         if found := api_model.problems(params, operation, enums=False):
+            from botocore.exceptions import ParamValidationError
+
             raise ParamValidationError(report="\n".join(one.message for one in found))
         body = json.dumps(_to_json_values(params, api_model.input_shape(operation))).encode()
         response = respond(self._service, f"{TARGET_PREFIX}.{operation}", body)
         if response is None:
+            from botocore.exceptions import ConnectionClosedError
+
             raise ConnectionClosedError(endpoint_url=ENDPOINT_URL)
         members = json.loads(response.body)
         metadata: Any = {"HTTPStatusCode": response.status, "RequestId": response.headers["x-amzn-RequestId"]}
         if response.status != HTTPStatus.OK:
+            from botocore.exceptions import ClientError
+
             # Any: the stubs want members that only AWS's answers have.
             refused: Any = {"Code": members["__type"], "Message": members["message"]}
             raise ClientError({"Error": refused, "ResponseMetadata": metadata}, operation)

@@ -97,24 +97,32 @@ def _is_json(body: bytes) -> bool:
         return False
 
 
+def _aws() -> Any:
+    """Imports botocore's exceptions: where an `except` names them like this, only when there is one.
+
+    That takes 4 ms of a local run, most of which meet none.
+    """
+    from botocore import exceptions
+
+    return exceptions
+
+
 @contextmanager
 def unknown_outcome(operation: str) -> Iterator[None]:
     """Raises OutcomeUnknown for an error in the block after which a call of `operation` may have taken effect."""
-    from botocore.exceptions import ClientError, HTTPClientError, SSLError
-
     try:
         yield
-    except ClientError as error:
+    except TruncatedAnswer as error:
+        raise OutcomeUnknown(f"{operation}: {error}") from error
+    except _aws().ClientError as error:
         if _may_have_taken_effect(error.response):
             raise OutcomeUnknown(f"{operation}: {error}") from error
         raise
     # Its other errors of a connection (ConnectionError) are raised before anything is sent.
-    except (HTTPClientError, SSLError) as error:
+    except (_aws().HTTPClientError, _aws().SSLError) as error:
         if _ended_in_connect(error):
             raise
         raise OutcomeUnknown(f"{operation}: no answer ({error})") from error
-    except TruncatedAnswer as error:
-        raise OutcomeUnknown(f"{operation}: {error}") from error
 
 
 def _may_have_taken_effect(response: Any) -> bool:
@@ -137,9 +145,7 @@ def _ended_in_connect(error: BaseException | None) -> bool:
 
 def is_left_unrepeated(error: Exception) -> bool:
     """Returns True for a transient error of a read that botocore does not repeat itself."""
-    from botocore.exceptions import ClientError
-
-    if isinstance(error, ClientError):
+    if isinstance(error, _aws().ClientError):
         status, code = _status_and_code(error.response)
         return status == 400 and code in _UNKNOWN_OUTCOME
     return isinstance(error, TruncatedAnswer)
@@ -172,29 +178,27 @@ def is_denied(error: FlowspecError) -> bool:
 @contextmanager
 def translated(operation: str, *, attempts: int = 1) -> Iterator[None]:
     """Translates botocore's exceptions, after `attempts` at calling `operation`, to ServiceError and FlowspecError."""
-    from botocore import exceptions as aws
-
     try:
         yield
     except TruncatedAnswer as error:
         times = f", {attempts} times" if attempts > 1 else ""
         remedy = "check the network, a proxy on the way, and --endpoint-url"
         raise FlowspecError(f"{operation}: {error}{times}", remedy=remedy) from error
-    except aws.ClientError as error:
+    except _aws().ClientError as error:
         detail = error.response.get("Error", {})
         code = detail.get("Code", "Unknown")
         message = detail.get("Message", str(error))
         raise ServiceError(operation, code, message, remedy=_REMEDIES.get(code, "")) from error
-    except (aws.NoCredentialsError, aws.PartialCredentialsError) as error:
+    except (_aws().NoCredentialsError, _aws().PartialCredentialsError) as error:
         raise missing_credentials_error() from error
-    except aws.NoRegionError as error:
+    except _aws().NoRegionError as error:
         remedy = "give `region:` in the target, --region, or set AWS_DEFAULT_REGION"
         raise FlowspecError("no AWS region was given", remedy=remedy) from error
-    except aws.ProfileNotFound as error:
+    except _aws().ProfileNotFound as error:
         raise FlowspecError(str(error), remedy="`aws configure list-profiles` shows the profiles there are") from error
-    except aws.ParamValidationError as error:
+    except _aws().ParamValidationError as error:
         raise FlowspecError(str(error), remedy="this request was not sent") from error
-    except aws.BotoCoreError as error:
+    except _aws().BotoCoreError as error:
         raise FlowspecError(f"{operation}: {error}", remedy=_remedy(error)) from error
 
 
@@ -209,8 +213,7 @@ def missing_credentials_error() -> FlowspecError:
 
 def _remedy(error: Exception) -> str:
     """Returns what to do about an error that keeps us from asking; "" where its text is all that is known."""
-    from botocore import exceptions as aws
-
+    aws = _aws()
     if isinstance(error, aws.SSOError | aws.TokenRetrievalError):
         return _RENEW
     if isinstance(error, aws.SSLError):
