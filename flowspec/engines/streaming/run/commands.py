@@ -7,11 +7,13 @@ PathFinder, and Java's ProcessBuilder (a file without `#!` is run by /bin/sh).
 from __future__ import annotations
 
 import errno
+import math
 import os
 import select
 import stat
 import subprocess
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -73,7 +75,7 @@ def find_program(name: str, working: Path, path: str) -> str:
     return name
 
 
-def start(command: str, environment: Mapping[str, str], working: Path) -> subprocess.Popen[bytes]:
+def start(command: str, environment: Mapping[str, str], working: Path) -> processes.Process:
     """Starts a command with three pipes. Raises `TaskFailure` as Java does when it can't be started."""
     if not command:  # the property is dropped with its empty value, and nothing is found in its place
         raise TaskFailure(
@@ -105,8 +107,8 @@ _NOT_CONFIGURED = (
 )
 
 
-def _popen(words: list[str], environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
-    return processes.start(
+def _popen(words: list[str], environment: Mapping[str, str]) -> processes.Process:
+    return processes.Process(
         words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=dict(environment)
     )
 
@@ -168,15 +170,20 @@ class RunningCommand:
     The caller reads `output` to its end and then asks `finish`. Threads are only made where they are needed, because
     they take a third of the time of a small map task: one feeds a command whose input (`longest` bytes at most, None if
     that is not known) may not fit into the pipe, and one listens to a command that writes to standard error.
+
+    A process that the command has left running may have its output open. That is awaited for as many seconds as
+    `patience` says for an exit status; then all that it has left running is killed.
     """
 
     def __init__(
         self,
-        process: subprocess.Popen[bytes],
+        process: processes.Process,
         feed: Feed,
         listen: Callable[[int], None],
         longest: int | None = None,
         warn: Callable[[str], None] = lambda _: None,
+        *,
+        patience: Callable[[int], float] = lambda _: math.inf,
     ) -> None:
         assert process.stdin
         assert process.stdout
@@ -185,12 +192,16 @@ class RunningCommand:
         self._listen = listen
         self._warn = warn
         self._warned = False
+        self._patience = patience
+        self._deadline: float | None = None  # known when the command has ended
         self._output, self._stderr = process.stdout.fileno(), process.stderr.fileno()
+        self._end = process.open_end()
         processes.enlarge_pipe(self._output)
         self._pace = processes.Pace(self._output)
         self._poll = select.poll()
-        for descriptor in (self._output, self._stderr):
-            self._poll.register(descriptor, select.POLLIN)
+        for descriptor in (self._output, self._stderr, self._end):
+            if descriptor >= 0:
+                self._poll.register(descriptor, select.POLLIN)
         self._silent = True
         self._errors: list[BaseException] = []
         self._threads: list[threading.Thread] = []
@@ -219,12 +230,14 @@ class RunningCommand:
         self._poll.unregister(self._output)
         while self._silent:
             self._await_output()
-        for thread in self._threads:
-            thread.join(_PATIENCE)
-            while thread.is_alive():
-                self._warn_of_open_output()
-                thread.join(_PATIENCE)
         code = self._process.wait()
+        self._look_at_process()
+        for thread in self._threads:
+            while thread.is_alive():
+                wait = self._longest_wait()
+                thread.join(wait)
+                if thread.is_alive():
+                    self._look_at_process(silent_for=wait)
         self._close()
         if self._errors:
             raise self._errors[0]
@@ -232,9 +245,7 @@ class RunningCommand:
 
     def kill(self) -> None:
         """Ends the command at once, and waits until its threads have noticed."""
-        if self._process.poll() is None:
-            self._process.kill()
-        self._process.wait()
+        self._process.kill_all()
         for thread in self._threads:
             thread.join(timeout=1)
         self._close()
@@ -248,9 +259,12 @@ class RunningCommand:
 
     def _await_output(self) -> Mapping[int, int]:
         """Waits until the command has written something or closed a pipe; returns the descriptors that are ready."""
-        ready = dict(self._poll.poll(_PATIENCE * 1000))
-        if not ready:
-            self._warn_of_open_output()
+        wait = self._longest_wait()
+        ready = dict(self._poll.poll(wait * 1000))
+        if self._end in ready:
+            self._poll.unregister(self._end)
+        if not ready or self._end in ready or self._deadline is not None:
+            self._look_at_process(silent_for=0 if ready else wait)
         if self._stderr in ready:
             self._silent = False
             self._poll.unregister(self._stderr)
@@ -258,13 +272,31 @@ class RunningCommand:
                 self._in_thread(self._listen, self._stderr)
         return ready
 
-    def _warn_of_open_output(self) -> None:
-        """Warns, once, if the command has ended and another process has its output open: Hadoop waits silently."""
-        if not self._warned and self._process.poll() is not None:
+    def _longest_wait(self) -> float:
+        """Returns the seconds after which it is worth a look at the command."""
+        left = _PATIENCE if self._deadline is None else self._deadline - time.monotonic()
+        return min(left, _PATIENCE) if left > 0 else _PATIENCE
+
+    def _look_at_process(self, silent_for: float = 0) -> None:
+        """Kills what a command that has ended left running, when it is time; before that warns of it, once.
+
+        Hadoop waits silently. In a cluster, YARN kills all processes of a task when that has ended.
+        """
+        code = self._process.poll()
+        if code is None:
+            return
+        if self._deadline is None:
+            self._deadline = time.monotonic() + self._patience(as_in_shell(code))
+        if time.monotonic() >= self._deadline:
+            self._process.kill_all()
+        if silent_for >= _PATIENCE and not self._warned:
             self._warned = True
             self._warn(_HELD_OPEN)
 
     def _close(self) -> None:
+        if self._end >= 0:
+            os.close(self._end)
+            self._end = -1
         for pipe in (self._process.stdout, self._process.stderr):
             if pipe and not pipe.closed:
                 pipe.close()
@@ -283,8 +315,11 @@ class RunningCommand:
 
     def _in_thread(self, work: Callable[..., None], argument: object) -> None:
         thread = threading.Thread(target=self._run_and_keep_error, args=(work, argument), daemon=True)
+        try:
+            thread.start()
+        except RuntimeError as error:  # "can't start new thread": there is no memory for its stack
+            raise MemoryError from error
         self._threads.append(thread)
-        thread.start()
 
     def _run_and_keep_error(self, work: Callable[..., None], argument: object) -> None:
         try:

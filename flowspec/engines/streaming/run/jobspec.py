@@ -43,7 +43,9 @@ _MAPPER_NUMBERS = {
     "stream.num.map.output.key.fields": 32,  # bits
     "stream.minRecWrittenToEnableSkip_": 64,
     "stream.jobconf.truncate.limit": 32,
+    "stream.joindelay.milli": 64,
 }
+_REDUCER_NUMBERS = {"stream.num.reduce.output.key.fields": 32, "stream.joindelay.milli": 64}
 _OURS = ("FLOWSPEC_SYSLOG", "FLOWSPEC_S3_ROOT", "FLOWSPEC_HDFS_ROOT", "FLOWSPEC_PARALLEL")
 _INPUTDIR = "mapreduce.input.fileinputformat.inputdir"
 _T = TypeVar("_T")
@@ -416,8 +418,9 @@ class _Builder:
 
     def _check_commands(self, mapper: Program) -> None:
         """Checks the numbers that PipeMapRed, PipeMapper and PipeReducer read when they are configured."""
-        if cause := self._bad_number("stream.num.reduce.output.key.fields"):
-            self._reduce_failure = (_CONFIGURING, cause)
+        for name, bits in _REDUCER_NUMBERS.items():
+            if cause := self._bad_number(name, bits):
+                self._reduce_failure = (_CONFIGURING, cause)
         for name, bits in _MAPPER_NUMBERS.items():
             cause = self._bad_number(name, bits)
             if cause and mapper.command:

@@ -6,6 +6,7 @@ Sources: org.apache.hadoop.mapred.MapTask and ReduceTask (localizeConfiguration)
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
@@ -151,17 +152,26 @@ class Task:
         """Starts a command of this task, whose input has `longest` bytes at most. Raises `TaskFailure`."""
         process = commands.start(command, self.environment(), self.job.files.working)
         warn = partial(self.syslog.warn, "PipeMapRed")
-        return commands.RunningCommand(process, feed, self.reporter(report=report).listen, longest, warn)
+        listen = self.reporter(report=report).listen
+        return commands.RunningCommand(process, feed, listen, longest, warn, patience=self._output_patience)
+
+    def _output_patience(self, code: int) -> float:
+        """Returns the seconds that output is awaited after a command's end, if another process has it open."""
+        if self._is_failure(code):
+            return 0
+        return self.job.configuration.integer("stream.joindelay.milli", 0, bits=64) / 1000 or math.inf
+
+    def _is_failure(self, code: int) -> bool:
+        return bool(code) and self.job.configuration.boolean("stream.non.zero.exit.is.failure", default=True)
 
     def check_status(self, code: int) -> None:
         """Raises `TaskFailure` for an exit status other than 0, unless the job tolerates it."""
-        if not code:
-            return
-        if self.job.configuration.boolean("stream.non.zero.exit.is.failure", default=True):
+        if self._is_failure(code):
             raise TaskFailure(
                 f"java.lang.RuntimeException: PipeMapRed.waitOutputThreads(): subprocess failed with code {code}"
             )
-        self.syslog.info("PipeMapRed", f"PipeMapRed.waitOutputThreads(): subprocess exited with code {code}")
+        if code:
+            self.syslog.info("PipeMapRed", f"PipeMapRed.waitOutputThreads(): subprocess exited with code {code}")
 
 
 def _limit_exceeded(message: str, depth: int = 1) -> TaskFailure:

@@ -13,7 +13,7 @@ from multiprocessing.connection import Connection, Pipe, wait
 from typing import Any
 
 from flowspec.engines.exit_status import as_in_shell
-from flowspec.engines.streaming.data.processes import die_with_parent, kill_children
+from flowspec.engines.streaming.data.processes import adopt_orphans, die_with_parent, kill_children
 from flowspec.engines.streaming.hadoop.failure import ONE_AT_A_TIME, TaskFailure
 from flowspec.interrupts import interrupts_held_back
 
@@ -99,6 +99,7 @@ class WorkerPool:
         try:
             signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT, signal.SIGTERM})
             die_with_parent(parent)
+            adopt_orphans()
             for member in self._members:
                 member.channel.close()
             work(channel)

@@ -342,6 +342,12 @@ COLLECTOR = "java.io.IOException: Initialization of all the collectors failed. E
         ("-D stream.minRecWrittenToEnableSkip_=x -mapper cat", [CONFIGURING, CONFIGURING, NUMBER]),  # PipeMapRed
         ("-D stream.num.reduce.output.key.fields=x -mapper cat -reducer cat", [CONFIGURING, NUMBER]),  # PipeReducer
         ("-D stream.num.reduce.output.key.fields=x -mapper cat -combiner cat", [CONFIGURING, NUMBER]),
+        # As PipeMapRed.configure reads it for both:
+        ("-D stream.joindelay.milli=x -mapper cat", [CONFIGURING, CONFIGURING, NUMBER]),
+        (
+            f"-D stream.joindelay.milli=x -mapper {LIB}.IdentityMapper -reducer cat -inputformat KeyValueTextInputFormat",
+            [CONFIGURING, NUMBER],
+        ),
     ],
 )
 def test_a_number_that_is_none_fails_the_task_that_reads_it(tmp_path, args, causes):

@@ -291,6 +291,58 @@ def test_the_other_reduces_run_and_commit_when_one_fails(words):
     assert re.findall(r"reduce task (\d) failed", text_of(ran)) == ["0"]
 
 
+def run_with_remains(words: Path, kind: str, script: str, *more: str) -> subprocess.CompletedProcess:
+    """Runs a job whose mapper, combiner or reducer leaves `$REMAINS` running; it has ended when this returns."""
+    (words / "remains.sh").write_text(f"echo $$ > {words}/pid.new; mv {words}/pid.new {words}/pid; exec sleep 600\n")
+    known = f"while [ ! -e {words}/pid ]; do sleep 0.01; done\n"
+    (words / "x.sh").write_text(script.replace("$REMAINS", f"sh {words}/remains.sh").replace("WAIT", known))
+    programs = {"mapper": "cat", "reducer": "cat", kind: "x.sh"}
+    job = ["-files", f"{words}/x.sh", *more, *[word for role in programs for word in (f"-{role}", programs[role])]]
+    ran = run([*job, "-input", f"{words}/in.txt", "-output", f"{words}/out"], words / "cwd")
+    wait_for(lambda: gone_now(int((words / "pid").read_text())))
+    return ran
+
+
+on_linux = pytest.mark.skipif(sys.platform != "linux", reason="only Linux lists the children of processes")
+
+
+@on_linux
+@pytest.mark.parametrize("kind", ["mapper", "combiner", "reducer"])
+@pytest.mark.parametrize(
+    "remains",
+    ["$REMAINS &", "setsid $REMAINS &", "(sh -c '$REMAINS; :'; :) &", "echo it fails >&2; $REMAINS >/dev/null &"],
+)
+def test_a_command_that_fails_is_not_awaited_longer_for_what_it_left_running(words, kind, remains):
+    ran = run_with_remains(words, kind, f"cat; {remains}\nWAIT exit 3\n")
+    assert ran.returncode == 1
+    assert "PipeMapRed.waitOutputThreads(): subprocess failed with code 3" in text_of(ran)
+
+
+@on_linux
+@pytest.mark.parametrize("kind", ["mapper", "combiner", "reducer"])
+@pytest.mark.parametrize("script", ["cat; $REMAINS &\nWAIT", "cat; $REMAINS >/dev/null &\nWAIT echo it ends >&2"])
+def test_what_a_command_left_running_is_awaited_as_long_as_the_job_says(words, kind, script):
+    ran = run_with_remains(words, kind, script, "-D", "stream.joindelay.milli=20")
+    assert ran.returncode == 0, text_of(ran)
+    assert (words / "out" / "part-00000").read_text() == "a\t\nb\t\nb\t\n"
+
+
+@on_linux
+def test_a_tolerated_failure_is_awaited_like_a_success(words):
+    """PipeMapRed.waitOutputThreads looks at the status first."""
+    tolerated = ["-D", "stream.non.zero.exit.is.failure=false", "-D", "stream.joindelay.milli=20"]
+    ran = run_with_remains(words, "reducer", "cat; $REMAINS &\nWAIT exit 3\n", *tolerated)
+    assert ran.returncode == 0, text_of(ran)
+    assert (words / "out" / "part-00000").read_text() == "a\t\nb\t\nb\t\n"
+
+
+@on_linux
+def test_what_commands_left_running_ends_with_their_job(words):
+    """YARN kills all processes of a task at its end."""
+    ran = run_with_remains(words, "mapper", "cat; $REMAINS >/dev/null 2>&1 &\nWAIT")
+    assert ran.returncode == 0, text_of(ran)
+
+
 def test_version_1_of_the_committer_keeps_everything_back(words):
     version = "mapreduce.fileoutputcommitter.algorithm.version=1"
     job = ["-D", version, "-mapper", "cat", "-reducer", "cat", "-input", f"{words}/in.txt"]
