@@ -13,7 +13,7 @@ are read as well: only what follows the logger is looked at. The layout is that 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 Counters = dict[str, dict[str, int]]
 
@@ -31,7 +31,8 @@ def parse_progress(line: str) -> tuple[int, int] | None:
 def parse_counters(text: str) -> Counters:
     """Returns the counters of the last job that a log tells of: group -> name -> value; empty when it has none.
 
-    Names are kept as they stand, blanks included; a name may hold a `=`.
+    Names are kept as they stand, blanks included; a name may hold a `=`. Of groups with one heading the values of the
+    first count: Hadoop writes its own before those of commands.
     """
     counters: Counters = {}
     group: dict[str, int] | None = None
@@ -42,7 +43,7 @@ def parse_counters(text: str) -> Counters:
             continue
         elif line.startswith("\t\t"):
             if found := _VALUE.fullmatch(line[2:].rstrip("\r")):
-                group[found[1]] = int(found[2])
+                group.setdefault(found[1], int(found[2]))
         elif line.startswith("\t"):
             group = counters.setdefault(line[1:], {})
         else:
@@ -50,10 +51,10 @@ def parse_counters(text: str) -> Counters:
     return counters
 
 
-def format_counters(counters: Mapping[str, Mapping[str, int]]) -> str:
+def format_counters(groups: Sequence[tuple[str, Mapping[str, int]]]) -> str:
     """Returns the block that Hadoop's client prints, from `Counters: N` on, without a last line end."""
-    lines = [f"Counters: {sum(len(group) for group in counters.values())}"]
-    for name, group in counters.items():
-        lines.append(f"\t{name}")
+    lines = [f"Counters: {sum(len(group) for _, group in groups)}"]
+    for heading, group in groups:
+        lines.append(f"\t{heading}")
         lines.extend(f"\t\t{counter}={value}" for counter, value in group.items())
     return "\n".join(lines)

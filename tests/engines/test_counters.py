@@ -38,9 +38,17 @@ def test_a_log_without_counters_has_none():
 
 def test_what_is_printed_is_read_again():
     counters = {"Map-Reduce Framework": {"Map input records": 7}, "": {"": 3, " x ": -1}}
-    text = format_counters(counters)
+    text = format_counters(list(counters.items()))
     assert text.startswith("Counters: 3\n\tMap-Reduce Framework\n\t\tMap input records=7\n")
     assert parse_counters(f"2024-01-01 00:00:00,000 INFO Job: {text}\n") == counters
+
+
+def test_of_two_groups_with_one_heading_the_first_ones_values_are_read():
+    groups = [
+        ("Map-Reduce Framework", {"Map input records": 7}),
+        ("Map-Reduce Framework", {"Map input records": 1, "x": 2}),
+    ]
+    assert parse_counters(format_counters(groups)) == {"Map-Reduce Framework": {"Map input records": 7, "x": 2}}
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import mmap
 import shutil
 import struct
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from functools import partial
 from multiprocessing.connection import Connection
@@ -29,7 +29,7 @@ from flowspec.engines.streaming.hadoop.failure import TaskFailure, from_system_e
 from flowspec.engines.streaming.hadoop.javalang import wrapped
 from flowspec.engines.streaming.run.cache import localize
 from flowspec.engines.streaming.run.jobspec import Job
-from flowspec.engines.streaming.run.tasks import BYTES_READ, BYTES_WRITTEN, FRAMEWORK, FRAMEWORK_ORDER, MAP_OUTPUT_BYTES
+from flowspec.engines.streaming.run.tasks import FRAMEWORK, FRAMEWORK_ORDER, GROUP_HEADINGS, MAP_OUTPUT_BYTES
 from flowspec.engines.streaming.run.worker import (
     ALL_TASKS,
     JobContext,
@@ -220,7 +220,7 @@ class _Runner:
             self._log.info("Job", f"Job {job.id} completed successfully")
         else:
             self._log.info("Job", f"Job {job.id} failed with state FAILED due to: NA")
-        self._log.info("Job", format_counters(_order_counters(self._counters)))
+        self._log.info("Job", format_counters(list(_order_counters(self._counters))))
 
     def _setup(self) -> None:
         """Sets the job up as LocalJobRunner.Job.run does, with the same failures."""
@@ -326,11 +326,13 @@ class _Runner:
             self._log.info("Job", f" map {maps}% reduce {reduces}%")
 
 
-def _order_counters(counters: Counters) -> Counters:
-    """Returns the framework's group, those of the commands by name, then the bytes read and written."""
-    last = (BYTES_READ[0], BYTES_WRITTEN[0])
-    own = sorted(name for name in counters if name not in (FRAMEWORK, *last))
-    framework = counters.get(FRAMEWORK, {})
-    ordered = {name: framework[name] for name in FRAMEWORK_ORDER if name in framework}
-    rest = {name: dict(sorted(counters[name].items())) for name in [*own, *last] if name in counters}
-    return {FRAMEWORK: ordered, **rest} if ordered else rest
+def _order_counters(counters: Counters) -> Iterator[tuple[str, dict[str, int]]]:
+    """Yields the headings of the groups with their counters: the framework's first, the others by their names."""
+    framework = counters.get(FRAMEWORK)
+    if framework:
+        yield (
+            GROUP_HEADINGS[FRAMEWORK],
+            {name: framework[name] for name in (*FRAMEWORK_ORDER, *sorted(framework)) if name in framework},
+        )
+    for group in sorted(counters.keys() - {FRAMEWORK}):
+        yield GROUP_HEADINGS.get(group, group), dict(sorted(counters[group].items()))

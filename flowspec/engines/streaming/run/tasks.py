@@ -1,7 +1,8 @@
 """The common part of map and reduce tasks: identity, environment, counters, and when a command has failed.
 
 Sources: org.apache.hadoop.mapred.MapTask and ReduceTask (localizeConfiguration), PipeMapRed
-(environment, waitOutputThreads), org.apache.hadoop.mapreduce.counters.Limits.
+(environment, waitOutputThreads), org.apache.hadoop.mapreduce.counters.Limits and AbstractCounters (getGroup: a group of
+the framework is found by the name of its class alone, so that a command's "Map-Reduce Framework" is another one).
 """
 
 from __future__ import annotations
@@ -24,7 +25,8 @@ from flowspec.engines.streaming.hadoop.records import Cut, Writable, cutter, out
 from flowspec.engines.streaming.run import commands
 from flowspec.engines.streaming.run.jobspec import Job
 
-FRAMEWORK = "Map-Reduce Framework"
+FRAMEWORK = "org.apache.hadoop.mapreduce.TaskCounter"
+_OLD_FRAMEWORK = "org.apache.hadoop.mapred.Task$Counter"
 MAP_INPUT_RECORDS = "Map input records"
 MAP_OUTPUT_RECORDS = "Map output records"
 MAP_OUTPUT_BYTES = "Map output bytes"
@@ -43,9 +45,13 @@ FRAMEWORK_ORDER = (
     REDUCE_INPUT_RECORDS,
     REDUCE_OUTPUT_RECORDS,
 )
-_TASK_COUNTERS = ("org.apache.hadoop.mapreduce.TaskCounter", "org.apache.hadoop.mapred.Task$Counter")
-BYTES_READ = ("File Input Format Counters ", "Bytes Read")
-BYTES_WRITTEN = ("File Output Format Counters ", "Bytes Written")
+BYTES_READ = ("org.apache.hadoop.mapreduce.lib.input.FileInputFormatCounter", "Bytes Read")
+BYTES_WRITTEN = ("org.apache.hadoop.mapreduce.lib.output.FileOutputFormatCounter", "Bytes Written")
+GROUP_HEADINGS = {
+    FRAMEWORK: "Map-Reduce Framework",
+    BYTES_READ[0]: "File Input Format Counters ",
+    BYTES_WRITTEN[0]: "File Output Format Counters ",
+}
 
 PAIRS_AT_ONCE = 1 << 12  # pairs that come one by one are handed on together
 
@@ -83,9 +89,9 @@ class Task:
 
     def count_own(self, group: str, name: str, amount: int) -> None:
         """Adds to a counter of a command. Raises `TaskFailure` when there are too many (Limits)."""
-        shown = name.replace("_", " ").capitalize()
-        if group in _TASK_COUNTERS and shown in FRAMEWORK_ORDER:
-            self.count(shown, amount)
+        if group in (FRAMEWORK, _OLD_FRAMEWORK):
+            shown = name.replace("_", " ").capitalize()
+            self.count(shown if shown in FRAMEWORK_ORDER else name, amount)
             return
         group = group if len(group) <= _MAX_GROUP_NAME else group[: _MAX_GROUP_NAME - 1]
         name = name if len(name) <= _MAX_NAME else name[: _MAX_NAME - 1]

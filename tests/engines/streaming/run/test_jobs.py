@@ -384,6 +384,36 @@ def test_a_counter_of_more_digits_than_a_long_is_passed_over(tmp_path):
     assert parse_counters(ran.stderr.decode())["g"] == {"c": -9223372036854775807}  # as a long adds up
 
 
+def test_a_group_that_is_named_like_the_heading_of_the_frameworks_is_another_one(tmp_path):
+    """AbstractCounters.getGroup knows its groups by their classes; CounterGroupFactory.isFrameworkGroup."""
+    groups = [
+        "Map-Reduce Framework",
+        "org.apache.hadoop.mapred.Task$Counter",
+        "org.apache.hadoop.mapreduce.TaskCounter",
+    ]
+    names = ["Map output records", "MAP_INPUT_RECORDS", "MAP_INPUT_RECORDS"]
+    script = "cat\n" + "".join(
+        f"echo 'reporter:counter:{group},{name},{amount}' >&2\n"
+        for group, name, amount in zip(groups, names, (5, 10, 100), strict=True)
+    )
+    args = "-files {IN}/../m.sh -mapper m.sh -reducer NONE"
+    ran = run_job(tmp_path, Recorded({"a.txt": b"x\n"}, args, [], {"m.sh": script}))
+    assert ran.returncode == 0, ran.stderr
+    block = ran.stderr.decode().partition("Counters: ")[2].partition("\n20")[0]
+    assert block.splitlines() == [
+        "5",
+        "\tMap-Reduce Framework",
+        "\t\tMap input records=111",
+        "\t\tMap output records=1",
+        "\tMap-Reduce Framework",
+        "\t\tMap output records=5",
+        "\tFile Input Format Counters ",
+        "\t\tBytes Read=2",
+        "\tFile Output Format Counters ",
+        "\t\tBytes Written=3",
+    ]
+
+
 def test_a_value_of_more_digits_than_a_long_fails_its_aggregation(tmp_path):
     job = Recorded({"a.txt": f"LongValueSum:k\t{DIGITS}\n".encode()}, "-mapper cat -reducer aggregate", [])
     ran = run_job(tmp_path, job)
