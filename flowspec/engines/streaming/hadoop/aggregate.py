@@ -7,7 +7,6 @@ aggregators).
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Callable, Iterable, Iterator
 
 from flowspec.engines.streaming.hadoop import javalang
@@ -15,7 +14,6 @@ from flowspec.engines.streaming.hadoop.failure import TaskFailure
 from flowspec.engines.streaming.hadoop.javadouble import java_double
 from flowspec.engines.streaming.hadoop.records import Pair, Writable, as_bytes
 
-_DOUBLE = re.compile(r"[+-]?(NaN|Infinity|(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?[fFdD]?)", re.ASCII)
 _NO_AGGREGATOR = (
     'java.lang.NullPointerException: Cannot invoke "org.apache.hadoop.mapred.lib.aggregate.ValueAggregator'
     '.addNextValue(Object)" because "aggregator" is null'
@@ -67,12 +65,10 @@ def _long(text: str) -> int:
 
 
 def _double(text: str) -> float:
-    stripped = text.strip(javalang.BLANKS)
-    if not stripped:
-        raise TaskFailure("java.lang.NumberFormatException: empty String")
-    if not _DOUBLE.fullmatch(stripped):
-        raise TaskFailure(f'java.lang.NumberFormatException: For input string: "{text}"')
-    return float(stripped.rstrip("fFdD") if not stripped.endswith("y") else stripped)
+    try:
+        return javalang.parse_double(text)
+    except ValueError as error:
+        raise TaskFailure(f"java.lang.NumberFormatException: {error}") from error
 
 
 def _long_sum(values: Iterable[str]) -> list[str]:
