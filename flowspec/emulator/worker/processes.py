@@ -13,7 +13,6 @@ only the session is found.
 
 from __future__ import annotations
 
-import ctypes
 import os
 import signal
 import subprocess
@@ -24,6 +23,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
+from flowspec.engines.linux import CLUSTER_WORKER, adopt_orphans, die_with_parent, is_cluster_worker, name_process
+
 CLUSTER_ID = "FLOWSPEC_CLUSTER_ID"
 """Environment variable of a cluster's worker and all of its descendants."""
 
@@ -31,11 +32,6 @@ STEP_ID = "FLOWSPEC_STEP_ID"
 """Environment variable of all processes of a step."""
 
 _ON_LINUX = sys.platform == "linux"
-# From linux/prctl.h.
-_PR_SET_PDEATHSIG = 1
-_PR_SET_NAME = 15
-_PR_SET_CHILD_SUBREAPER = 36
-_WORKER_NAME = b"flowspec-worker"  # 15 bytes, the most that the kernel keeps
 _STEP_NAME = b"flowspec-step"
 # Seconds to wait for killed processes: usually milliseconds, but uninterruptible disk waits (state D) can last.
 _KILL_TIMEOUT_SECONDS = 3.0
@@ -133,14 +129,9 @@ def worker_environment(cluster_id: str, environ: Mapping[str, str] | None = None
 
 
 def become_worker() -> None:
-    """Makes this process (on Linux) a child subreaper: the new parent of descendants whose parent exits.
-
-    Gives it the name of workers too, by which those that a step of another cluster started are spared.
-    """
-    if _ON_LINUX:
-        libc = ctypes.CDLL(None)
-        libc.prctl(_PR_SET_CHILD_SUBREAPER, 1)
-        libc.prctl(_PR_SET_NAME, _WORKER_NAME)
+    """Makes this process adopt orphans, and gives it the name by which workers that a step started are spared."""
+    adopt_orphans()
+    name_process(CLUSTER_WORKER)
 
 
 def become_step(note: Path) -> None:
@@ -148,9 +139,8 @@ def become_step(note: Path) -> None:
 
     It keeps the environment of the worker in /proc, but not the name, by which workers are spared.
     """
-    if _ON_LINUX:
-        ctypes.CDLL(None).prctl(_PR_SET_NAME, _STEP_NAME)
-    _parent_death_signal()()
+    name_process(_STEP_NAME)
+    die_with_parent(os.getppid())
     _write_note(note)
 
 
@@ -186,7 +176,7 @@ def _is_of_a_cluster(pid: int) -> bool:
 def _kill_all(find: Callable[[], Iterator[int]]) -> None:
     """Kills the processes that `find` yields, repeatedly: a process may fork during the search."""
     deadline = time.monotonic() + _KILL_TIMEOUT_SECONDS
-    while (found := [pid for pid in find() if not _is_worker(pid)]) and time.monotonic() < deadline:
+    while (found := [pid for pid in find() if not is_cluster_worker(pid)]) and time.monotonic() < deadline:
         for pid in found:
             with suppress(ProcessLookupError, PermissionError):
                 os.kill(pid, signal.SIGKILL)
@@ -200,14 +190,6 @@ def _own_processes() -> Iterator[int]:
             with suppress(OSError):
                 if entry.name.isdigit() and entry.stat().st_uid == os.getuid() and int(entry.name) != os.getpid():
                     yield int(entry.name)
-
-
-def _is_worker(pid: int) -> bool:
-    """Returns whether a process is a worker: one that was forked still shows the environment of its parent."""
-    try:
-        return _read(f"/proc/{pid}/comm").rstrip(b"\n") == _WORKER_NAME
-    except OSError:
-        return False
 
 
 def _environment(pid: int) -> list[bytes]:
@@ -255,11 +237,11 @@ def _identity_in_proc(pid: int) -> str | None:
 
 
 def _before_exec(note: Path) -> Callable[[], None]:
-    die_with_parent = _parent_death_signal()
+    worker = os.getpid()
 
     def prepare() -> None:
         os.setsid()
-        die_with_parent()
+        die_with_parent(worker)
         _write_note(note)
 
     return prepare
@@ -267,11 +249,3 @@ def _before_exec(note: Path) -> Callable[[], None]:
 
 def _write_note(note: Path) -> None:
     note.write_text(f"{os.getpid()} {identity(os.getpid())}\n")
-
-
-def _parent_death_signal() -> Callable[[], object]:
-    """Returns a function that has the kernel (Linux only) send SIGTERM when the parent process dies."""
-    if not _ON_LINUX:
-        return lambda: None
-    libc = ctypes.CDLL(None)
-    return lambda: libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)

@@ -7,7 +7,6 @@ that a signal to the group reaches everything.
 
 from __future__ import annotations
 
-import ctypes
 import fcntl
 import os
 import select
@@ -21,31 +20,15 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from flowspec.engines.linux import is_cluster_worker
 from flowspec.engines.streaming.data.lines import BLOCK, unify, whole_lines
 
-_PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
 _F_SETPIPE_SZ, _F_GETPIPE_SZ = 1031, 1032
 _INT = 4  # bytes
 _CHUNK = 1 << 17  # bytes that are worth a look
 _UNPACED = 1 << 14  # bytes: a command that writes no more is not slowed down
 _SHORTEST_REST, _LONGEST_REST = 0.0001, 0.002  # seconds; the kernel may add 0.00005
 _LONGEST_WAIT = 100  # milliseconds, for what a command has not read yet
-_LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
-
-
-def die_with_parent(parent: int) -> None:
-    """Asks the kernel for SIGTERM when the thread that made this process ends (Linux; elsewhere nothing)."""
-    if _LIBC is None:
-        return
-    _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
-    if os.getppid() != parent:  # it was quicker
-        os.kill(os.getpid(), signal.SIGTERM)
-
-
-def adopt_orphans() -> None:
-    """Makes this process the parent of what its commands leave running, so that it can end that (Linux)."""
-    if _LIBC:
-        _LIBC.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
 def kill_children(spared: Set[int] = frozenset()) -> None:
@@ -62,6 +45,8 @@ def _children() -> Set[int]:
 
 
 def _kill(child: int) -> bool:
+    if is_cluster_worker(child):
+        return False
     try:
         os.kill(child, signal.SIGKILL)
         os.waitpid(child, 0)

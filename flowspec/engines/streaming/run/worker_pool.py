@@ -13,7 +13,8 @@ from multiprocessing.connection import Connection, Pipe, wait
 from typing import Any
 
 from flowspec.engines.exit_status import as_in_shell
-from flowspec.engines.streaming.data.processes import adopt_orphans, die_with_parent, kill_children
+from flowspec.engines.linux import adopt_orphans, die_with_parent
+from flowspec.engines.streaming.data.processes import kill_children
 from flowspec.engines.streaming.hadoop.failure import ONE_AT_A_TIME, TaskFailure
 from flowspec.interrupts import interrupts_held_back
 

@@ -343,6 +343,19 @@ def test_what_commands_left_running_ends_with_their_job(words):
     assert ran.returncode == 0, text_of(ran)
 
 
+@on_linux
+def test_the_worker_of_a_cluster_that_a_command_created_stays(words):
+    """A cluster on EMR outlives the step that created it, and so does one on this machine."""
+    (words / "flowspec-worker").symlink_to(shutil.which("sleep"))
+    (words / "m.sh").write_text(
+        f"{words}/flowspec-worker 600 >/dev/null 2>&1 & echo $! >{words}/pid\n"
+        "while [ $(cat /proc/$!/comm) != flowspec-worker ]; do sleep 0.01; done; exit 3\n"
+    )
+    job = ["-files", f"{words}/m.sh", "-mapper", "m.sh", "-input", f"{words}/in.txt", "-output", f"{words}/out"]
+    assert run(job, words / "cwd").returncode == 1
+    os.kill(int((words / "pid").read_text()), signal.SIGKILL)  # raises where there is no such process
+
+
 def test_version_1_of_the_committer_keeps_everything_back(words):
     version = "mapreduce.fileoutputcommitter.algorithm.version=1"
     job = ["-D", version, "-mapper", "cat", "-reducer", "cat", "-input", f"{words}/in.txt"]
