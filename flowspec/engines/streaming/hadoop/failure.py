@@ -20,9 +20,15 @@ class TaskFailure(Exception):
         return [f"java.lang.Exception: {self.causes[0]}", *(f"Caused by: {cause}" for cause in self.causes)]
 
 
-def from_system_error(error: OSError | MemoryError) -> TaskFailure:
-    """Returns Hadoop's message when the system refuses to read or write (a full disk: `No space left on device`)."""
-    if isinstance(error, MemoryError):
+FAILURES = (TaskFailure, OSError, MemoryError)
+"""The exceptions that fail a task; any other is an error of this engine."""
+
+
+def as_task_failure(error: BaseException) -> TaskFailure:
+    """Returns one of the `FAILURES`, that of a system which refuses to read or write in Hadoop's words."""
+    if isinstance(error, TaskFailure):
+        return error
+    if not isinstance(error, OSError):
         return TaskFailure(f"java.lang.OutOfMemoryError: no memory is left; {ONE_AT_A_TIME}")
     reason = error.strerror or str(error)
     place = f"{error.filename}: " if error.filename and error.errno != errno.ENOSPC else ""

@@ -7,7 +7,7 @@ KeyFieldBasedPartitioner (hash), KeyFieldBasedComparator (order).
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from flowspec.engines.streaming.hadoop.javalang import parse_number
@@ -39,7 +39,7 @@ class KeyField(NamedTuple):
     reverse: bool = False
 
 
-def parse_key_fields(options: str) -> list[KeyField]:
+def parse_key_fields(options: str) -> tuple[KeyField, ...]:
     """Reads the value of `...keypartitioner.options` or `...keycomparator.options`.
 
     Words are `-k pos1[,pos2]`, `-n`, `-r`, `-nr`; an option without n or r takes the global ones.
@@ -54,9 +54,9 @@ def parse_key_fields(options: str) -> list[KeyField]:
             texts.append(word[2:] or (words.pop() if words else ""))
         numeric |= word in ("-n", "-nr")
         reverse |= word in ("-r", "-nr")
-    fields = [_parse_field(text, numeric=numeric, reverse=reverse) for text in texts if text]
+    fields = tuple(_parse_field(text, numeric=numeric, reverse=reverse) for text in texts if text)
     if not fields and options.strip():
-        fields = [KeyField(numeric=numeric, reverse=reverse)]
+        return (KeyField(numeric=numeric, reverse=reverse),)
     return fields
 
 
@@ -145,7 +145,7 @@ def _start(lengths: list[int], separator: bytes, number: int) -> int:
     return sum(before) + len(before) * len(separator)
 
 
-def order_key(fields: list[KeyField], separator: bytes) -> Callable[[bytes], bytes]:
+def order_key(fields: Sequence[KeyField], separator: bytes) -> Callable[[bytes], bytes]:
     """Returns a function from a key to bytes whose plain order is that of KeyFieldBasedComparator.
 
     A key that lacks a field is smaller. Where Hadoop contradicts itself (`5.` equals both `5` and `5a`,

@@ -6,7 +6,7 @@ java.lang.String.hashCode, org.apache.hadoop.mapreduce.lib.partition.KeyFieldBas
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from zlib import adler32
 
 from flowspec.engines.streaming.hadoop.keyfields import KeyField, field_lengths, field_range
@@ -66,7 +66,7 @@ def _power_of_two(reduces: int) -> Partitioner:
     return partition
 
 
-def key_field_partitioner(reduces: int, fields: list[KeyField], separator: bytes) -> Partitioner:
+def key_field_partitioner(reduces: int, fields: Sequence[KeyField], separator: bytes) -> Partitioner:
     """Returns KeyFieldBasedPartitioner: it hashes the fields chosen, or the whole key as a UTF-16 string."""
 
     def whole(key: Writable) -> int:

@@ -89,7 +89,7 @@ class Job:
     background: bool
     partitioner: str
     partition_fields: tuple[KeyField, ...]
-    sort_fields: tuple[KeyField, ...] | None
+    sort_fields: tuple[KeyField, ...]
     field_separator: bytes
     map_separators: Separators
     reduce_separators: Separators
@@ -242,7 +242,7 @@ class _Builder:
             lazy_output=self._arguments.has("lazyOutput"),
             background=self._arguments.has("background"),
             partitioner=partitioner,
-            partition_fields=tuple(partition_fields),
+            partition_fields=partition_fields,
             sort_fields=sort_fields,
             field_separator=_encode(conf.get("mapreduce.map.output.key.field.separator", "\t")),
             map_separators=self._separators("map"),
@@ -307,17 +307,12 @@ class _Builder:
 
     def _set_io_classes(self) -> None:
         conf = self._conf
-        if words := self._arguments.first("io"):
-            for name in ("map.input", "map.output", "reduce.input", "reduce.output"):
-                conf.set(f"stream.{name}", words)
         for name in ("map.input", "map.output", "reduce.input", "reduce.output"):
-            word = conf.get(f"stream.{name}").lower()
+            word = (self._arguments.first("io") or conf.get(f"stream.{name}")).lower()
             if word in ("rawbytes", "typedbytes"):
                 raise unsupported(f"stream.{name}={word} (-io {word})")
-            if word and word != "keyonlytext":
-                conf.set(f"stream.{name}", "text")  # IdentifierResolver takes any other word for text
-            elif word:
-                conf.set(f"stream.{name}", word)
+            if word:  # IdentifierResolver takes any other one for text
+                conf.set(f"stream.{name}", word if word == "keyonlytext" else "text")
             prefix = "KeyOnlyText" if word == "keyonlytext" else "Text"
             suffix, role = ("InputWriter", "writer") if name.endswith("input") else ("OutputReader", "reader")
             conf.set(f"stream.{name}.{role}.class", f"{_STREAMING}io.{prefix}{suffix}")
@@ -443,33 +438,33 @@ class _Builder:
             return f'java.io.IOException: Invalid "{name}": {size}'
         return "" if size else "java.lang.ArithmeticException: / by zero"
 
-    def _partition_fields(self, partitioner: str) -> list[KeyField]:
+    def _partition_fields(self, partitioner: str) -> tuple[KeyField, ...]:
         if partitioner != classes.KEY_FIELD_PARTITIONER:
-            return []
+            return ()
         name = "num.key.fields.for.partition"
         if (cause := self._bad_number(name)) and self._reduces() > 1:
             self._map_failure = (cause,)
         if self._conf.get(name):
-            return [KeyField(end=self._task_number(name, 0))]
+            return (KeyField(end=self._task_number(name, 0)),)
         try:
             return parse_key_fields(self._conf.get("mapreduce.partition.keypartitioner.options"))
         except BadOptions as error:
             if self._reduces() > 1:
                 self._map_failure = (str(error),)
-            return []
+            return ()
 
-    def _sort_fields(self) -> tuple[KeyField, ...] | None:
+    def _sort_fields(self) -> tuple[KeyField, ...]:
         name = self._conf.get("mapreduce.job.output.key.comparator.class")
         if not name:
-            return None
+            return ()
         if name not in classes.KEY_FIELD_COMPARATORS:
             raise unsupported(f"mapreduce.job.output.key.comparator.class={name}")
         try:
-            return tuple(parse_key_fields(self._conf.get("mapreduce.partition.keycomparator.options"))) or None
+            return parse_key_fields(self._conf.get("mapreduce.partition.keycomparator.options"))
         except BadOptions as error:
             if self._reduces():
                 self._map_failure = _no_collector(str(error))
-            return None
+            return ()
 
     def _codec(self) -> str:
         if not self._conf.boolean("mapreduce.output.fileoutputformat.compress"):

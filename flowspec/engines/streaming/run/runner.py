@@ -25,7 +25,7 @@ from flowspec.engines.streaming.data.committer import Committer
 from flowspec.engines.streaming.data.runs import MemoryFiles
 from flowspec.engines.streaming.hadoop.arguments import ClientError, uncaught
 from flowspec.engines.streaming.hadoop.classes import COMBINE_INPUT, NLINE_INPUT, NULL_OUTPUT
-from flowspec.engines.streaming.hadoop.failure import TaskFailure, from_system_error
+from flowspec.engines.streaming.hadoop.failure import FAILURES, TaskFailure, as_task_failure
 from flowspec.engines.streaming.hadoop.javalang import wrapped
 from flowspec.engines.streaming.run.cache import localize
 from flowspec.engines.streaming.run.jobspec import Job
@@ -154,8 +154,8 @@ def _send_some(member: PoolProcess, todo: range, members: int) -> range:
     return todo[some:]
 
 
-class SharedCounters:
-    """Numbers that many processes write, each its own, and the client reads."""
+class SharedProgress:
+    """The bytes that the processes of a phase have read: each writes its own number, and the client reads all."""
 
     def __init__(self, places: int) -> None:
         self._memory = mmap.mmap(-1, max(8 * places, mmap.PAGESIZE))
@@ -200,10 +200,9 @@ class _Runner:
             if not self._failed:
                 self._context.committer.commit_job()
                 done = True
-        except (OSError, MemoryError, TaskFailure) as error:
-            failure = error if isinstance(error, TaskFailure) else from_system_error(error)
+        except FAILURES as error:
             self._log.warn("LocalJobRunner", self._job.id)
-            self._log.plain(failure.trace())
+            self._log.plain(as_task_failure(error).trace())
         finally:
             with interrupts_held_back():
                 self._pool.end()
@@ -258,7 +257,7 @@ class _Runner:
 
     def _map_phase(self) -> None:
         arrays.load_numpy_before_fork(self._context.size)
-        shared = SharedCounters(self._mappers)
+        shared = SharedProgress(self._mappers)
         works = [partial(self._map_worker, number, shared) for number in range(self._mappers)]
         idle = partial(self._show_share, shared, self._context.size, (0, 0), (100, 0))
         self._run_tasks(works, len(self._context.splits), idle)
@@ -280,18 +279,18 @@ class _Runner:
             else:
                 member.awaited = False
 
-    def _map_worker(self, number: int, shared: SharedCounters, channel: Connection) -> None:
+    def _map_worker(self, number: int, shared: SharedProgress, channel: Connection) -> None:
         in_memory = self._memory.of_worker(number)
         MapWorker(self._context, f"worker-{number}", in_memory, partial(shared.put, number)).serve(channel)
 
     def _reduce_phase(self) -> None:
         workers = min(self._job.parallel, self._job.reduces)
-        shared = SharedCounters(workers)
+        shared = SharedProgress(workers)
         shuffled = self._counters.get(FRAMEWORK, {}).get(MAP_OUTPUT_BYTES, 0)
         works = [partial(self._reduce_worker, number, shared) for number in range(workers)]
         self._run_tasks(works, self._job.reduces, partial(self._show_share, shared, shuffled, (100, 0), (100, 100)))
 
-    def _reduce_worker(self, place: int, shared: SharedCounters, channel: Connection) -> None:
+    def _reduce_worker(self, place: int, shared: SharedProgress, channel: Connection) -> None:
         """Runs reduce tasks one after the other. A process for each took 10 ms of CPU instead of 2.5."""
         done = 0
 
@@ -315,7 +314,7 @@ class _Runner:
             self._map_outputs.append(result.map_output)
         self._failed = self._failed or bool(result.causes)
 
-    def _show_share(self, shared: SharedCounters, total: int, start: tuple[int, int], end: tuple[int, int]) -> None:
+    def _show_share(self, shared: SharedProgress, total: int, start: tuple[int, int], end: tuple[int, int]) -> None:
         share = min(1.0, shared.total() / total) if total else 0.0
         maps, reduces = (int(low + (high - low) * share) for low, high in zip(start, end, strict=True))
         self._log_progress(maps, reduces)

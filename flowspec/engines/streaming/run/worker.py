@@ -22,7 +22,7 @@ from flowspec.engines.streaming.data.inputs import Split, TaskInput
 from flowspec.engines.streaming.data.layout import Layout
 from flowspec.engines.streaming.data.merge import Merge
 from flowspec.engines.streaming.hadoop import classes, keyfields
-from flowspec.engines.streaming.hadoop.failure import TaskFailure, from_system_error
+from flowspec.engines.streaming.hadoop.failure import FAILURES, TaskFailure, as_task_failure
 from flowspec.engines.streaming.hadoop.partition import Partitioner, hash_partitioner, key_field_partitioner
 from flowspec.engines.streaming.run.jobspec import Job
 from flowspec.engines.streaming.run.maptask import ShuffleOutput, run_map
@@ -71,18 +71,13 @@ def attempt(task: Task, work: Callable[[], None]) -> TaskResult:
     """Runs a task; returns its result. A failure is logged as Hadoop logs it."""
     try:
         work()
-    except TaskFailure as failure:
-        return _failed_task_result(task, failure)
-    except (OSError, MemoryError) as error:
-        return _failed_task_result(task, from_system_error(error))
+    except FAILURES as error:
+        failure = as_task_failure(error)
+        _log_failure(task.syslog, task.job, failure)
+        for line in _failure_context(task):
+            task.syslog.error("LocalJobRunner", line)
+        return TaskResult(task.number, task.counters, failure.causes)
     return TaskResult(task.number, task.counters)
-
-
-def _failed_task_result(task: Task, failure: TaskFailure) -> TaskResult:
-    _log_failure(task.syslog, task.job, failure)
-    for line in _failure_context(task):
-        task.syslog.error("LocalJobRunner", line)
-    return TaskResult(task.number, task.counters, failure.causes)
 
 
 def _failure_context(task: Task) -> Iterator[str]:
@@ -121,9 +116,7 @@ def layout_of(job: Job) -> Layout:
     text = job.map_key_class == job.map_value_class == classes.TEXT
     sides = ["map"] if job.combiner is None else ["map", "reduce"]
     simple = all(output_cutter(job, side) is None for side in sides)
-    order = None
-    if job.sort_fields:
-        order = keyfields.order_key(list(job.sort_fields), job.field_separator)
+    order = keyfields.order_key(job.sort_fields, job.field_separator) if job.sort_fields else None
     return Layout(
         plain=text and simple and bool(job.mapper.command) and not order,
         key_class=job.map_key_class,
@@ -137,7 +130,7 @@ def partitioner_of(job: Job) -> Partitioner | None:
     if job.reduces == 1:
         return None
     if job.partitioner == classes.KEY_FIELD_PARTITIONER:
-        return key_field_partitioner(job.reduces, list(job.partition_fields), job.field_separator)
+        return key_field_partitioner(job.reduces, job.partition_fields, job.field_separator)
     return hash_partitioner(job.reduces)
 
 
@@ -246,16 +239,12 @@ class MapWorker:
         """Hands over the sorted pairs of all tasks."""
         try:
             map_output = self._collector.close()
-        except TaskFailure as failure:
-            return self._failed_result(failure)
-        except (OSError, MemoryError) as error:
-            return self._failed_result(from_system_error(error))
+        except FAILURES as error:
+            failure = as_task_failure(error)
+            _log_failure(self._context.syslog, self._context.job, failure)
+            return TaskResult(ALL_TASKS, {}, failure.causes)
         weighed: Counters = {FRAMEWORK: {MAP_OUTPUT_BYTES: map_output.weight}} if map_output.weight else {}
         return TaskResult(ALL_TASKS, weighed, map_output=map_output)
-
-    def _failed_result(self, failure: TaskFailure) -> TaskResult:
-        _log_failure(self._context.syslog, self._context.job, failure)
-        return TaskResult(ALL_TASKS, {}, failure.causes)
 
 
 def run_reduce(
