@@ -15,10 +15,9 @@ import subprocess
 import sys
 import termios
 import time
-from collections.abc import Callable, Iterator, Sequence, Set
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 from flowspec.engines.linux import is_cluster_worker
 from flowspec.engines.streaming.data.lines import BLOCK, unify, whole_lines
@@ -56,15 +55,16 @@ def _kill(child: int) -> bool:
 
 
 class Process(subprocess.Popen[bytes]):
-    """A process that can be told from those which were started before it.
+    """A process with three pipes, which can be told from those that were started before it.
 
     Without a function to call between fork and exec, and with descriptors left to their own flags, Popen uses
     posix_spawn. That takes 0.8 ms of CPU time, where a fork of a map task took 5 ms: it copies the page tables.
     """
 
-    def __init__(self, words: Sequence[str], **options: Any) -> None:
+    def __init__(self, words: Sequence[str], environment: Mapping[str, str]) -> None:
         self._older = _children()
-        super().__init__(words, bufsize=0, close_fds=False, **options)
+        pipe = subprocess.PIPE
+        super().__init__(words, bufsize=0, close_fds=False, stdin=pipe, stdout=pipe, stderr=pipe, env=environment)
 
     def open_end(self) -> int:
         """Returns a descriptor that can be read from when the process has ended; -1 where the system has none."""

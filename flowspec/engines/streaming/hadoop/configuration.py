@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from flowspec.engines.streaming.hadoop.javalang import parse_number
@@ -248,16 +248,10 @@ class Configuration:
         """Reads `true` or `false` in any capitals; anything else counts as not given."""
         return {"true": True, "false": False}.get(self.get(name).strip().lower(), default)
 
-    def items(self) -> Iterator[tuple[str, str]]:
-        """Yields names and expanded values of all properties that are not empty."""
-        for name in self._raw:
-            if value := self.get(name):
-                yield name, value
-
     def variables(self) -> Mapping[str, str]:
         """Returns the environment variables of all properties that are not empty; expanded once for all tasks."""
         if not self._variables:
-            self._variables.update((variable_name(name), value) for name, value in self.items())
+            self._variables.update((variable_name(name), value) for name in self._raw if (value := self.get(name)))
         return self._variables
 
     def _expand(self, text: str) -> str:

@@ -11,7 +11,6 @@ import math
 import os
 import select
 import stat
-import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -89,10 +88,10 @@ def start(command: str, environment: Mapping[str, str], working: Path) -> proces
         )
     words[0] = find_program(words[0], working, environment.get("PATH", ""))
     try:
-        return _popen(words, environment)
+        return processes.Process(words, environment)
     except OSError as error:
         if error.errno == errno.ENOEXEC:
-            return _popen(["/bin/sh", *words], environment)
+            return processes.Process(["/bin/sh", *words], environment)
         reason = f"error={error.errno}, {os.strerror(error.errno or 0)}"
         raise TaskFailure(
             *_NOT_CONFIGURED,
@@ -105,12 +104,6 @@ _NOT_CONFIGURED = (
     "java.lang.RuntimeException: Error in configuring object",
     "java.lang.RuntimeException: configuration exception",
 )
-
-
-def _popen(words: list[str], environment: Mapping[str, str]) -> processes.Process:
-    return processes.Process(
-        words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=dict(environment)
-    )
 
 
 class CommandInput:
