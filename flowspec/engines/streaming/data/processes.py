@@ -17,7 +17,6 @@ import termios
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from contextlib import suppress
-from pathlib import Path
 
 from flowspec.engines.linux import is_cluster_worker
 from flowspec.engines.streaming.data.lines import BLOCK, unify, whole_lines
@@ -38,7 +37,9 @@ def kill_children(spared: Set[int] = frozenset()) -> None:
 
 def _children() -> Set[int]:
     try:
-        return set(map(int, Path("/proc/thread-self/children").read_text().split()))
+        # A command's start reads it; a Path takes five times as long, 2 % of a tiny map task.
+        with open("/proc/thread-self/children", "rb", buffering=0) as file:  # noqa: PTH123
+            return set(map(int, file.read().split()))
     except OSError:  # a kernel without CONFIG_PROC_CHILDREN, or no Linux
         return frozenset()
 
