@@ -22,7 +22,6 @@ LINE_END = re.compile(rb"\r\n|\n|\r(?!\Z)")
 _LOW = bytes(range(9))
 _LINE_WITHOUT_TAB = re.compile(rb"^([^\t\n]*)$", re.MULTILINE)
 _KEY = re.compile(rb"^[^\t]*\t", re.MULTILINE)
-_PAIRS = b"\t\n" * BLOCK
 
 
 def unify(chunks: Iterable[bytes]) -> Iterator[bytes]:
@@ -143,7 +142,7 @@ def tabbed(block: bytes) -> Tabbed:
     if b"\t" not in block and not any(byte in block for byte in _LOW):
         return Tabbed(block.replace(b"\n", b"\t\n"), arrays.count_lines(block), low=False)
     skeleton = arrays.keep_up_to_lf(block)
-    if skeleton == _PAIRS[: len(skeleton)]:
+    if skeleton == b"\t\n" * (len(skeleton) // 2):
         return Tabbed(block, len(skeleton) // 2, low=False)
     tabs, records = skeleton.count(b"\t"), skeleton.count(b"\n")
     low = len(skeleton) > tabs + records
