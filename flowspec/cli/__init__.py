@@ -290,8 +290,9 @@ def _exit(status: int) -> NoReturn:
     # Those of profilers and of coverage measurements, say.
     atexit._run_exitfuncs()
     try:
-        for stream in filter(None, (sys.stdout, sys.stderr)):
-            stream.flush()
+        for stream in (sys.stdout, sys.stderr):
+            if stream and not stream.closed:
+                stream.flush()
     except OSError:
         status = status or Exit.ERROR
     os._exit(status)
