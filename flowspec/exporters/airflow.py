@@ -69,12 +69,13 @@ def _template(value: str) -> str:
     """Returns a template that Airflow renders to the text given: it renders all texts, and no keys."""
     text = write_placeholders(value, _quoted, lambda name: f"{{{{ var.value.{name} }}}}")
     # A text that ends with .json is a file to Airflow (template_ext); Jinja drops a newline at the end.
-    return re.sub(r"(\.json|\n)\Z", _expression, text)
+    # A brace before an expression would be a part of it.
+    return re.sub(r"\{?(\.json|\n)\Z", _expression, text)
 
 
 def _quoted(text: str) -> str:
     # A brace at the end may be followed by a reference. Jinja makes \n of all line ends.
-    return re.sub(r"\{([{%#]|\Z)|\r", _expression, text)
+    return re.sub(r"\{([{%#\r]|\Z)|\r", _expression, text)
 
 
 def _expression(found: re.Match[str]) -> str:

@@ -51,7 +51,10 @@ def _options(job: Job) -> list[str]:
 
 
 def _option(name: str, value: Any) -> str:
-    return "" if value in (None, "", [], {}) else f"--{name} {_word(value)}"
+    if value in (None, "", [], {}):
+        return ""
+    # A word of its own that begins with a hyphen is another option to the AWS CLI.
+    return f"--{name}{'=' if str(value).startswith('-') else ' '}{_word(value)}"
 
 
 def _word(value: Any) -> str:

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from flowspec.document.text.dump import quoted_text
 from flowspec.exporters.job import Job, without, write_placeholders
 from flowspec.facts.api_model import Json
 from flowspec.importers.placeholders import PLACEHOLDER, map_texts, placeholder_name
@@ -135,19 +136,22 @@ def _replace_placeholders(text: str) -> Any:
 
 
 def _yaml(value: Any, indent: str = "") -> Iterator[str]:
-    """Yields lines of YAML; each text is in JSON's quotes, since YAML 1.1 reads many words as something else."""
+    """Yields lines of YAML; each text is in quotes, since YAML 1.1 reads many words as something else."""
     items = value.items() if isinstance(value, dict) else ((None, item) for item in value)
     for key, item in items:
-        plain = key is None or (re.fullmatch(r"[A-Za-z]\w*", key, re.ASCII) and key.lower() not in _WORDS)
-        shown = key if plain else json.dumps(key, ensure_ascii=False)
-        mark = f"{indent}- " if shown is None else f"{indent}{shown}: "
+        mark = f"{indent}- " if key is None else f"{indent}{_key(key)}: "
         if isinstance(item, dict | list) and item:
             inner = list(_yaml(item, f"{indent}  "))
-            if shown is None:
+            if key is None:
                 yield f"{indent}- {inner[0].lstrip()}"
                 yield from inner[1:]
             else:
                 yield mark.rstrip()
                 yield from inner
         else:
-            yield f"{mark}{json.dumps(item, ensure_ascii=False)}"
+            yield f"{mark}{quoted_text(item) if isinstance(item, str) else json.dumps(item)}"
+
+
+def _key(key: str) -> str:
+    plain = re.fullmatch(r"[A-Za-z]\w*", key, re.ASCII) and key.lower() not in _WORDS
+    return key if plain else quoted_text(key)

@@ -71,7 +71,7 @@ configurations:
     dollar: "$${{ pw }}$"
     others: "\\{{ pw }}%{{ pw }}!{{ pw }}\n"
 steps:
-  - {name: a.json, type: command, args: ["x${{ pw }}", "\n", "\r", "{", .json, "a.json\n", '\n\r', "#{{ pw }}"]}
+  - {name: a.json, type: command, args: ["x${{ pw }}", "\n", "\r", "{", "{\r", "{\n", "{.json", "\x85\u2028\uFEFF", .json, "a.json\n", '\n\r', "#{{ pw }}"]}
 """
 )
 
@@ -124,7 +124,7 @@ def test_no_secret_is_written_and_every_difference_is_a_note(to, tmp_path):
 @pytest.mark.parametrize("to", FORMATS)
 def test_odd_texts_come_back_as_they_were(to, tmp_path):
     made, _ = exported(to, tmp_path, ODD)
-    assert not [one for one in made.notes if "Configurations" in one or "Args" in one]
+    assert not [one for one in made.notes if "Configurations" in one or "Args" in one or "refuses" in one]
 
 
 def test_odd_texts_of_an_import_are_a_spec(tmp_path):
@@ -132,6 +132,12 @@ def test_odd_texts_of_an_import_are_a_spec(tmp_path):
     back = write_spec(wanted(made.text, name="dag.py", folder=tmp_path))
     flow = flow_of(back.text, tmp_path, dict.fromkeys(re.findall(r"var\.value\.(\w+)", made.text), SECRET))
     assert compile(flow).params == params
+
+
+def test_the_aws_cli_takes_a_text_that_begins_with_a_hyphen(tmp_path):
+    made, _ = exported("aws-cli", tmp_path, SPEC.replace('name: nightly "etl"', "name: --nightly"))
+    assert sent_by_the_aws_cli(made.text, tmp_path)["Name"] == "--nightly"
+    assert not [note for note in made.notes if "refuses" in note]
 
 
 def test_the_aws_cli_sends_the_request_with_what_the_notes_say(tmp_path):

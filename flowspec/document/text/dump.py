@@ -82,10 +82,11 @@ def scalar_text(value: Any) -> str:
         return json.dumps(value)
     if _SAFE.fullmatch(value) and value.lower() not in WORDS:
         return value
-    return _quoted(value)
+    return quoted_text(value)
 
 
-def _quoted(text: str) -> str:
+def quoted_text(text: str) -> str:
+    """Returns a text in double quotes, as all readers of YAML take it."""
     quoted = json.dumps(text, ensure_ascii=False)
     # What is no printable text in YAML, the end of a line to some readers, or a mark that reorders the text.
     return re.sub(
