@@ -16,6 +16,14 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import NamedTuple
 
+CUT = "…"
+"""Stands at the end of a text that was shortened. Masking looks for the beginning of a secret before it."""
+
+
+def shorten(text: str, most: int = 60) -> str:
+    """Returns a text for a message, without what is beyond so many characters."""
+    return text if len(text) <= most else f"{text[:most]}{CUT}"
+
 
 def number_of(number: int, noun: str) -> str:
     """Returns a count for a message: `1 file`, `2,000 files`, `1 address`, `2 addresses`."""

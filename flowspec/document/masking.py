@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, AnyStr
 
 from flowspec.document.escaping import visible
+from flowspec.errors import CUT
 
 MASK = "(sensitive)"
+# Messages are shortened to less.
+_LONGEST_CUT = 500
 # A secret of a letter or two would mask half of every sentence, and so tell what it is.
 _MIN_INNER_LENGTH = 3
 
@@ -73,7 +76,7 @@ class MaskingWriter:
         if not limit:
             return
         shown, position, replaced = bytearray(), 0, 0
-        for start, end in _spans(self._held, self._forms, self._replaced):
+        for start, end in _merge(_spans_of(self._held, self._forms), self._replaced):
             if start >= limit:
                 break
             shown += self._held[position:start]
@@ -121,24 +124,35 @@ def _shell_form(secret: str) -> str:
     return quoted[1:-1] if quoted != secret else secret
 
 
-def _mask_text(text: str, known: Iterable[str]) -> str:
+def _mask_text(text: str, known: Sequence[str]) -> str:
     shown, position = "", 0
-    for start, end in _spans(text, known):
+    for start, end in _merge([*_spans_of(text, known), *_cut_off(text, known)]):
         shown += text[position:start] + MASK
         position = end
     return shown + text[position:]
 
 
-def _spans(text: AnyStr, known: Iterable[AnyStr], replaced: int = 0) -> Iterator[tuple[int, int]]:
-    """Yields the stretches of `text` that show a secret, in order.
+def _spans_of(text: AnyStr, known: Iterable[AnyStr]) -> Iterator[tuple[int, int]]:
+    """Yields the stretches of `text` that are a secret."""
+    return (span for form in known for span in _occurrences(text, form))
 
-    Those that overlap are one, for each tells of the other.
+
+def _cut_off(text: str, known: Sequence[str]) -> Iterator[tuple[int, int]]:
+    """Yields the stretches of a text that are the beginning of a secret whose rest was left out (`errors.shorten`)."""
+    for at, _ in _occurrences(text, CUT):
+        before = text[max(0, at - _LONGEST_CUT) : at]
+        size = max((_overlap(before, form) for form in known), default=0)
+        if size >= _MIN_INNER_LENGTH:
+            yield at - size, at
+
+
+def _merge(found: Iterable[tuple[int, int]], replaced: int = 0) -> Iterator[tuple[int, int]]:
+    """Yields stretches in order. Those that overlap are one, for each tells of the other.
 
     The first `replaced` characters are such a stretch.
     """
-    found = sorted(span for form in known for span in _occurrences(text, form))
     start, end = 0, replaced
-    for begin, stop in found:
+    for begin, stop in sorted(found):
         if begin >= end:
             if end:
                 yield start, end
@@ -155,6 +169,6 @@ def _occurrences(text: AnyStr, form: AnyStr) -> Iterator[tuple[int, int]]:
         at = text.find(form, at + 1)
 
 
-def _overlap(text: bytes, form: bytes) -> int:
+def _overlap(text: AnyStr, form: AnyStr) -> int:
     """Returns the length of the longest end of `text` that `form`, which is longer, begins with."""
     return next((size for size in range(min(len(form) - 1, len(text)), 0, -1) if text.endswith(form[:size])), 0)

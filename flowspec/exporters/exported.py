@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from flowspec.document.job_flow import JobFlow
 from flowspec.document.masking import mask
-from flowspec.errors import FlowspecError, SpecError
+from flowspec.errors import FlowspecError, SpecError, shorten
 from flowspec.exporters import airflow, aws_cli, cloudformation, stepfunctions, terraform
 from flowspec.exporters.job import Job, References
 from flowspec.exporters.left_out import note_left_out
@@ -21,7 +21,6 @@ from flowspec.request.instances import expand_shorthand
 
 # EMR has no order for these.
 _SETS = {"Applications", "Tags", "Ec2SubnetIds", "InstanceGroups", "InstanceFleets", "Properties"}
-_LONGEST = 60
 
 
 class Exported(NamedTuple):
@@ -135,5 +134,4 @@ def _sorted(value: Any, key: str) -> Any:
 
 
 def _shorten(value: Any) -> str:
-    text = json.dumps(value, ensure_ascii=False)
-    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
+    return shorten(json.dumps(value, ensure_ascii=False))

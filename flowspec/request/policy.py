@@ -19,7 +19,7 @@ from flowspec.document.job_flow import JobFlow
 from flowspec.document.text.parse import compose
 from flowspec.document.text.parse import read as read_text
 from flowspec.document.text.tree import Place, Source, diagnostics_to_show, plain
-from flowspec.errors import Diagnostic, SpecError
+from flowspec.errors import Diagnostic, SpecError, shorten
 from flowspec.facts.api_model import KeyPath, path_text
 from flowspec.request.compile import Request
 from flowspec.request.origins import locate
@@ -129,8 +129,7 @@ def _path_in_schema(path: Sequence[str | int]) -> str:
 
 
 def _value_text(value: Any) -> str:
-    text = json.dumps(value, ensure_ascii=False)
-    return text if len(text) <= _MAX_SHOWN else text[: _MAX_SHOWN - 1] + "…"
+    return shorten(json.dumps(value, ensure_ascii=False), _MAX_SHOWN)
 
 
 def _explain_missing(error: Any) -> tuple[str, str]:

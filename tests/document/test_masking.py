@@ -1,10 +1,18 @@
 """Nothing secret is shown."""
 
+import json
 import random
+import shlex
 
 import pytest
 
+from flowspec.document.checking.validate import validate
+from flowspec.document.escaping import visible
 from flowspec.document.masking import MaskingWriter, lookback_length, mask, mask_bytes
+from flowspec.document.rendering.render import render
+from flowspec.document.text.parse import load
+from flowspec.errors import SpecError, shorten
+from flowspec.report.diagnostics import as_text
 
 
 @pytest.mark.parametrize(
@@ -116,3 +124,41 @@ def test_the_rest_of_a_secret_is_not_shown_by_a_tail(size, wanted):
     secrets = {"hunter2secret", "cret,"}
     tail = b"pw: hunter2secret, ok"[-size - lookback_length(secrets) :]
     assert mask_bytes(tail, secrets, hidden=max(0, len(tail) - size)).decode() == wanted
+
+
+@pytest.mark.parametrize("text", ["hunter2 secret's é", "ab\nhunter2 secret", 'say "hunter2"', "hunter2"])
+@pytest.mark.parametrize("form", [str, json.dumps, shlex.quote, visible])
+def test_a_secret_that_a_message_shortens_is_masked(text, form):
+    for most in range(4, 40):
+        message = f"'{shorten(f'it is {form(text)} and more', most + 6)}' is no number"
+        shown = mask(message, {text})
+        assert not any(part in shown for part in ("hun", "ecr", "say")), shown
+
+
+def test_an_ellipsis_alone_masks_nothing():
+    assert mask("wait… and the hu…", {"hunter2", "…"}) == "wait… and the hu…"
+
+
+LONG = "hunter2-" * 20
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        'keep_alive: "{{ pw }}"',
+        'release_label: "a {{ pw }}"',
+        'action_on_failure: "{{ pw }}"',
+        'log_uri: "{{ pw }}"',
+        'applications: "{{ pw }}"',
+        'hooks: {on_end: [{webhook: "{{ pw }}"}]}',
+        '"{{ pw }}": 1',
+        'log_uri: "{{ pw | days(1) }}"',
+        'log_uri: "{{ [1][[pw]] }}"',
+    ],
+)
+def test_no_message_shows_the_beginning_of_a_long_secret(line, tmp_path):
+    path = tmp_path / "job.yaml"
+    path.write_text(f"flowspec: v1\nname: n\nvariables: {{pw: {{type: string, sensitive: true}}}}\n{line}\n")
+    with pytest.raises(SpecError) as error:
+        validate(render(load(path), variables={"pw": LONG}, environ={}))
+    assert "unt" not in as_text(error.value.diagnostics)

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from flowspec.document.checking.durations import convert_duration
 from flowspec.document.nearest import did_you_mean, nearest
 from flowspec.document.schema import Schema, api_name, is_for_editors, kind, types_of
+from flowspec.errors import shorten
 
 
 class Violation(NamedTuple):
@@ -88,7 +89,7 @@ def _explain_unknown_keys(error: Any, path: tuple[str | int, ...]) -> Iterator[V
         meant = _key_meant(name, error.instance[name], known) if guesses else ""
         hint = elsewhere or _hint_of_key(meant, error.instance)
         notes = (f"known here: {', '.join(known)}",) if known and (not hint or len(known) <= _FEW_KEYS) else ()
-        message = f"unknown key '{name[:100]}'"
+        message = f"unknown key '{shorten(name, 100)}'"
         yield Violation("FS101", (*path, name), message, hint, notes, key=True, whole=True, about=meant)
 
 
@@ -204,7 +205,7 @@ def _type_violation(value: Any, wanted: list[str], path: tuple[str | int, ...]) 
 
 def _describe_value(value: Any) -> str:
     if isinstance(value, str):
-        return f"the string '{value[:60]}'"
+        return f"the string '{shorten(value)}'"
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, int | float):
@@ -219,7 +220,7 @@ def _type_hint(value: Any, wanted: list[str]) -> str:
         if "boolean" in wanted:
             return _boolean_hint(value)
     if wanted == ["array"] and kind(value) == "scalar" and value is not None:
-        return "put it in brackets: [" + _scalar_text(value)[:40] + "]"
+        return "put it in brackets: [" + shorten(_scalar_text(value), 40) + "]"
     return "give it one, or leave the key out" if value is None else ""
 
 
@@ -243,7 +244,7 @@ def _explain_enum(error: Any, path: tuple[str | int, ...]) -> Iterator[Violation
     called = _KEY_TITLES.get(name, name.replace("_", " "))
     article = "an" if called[0] in "aeiou" else "a"
     is_text = isinstance(error.instance, str)
-    shown = f"'{error.instance[:60]}'" if is_text else json.dumps(error.instance)[:60]
+    shown = f"'{shorten(error.instance)}'" if is_text else shorten(json.dumps(error.instance))
     hint = did_you_mean(error.instance, allowed) if is_text else ""
     yield Violation("FS104", path, f"{shown} is not {article} {called}", hint, (", ".join(allowed),), whole=True)
 
@@ -279,7 +280,7 @@ def _explain_pattern(error: Any, path: tuple[str | int, ...]) -> Iterator[Violat
     yield Violation(
         "FS105",
         path,
-        f"{_name_of_place(path)}: '{str(error.instance)[:60]}' does not match {error.validator_value}",
+        f"{_name_of_place(path)}: '{shorten(str(error.instance))}' does not match {error.validator_value}",
         whole=True,
     )
 

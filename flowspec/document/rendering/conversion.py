@@ -11,7 +11,7 @@ from flowspec.document.masking import MASK
 from flowspec.document.rendering.patterns import Pattern, PatternError
 from flowspec.document.text.parse import compose
 from flowspec.document.text.tree import Node, Scalar, Source, plain
-from flowspec.errors import SpecError
+from flowspec.errors import SpecError, shorten
 
 _KINDS: dict[str, tuple[str, tuple[type, ...]]] = {
     "string": ("a string", (str,)),
@@ -105,7 +105,7 @@ def _matches(pattern: Pattern, value: str) -> bool:
     try:
         return pattern.search(value) is not None
     except PatternError as error:
-        raise UnfitError("FS304", f"text that matches {pattern.text[:200]}, but {error}") from None
+        raise UnfitError("FS304", f"text that matches {shorten(pattern.text, 200)}, but {error}") from None
 
 
 def placeholder_of(wanted: str, rules: MappingOf[str, Any]) -> Any:

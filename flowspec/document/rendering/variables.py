@@ -33,7 +33,7 @@ from flowspec.document.rendering.templates import evaluate, is_template, names_i
 from flowspec.document.rendering.values import MISSING
 from flowspec.document.text.parse import compose, read
 from flowspec.document.text.tree import Document, Mapping, Node, Place, Scalar, plain
-from flowspec.errors import Diagnostic, Severity, SpecError
+from flowspec.errors import Diagnostic, Severity, SpecError, shorten
 
 BUILTIN = ("ds", "ts", "target")
 _RESERVED = {
@@ -341,10 +341,10 @@ def _describe_value(value: Any) -> str:
     if isinstance(value, Data):
         value = value.node
     if isinstance(value, Scalar):
-        return value.text[:60] if value.plain else f"'{value.text[:60]}'"
+        return shorten(value.text) if value.plain else f"'{shorten(value.text)}'"
     if hasattr(value, "at"):
         return "a mapping" if isinstance(value, Mapping) else "a list"
-    return repr(value)[:60]
+    return shorten(repr(value))
 
 
 def _secret_texts(value: Any) -> Iterator[str]:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from flowspec.errors import shorten
 from flowspec.facts.api_model import KeyPath
 from flowspec.facts.limits import IDLE_TIMEOUT, MAX_TAGS, METRICS_PERIOD, TAG_KEY, TAG_VALUE, UTILIZATION_INDEXES
 from flowspec.facts.recommended import DEFAULT_ROLES
@@ -252,7 +253,7 @@ def log_uri_is_usable(params: Params) -> Iterator[Breach]:
     for path, uri in _log_uris(params):
         if not is_log_uri(uri):
             words = f"The log URI '{uri}' is neither an s3:// URI nor an absolute path."
-            yield Breach(path, words, values={"uri": uri[:60]})
+            yield Breach(path, words, values={"uri": shorten(uri)})
 
 
 @doubtful("FS280", "EMR Management Guide, cluster logging: archived to S3", aws_only=True)
@@ -260,7 +261,7 @@ def log_uri_is_in_s3(params: Params) -> Iterator[Breach]:
     """LogUri is in S3: a path has a meaning for the embedded EMR alone."""
     for path, uri in _log_uris(params):
         if is_log_uri(uri) and not is_s3(uri):
-            yield Breach(path, values={"uri": uri[:60]})
+            yield Breach(path, values={"uri": shorten(uri)})
 
 
 @doubtful("FS258", "S3 User Guide, general purpose bucket naming rules", aws_only=True)
@@ -270,7 +271,7 @@ def log_bucket_can_exist(params: Params) -> Iterator[Breach]:
         bucket = split_s3(uri)[0] if is_s3(uri) else ""
         # An ARN is that of an access point, and ${...} what another program is to fill in.
         if bucket and not BUCKET_NAME.fullmatch(bucket) and not bucket.startswith(("arn:", "$")):
-            yield Breach(path, values={"bucket": bucket[:80]})
+            yield Breach(path, values={"bucket": shorten(bucket, 80)})
 
 
 @doubtful("FS256", "botocore, RunJobFlow: LogEncryptionKmsKeyId; AWS CLI, checks of S3LoggingConfiguration")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from flowspec.errors import shorten
 from flowspec.facts.api_model import KeyPath
 from flowspec.facts.instance_types import is_known_type, known_types
 from flowspec.facts.limits import (
@@ -110,7 +111,7 @@ def instance_types(params: Params) -> Iterator[Breach]:
     for path, machine, name in (*short, *listed):
         kind = text(machine.get(name))
         if kind and not is_known_type(kind):
-            yield Breach((*path, name), values={"type": kind[:60], "known": known_types()})
+            yield Breach((*path, name), values={"type": shorten(kind), "known": known_types()})
 
 
 RULES = (

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from flowspec.errors import shorten
 from flowspec.facts.api_model import SHORT_FORM, TARGETS
 from flowspec.facts.limits import (
     MASTER_COUNTS,
@@ -204,9 +205,11 @@ def bids_are_amounts(params: Params) -> Iterator[Breach]:
         kind = "group" if path[1] == "InstanceGroups" else "fleet"
         if price and not re.fullmatch(r"\d*\.?\d+|\d+\.", price):
             words = f"The bid price supplied for an instance {kind} is invalid"
-            yield Breach((*path, "BidPrice"), words, values={"price": price[:40]})
+            yield Breach((*path, "BidPrice"), words, values={"price": shorten(price, 40)})
         elif price and float(price) == 0:
-            yield Breach((*path, "BidPrice"), "The bid price is negative or zero.", values={"price": price[:40]})
+            yield Breach(
+                (*path, "BidPrice"), "The bid price is negative or zero.", values={"price": shorten(price, 40)}
+            )
 
 
 @doubtful("FS235", "EMR Management Guide, spot instances: a reclaimed primary node ends the cluster", aws_only=True)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache
 from typing import Any, NamedTuple
 
+from flowspec.errors import shorten
 from flowspec.facts.api_model import KeyPath
 from flowspec.facts.releases import Version, applications, existence, first_with, names, numbers, parse
 from flowspec.facts.rules.common import (
@@ -30,7 +31,9 @@ def release_exists(params: Params) -> Iterator[Breach]:
     label = text(params.get("ReleaseLabel"))
     if label and existence(label) == "none":
         case = "" if parse(label) else "form"
-        yield Breach(("ReleaseLabel",), f"The supplied release label is invalid: {label}.", case, {"label": label[:60]})
+        yield Breach(
+            ("ReleaseLabel",), f"The supplied release label is invalid: {label}.", case, {"label": shorten(label)}
+        )
 
 
 @doubtful("FS262", "EMR's ListReleaseLabels")
@@ -38,7 +41,7 @@ def release_is_known(params: Params) -> Iterator[Breach]:
     """A release label is in the table."""
     label = text(params.get("ReleaseLabel"))
     if label and existence(label) == "possible":
-        yield Breach(("ReleaseLabel",), values={"label": label[:60]})
+        yield Breach(("ReleaseLabel",), values={"label": shorten(label)})
 
 
 @cache
@@ -59,7 +62,7 @@ def applications_are_known(params: Params) -> Iterator[Breach]:
         return
     for path, name in _named_applications(params):
         if name.lower() not in _by_lower_name():
-            yield Breach(path, values={"name": name[:60]})
+            yield Breach(path, values={"name": shorten(name)})
 
 
 @doubtful("FS264", "AWS's EMR Release Guide, the applications of each release")

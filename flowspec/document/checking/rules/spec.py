@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from flowspec.document.checking.messages import Violation
 from flowspec.document.checking.rules.view import Spec, log_uri, texts_in, traits_of
 from flowspec.document.nearest import did_you_mean
+from flowspec.errors import shorten
 from flowspec.facts.regions import AS_OF, REGIONS
 from flowspec.facts.releases import at_least, parse
 from flowspec.facts.streaming_options import LINKED, REDUCES, STREAMING
@@ -150,7 +151,7 @@ def nested_uris(spec: Spec) -> Iterator[Violation]:
     """Amazon S3 takes an inner URI for a part of the key; usually a prefix was put before what is a URI already."""
     for path, key, text in texts_in(spec):
         if found := nested_s3(text):
-            message = f"an S3 URI inside an S3 URI: {found[:80]}"
+            message = f"an S3 URI inside an S3 URI: {shorten(found, 80)}"
             yield Violation("FS273", (*path, key), message, "leave out one of the prefixes")
 
 

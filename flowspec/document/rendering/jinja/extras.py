@@ -16,6 +16,7 @@ from jinja2.runtime import Context
 from flowspec.document.rendering.budget import MAX_TEXT
 from flowspec.document.rendering.jinja.sizes import kind_of
 from flowspec.document.rendering.template_errors import TemplateError
+from flowspec.errors import shorten
 
 _DATES = ("%Y-%m-%d", "%Y%m%dT%H%M%SZ", "%Y%m%d", "%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%d %H:%M:%S")
 """The forms of a date: those of `ds` and `ts` first."""
@@ -122,7 +123,9 @@ def _parse_date(value: Any) -> tuple[datetime, str]:
             continue
         if moment.strftime(form) == value:
             return moment, form
-    raise TemplateError("FS323", f"'{value[:40]}' is not a date such as 2026-11-22", hint="the form is YYYY-MM-DD")
+    raise TemplateError(
+        "FS323", f"'{shorten(value, 40)}' is not a date such as 2026-11-22", hint="the form is YYYY-MM-DD"
+    )
 
 
 def _require_integer(value: Any) -> int:

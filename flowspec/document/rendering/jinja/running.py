@@ -90,6 +90,8 @@ def _describe_error(error: Exception) -> str:
 
 def _explain_undefined(value: Undefined, names: Mapping[str, Any]) -> TemplateError:  # noqa: PLR0911 - one for each case
     name, owner, hint = value._undefined_name, value._undefined_obj, value._undefined_hint
+    if isinstance(name, Undefined):
+        return _explain_undefined(name, names)
     if hint:
         text = hint.rstrip(".")
         return TemplateError("FS323", text[:1].lower() + text[1:], word=name or "")
@@ -100,7 +102,8 @@ def _explain_undefined(value: Undefined, names: Mapping[str, Any]) -> TemplateEr
         return missing_key_error(str(name), owner)
     if not isinstance(name, str):
         count = f", there are {len(owner)}" if hasattr(owner, "__len__") else ""
-        return TemplateError("FS323", f"there is no item {str(name)[:40]}{count}")
+        shown = name if isinstance(name, int | float) else kind_of(name)
+        return TemplateError("FS323", f"there is no item {shown}{count}")
     if name == "lipsum":
         return unknown_name_error("function", name)
     if owner is missing:
