@@ -449,6 +449,17 @@ def test_a_removed_task_group_is_emptied_once_and_taken_again(emr):
     assert [call.operation for call in back.calls if call.operation != "AddTags"] == ["ModifyInstanceGroups"]
 
 
+def test_a_removed_task_group_is_not_filled_again_by_its_policy(emr):
+    scaled = changed(G, group(2, "AutoScalingPolicy"), SCALING)
+    cluster_id = running(emr, scaled)
+    less = changed(scaled, group(2), None)
+    made = planned(less, observed(emr, cluster_id))
+    operations = [call.operation for call in made.calls if call.operation != "AddTags"]
+    assert operations == ["RemoveAutoScalingPolicy", "ModifyInstanceGroups"]
+    apply(made, emr, sleep=lambda _: None)
+    assert planned(less, observed(emr, cluster_id)).changes == ()
+
+
 @pytest.mark.parametrize(
     ("base", "path"),
     [(G, group(0, "InstanceCount")), (F, fleet(0, "TargetOnDemandCapacity"))],

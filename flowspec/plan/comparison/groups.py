@@ -50,8 +50,17 @@ def compare_groups(wanted: JsonView, live: Live, managed: Collection[str], notes
     for index in sorted(set(range(len(now))) - set(matched.values())):
         # A group that was taken away stays listed for ever, with no instances: EMR deletes none.
         if now[index].get("InstanceCount"):
-            row, count = row_of(f"{_MEMBER}[]", now[index].get("InstanceRole", "")), now[index]["InstanceCount"]
-            yield Difference((), group_address(now[index]), count, 0, row, Kind.REMOVE, live.ids[index])
+            yield from _remove_group(now[index], live.ids[index])
+
+
+def _remove_group(now: JsonView, group_id: str) -> Iterator[Difference]:
+    name = "AutoScalingPolicy"
+    if now.get(name):
+        # It would bring the group back to its minimum.
+        bare = {key: value for key, value in now.items() if key != name}
+        yield _member_difference(bare, now, name, group_id, (), kind=Kind.REMOVE)
+    row = row_of(f"{_MEMBER}[]", now.get("InstanceRole", ""))
+    yield Difference((), group_address(now), now["InstanceCount"], 0, row, Kind.REMOVE, group_id)
 
 
 def sized_by_policy(wanted: JsonView, live: Live, managed: Collection[str]) -> bool:
