@@ -20,7 +20,7 @@ from flowspec.document.rendering.variables import PLACEHOLDER
 from flowspec.document.settings import settings_for
 from flowspec.document.text.reading import Reading
 from flowspec.document.text.tree import Document, Mapping, Scalar, diagnostics_to_show, plain
-from flowspec.errors import Diagnostic, Severity, SpecError
+from flowspec.errors import Diagnostic, Severity, SpecError, shorten
 from flowspec.facts.backends import DEFAULT_BACKEND
 from flowspec.facts.rules import refused_by_id
 
@@ -236,7 +236,8 @@ def schema_fault(schema: schemas.Schema) -> str:
         validator_for(schema, default=Draft202012Validator).check_schema(schema)
     except SchemaError as error:
         where = "/".join(map(str, error.absolute_path))
-        return f"{where}: {error.message[:200]}" if where else error.message[:200]
+        message = shorten(error.message, 200)
+        return f"{where}: {message}" if where else message
     return ""
 
 

@@ -86,7 +86,7 @@ def overridden_properties(spec: Spec) -> Iterator[Violation]:
         for key, (value, names) in options.items():
             for name in names:
                 if properties.get(name, value) != value:
-                    message = f"'{key}' overrides this property: {properties[name][:60]} has no effect"
+                    message = f"'{key}' overrides this property: {shorten(properties[name])} has no effect"
                     yield Violation("FS259", (*at, "properties", name), message, "leave out one of the two", key=True)
 
 
