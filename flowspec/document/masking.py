@@ -163,10 +163,15 @@ def _merge(found: Iterable[tuple[int, int]], replaced: int = 0) -> Iterator[tupl
 
 
 def _occurrences(text: AnyStr, form: AnyStr) -> Iterator[tuple[int, int]]:
-    at = text.find(form)
-    while at >= 0:
-        yield at, at + len(form)
-        at = text.find(form, at + 1)
+    """Yields the stretches of `text` that `form` covers, in order; where it overlaps itself, all of that is one."""
+    start = text.find(form)
+    while start >= 0:
+        # Not one by one: in a row of one letter a form of many begins at each, and each search takes its length.
+        last = start
+        while (later := text.rfind(form, last + 1, last + 2 * len(form) - 1)) >= 0:
+            last = later
+        yield start, last + len(form)
+        start = text.find(form, last + len(form))
 
 
 def _overlap(text: AnyStr, form: AnyStr) -> int:

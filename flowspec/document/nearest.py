@@ -7,8 +7,13 @@ from itertools import islice
 
 from flowspec.errors import NothingFound
 
+MAX_GUESSES = 100
+"""Words of one document that get a suggestion: nobody reads more of them, and each may take 25 ms."""
+
 # The longest list is that of instance types (737 in 2026), which takes 5 ms; keys of a document may be any number.
 _MAX_COMPARED = 1000
+# Characters: the time grows with the square, and no name that is known has as many.
+_MAX_LENGTH = 300
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
@@ -24,6 +29,8 @@ def closest(word: str, known: Iterable[str], most: int) -> list[str]:
     form = _normalize(word)
     if form in by_form:
         return [by_form[form]]
+    if len(form) > _MAX_LENGTH:
+        return []
     from difflib import get_close_matches
 
     return [by_form[one] for one in get_close_matches(form, islice(by_form, _MAX_COMPARED), most)]

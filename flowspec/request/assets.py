@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from flowspec.document.job_flow import JobFlow
-from flowspec.document.nearest import did_you_mean
+from flowspec.document.nearest import MAX_GUESSES, did_you_mean
 from flowspec.document.text.parse import tree_of
 from flowspec.document.text.tree import NodePath
 from flowspec.errors import Diagnostic
@@ -250,9 +250,8 @@ class Files:
         elif path.exists():
             self.report("FS402", at, f"'{text}' is not a regular file", notes=where)
         else:
-            self.report(
-                "FS401", at, f"there is no file '{text}'", hint=_similar_file_hint(path), notes=(f"looked for {path}",)
-            )
+            hint = _similar_file_hint(path) if len(self.found) < MAX_GUESSES else ""
+            self.report("FS401", at, f"there is no file '{text}'", hint=hint, notes=(f"looked for {path}",))
         return False
 
     @property

@@ -104,7 +104,7 @@ def digest(params: Mapping[str, Any], assets: tuple[Asset, ...], secrets: Collec
 
 
 def _problems_of_patch(jobflow: JobFlow, params: Mapping[str, Any]) -> list[Diagnostic]:
-    from flowspec.document.nearest import did_you_mean
+    from flowspec.document.nearest import MAX_GUESSES, did_you_mean
     from flowspec.facts.api_model import problems
 
     return [
@@ -112,10 +112,10 @@ def _problems_of_patch(jobflow: JobFlow, params: Mapping[str, Any]) -> list[Diag
             "FS109",
             ("api_params", *one.path),
             one.message,
-            hint=did_you_mean(str(one.path[-1]), one.known) if one.known else "",
+            hint=did_you_mean(str(one.path[-1]), one.known) if one.known and index < MAX_GUESSES else "",
             key=bool(one.known),
         )
-        for one in problems(params)
+        for index, one in enumerate(problems(params))
     ]
 
 

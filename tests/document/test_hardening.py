@@ -1,5 +1,7 @@
 """Specs from people one does not trust: each attack is refused, fast, and none reads or runs anything."""
 
+import contextlib
+import random
 import subprocess
 import sys
 
@@ -117,6 +119,8 @@ def lines(count, template):
     return "".join(template.replace("N", str(number)) for number in range(count))
 
 
+LETTERS = random.Random(1).choices([chr(0x4E00 + number) for number in range(150)], k=40_000)
+
 BIG = {
     "10,000 steps": ("steps:\n" + lines(10_000, "  - {name: sN, type: jar, jar: s3://b/N.jar, args: [a, b]}\n"), "FS208"),
     # 2 s; of 10,000 they take 6.6 s, which a slower machine does not do in 10 s.
@@ -148,6 +152,30 @@ BIG = {
     "2,000 variables in a chain": (
         "variables:\n" + lines(2_000, "  vN: {default: '{{ wN }}'}\n") + "tags: {a: '{{ v0 }}'}\n", "FS321",
     ),
+    "3,000 groups of unknown types": (
+        "instance_groups:\n" + lines(3_000, "  - {role: TASK, type: m5.xlargeN, count: 1}\n"), "FS202",
+    ),
+    "3,000 unknown variables of a target": (
+        "variables:\n" + lines(200, "  variable_N: {default: 1}\n")
+        + "targets:\n  t:\n    variables:\n" + lines(3_000, "      variabel_N: 1\n"), "FS305",
+    ),
+    "3,000 unknown steps of a target": (
+        "steps:\n" + lines(200, "  - {name: load N, type: jar, jar: s3://b/a.jar}\n")
+        + "targets:\n  t:\n    steps:\n" + lines(3_000, "      laod N: {args: [a]}\n"), "FS313",
+    ),
+    "3,000 needs of unknown steps": (
+        "steps:\n" + lines(200, "  - {name: load N, type: jar, jar: s3://b/a.jar}\n")
+        + "  - name: last\n    type: jar\n    jar: s3://b/a.jar\n    needs:\n" + lines(3_000, "      - laod N\n"), "FS295",
+    ),
+    "3,000 steps that need the one before": (
+        "steps:\n  - {name: s-1, type: jar, jar: s3://b/a.jar, needs: [s2999]}\n"
+        + "".join(f"  - {{name: s{n}, type: jar, jar: s3://b/a.jar, needs: [s{n - 1}]}}\n" for n in range(3_000)), "FS296",
+    ),
+    "names of 40,000 letters": (
+        f"steps:\n  - {{name: {''.join(LETTERS)}, type: jar, jar: s3://b/a.jar}}\n"
+        f"targets:\n  t:\n    steps:\n      ? {''.join(sorted(LETTERS))}\n      : {{args: [a]}}\n", "FS313",
+    ),
+    "a version of 5,000 digits": ("requires: '>=" + "9" * 5_000 + "'\n", "FS015"),
     "brackets": ("steps: " + "[" * 500_000 + "]" * 500_000 + "\n", "FS010"),
 }  # fmt: skip
 
@@ -163,6 +191,70 @@ def test_big_specs_are_answered_with_little_work(tmp_path, what):
     errors = [one for one in caught.value.diagnostics if one.severity.value == "error"]
     assert expected in {one.id for one in errors}
     assert all(one.location.file == str(path) for one in errors)
+
+
+GUESSED = {
+    "members": "api_params:\n" + lines(200, "  ReleaseLabelN: x\n"),
+    "files": "staging: s3://b/\nsteps:\n  - {name: x, type: streaming, mapper: cat, reducer: cat, input: s3://b/i, output: s3://b/o,"
+    + "     files: [" + lines(200, "jobN.yaml, ") + "]}\n",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", GUESSED)
+def test_a_hundred_names_get_a_suggestion_and_no_more(tmp_path, what):
+    path = tmp_path / "job.yaml"
+    path.write_text(f"{HEAD}defaults: recommended\n{GUESSED[what]}")
+    with pytest.raises(SpecError) as caught:
+        compile(validate(render(load(path), environ={})))
+    assert len(caught.value.diagnostics) == 200
+    assert sum("did you mean" in one.hint for one in caught.value.diagnostics) == 100
+
+
+ONE_LINE = {
+    "keys that are there twice": "tags: {" + "a: 1, " * 5_000 + "}\n",
+    "templates without quotes": "tags: {" + lines(5_000, "kN: {{ x }}, ") + "}\n",
+    "unused variables": "variables: {" + lines(2_000, "vN: {default: 1}, ") + "}\n",
+    "unused variables beside a secret": (
+        "variables: {s: {sensitive: true, default: hunter2}, " + lines(2_000, "vN: {default: 1}, ") + "}\ntags: {t: '{{ s }}'}\n"
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", ONE_LINE)
+def test_findings_in_one_long_line_take_little_memory(tmp_path, what):
+    path = tmp_path / "job.yaml"
+    path.write_text(HEAD + ONE_LINE[what])
+    with measured() as work, contextlib.suppress(SpecError):
+        validate(render(load(path), environ={}), emr_rules=False)
+    # Each finding has its line.
+    assert work.bytes < 20_000_000
+
+
+SECRETS = {
+    "that repeat themselves": ("default: " + "a" * 50_000, "{{ s }}{{ s[1:] }}"),
+    "that are many, in long texts": (
+        "type: list, default: [" + lines(5_000, "secretN, ") + "]", "{{ s[0] }}{{ 'secret' * 8000 }}"
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", SECRETS)
+def test_the_search_for_secrets_is_work_of_the_template(tmp_path, what):
+    declared, template = SECRETS[what]
+    path = tmp_path / "job.yaml"
+    path.write_text(f'{HEAD}variables:\n  s: {{sensitive: true, {declared}}}\nadditional_info: "{template}"\n')
+    assert "FS324" in {one.id for one in render(load(path), environ={}).diagnostics}
+
+
+def test_a_long_secret_is_no_work_where_it_stands_alone(tmp_path):
+    path = tmp_path / "job.yaml"
+    secret = "".join(map(chr, range(0x4E00, 0x4E00 + 20_000))) * 4
+    path.write_text(
+        HEAD + 'variables:\n  s: {sensitive: true}\nadditional_info: "{{ s }}"\ndescription: "key {{ s }}"\n'
+    )
+    document = render(load(path), environ={}, variables={"s": secret})
+    assert document.diagnostics == ()
+    assert document.find(["description"]).value == f"key {secret}"
 
 
 def test_variables_that_need_each_other_in_a_long_chain(tmp_path):

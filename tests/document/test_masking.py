@@ -31,6 +31,10 @@ from flowspec.report.diagnostics import as_text
         # One secret is a part of another: the longer goes first, or its end would be left standing.
         ("abcdef", {"abc", "abcdef"}, "(sensitive)"),
         ("abcd", {"abc", "bcd"}, "(sensitive)"),
+        # It overlaps itself, and begins anew where it has ended.
+        ("xabababy", {"abab"}, "x(sensitive)y"),
+        ("xabaababay", {"aba"}, "x(sensitive)(sensitive)y"),
+        ("a" * 1_000, {"a" * 300}, "(sensitive)"),
         # The mask is not masked.
         ("my sens", {"sens", "(s"}, "my (sensitive)"),
         # A letter or two tells nothing; masked, it would tell what it is.

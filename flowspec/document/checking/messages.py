@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Iterator
 from typing import Any, NamedTuple
 
 from flowspec.document.checking.durations import convert_duration
-from flowspec.document.nearest import did_you_mean, nearest
+from flowspec.document.nearest import MAX_GUESSES, did_you_mean, nearest
 from flowspec.document.schema import Schema, api_name, is_for_editors, kind, types_of
 from flowspec.errors import shorten
 
@@ -74,7 +74,6 @@ def _explain_odd_name(error: Any) -> str:
     )
 
 
-_MAX_GUESSES = 100
 # Of so few keys all are listed beside a guess, which may be wrong.
 _FEW_KEYS = 3
 
@@ -83,9 +82,8 @@ def _explain_unknown_keys(error: Any, path: tuple[str | int, ...]) -> Iterator[V
     known: Schema = error.schema.get("properties", {})
     unknown = [name for name in error.instance if name not in known]
     for index, name in enumerate(unknown):
-        # Nobody reads a thousand guesses, and each takes its time.
         elsewhere = "" if path else _HINTS_OF_OTHER_KEYS.get(_normalize_name(name), "")
-        guesses = not elsewhere and index < _MAX_GUESSES
+        guesses = not elsewhere and index < MAX_GUESSES
         meant = _key_meant(name, error.instance[name], known) if guesses else ""
         hint = elsewhere or _hint_of_key(meant, error.instance)
         notes = (f"known here: {', '.join(known)}",) if known and (not hint or len(known) <= _FEW_KEYS) else ()

@@ -19,13 +19,18 @@ from flowspec.document.rendering.render import render
 from flowspec.document.rendering.variables import PLACEHOLDER
 from flowspec.document.settings import settings_for
 from flowspec.document.text.reading import Reading
-from flowspec.document.text.tree import Document, Mapping, Scalar, diagnostics_to_show, plain
+from flowspec.document.text.tree import (
+    MAX_FINDINGS,
+    Document,
+    Mapping,
+    Scalar,
+    diagnostics_to_show,
+    plain,
+    too_many_findings,
+)
 from flowspec.errors import Diagnostic, Severity, SpecError, shorten
 from flowspec.facts.backends import DEFAULT_BACKEND
 from flowspec.facts.rules import refused_by_id
-
-MAX_FINDINGS = 300
-"""Findings about the schema after which the rest is not checked: nobody reads as many, and each takes time."""
 
 _TOOL_KEYS = ("flowspec", "requires", "name", "description", "backend", "region", "profile", "endpoint_url", "staging")
 _KEYS_OUTSIDE_REQUEST = tuple(key for key in _TOOL_KEYS if key != "name")
@@ -56,7 +61,7 @@ def validate(document: Document, *, emr_rules: bool = True) -> JobFlow:
     secrets = document.secrets | reading.secrets
     if next(violations, None):
         # The rules need data that the schema has found valid, and how much of it is valid is not known here.
-        found.insert(0, _too_many_findings(document, len(findings)))
+        found.insert(0, too_many_findings(document.source, len(findings)))
         raise SpecError(diagnostics_to_show(found, document.target, secrets))
     if data.get("backend") == MASK:
         # The rules and the request need a backend; a placeholder names none.
@@ -81,11 +86,6 @@ def validate(document: Document, *, emr_rules: bool = True) -> JobFlow:
 def _suggested_keys(findings: Sequence[Violation]) -> Iterator[tuple[str]]:
     """Returns the keys that misspelt ones are probably meant as: no rule is to find these absent."""
     return ((one.about,) for one in findings if one.id == "FS101")
-
-
-def _too_many_findings(document: Document, listed: int) -> Diagnostic:
-    message = f"there are more than {listed} findings; the rest of the spec was not checked"
-    return document.source.diagnostic("FS100", message, hint="correct these first")
 
 
 def _job_flow(

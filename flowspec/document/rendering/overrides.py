@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import NamedTuple, TypeAlias
 
-from flowspec.document.nearest import did_you_mean
+from flowspec.document.nearest import MAX_GUESSES, did_you_mean
 from flowspec.document.text.tree import Items, Mapping, Node, Scalar
 from flowspec.errors import Diagnostic
 from flowspec.facts.api_model import ROLES
@@ -147,7 +147,8 @@ def _mapping_as_items(kind: str, base: Items, over: Mapping, merge: _Merge, *, i
         word = names.get(text) or ("" if is_final else role if role and text in ROLES else "name")
         if not word:
             message = f"there is no '{text}' among the {kind} to override"
-            hint = did_you_mean(text, names) or "a new item is added by a list"
+            near = did_you_mean(text, names) if len(merge.found) < MAX_GUESSES else ""
+            hint = near or "a new item is added by a list"
             merge.found.append(key.at.source.diagnostic("FS313", message, key.at, hint=hint))
         elif _is_null(value):
             items.append(_item(key, word, {"when": (key, Scalar(False, "false", value.at))}))

@@ -111,8 +111,9 @@ def _with_defaults(root: Mapping) -> Mapping:
     return Mapping({**root.entries, **filled}, root.at, root.origin)
 
 
-# Secrets that are looked for in one value in a step of the budget (measured: 0.14 µs each).
-_SECRETS_A_STEP = 7
+# What masking costs: a search for a secret takes 0.14 µs, and as long again for so many characters; where a secret of
+# many letters is in a text that repeats it nearly, each of the one is compared with each of the other (all measured).
+_SEARCHES_A_STEP, _CHARACTERS_A_SEARCH, _COMPARISONS_A_STEP = 7, 20, 2_000
 
 
 def _time_variables(now: datetime | None) -> dict[str, str]:
@@ -251,7 +252,7 @@ class _Renderer:
 
         Nothing is left of them if the template gives the same where what it reads is masked before.
         """
-        self.budget.step(len(self.secrets) * _count_scalars(value) // _SECRETS_A_STEP)
+        self._count_masking(value)
         try:
             masked = evaluate(template, {**self.variables.names, **self.public}, self.budget)
         except TemplateError:
@@ -259,6 +260,13 @@ class _Renderer:
                 raise
             return MASK
         return masked if masked == mask(value, self.secrets) else MASK
+
+    def _count_masking(self, value: Any) -> None:
+        lengths = [len(str(one)) for one in _plain_values(value)]
+        searches = len(self.secrets) * (len(lengths) + sum(lengths) // _CHARACTERS_A_SEARCH)
+        self.budget.step(searches // _SEARCHES_A_STEP)
+        comparisons = sum(max(0, length - len(secret)) * len(secret) for secret in self.secrets for length in lengths)
+        self.budget.step(comparisons // _COMPARISONS_A_STEP)
 
     def _mask_secret_parts(self, node: Node, value: Any) -> Any:
         """Returns the value of a node of `for_each` with what is made of secrets in it masked."""
@@ -347,11 +355,13 @@ class _Renderer:
         return True
 
 
-def _count_scalars(value: Any) -> int:
-    """Returns the number of plain values in a value."""
-    if isinstance(value, dict):
-        value = list(value.values())
-    return sum(map(_count_scalars, value)) if isinstance(value, list) else 1
+def _plain_values(value: Any) -> Iterator[Any]:
+    """Yields the plain values in a value."""
+    if isinstance(value, dict | list):
+        for one in value.values() if isinstance(value, dict) else value:
+            yield from _plain_values(one)
+    else:
+        yield value
 
 
 def _mask_scalars(value: Any) -> Any:

@@ -14,7 +14,7 @@ from collections.abc import Mapping as MappingOf
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-from flowspec.document.nearest import did_you_mean
+from flowspec.document.nearest import MAX_GUESSES, did_you_mean
 from flowspec.document.rendering.budget import Budget
 from flowspec.document.rendering.conversion import (
     TYPES,
@@ -144,19 +144,23 @@ class _Resolver:
         if self.given.target:
             for name, (key, _) in self.given.target.entries.items():
                 if name not in self.entries:
-                    self._report("FS305", f"there is no variable '{name}'", key.at, did_you_mean(name, self.entries))
+                    self._report("FS305", f"there is no variable '{name}'", key.at, self._suggest(name))
         for file in self.given.files:
             for name, (key, _) in file.entries.items():
                 if name not in self.entries:
-                    self._report("FS306", f"there is no variable '{name}'", key.at, did_you_mean(name, self.entries))
+                    self._report("FS306", f"there is no variable '{name}'", key.at, self._suggest(name))
 
     def _report_undeclared(self, id: str, names: MappingOf[str, Any], message: Callable[[str], str]) -> None:  # noqa: A002
         for name in names:
             if name not in self.entries:
                 known = f"declared: {', '.join(self.entries)}" if self.entries else "the spec declares no variables"
-                hint = did_you_mean(name, self.entries)
+                hint = self._suggest(name)
                 found = self.document.diagnostic(id, ("variables",), message(name), hint=hint, notes=(known,), key=True)
                 self.result.found.append(found)
+
+    def _suggest(self, name: str) -> str:
+        """Returns the nearest variable as a hint, for the first findings."""
+        return did_you_mean(name, self.entries) if len(self.result.found) < MAX_GUESSES else ""
 
     def _report(self, id: str, message: str, at: Place, hint: str = "", notes: Sequence[str] = ()) -> None:  # noqa: A002
         self.result.found.append(at.source.diagnostic(id, message, at, hint=hint, notes=notes))

@@ -18,7 +18,17 @@ from typing import Any, NoReturn
 
 from flowspec.document.text.remedies import remedy
 from flowspec.document.text.requires import check_requires
-from flowspec.document.text.tree import Document, Items, Mapping, Node, Place, Scalar, Source
+from flowspec.document.text.tree import (
+    MAX_FINDINGS,
+    Document,
+    Items,
+    Mapping,
+    Node,
+    Place,
+    Scalar,
+    Source,
+    too_many_findings,
+)
 from flowspec.errors import Diagnostic, SpecError
 
 MAX_BYTES = 10_000_000
@@ -352,6 +362,11 @@ class _Composer:
     def _fail(self, id: str, message: str, at: Place, hint: str = "") -> NoReturn:  # noqa: A002
         raise SpecError([*self.found, self.source.diagnostic(id, message, at, hint=hint)])
 
+    def _report(self, found: Diagnostic) -> None:
+        if len(self.found) == MAX_FINDINGS:
+            raise SpecError([too_many_findings(self.source, MAX_FINDINGS), *self.found])
+        self.found.append(found)
+
     def _document(self, event: Any) -> None:
         self._documents += 1
         if self._documents > 1:
@@ -390,7 +405,7 @@ class _Composer:
     def _unknown_tag(self, event: Any, at: Place) -> None:
         name = f"!!{event.tag.removeprefix(_CORE)}" if event.tag.startswith(_CORE) else event.tag
         message = f"the tag {name} means nothing here"
-        self.found.append(self.source.diagnostic("FS007", message, at, hint="write the value itself, without a tag"))
+        self._report(self.source.diagnostic("FS007", message, at, hint="write the value itself, without a tag"))
 
     def _alias(self, event: Any) -> None:
         at = self._place(event)
@@ -435,7 +450,7 @@ class _Composer:
         line = self.source.line(at.line)[at.column - 1 :]
         text = line[: event.end_mark.column - at.column + 1] if event.end_mark.line + 1 == at.line else line
         at = Place(self.source, at.line, at.column, len(text))
-        self.found.append(_unquoted_template(self.source, at, text))
+        self._report(_unquoted_template(self.source, at, text))
         return Scalar(None, text, at, failed=True)
 
     def _add(self, node: Node, size: int, anchor: str | None) -> None:
@@ -461,12 +476,12 @@ class _Composer:
             self._odd_key(frame, key)
         elif key.plain and key.text == "<<":
             hint = "YAML 1.2 has none: write the keys out, or use `targets`"
-            self.found.append(self.source.diagnostic("FS014", "a merge key (<<)", key.at, hint=hint))
+            self._report(self.source.diagnostic("FS014", "a merge key (<<)", key.at, hint=hint))
         elif key.text in entries:
             first = entries[key.text][0].at
             message = f"the key '{key.text}' is given twice"
             note = f"the first one is in line {first.line}"
-            self.found.append(self.source.diagnostic("FS006", message, key.at, hint="keep one", notes=(note,)))
+            self._report(self.source.diagnostic("FS006", message, key.at, hint="keep one", notes=(note,)))
         else:
             entries[key.text] = (key, value)
 
@@ -475,7 +490,7 @@ class _Composer:
         if frame.flow and self.source.line(at.line)[at.column - 1 :].startswith("{{"):
             frame.template = True
         elif not isinstance(key, Scalar):
-            self.found.append(self.source.diagnostic("FS011", "a key is a plain word, not a list or a mapping", key.at))
+            self._report(self.source.diagnostic("FS011", "a key is a plain word, not a list or a mapping", key.at))
 
 
 def _function_mapping(function: str, argument: Node) -> Mapping:

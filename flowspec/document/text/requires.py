@@ -6,6 +6,9 @@ from flowspec.document.text.tree import Mapping, Scalar
 from flowspec.errors import SpecError
 from flowspec.version import installed_version
 
+# Python reads no numbers of more than 4,300 digits.
+_MAX_LENGTH = 1_000
+
 
 def check_requires(root: Mapping) -> None:
     """Raises SpecError when the spec `requires` another version of flowspec, or when that is no version specifier.
@@ -21,6 +24,8 @@ def check_requires(root: Mapping) -> None:
     def refuse(message: str, hint: str) -> SpecError:
         return SpecError([wanted.at.source.diagnostic("FS015", message, wanted.at, hint=hint)])
 
+    if len(wanted.text) > _MAX_LENGTH:
+        raise refuse(f"a set of versions has up to {_MAX_LENGTH:,} characters", 'write it as pip does: ">=0.3,<1"')
     try:
         versions = SpecifierSet(wanted.text)
     except InvalidSpecifier:

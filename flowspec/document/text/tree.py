@@ -27,6 +27,9 @@ _BREAK = re.compile("\r\n|[\r\n\x85\u2028\u2029]")
 _IGNORE = re.compile(r"#\s*flowspec:\s*ignore=([\w, ]+)")
 _LONGEST_LINE = 10_000
 
+MAX_FINDINGS = 300
+"""Findings after which the rest is not checked: nobody reads as many, and each takes time and memory."""
+
 
 @dataclass(frozen=True, eq=False)
 class Source:
@@ -45,9 +48,17 @@ class Source:
         """The lines of the text, without their ends, as YAML counts them."""
         return _BREAK.split(self.text)
 
+    @cached_property
+    def _shortened(self) -> dict[int, str]:
+        return {}
+
     def line(self, number: int) -> str:
-        """Returns the line with this number, from 1; "" when there is none."""
-        return self.lines[number - 1][:_LONGEST_LINE] if 0 < number <= len(self.lines) else ""
+        """Returns the line with this number, from 1; "" when there is none. Of a long one it is the beginning."""
+        line = self.lines[number - 1] if 0 < number <= len(self.lines) else ""
+        if len(line) <= _LONGEST_LINE:
+            return line
+        # The same text for all findings in it, of which each keeps its line.
+        return self._shortened.setdefault(number, line[:_LONGEST_LINE])
 
     def diagnostic(
         self,
@@ -210,6 +221,12 @@ class Document:
         return at.source.diagnostic(id, message, at, hint=hint, notes=notes)
 
 
+def too_many_findings(source: Source, listed: int) -> Diagnostic:
+    """Returns the error that takes the place of all findings beyond those that are listed."""
+    message = f"there are more than {listed} findings; the rest of the spec was not checked"
+    return source.diagnostic("FS100", message, hint="correct these first")
+
+
 def child(node: Node | None, step: str | int) -> Node | None:
     """Returns one step down: the value of a key, the item of an index; None when there is none."""
     if isinstance(node, Mapping):
@@ -236,13 +253,15 @@ def diagnostics_to_show(
     """
     note = (f"target {target}",) if target else ()
     unique = {(one.id, one.message, one.location): one for one in found if not is_suppressed(one)}
-    prepared = (_note_target_and_mask(one, note, secrets) for one in unique.values())
+    # Thousands of findings may be in one long line.
+    lines = {line: mask(line, secrets) for line in {one.source for one in unique.values()}}
+    prepared = (_note_target_and_mask(one, note, secrets, lines[one.source]) for one in unique.values())
     return tuple(sorted(prepared, key=lambda one: one.sort_key))
 
 
-def _note_target_and_mask(found: Diagnostic, note: tuple[str, ...], secrets: Collection[str]) -> Diagnostic:
+def _note_target_and_mask(found: Diagnostic, note: tuple[str, ...], secrets: Collection[str], line: str) -> Diagnostic:
     notes = found.notes if found.notes[-1:] == note else (*found.notes, *note)
     if not secrets:
         return replace(found, notes=notes)
-    message, hint, source, *notes_ = mask([found.message, found.hint, found.source, *notes], secrets)
-    return replace(found, message=message, hint=hint, source=source, notes=tuple(notes_))
+    message, hint, *notes_ = mask([found.message, found.hint, *notes], secrets)
+    return replace(found, message=message, hint=hint, source=line, notes=tuple(notes_))

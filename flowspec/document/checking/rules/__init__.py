@@ -13,6 +13,7 @@ from flowspec.document.checking.messages import Violation
 from flowspec.document.checking.rules.spec import SPEC_RULES
 from flowspec.document.checking.rules.view import RequestView, Spec, request_view, traits_of
 from flowspec.document.checking.rules.wording import HINTS, WORDINGS, notes
+from flowspec.document.nearest import MAX_GUESSES
 from flowspec.facts.api_model import KeyPath
 from flowspec.facts.rules import Breach, Rule, breaches
 from flowspec.plugins import RULES, Finding, failing, plugins
@@ -62,22 +63,24 @@ def _all_violations(spec: Spec) -> Iterator[Violation]:
     found = list(breaches(view.params, aws=aws))
     patch = spec.get("api_params")
     if not patch:
-        yield from (_violation_of(rule, breach, view) for rule, breach in found)
+        yield from (_violation_of(*one, view, index) for index, one in enumerate(found))
         return
     own = {(rule.id, breach.path) for rule, breach in found}
     patched = view.patched(patch)
-    for rule, breach in breaches(patched.params, aws=aws):
-        one = _violation_of(rule, breach, patched)
+    for index, (rule, breach) in enumerate(breaches(patched.params, aws=aws)):
+        one = _violation_of(rule, breach, patched, index)
         # api_params is there to get past the checks of flowspec, so what it brings in is only warned about.
         is_new = (rule.id, breach.path) not in own
         yield _as_api_params_warning(one) if is_new and rule.refused else one
 
 
-def _violation_of(rule: Rule, breach: Breach, view: RequestView) -> Violation:
+def _violation_of(rule: Rule, breach: Breach, view: RequestView, index: int) -> Violation:
+    """Returns the violation of a breach, the one at `index`: only for the first of them a name is looked up."""
     name = f"{rule.id}.{breach.case}" if breach.case else rule.id
     wording, path = WORDINGS[name], view.origin(breach.path)
     values = {"key": path[-1] if path else "", **breach.values}
-    hint = HINTS[name](values) if name in HINTS else wording.hint.format_map(values)
+    looks_up = name in HINTS and index < MAX_GUESSES
+    hint = HINTS[name](values) if looks_up else wording.hint.format_map(values)
     message = wording.message.format_map(values)
     absent = str(breach.values.get("absent", ""))
     return Violation(rule.id, path, message, hint, notes(rule.id), key=wording.about_key, about=absent)

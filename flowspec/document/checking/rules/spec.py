@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from flowspec.document.checking.messages import Violation
 from flowspec.document.checking.rules.view import Spec, log_uri, texts_in, traits_of
-from flowspec.document.nearest import did_you_mean
+from flowspec.document.nearest import MAX_GUESSES, did_you_mean
 from flowspec.errors import shorten
 from flowspec.facts.regions import AS_OF, REGIONS
 from flowspec.facts.releases import at_least, parse
@@ -212,52 +212,69 @@ def needs(spec: Spec) -> Iterator[Violation]:
     """EMR begins steps in the order of the list, and the next one when one is over (step_concurrency_level 1)."""
     steps = [one if isinstance(one, dict) else {} for one in spec.get("steps") or ()]
     names = [str(one.get("name", "")) for one in steps]
+    graph = _Needs(steps, names)
     concurrency = spec.get("step_concurrency_level", 1)
+    unknown = 0
     for index, step in enumerate(steps):
         for at, name in enumerate(step.get("needs") or ()):
             place = ("steps", index, "needs", at)
             if not isinstance(name, str):
                 continue
-            if name not in names:
-                yield Violation("FS295", place, f"there is no step '{name}'", did_you_mean(str(name), names))
-            elif cycle := _cycle(name, names[index], steps):
+            if name not in graph.first:
+                hint = did_you_mean(name, graph.first) if unknown < MAX_GUESSES else ""
+                unknown += 1
+                yield Violation("FS295", place, f"there is no step '{name}'", hint)
+            elif cycle := graph.cycle(name, names[index]):
                 yield Violation("FS296", place, f"steps need each other: {' → '.join(cycle)}", "leave one of them out")
-            elif name in names[index + 1 :] or names.index(name) == index:
+            elif graph.last[name] > index or graph.first[name] == index:
                 message = f"step '{name}' comes later, and EMR runs steps in the order of the list"
                 yield Violation("FS297", place, message, f"put '{name}' before '{names[index]}'")
             elif isinstance(concurrency, int) and concurrency > 1:
                 message = f"with step_concurrency_level {concurrency} EMR may begin it while '{name}' runs"
                 yield Violation("FS298", place, message, "step_concurrency_level: 1")
-            elif _failure_action(name, steps, spec) == "CONTINUE":
+            elif steps[graph.first[name]].get("on_failure", spec.get("action_on_failure")) == "CONTINUE":
                 message = f"it runs also when '{name}' has failed, whose on_failure is CONTINUE"
                 yield Violation("FS298", place, message, "CANCEL_AND_WAIT or TERMINATE_CLUSTER there")
 
 
-def _failure_action(name: object, steps: Sequence[Mapping[str, Any]], spec: Spec) -> object:
-    found = next(one for one in steps if one.get("name") == name)
-    return found.get("on_failure", spec.get("action_on_failure"))
+class _Needs:
+    """The steps that others need, by name: the indexes of the `first` and `last` of a name, and what it needs."""
+
+    def __init__(self, steps: Sequence[Mapping[str, Any]], names: Sequence[str]) -> None:
+        self.last = {name: index for index, name in enumerate(names)}
+        self.first = {name: index for index, name in reversed([*enumerate(names)])}
+        self._needed: dict[str, list[str]] = {}
+        # Where each step needs earlier ones alone, none needs itself.
+        self._left = 0
+        for index, (name, step) in enumerate(zip(names, steps, strict=True)):
+            known = [one for one in step.get("needs") or () if one in self.first]
+            self._needed.setdefault(name, []).extend(known)
+            if any(self.last[one] >= index for one in known):
+                self._left = _MAX_FOLLOWED
+
+    def cycle(self, start: str, end: str) -> list[str]:
+        """Returns the names from a step called `end`, which needs `start`, over what that needs in turn, back to `end`.
+
+        [] when none leads back, and when too many have been followed: a cycle has a step that comes too late as well.
+        """
+        before, waiting = {start: end}, [start]
+        while waiting and self._left > 0:
+            name = waiting.pop()
+            if name == end:
+                path = [end, before[end]]
+                while path[-1] != end:
+                    path.append(before[path[-1]])
+                return path[::-1]
+            self._left -= len(self._needed[name]) + 1
+            for one in self._needed[name]:
+                if one not in before:
+                    before[one] = name
+                    waiting.append(one)
+        return []
 
 
-def _cycle(start: object, end: str, steps: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Returns the names from a step that needs `start` over what that needs in turn, back to the step.
-
-    [] when none leads back.
-
-    `end` is the name of the step.
-    """
-    needed: dict[str, list[str]] = {}
-    for step in steps:
-        needed.setdefault(str(step.get("name", "")), []).extend(map(str, step.get("needs") or ()))
-    paths, seen = [[end, str(start)]], {str(start)}
-    while paths:
-        path = paths.pop()
-        if path[-1] == end:
-            return path
-        for name in needed.get(path[-1], ()):
-            if name == end or name not in seen:
-                seen.add(name)
-                paths.append([*path, name])
-    return []
+_MAX_FOLLOWED = 1_000_000
+"""Names that are followed to find cycles in one spec; 256 steps of which each needs three others take half of them."""
 
 
 def timeouts(spec: Spec) -> Iterator[Violation]:
