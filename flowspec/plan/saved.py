@@ -74,13 +74,15 @@ def read_plan(text: str) -> SavedPlan:
         document = json.loads(text.removeprefix(_BOM))
         body = {key: value for key, value in document.items() if key != "checksum"}
         whole = document.get("checksum") == _checksum(body)
-    except (ValueError, AttributeError):
+        version, read = document["version"], SavedPlan(document["options"], document["plan"])
+    # Also by someone who made a checksum for it.
+    except (ValueError, AttributeError, KeyError, RecursionError):
         whole = False
     if not whole:
         raise edited_plan()
-    if document["version"] != PLAN_VERSION:
-        raise StalePlan(f"the plan file has version {document['version']}, not {PLAN_VERSION}", remedy=_PLAN_AGAIN)
-    return SavedPlan(document["options"], document["plan"])
+    if version != PLAN_VERSION:
+        raise StalePlan(f"the plan file has version {version}, not {PLAN_VERSION}", remedy=_PLAN_AGAIN)
+    return read
 
 
 def edited_plan() -> StalePlan:

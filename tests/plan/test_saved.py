@@ -1,5 +1,6 @@
 """A saved plan is carried out as it is, or refused with what has moved since."""
 
+import hashlib
 import json
 
 import pytest
@@ -62,6 +63,11 @@ def test_what_has_moved_on_the_cluster_is_named(then, now, told):
     assert refused.value.message == f"the plan is stale: {told}"
 
 
+def with_checksum(body):
+    text = json.dumps(body, sort_keys=True, separators=(",", ":"))
+    return json.dumps({**body, "checksum": hashlib.sha256(text.encode()).hexdigest()})
+
+
 @pytest.mark.parametrize(
     "damage",
     [
@@ -75,6 +81,21 @@ def test_what_has_moved_on_the_cluster_is_named(then, now, told):
 def test_a_file_that_was_changed_is_refused(damage):
     with pytest.raises(StalePlan, match="changed or cut short"):
         read_plan(damage(write_plan(content(), {})))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"format": "flowspec-plan", "plan": ' + "[" * 100_000,
+        with_checksum({"format": "flowspec-plan"}),
+        with_checksum({"format": "flowspec-plan", "version": 1, "plan": {}}),
+    ],
+    ids=["deep", "no version", "no options"],
+)
+def test_a_file_that_someone_made_is_refused(text):
+    assert is_plan_file(text)
+    with pytest.raises(StalePlan, match="changed or cut short"):
+        read_plan(text)
 
 
 @pytest.mark.parametrize("text", ["", "[]", '{"format": "other"}', '{"Name": "flowspec-plan"'])
