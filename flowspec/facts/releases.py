@@ -19,8 +19,8 @@ Version: TypeAlias = "tuple[int, int, int]"
 
 UNKNOWN = "?"
 
-# emr-7.5.0, emr-6.0.0-beta2, emr-spark-8.0.0: the forms among ListReleaseLabels.
-_LABEL = re.compile(r"emr-(?P<series>[a-z]+-)?(\d+)\.(\d+)\.(\d+)(?P<suffix>-.+)?")
+# emr-7.5.0, emr-6.0.0-beta2, emr-spark-8.0.0: the forms among ListReleaseLabels. Python reads no 5,000 digits.
+_LABEL = re.compile(r"emr-(?P<series>[a-z]+-)?(\d{1,9})\.(\d{1,9})\.(\d{1,9})(?P<suffix>-.+)?")
 _FIRST = (4, 0, 0)
 
 

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
+from packaging.markers import UndefinedComparison, UndefinedEnvironmentName
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
@@ -275,7 +276,10 @@ def _parse_requirement(text: str, hashes: tuple[str, ...], place: str) -> Entry:
         raise _LineError(f"'{text}' does not name a package", f"write it as NAME==VERSION; {_RUNS_CODE}")
     try:
         found = Requirement(text)
-    except InvalidRequirement as error:
+        # Some can only be read: those on `extras`, and comparisons of versions with what is none.
+        if found.marker:
+            found.marker.evaluate({"extra": ""})
+    except (InvalidRequirement, UndefinedComparison, UndefinedEnvironmentName) as error:
         reason = str(error).splitlines()[0]
         raise _LineError(f"'{text}' is not a requirement: {reason}", "write it as NAME==VERSION") from None
     if found.url and found.url.lower().startswith("file:"):

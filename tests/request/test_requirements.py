@@ -77,6 +77,8 @@ def test_local_wheels(read, tmp_path):
         ("acme @ https://acme.example/acme-1.0.tar.gz", "is not a wheel"),
         ("acme @ git+https://u:hunter2@acme.example/x.git", "'git+https://***@acme.example/x.git' is not a wheel"),
         ("acme==1.0==", "is not a requirement: "),
+        ("acme==1.0; os_name ~= 'x'", "is not a requirement: Undefined"),
+        ("acme==1.0; 'x' in extras", "is not a requirement: 'extras'"),
         ("acme --config-settings=x", "does not name a package"),
         ("--index-url https://${USER}:${TOKEN}@acme.example/", "${USER} is not replaced"),
         ("--index-url", "--index-url has no value"),

@@ -203,7 +203,7 @@ def bids_are_amounts(params: Params) -> Iterator[Breach]:
     for path, machine in machines(params):
         price = text(machine.get("BidPrice"))
         kind = "group" if path[1] == "InstanceGroups" else "fleet"
-        if price and not re.fullmatch(r"\d*\.?\d+|\d+\.", price):
+        if price and not re.fullmatch(r"\d+(\.\d*)?|\.\d+", price):
             words = f"The bid price supplied for an instance {kind} is invalid"
             yield Breach((*path, "BidPrice"), words, values={"price": shorten(price, 40)})
         elif price and float(price) == 0:

@@ -211,6 +211,8 @@ _KEEPS_CLUSTER = frozenset({"CANCEL_AND_WAIT", "CONTINUE"})
 def needs(spec: Spec) -> Iterator[Violation]:
     """EMR begins steps in the order of the list, and the next one when one is over (step_concurrency_level 1)."""
     steps = [one if isinstance(one, dict) else {} for one in spec.get("steps") or ()]
+    if not any("needs" in one for one in steps):
+        return
     names = [str(one.get("name", "")) for one in steps]
     graph = _Needs(steps, names)
     concurrency = spec.get("step_concurrency_level", 1)
