@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from flowspec.document.rendering.overrides import merge_override
-from flowspec.document.text.parse import load, odd_kind, tree_of
+from flowspec.document.text.parse import MAX_BYTES, load, odd_kind, tree_of
 from flowspec.document.text.tree import Document, Mapping, Scalar
 from flowspec.errors import SpecError
 
@@ -34,6 +34,10 @@ def merge_bases(document: Document) -> Document:
     try:
         while base := _load_base(chain[-1], seen, tree):
             chain.append(base)
+            if sum(len(one.source.text) for one in chain) > MAX_BYTES:
+                # All are in memory at once: each megabyte takes 50, and a second.
+                message = f"the files that extend each other are larger than {MAX_BYTES // 1_000_000} MB together"
+                raise SpecError([base.source.diagnostic("FS010", message)])
     except SpecError as error:
         raise SpecError([*(found for one in chain for found in one.diagnostics), *error.diagnostics]) from None
     root, found = _without_key(chain[-1].root), list(chain[-1].diagnostics)

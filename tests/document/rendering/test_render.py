@@ -389,3 +389,12 @@ def test_a_chain_of_files_has_an_end(files):
     (found,) = caught.value.diagnostics
     assert found.id == "FS314"
     assert str(found.location).endswith("/31.yaml:1:10")
+
+
+def test_a_chain_of_files_is_no_larger_than_one_file_may_be(files):
+    padding = f"# {'x' * 4_000_000}\n"
+    texts = {f"{n}.yaml": f"extends: {n + 1}.yaml\n{padding}" for n in range(3)} | {"3.yaml": "not: [closed\n"}
+    with pytest.raises(SpecError, match="larger than 10 MB together") as caught:
+        files(texts)
+    (found,) = caught.value.diagnostics
+    assert (found.id, str(found.location).endswith("/2.yaml:1:1")) == ("FS010", True)
