@@ -23,8 +23,10 @@ def mask(value: Any, secrets: Collection[str]) -> Any:
     if not secrets:
         return value
     if isinstance(value, str):
-        known = forms(secrets)
-        return MASK if value in known else _mask_text(value, [form for form in known if len(form) >= _MIN_INNER_LENGTH])
+        if value in forms(secrets):
+            return MASK
+        # Most are in no text: a spec of 3,000 secrets and 1,000 findings took 7 s without this, and takes 1.
+        return _mask_text(value, [form for form in _inner_forms(frozenset(secrets)) if form in value])
     if isinstance(value, Mapping):
         return {mask(key, secrets): mask(item, secrets) for key, item in value.items()}
     if isinstance(value, list | tuple):
@@ -54,7 +56,7 @@ class MaskingWriter:
 
     def __init__(self, sink: Callable[[bytes], object], secrets: Collection[str], hidden: int = 0) -> None:
         self._sink = sink
-        self._forms = _inner_forms(secrets)
+        self._forms = [form.encode() for form in _inner_forms(frozenset(secrets))]
         self._held = b""
         # This many bytes at the beginning of what is held belong to a secret that was replaced already.
         self._replaced = hidden
@@ -91,7 +93,7 @@ class MaskingWriter:
 
 def lookback_length(secrets: Collection[str]) -> int:
     """Returns the number of bytes before a place in which a secret may begin that ends after it."""
-    return max((len(form) - 1 for form in _inner_forms(secrets)), default=0)
+    return max((len(form.encode()) - 1 for form in _inner_forms(frozenset(secrets))), default=0)
 
 
 def forms(secrets: Collection[str]) -> frozenset[str]:
@@ -108,9 +110,10 @@ def _forms(secrets: frozenset[str]) -> frozenset[str]:
     )
 
 
-def _inner_forms(secrets: Collection[str]) -> list[bytes]:
+@lru_cache(maxsize=4)
+def _inner_forms(secrets: frozenset[str]) -> list[str]:
     """Returns the forms that are looked for inside of longer texts."""
-    return [form.encode() for form in forms(secrets) if len(form) >= _MIN_INNER_LENGTH]
+    return [form for form in _forms(secrets) if len(form) >= _MIN_INNER_LENGTH]
 
 
 def _lines(secret: str) -> list[str]:
