@@ -41,22 +41,24 @@ def _map_in_processes(work: Callable[[Item], Result], items: Sequence[Item], wor
     # Elsewhere than on Linux, forking is not safe.
     context = multiprocessing.get_context("fork" if sys.platform == "linux" else "spawn")
     pool = ProcessPoolExecutor(workers, context, _ignore_interrupts)
+    results: Iterator[Result] | None = None
     try:
-        with interrupts_held_back():
-            results = pool.map(work, items, chunksize=_CHUNK)  # forks all processes
-    except (OSError, RuntimeError):  # the limit of processes is reached, which counts threads, too (ulimit -u)
-        for process in multiprocessing.active_children():
-            process.kill()
-        yield from map(work, items)
-        return
-    try:
+        try:
+            with interrupts_held_back():
+                results = pool.map(work, items, chunksize=_CHUNK)  # forks all processes
+        except (OSError, RuntimeError):  # the limit of processes is reached, which counts threads, too (ulimit -u)
+            for process in multiprocessing.active_children():
+                process.kill()
+            yield from map(work, items)
+            return
         yield from results
     except BrokenProcessPool as error:
         raise FlowspecError(
             "a process was killed while it checked files", remedy="check fewer files at a time, if memory is short"
         ) from error
     finally:
-        pool.shutdown(cancel_futures=True)
+        # Also after an interrupt that was held back: processes that nobody tells to stop keep this one from ending.
+        pool.shutdown(wait=results is not None, cancel_futures=True)
 
 
 def _ignore_interrupts() -> None:

@@ -114,6 +114,28 @@ def test_ctrl_c_while_they_are_forked_is_not_lost(tmp_path):
     assert (done.returncode, "Traceback" in done.stderr) == (130, False), done.stderr
 
 
+def test_after_an_interrupt_that_was_held_back_the_rest_is_not_done(tmp_path):
+    code = """if True:
+        import os, signal, time
+        os.sched_getaffinity = lambda _: {0, 1}
+        from flowspec.cli.cores import map_on_cores
+        os.register_at_fork(after_in_parent=lambda: os.kill(os.getpid(), signal.SIGINT))
+
+        def work(_):
+            time.sleep(0.005)
+            with open("done", "a") as file:
+                file.write("x")
+
+        try:
+            list(map_on_cores(work, range(600)))
+        except KeyboardInterrupt:
+            print("interrupted")
+    """
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert (done.stdout, done.stderr) == ("interrupted\n", "")
+    assert len((tmp_path / "done").read_text()) < 600
+
+
 @pytest.mark.parametrize("started", [0, 1])
 def test_what_no_process_can_be_forked_for_is_done_here(two_cores, monkeypatch, started):
     """As under `ulimit -u`, by which root is not bound."""
