@@ -81,10 +81,10 @@ def apply_specs(
             shared=lambda endpoint: planned.connections.of(endpoint).shared,
         )
         rows = work_on_flows(applying, planned.plans, jobs)
-    missing = list(rows_not_begun(planned.plans, rows))
-    if not missing:
+    rows += rows_not_begun(planned.plans, rows)
+    if all(row.exit != Exit.INTERRUPTED for row in rows):
         rows += work_on_flows(_terminate_orphan, orphans, jobs)
-    rows = sorted([*planned.failed, *rows, *missing], key=lambda row: row.spec)
+    rows = sorted([*planned.failed, *rows], key=lambda row: row.spec)
     return print_rows(rows, format_, "flowspec apply")
 
 

@@ -402,6 +402,19 @@ class TestPrune:
         assert {result.split()[0] for result, _ in rows(done).values()} == {"pruned"}
         assert len(rows(done)) == 2
 
+    def test_after_ctrl_c_none_is_ended(self, flowspec, start, write):
+        """Also where all flows had begun, so that none is left to begin."""
+        write("long", "sleep, '60'")
+        process = start("apply", "jobs", "--prune", "--yes")
+        for line in process.stderr:
+            if line.startswith("long: step") and "RUNNING" in line:
+                break
+        process.send_signal(signal.SIGINT)
+        out, _ = process.communicate(timeout=50)
+        assert process.returncode == 130
+        assert "pruned" not in out
+        assert "gone" in flowspec("list").out
+
     def test_a_file_is_no_folder(self, flowspec):
         done = flowspec("apply", "jobs/stays.yaml", "--prune")
         assert done.code == 2
