@@ -130,7 +130,21 @@ def _find_spec(document: Document, name: str | None) -> Path:
 
 
 def refuse_unusable(case: Case, path: Path, at: NodePath, *, may_be_missing: bool = False) -> None:
-    """Raises SpecError unless a case's file or folder is there, and in the tree of its spec without links out of it."""
+    """Raises SpecError unless a case's file or folder, and all in it, is there and in the tree of its spec.
+
+    A link to a folder in it is refused, too: none leads in a circle, and nothing is written by way of one.
+    """
+    _refuse_unusable_path(case, path, at, may_be_missing=may_be_missing)
+    for folder, folders, names in os.walk(path):
+        for one in (Path(folder, name) for name in folders):
+            if one.is_symlink():
+                message = f"'{os.path.relpath(one, case.path.parent)}' is a link to a folder"
+                raise SpecError([case.document.diagnostic("FS802", at, message, hint="give the folder itself")])
+        for one in (Path(folder, name) for name in names):
+            _refuse_unusable_path(case, one, at)
+
+
+def _refuse_unusable_path(case: Case, path: Path, at: NodePath, *, may_be_missing: bool = False) -> None:
     tree = tree_of(case.spec)
     real = Path(os.path.realpath(path))
     name = os.path.relpath(path, case.path.parent)

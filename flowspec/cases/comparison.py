@@ -6,6 +6,7 @@ import bz2
 import gzip
 import os
 import shutil
+import zlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from difflib import unified_diff
@@ -95,8 +96,8 @@ def _read_content(file: Path) -> bytes:
     data = file.read_bytes()
     try:
         return _OPENERS[file.suffix](data) if file.suffix in _OPENERS else data
-    except (OSError, EOFError):
-        # It only has the name of a compressed file.
+    except (OSError, EOFError, ValueError, zlib.error):
+        # It only has the name of a compressed file, or is damaged.
         return data
 
 

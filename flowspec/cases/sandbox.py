@@ -75,7 +75,7 @@ def prepare(case: Case, home: Path) -> Sandbox:
     for uri, sample in case.inputs.items():
         at = ("inputs", uri)
         refuse_unusable(case, sample, at)
-        _copy_sample(case, sample, _locate_in_home(case, flow, home, uri, at), uri, at)
+        _copy_sample(sample, _locate_in_home(case, flow, home, uri, at), uri)
     request = compile(flow)
     # A plan refuses steps that can't run on this machine.
     make_plan(flow, request, None, assess(request.params))
@@ -102,25 +102,18 @@ def _locate_in_home(case: Case, flow: JobFlow, home: Path, uri: str, at: NodePat
     raise SpecError([case.document.diagnostic("FS803", at, message, key=True, notes=(_NO_PLACE,))])
 
 
-def _copy_sample(case: Case, sample: Path, to: Path, uri: str, at: NodePath) -> None:
+def _copy_sample(sample: Path, to: Path, uri: str) -> None:
     """Copies a sample file or folder to its place in the home."""
     if sample.is_file():
         to = to / sample.name if uri.endswith("/") else to
         to.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(sample, to)
         return
-    to.mkdir(parents=True, exist_ok=True)
-    # Links to folders are not followed, so that none leads in a circle.
-    for folder, folders, names in os.walk(sample):
+    for folder, _, names in os.walk(sample):
         here = to / os.path.relpath(folder, sample)
-        for path in (Path(folder, name) for name in folders):
-            if path.is_symlink():
-                message = f"'{os.path.relpath(path, case.path.parent)}' is a link to a folder"
-                raise SpecError([case.document.diagnostic("FS802", at, message, hint="give the folder itself")])
-            (here / path.name).mkdir(exist_ok=True)
-        for path in (Path(folder, name) for name in names):
-            refuse_unusable(case, path, at)
-            shutil.copyfile(path, here / path.name)
+        here.mkdir(parents=True, exist_ok=True)
+        for name in names:
+            shutil.copyfile(Path(folder, name), here / name)
 
 
 def _stage(asset: Asset, home: Path) -> None:

@@ -61,6 +61,13 @@ def test_the_first_wrong_lines_are_shown(tmp_path, expected, actual, shown):
     assert compared(tmp_path, expected, actual) == shown
 
 
+@pytest.mark.parametrize("name", ["a.gz", "a.bz2"])
+def test_a_damaged_archive_is_compared_as_it_is(tmp_path, name):
+    packed = bytearray((gzip if name == "a.gz" else bz2).compress(b"a line\n" * 100))
+    damaged = bytes(packed[:-9]) if name == "a.bz2" else bytes([*packed[:12], *(byte ^ 0xFF for byte in packed[12:])])
+    assert "differs from line 1" in compared(tmp_path, {name: damaged}, {name: bytes(packed)})
+
+
 def test_much_that_is_wrong_is_cut(tmp_path):
     shown = compared(tmp_path, b"a\n" * 100_000, b"b\n" * 100_000).splitlines()
     assert len(shown) == 14
