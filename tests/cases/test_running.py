@@ -163,6 +163,20 @@ def test_update_does_not_write_through_a_link(flow, tmp_path):
     assert list((tmp_path / "elsewhere").iterdir()) == []
 
 
+@pytest.mark.parametrize("update", [False, True])
+def test_nothing_is_read_or_written_through_a_link_in_an_expected_folder(flow, tmp_path, update):
+    case = flow.case()
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere/private").write_text("private\n")
+    (case / "out/part-00000").unlink()
+    (case / "out/part-00000").symlink_to(tmp_path / "elsewhere/private")
+    assert "'out/part-00000' is outside of the spec's" in only(flow.folder, update=update).diagnostics[0].message
+    (case / "out/part-00000").unlink()
+    (case / "out/sub").symlink_to(tmp_path / "elsewhere")
+    assert "'out/sub' is a link to a folder" in only(flow.folder, update=update).diagnostics[0].message
+    assert (tmp_path / "elsewhere/private").read_text() == "private\n"
+
+
 def test_neither_aws_nor_the_environment_reaches_a_step(flow, monkeypatch):
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "real")
     monkeypatch.setenv("FLOWSPEC_VAR_mapper", "false")
@@ -383,6 +397,15 @@ def test_last_failed(flow):
     (bad / "case.yaml").write_text((flow.folder / "tests/good/case.yaml").read_text())
     assert names(run_tests([flow.folder], last_failed=True)) == ["bad"]
     assert names(run_tests([flow.folder], last_failed=True, names=["good"])) == ["good"]
+
+
+def test_results_do_not_depend_on_a_home_that_can_be_written(flow, monkeypatch, tmp_path):
+    flow.case()
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("FLOWSPEC_HOME", str(tmp_path / "file/home"))
+    assert only(flow.folder).outcome is CaseOutcome.PASSED
+    with pytest.raises(FlowspecError, match="FLOWSPEC_HOME is not writable"):
+        only(flow.folder, last_failed=True)
 
 
 @pytest.fixture

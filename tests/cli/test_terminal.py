@@ -69,6 +69,15 @@ def test_a_dumb_terminal_gets_no_escape_sequences(tmp_path, terminal, painted):
     assert ("\x1b" in seen) is painted
 
 
+@pytest.mark.parametrize(("stream", "painted"), [("stdout", True), ("stderr", False)])
+def test_results_of_cases_are_in_colour_where_they_are_shown(tmp_path, stream, painted):
+    (tmp_path / "tests/wrong").mkdir(parents=True)
+    (tmp_path / "tests/wrong/case.yaml").touch()
+    code, seen = on_a_terminal([sys.executable, "-m", "flowspec", "test"], tmp_path, stream=stream)
+    assert code == 2
+    assert ("\x1b[31minvalid" in seen) is painted
+
+
 @pytest.mark.parametrize("width", [24, 40, 60])
 def test_a_narrow_terminal(job, tmp_path, width):
     """The line of a step stays one line, and the maps and reduces are shown as far as they fit."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -64,7 +65,7 @@ def command(paths: tuple[Path, ...], selects: tuple[str, ...], junit: Path | Non
 
     def show(result: CaseResult) -> None:
         if format_ == "text":
-            print_result(report.result_text(result, color=wants_color()))
+            print_result(report.result_text(result, color=wants_color(sys.stdout)))
         if result.crash:
             print_error(result.crash)
 
