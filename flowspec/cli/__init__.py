@@ -36,6 +36,7 @@ from flowspec.cli.exits import Exit
 from flowspec.cli.output import (
     Level,
     eprint_report,
+    escape_unencodable,
     mask_from_now_on,
     print_result,
     set_least_level,
@@ -273,6 +274,7 @@ def main() -> None:
     # nothing: with its usual threshold of 700 it takes 6 % of the CPU time of `apply`, and as much with 50,000, which
     # is reached twice. A run that is watched for hours frees its cycles after some 30 MB of them.
     gc.set_threshold(200_000, 10, 10)
+    escape_unencodable()
     wait_for_readers()
     if instruction := os.environ.get("_FLOWSPEC_COMPLETE"):
         _exit(_complete(instruction))

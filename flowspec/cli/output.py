@@ -3,8 +3,8 @@
 All text leaves through `_print`, which lets nothing drive the terminal or a CI runner: see `document.escaping`. A
 log that goes to a file or a pipe is the one exception (`log_printer`): it is copied byte for byte.
 
-A reader of our output may go away at any time (`flowspec logs | head`), and there may be no stderr at all
-(daemons): neither changes what a command does or the code it exits with.
+A reader of our output may go away at any time (`flowspec logs | head`), and there may be no stderr at all (daemons),
+or one on a full disk: none of it changes what a command does or the code it exits with.
 """
 
 from __future__ import annotations
@@ -36,6 +36,25 @@ class _BlockingFile(io.FileIO):
             ready.register(self, select.POLLOUT)
             ready.poll()
         return written
+
+
+def escape_unencodable() -> None:
+    """Makes stdout and stderr write JSON's escape for what their encoding lacks, as that of LANG=de_DE.ISO-8859-1 does.
+
+    JSON stays the same JSON, and what is said stays readable: to raise, as Python does, would end a command with it.
+    """
+    codecs.register_error("json", _json_escape)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="json")
+
+
+def _json_escape(error: UnicodeError) -> tuple[str, int]:
+    # Imported here: it takes 10 ms, and nearly every encoding has all letters.
+    import json
+
+    assert isinstance(error, UnicodeEncodeError)
+    return json.dumps(error.object[error.start : error.end])[1:-1], error.end
 
 
 def wait_for_readers() -> None:
@@ -230,7 +249,10 @@ def _masked(text: str, secrets: Collection[str]) -> str:
 def _write_or_silence(stream: TextIO, write: Callable[[], object]) -> None:
     try:
         write()
-    except BrokenPipeError:
+    except OSError as error:
+        # Of a result that is lost the user is told on stderr; of what is lost there, nobody can be.
+        if stream is not sys.stderr and not isinstance(error, BrokenPipeError):
+            raise
         _silence(stream)
 
 
