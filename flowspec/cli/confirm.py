@@ -9,6 +9,11 @@ import click
 from flowspec.cli.output import eprint, on_terminal
 
 
+def can_ask() -> bool:
+    """Returns True if there is somebody at a terminal who sees a question and can answer it."""
+    return sys.stdin is not None and sys.stdin.isatty() and on_terminal()
+
+
 def confirm(question: str, *, yes: bool, unasked: bool = True) -> None:
     """Asks on a terminal, unless `yes`. Raises click.Abort when the answer is no.
 
@@ -17,7 +22,7 @@ def confirm(question: str, *, yes: bool, unasked: bool = True) -> None:
     """
     if yes:
         return
-    if sys.stdin is not None and sys.stdin.isatty() and on_terminal():
+    if can_ask():
         if not click.confirm(question, err=True):
             eprint("nothing was done")
             raise click.Abort

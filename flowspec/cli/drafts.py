@@ -55,7 +55,7 @@ def write_whole(path: Path, text: str) -> None:
     with the path as it was given, and FlowspecError when its folder is not there.
     """
     try:
-        file = path.resolve()
+        file = Path(os.path.realpath(path))  # unlike `resolve` it takes links in a circle
         if path.exists() and not (path.is_file() and os.access(file.parent, os.W_OK)):
             path.write_text(text, "utf-8")
         else:

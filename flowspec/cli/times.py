@@ -14,7 +14,10 @@ _SPAN = re.compile(r"(?P<number>\d{1,9}(?:\.\d+)?)(?P<unit>[smhd])|0")
 
 def parse_span(_: click.Context, __: click.Parameter, value: str) -> timedelta:
     """Returns a span of time: 90s, 30m, 12h, 7d; a bare 0 is none. Raises BadParameter for any other text."""
-    found = _span_of(value)
+    try:
+        found = _span_of(value)
+    except OverflowError:
+        found = None
     if found is None:
         raise click.BadParameter(f"{value!r} is not a time span: write 90s, 30m, 12h or 7d")
     return found

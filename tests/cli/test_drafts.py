@@ -40,6 +40,12 @@ def test_a_file_behind_a_link_is_replaced_and_the_link_stays(flowspec, request_f
     assert "name: nightly" in (tmp_path / "job.yaml").read_text()
 
 
+def test_a_link_in_a_circle_is_replaced(flowspec, request_file, tmp_path):
+    (tmp_path / "circle").symlink_to("circle")
+    assert flowspec("import", request_file, "-o", "circle").code == 0
+    assert "name: nightly" in (tmp_path / "circle").read_text()
+
+
 def test_a_device_is_written_to_and_stays(flowspec, request_file, tmp_path):
     os.mkfifo(tmp_path / "pipe")
     reader = os.open(tmp_path / "pipe", os.O_RDONLY | os.O_NONBLOCK)

@@ -60,6 +60,12 @@ def test_nothing_is_overwritten(flowspec, tmp_path, there):
     assert [path.read_text() for path in tmp_path.rglob("*") if path.is_file()] == ["mine"]
 
 
+def test_a_link_in_a_circle_is_no_folder(flowspec, tmp_path):
+    (tmp_path / "circle").symlink_to("circle")
+    done = flowspec("init", "circle", "--template", "streaming")
+    assert (done.code, done.err) == (1, "error: circle: File exists\n")
+
+
 def test_a_link_that_leads_nowhere_is_not_written_through(flowspec, tmp_path):
     (tmp_path / "job.yaml").symlink_to(tmp_path / "elsewhere.yaml")
     assert flowspec("init", "--template", "streaming").code == 2

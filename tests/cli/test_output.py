@@ -210,6 +210,41 @@ def test_a_pipe_that_does_not_block_loses_nothing(tmp_path):
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="Linux has it")
+def test_a_full_disk_under_stderr_does_not_change_what_is_done(job, tmp_path):
+    job("  - {name: quick, type: command, args: ['true']}")
+    with Path("/dev/full").open("wb") as full:
+        assert exit_code(["validate", "gone.yaml"], tmp_path, stderr=full) == 2
+        command = [sys.executable, "-m", "flowspec", "apply", "job.yaml", "--format", "json"]
+        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=full, cwd=tmp_path, check=True)
+    assert json.loads(done.stdout)["outcome"] == "succeeded"
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
+def test_an_encoding_that_lacks_letters(job, tmp_path, encoding):
+    job("  - {name: schön 日本, type: command, args: ['true']}")
+    command = [sys.executable, "-m", "flowspec", "graph", "job.yaml", "--format", "json"]
+    environ = {**os.environ, "PYTHONIOENCODING": encoding}
+    done = subprocess.run(command, cwd=tmp_path, env=environ, capture_output=True, check=True)
+    assert json.loads(done.stdout.decode(encoding))["steps"] == ["schön 日本"]
+    assert b"\\u65e5" in done.stdout
+
+
+@pytest.mark.parametrize("argv", [("import", "-"), ("migrate", "launch.py")])
+def test_no_stdin_at_all(tmp_path, argv):
+    (tmp_path / "launch.py").touch()
+    command = f"exec {sys.executable} -m flowspec {' '.join(argv)} <&-"
+    done = subprocess.run(["sh", "-c", command], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (done.returncode, "internal error" in done.stderr) == (2, False), done.stderr
+
+
+@pytest.mark.parametrize("argv", [("idle", "--at-least"), ("emulator", "prune", "--older-than")])
+def test_a_span_of_more_time_than_there_is(flowspec, argv):
+    done = flowspec(*argv, "999999999.99999999d")
+    assert done.code == 2
+    assert "is not a time span" in done.err
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="Linux has it")
 def test_a_full_disk_under_stdout(tmp_path):
     with Path("/dev/full").open("wb") as full:
         command = [sys.executable, "-m", "flowspec", "schema"]

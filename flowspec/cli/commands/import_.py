@@ -115,6 +115,8 @@ def _source(file: str | None, request: str | None, kind: str | None) -> tuple[st
 
 def _read_content(file: str) -> bytes:
     if file == "-":
+        if sys.stdin is None:
+            raise click.BadParameter("there is no standard input", param_hint="FILE")
         data = sys.stdin.buffer.read(_LARGEST + 1)
     elif Path(file).is_dir():
         from flowspec.importers.terraform.module import is_module

@@ -5,15 +5,15 @@ from __future__ import annotations
 import os
 import re
 import shlex
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import click
 
+from flowspec.cli.confirm import can_ask
 from flowspec.cli.exits import Exit
 from flowspec.cli.options import output_format
-from flowspec.cli.output import ewarn, on_terminal, print_result
+from flowspec.cli.output import ewarn, print_result
 from flowspec.facts.uris import BUCKET_NAME
 from flowspec.report.json_text import as_json
 from flowspec.scaffold.starters import (
@@ -43,7 +43,7 @@ def command(  # noqa: PLR0917 - click passes them by name
     """
     from flowspec.facts import releases
 
-    if template is None and not _is_interactive():
+    if template is None and not can_ask():
         known = "\n".join(f"  {one:<11} {starter.summary}" for one, starter in STARTERS.items())
         raise click.UsageError(f"choose a template with --template:\n{known}")
     template = template or _chosen_template()
@@ -74,7 +74,7 @@ def _next_commands(folder: Path, template: str) -> Iterator[str]:
     from flowspec.engines.jvm import find_spark
 
     specs = STARTERS[template].specs
-    if folder.resolve() != Path.cwd():
+    if not folder.samefile(Path.cwd()):
         yield f"cd {shlex.quote(str(folder))}"
     if template == "spark" and find_spark() is None:
         yield "pip install pyspark"
@@ -82,10 +82,6 @@ def _next_commands(folder: Path, template: str) -> Iterator[str]:
     yield "flowspec test"
     yield f"flowspec apply {specs[0]}"
     yield f"flowspec doctor {specs[0]} --target prod"
-
-
-def _is_interactive() -> bool:
-    return sys.stdin is not None and sys.stdin.isatty() and on_terminal()
 
 
 def _chosen_template() -> str:
@@ -99,7 +95,7 @@ def _option_or_answer(option: str, given: str | None, pattern: re.Pattern[str], 
     check = _make_check(option, pattern)
     if given is not None:
         return check(given)
-    return str(click.prompt(question, default=default, value_proc=check, err=True)) if _is_interactive() else default
+    return str(click.prompt(question, default=default, value_proc=check, err=True)) if can_ask() else default
 
 
 def _make_check(option: str, pattern: re.Pattern[str]) -> Callable[[str], str]:
@@ -113,7 +109,7 @@ def _make_check(option: str, pattern: re.Pattern[str]) -> Callable[[str], str]:
 
 def _flow_name_of(folder: Path) -> str:
     """Returns a name for a flow from the folder's name."""
-    found = re.sub(r"[^A-Za-z0-9._-]+|^[^A-Za-z]+", "-", folder.resolve().name).strip("-")
+    found = re.sub(r"[^A-Za-z0-9._-]+|^[^A-Za-z]+", "-", Path(os.path.realpath(folder)).name).strip("-")
     return found if NAME.fullmatch(found) else "first-flow"
 
 
