@@ -63,3 +63,15 @@ def test_a_live_plan_follows(flowspec, base, repo, own_home):  # noqa: F811
     )
     done = flowspec("review", "--base", "HEAD~1", "--live")
     assert "Plan: 1 to create, 1 step to submit." in done.out
+
+
+@pytest.mark.parametrize("format_", ["json", "sarif"])
+def test_a_document_is_followed_by_nothing(flowspec, base, repo, own_home, monkeypatch, format_):  # noqa: F811
+    """Below the top of the repository, too, where the paths of the review do not lead to its specs."""
+    repo.commit(
+        {"jobs/b.yaml": "flowspec: v1\nname: b\nbackend: local\nsteps: [{name: a, type: command, args: ['true']}]\n"}
+    )
+    monkeypatch.chdir(repo.root / "jobs")
+    done = flowspec("review", "--base", "HEAD~1", "--live", "--format", format_)
+    json.loads(done.out)
+    assert "Plan: 1 to create, 1 step to submit." in done.err

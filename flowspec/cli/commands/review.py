@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from datetime import timezone
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -80,7 +82,9 @@ def command(paths: tuple[str, ...], live: bool, exit_code: bool, comment: bool, 
     }
     print_result(formats[format_](made), newline=format_ != "github", ci_commands=format_ == "github")
     if live:
-        _print_plans(made, options)
+        # A document on stdout is followed by nothing.
+        show = partial(eprint_report, level=Level.PROGRESS) if format_ in {"json", "sarif"} else print_result
+        _print_plans(made, options, show)
     if comment:
         _post(reviews.as_markdown(made), reviews.MARKER)
     if any(flow.status == INVALID for flow in made.flows):
@@ -97,20 +101,22 @@ def _post(body: str, marker: str) -> None:
         eprint_report(f"note: no comment: {error.message}. The token of a pull request from a fork may only read")
 
 
-def _print_plans(made: Review, options: dict[str, Any]) -> None:
-    """Prints what apply would do with each flow of the working tree that the review has found changed."""
+def _print_plans(made: Review, options: dict[str, Any], show: Callable[[str], None]) -> None:
+    """Shows what apply would do with each flow of the working tree that the review has found changed."""
     from flowspec.cli.planning import make_plan
     from flowspec.errors import FlowspecError
     from flowspec.report import plans
+    from flowspec.review.git import Repository
     from flowspec.review.review import CHANGED, NEW
 
+    root = Repository.containing(Path()).root
     given = {name: options[name] for name in ("assignments", "variable_files", "date")}
     for flow in made.flows:
         if flow.status not in {NEW, CHANGED}:
             continue
         try:
-            plan = make_plan(Path(flow.path), target=flow.target or None, **given).plan
+            plan = make_plan(Path(os.path.relpath(root / flow.path)), target=flow.target or None, **given).plan
         except FlowspecError as error:
             eprint_report(f"{flow.path}: no live plan: {error.message}", level=Level.WARNING)
         else:
-            print_result(f"\n{plans.as_text(plan)}")
+            show(f"\n{plans.as_text(plan)}")
