@@ -63,11 +63,10 @@ class Repository:
     def containing(cls, folder: Path) -> Repository:
         """Returns the repository that a folder is in. Raises FlowspecError when there is none, or no git."""
         try:
-            top = _git(folder, "rev-parse", "--show-toplevel").decode().rstrip("\n")
+            top = _git(folder, "rev-parse", "--show-toplevel").removesuffix(b"\n")
         except FlowspecError as error:
-            raise FlowspecError(
-                f"{folder}: {error.message}", remedy="run it in a clone of the repository that has the specs"
-            ) from error
+            remedy = error.remedy or "run it in a clone of the repository that has the specs"
+            raise FlowspecError(f"{folder}: {error.message}", remedy=remedy) from error
         return cls(Path(os.fsdecode(top)))
 
     def commit(self, revision: str) -> str:
@@ -218,6 +217,10 @@ def _git(folder: Path, *arguments: str) -> bytes:
         message = done.stderr.decode("utf-8", "replace").strip() or f"git {arguments[0]} failed"
         if "promisor remote" in message:
             raise FlowspecError(f"objects are missing in {folder}, a partial clone", remedy=_COMPLETE)
+        if "safe.directory" in message:
+            # Of another owner. The last line is the command that makes git read it.
+            message, *_, command = message.splitlines()
+            raise FlowspecError(message.removeprefix("fatal: "), remedy=f"if you trust it: {command.strip()}")
         raise FlowspecError(message.removeprefix("fatal: "))
     return done.stdout
 

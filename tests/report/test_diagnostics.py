@@ -1,4 +1,5 @@
 import json
+import os
 
 from flowspec.errors import Diagnostic, Location, Severity
 from flowspec.report.diagnostics import as_github, as_json, as_sarif, as_text
@@ -111,6 +112,13 @@ def test_sarif_has_rules_places_and_levels():
     }
     assert run["results"][1]["locations"][0]["physicalLocation"]["artifactLocation"] == {"uri": "a%20b%2Cc.yaml"}
     assert "locations" not in run["results"][2]
+
+
+def test_sarif_has_the_bytes_of_a_name_that_is_no_text():
+    (run,) = json.loads(as_sarif([Diagnostic("FS001", "no such file", Location(os.fsdecode(b"\xff.yaml"), 1, 1))]))[
+        "runs"
+    ]
+    assert run["results"][0]["locations"][0]["physicalLocation"]["artifactLocation"] == {"uri": "%FF.yaml"}
 
 
 def test_sarif_says_how_to_read_on_and_knows_a_finding_again():

@@ -2,6 +2,7 @@
 
 import os
 import shlex
+import shutil
 import subprocess
 
 import pytest
@@ -189,7 +190,24 @@ def test_a_folder_that_is_in_none(tmp_path):
         Repository.containing(tmp_path)
 
 
+def test_a_folder_whose_name_is_no_text(tmp_path):
+    made = Made(tmp_path / os.fsdecode(b"\xff\n"))
+    assert Repository.containing(made.folder).root == made.folder
+
+
+def test_a_repository_of_another_owner(repository, tmp_path, monkeypatch):
+    program = tmp_path / "bin/git"
+    program.parent.mkdir()
+    program.write_text(f'#!/bin/sh\nGIT_TEST_ASSUME_DIFFERENT_OWNER=1 exec {shutil.which("git")} "$@"\n')
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(program.parent), prepend=os.pathsep)
+    with pytest.raises(FlowspecError, match=r"detected dubious ownership in repository at [^\n]+\Z") as raised:
+        Repository.containing(repository.folder)
+    assert raised.value.remedy.startswith("if you trust it: git config --global --add safe.directory ")
+
+
 def test_no_git(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(FlowspecError, match="there is no git on PATH"):
+    with pytest.raises(FlowspecError, match="there is no git on PATH") as raised:
         Repository.containing(tmp_path)
+    assert raised.value.remedy.startswith("install git")
