@@ -12,9 +12,10 @@ import re
 import sys
 import time
 from collections.abc import Iterator, Mapping
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any, NamedTuple
-from urllib.error import HTTPError, URLError
+from urllib.error import HTTPError
 from urllib.parse import urlsplit
 from urllib.request import Request, urlopen
 
@@ -82,7 +83,9 @@ class GitHub(NamedTuple):
             except HTTPError as error:
                 if error.code < _SERVER_ERROR or attempt == _ATTEMPTS - 1:
                     raise _refusal(method, url, error) from error
-            except (URLError, TimeoutError) as error:
+            except ValueError as error:
+                raise FlowspecError(f"the answer to {method} {urlsplit(url).path} is not GitHub's: {error}") from error
+            except (OSError, HTTPException) as error:
                 if method == "POST" or attempt == _ATTEMPTS - 1:
                     raise FlowspecError(f"GitHub did not answer {method} {urlsplit(url).path}: {error}") from error
             time.sleep(self.first_wait * 2**attempt)
@@ -96,7 +99,7 @@ class Forbidden(FlowspecError):
 def _refusal(method: str, url: str, error: HTTPError) -> FlowspecError:
     try:
         message = str(json.load(error)["message"])
-    except (ValueError, KeyError, TypeError):
+    except (OSError, HTTPException, ValueError, KeyError, TypeError):
         message = str(error.reason)
     kind = Forbidden if error.code == _FORBIDDEN else FlowspecError
     return kind(f"GitHub refused {method} {urlsplit(url).path} with {error.code}: {message}")

@@ -58,7 +58,11 @@ class Handler(BaseHTTPRequestHandler):
                 else self.answer(403, {"message": "Resource not accessible by integration"})
             )
         if api.failures:
-            return self.answer(api.failures.pop(0), {"message": "unicorn"})
+            failure = api.failures.pop(0)
+            if isinstance(failure, bytes):
+                self.close_connection = True
+                return self.wfile.write(failure)
+            return self.answer(failure, {"message": "unicorn"})
         items = api.comments if "comments" in parts.path else api.issues
         if self.command == "GET":
             return self.page([one for one in items if one.get("state") != "closed"], parts)
@@ -142,6 +146,26 @@ def test_a_failing_server_is_asked_again(api):
     api.failures = [502, 503, 500]
     post_comment(api.github(), 7, MARKER, MARKER)
     assert len(api.comments) == 1
+
+
+def test_an_answer_that_is_cut_is_asked_for_again(api):
+    api.failures = [b"", b"garbage\r\n\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n["]
+    post_comment(api.github(), 7, MARKER, MARKER)
+    assert len(api.comments) == 1
+
+
+@pytest.mark.parametrize("cut", [b"", b"HTTP/1.1 201 Created\r\nContent-Length: 9\r\n\r\n{"])
+def test_what_may_have_been_written_is_not_written_again(api, cut):
+    api.failures = [cut]
+    with pytest.raises(FlowspecError, match="GitHub did not answer POST /repos/acme/jobs/issues"):
+        api.github().write("POST", "issues", {"title": "x"})
+    assert len(api.calls) == 1
+
+
+def test_an_answer_of_somebody_else_is_an_error(api):
+    api.failures = [b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\n<html>"]
+    with pytest.raises(FlowspecError, match="is not GitHub's"):
+        post_comment(api.github(), 7, MARKER, MARKER)
 
 
 def test_a_server_that_keeps_failing_is_an_error_with_its_words(api):
