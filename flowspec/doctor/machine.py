@@ -74,7 +74,7 @@ def _program(name: str, pattern: str, remedy: str) -> Check:
 def _version(command: Collection[str], pattern: str) -> str:
     """Returns the version that a program prints; "" when it prints none within ten seconds."""
     try:
-        done = subprocess.run(list(command), capture_output=True, text=True, timeout=10, check=False)
+        done = subprocess.run(list(command), capture_output=True, text=True, errors="replace", timeout=10, check=False)
     except (OSError, subprocess.TimeoutExpired):
         return ""
     found = re.search(pattern, done.stdout + done.stderr)

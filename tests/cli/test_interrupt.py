@@ -1,5 +1,6 @@
 """Ctrl-C and SIGTERM: while modules are imported, and while RunJobFlow has no answer, when a cluster may run."""
 
+import json
 import re
 import signal
 import subprocess
@@ -51,6 +52,26 @@ runpy.run_module("flowspec", run_name="__main__", alter_sys=True)
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (130, "")
+
+
+def test_all_that_a_run_needs_is_imported_before_it_is_begun(flowspec, job, tmp_path):
+    job("  - {name: quick, type: command, args: ['true']}", "hooks: {on_end: [{command: [touch, told]}]}")
+    code = """
+import sys
+from flowspec.cli import main
+
+class Interrupting:
+    def find_spec(self, name, *_):
+        if name == "flowspec.backend.aws.runs.hooks":
+            raise KeyboardInterrupt
+
+sys.meta_path.insert(0, Interrupting())
+sys.argv[1:] = ["apply", "job.yaml"]
+main()
+"""
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 130
+    assert json.loads(flowspec("list", "--all", "--format", "json").out) == []
 
 
 def test_nothing_is_imported_before_an_interrupt_has_its_exit_code():

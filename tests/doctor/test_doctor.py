@@ -114,6 +114,15 @@ def test_java_is_new_enough_for_spark(tmp_path, monkeypatch, version, state):
     assert machine._java(needed=True).state.value == state
 
 
+def test_a_version_that_is_no_text(tmp_path, monkeypatch):
+    java = tmp_path / "bin/java"
+    java.parent.mkdir()
+    java.write_bytes(b"#!/bin/sh\nprintf 'version \"17\\377\"' >&2\n")
+    java.chmod(0o755)
+    monkeypatch.setenv("JAVA_HOME", str(tmp_path))
+    assert machine._java(needed=True).found.startswith("17\N{REPLACEMENT CHARACTER} ")
+
+
 def test_a_package_that_is_too_old(monkeypatch):
     monkeypatch.setattr("importlib.metadata.requires", lambda _: ["click>=999", "pyyaml>=1", "tomli; extra == 'no'"])
     assert requires.unmet_requirements() == ["click>=999"]

@@ -96,11 +96,15 @@ def _apply_one(spec: Path, following: Following, format_: str, options: dict[str
     eprint_report(plans.as_text(replace(made, blocked="")), level=Level.PROGRESS)
     refuse_wrong(made)
     note_renamed(made, reads)
+    notify = partial(eprint, secrets=made.secrets)
     if not following.detach:
         # Before anything runs: after a Ctrl-C while modules are imported nobody would say how to re-attach.
         from flowspec.backend.aws.runs.relaunch import Launches
         from flowspec.cli.follow import follow, print_rerun_hint
-    notify = partial(eprint, secrets=made.secrets)
+
+        launches = Launches(made, emr, notify)
+        watch = _watch_with_budget(made, flow, emr)
+        hooks = _hooks(made, flow, emr, following.allow_commands)
     replan, lock_timeout = again and partial(_replan_and_print, again), following.lock_timeout
     applied = apply(made, emr, replan=replan, lock_timeout=lock_timeout, notify=notify)
     if not made.skipped:
@@ -110,15 +114,14 @@ def _apply_one(spec: Path, following: Following, format_: str, options: dict[str
         from flowspec.cli.detached import print_detached
 
         return print_detached(chosen, format_, joined=applied.joined, skipped=made.skipped)
-    launches = Launches(made, emr, notify)
     code = follow(
         chosen,
         timeout=following.timeout,
         on_interrupt=following.on_interrupt,
         format_=format_,
-        watch=_watch_with_budget(made, flow, emr),
+        watch=watch,
         launches=launches,
-        hooks=_hooks(made, flow, emr, following.allow_commands),
+        hooks=hooks,
     )
     # A saved plan, which can't be made again, is of what did run.
     if again:
