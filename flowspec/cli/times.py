@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import datetime, timedelta, timezone
+from math import isnan
 from typing import Any
 
 import click
@@ -54,7 +55,10 @@ class Seconds(click.FloatRange):
 
         if isinstance(value, str) and (number := convert_duration(value, "seconds", whole=False)):
             self.fail(f"{value!r} is not a number of seconds: write {number}", param, ctx)
-        return super().convert(value, param, ctx)
+        seconds = super().convert(value, param, ctx)
+        if isnan(seconds):  # which is not less than 0, either
+            self.fail(f"{value!r} is not a number of seconds", param, ctx)
+        return seconds
 
 
 def _span_of(text: str) -> timedelta | None:

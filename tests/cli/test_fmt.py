@@ -1,6 +1,8 @@
 """`flowspec fmt`: files, folders and globs; what is checked, printed or written; its exit codes."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -27,6 +29,24 @@ def test_check_lists_what_would_change_and_changes_nothing(flowspec, folder):
     done = flowspec("fmt", "--check", "jobs")
     assert (done.code, done.out, done.err) == (3, "jobs/a.yaml\n", "1 to format\n")
     assert (folder / "jobs/a.yaml").read_text() == UNTIDY
+
+
+def test_a_file_that_can_not_be_written_stops_no_other(folder):
+    large = folder / "jobs/a-large.yaml"
+    large.write_text(f"{UNTIDY}description: {'x' * 4000}\n")
+    code = """
+import resource, sys
+from flowspec.cli import main
+
+resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
+main()
+"""
+    command = [sys.executable, "-c", code, "fmt", "jobs", "--format", "json"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (1, "error: jobs/a-large.yaml: File too large\n")
+    assert json.loads(done.stdout) == {"changed": [{"file": "jobs/a.yaml"}]}
+    assert (folder / "jobs/a.yaml").read_text() == TIDY
+    assert large.read_text().startswith(UNTIDY)
 
 
 def test_files_are_written_once(flowspec, folder):

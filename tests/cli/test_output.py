@@ -237,6 +237,14 @@ def test_no_stdin_at_all(tmp_path, argv):
     assert (done.returncode, "internal error" in done.stderr) == (2, False), done.stderr
 
 
+@pytest.mark.parametrize("option", ["--timeout", "--lock-timeout"])
+@pytest.mark.parametrize(("value", "told"), [("nan", ""), ("10m", ": write 600")])
+def test_seconds_are_numbers(flowspec, option, value, told):
+    done = flowspec("resize", "j-NONE", "CORE=1", option, value)
+    assert done.code == 2
+    assert f"Invalid value for '{option}': '{value}' is not a number of seconds{told}\n" in done.err
+
+
 @pytest.mark.parametrize("argv", [("idle", "--at-least"), ("emulator", "prune", "--older-than")])
 def test_a_span_of_more_time_than_there_is(flowspec, argv):
     done = flowspec(*argv, "999999999.99999999d")

@@ -34,7 +34,9 @@ def command(paths: tuple[Path, ...], check: bool, diff: bool, format_: str) -> i
     for path in find_specs(paths):
         try:
             before, after = _read_and_format(path)
-        except FlowspecError as error:
+            if before != after and not (check or diff):
+                write_whole(path, after)
+        except (FlowspecError, OSError) as error:
             code = worst((code, print_error(error)))
             continue
         if before == after:
@@ -42,8 +44,6 @@ def command(paths: tuple[Path, ...], check: bool, diff: bool, format_: str) -> i
         name = visible(str(path))
         lines = unified_diff(before.splitlines(), after.splitlines(), name, f"{name} (formatted)", lineterm="")
         changed.append({"file": str(path), **({"diff": "\n".join(lines)} if diff else {})})
-        if not (check or diff):
-            write_whole(path, after)
         if format_ == "text":
             print_result(changed[-1].get("diff", name if check else f"formatted {name}"))
     if format_ == "json":

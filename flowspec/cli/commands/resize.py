@@ -13,12 +13,13 @@ from flowspec.cli.exits import Exit
 from flowspec.cli.locate import CHOOSING, choose_one
 from flowspec.cli.options import DETACH, LOCK_TIMEOUT, compose_options, output_format
 from flowspec.cli.output import eprint, print_result
+from flowspec.cli.times import Seconds
 
 if TYPE_CHECKING:
     from flowspec.backend.aws.manage.resize import Resize
 
 _TIMEOUT = click.option(
-    "--timeout", type=click.FloatRange(min=0), metavar="SECONDS", help="Stop waiting after SECONDS; default: never."
+    "--timeout", type=Seconds(), metavar="SECONDS", help="Stop waiting after SECONDS; default: never."
 )
 
 
