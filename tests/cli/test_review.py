@@ -65,6 +65,12 @@ def test_a_live_plan_follows(flowspec, base, repo, own_home):  # noqa: F811
     assert "Plan: 1 to create, 1 step to submit." in done.out
 
 
+def test_the_name_of_a_spec_forges_no_line(flowspec, base, repo, own_home):  # noqa: F811
+    repo.commit({"jobs/b\nforged.yaml": spec("b")})
+    done = flowspec("review", "--base", "HEAD~1", "--live")
+    assert "jobs/b\\nforged.yaml: no live plan: " in done.err
+
+
 @pytest.mark.parametrize("format_", ["json", "sarif"])
 def test_a_document_is_followed_by_nothing(flowspec, base, repo, own_home, monkeypatch, format_):  # noqa: F811
     """Below the top of the repository, too, where the paths of the review do not lead to its specs."""

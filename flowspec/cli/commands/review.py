@@ -14,7 +14,7 @@ import click
 from flowspec.cli.cores import map_on_cores
 from flowspec.cli.exits import Exit
 from flowspec.cli.options import DATE, output_format
-from flowspec.cli.output import Level, eprint_report, print_result
+from flowspec.cli.output import Level, eprint_report, ewarn, print_result
 from flowspec.cli.specs import pairs_of
 
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ def _post(body: str, marker: str) -> None:
     try:
         eprint_report(github.post_comment(github.from_environment(), github.pull_request(), body, marker))
     except github.Forbidden as error:
-        eprint_report(f"note: no comment: {error.message}. The token of a pull request from a fork may only read")
+        ewarn(f"note: no comment: {error.message}. The token of a pull request from a fork may only read")
 
 
 def _print_plans(made: Review, options: dict[str, Any], show: Callable[[str], None]) -> None:
@@ -117,6 +117,6 @@ def _print_plans(made: Review, options: dict[str, Any], show: Callable[[str], No
         try:
             plan = make_plan(Path(os.path.relpath(root / flow.path)), target=flow.target or None, **given).plan
         except FlowspecError as error:
-            eprint_report(f"{flow.path}: no live plan: {error.message}", level=Level.WARNING)
+            ewarn(f"{flow.path}: no live plan: {error.message}")
         else:
             show(f"\n{plans.as_text(plan)}")
