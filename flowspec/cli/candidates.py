@@ -45,9 +45,9 @@ def _completer(words: Words) -> Completer:
 
 def _specs(__: click.Context, incomplete: str) -> Iterator[str]:
     """Yields YAML files, and folders with a `/` behind them."""
-    above, _, start = incomplete.rpartition("/")
-    prefix = incomplete[: len(incomplete) - len(start)]
-    with os.scandir(Path(prefix).expanduser() if above or prefix else Path()) as entries:
+    above, slash, start = incomplete.rpartition("/")
+    prefix = above + slash
+    with os.scandir(Path(prefix).expanduser()) as entries:
         for entry in sorted(entries, key=lambda one: one.name):
             if entry.name.startswith(".") and not start.startswith("."):
                 continue

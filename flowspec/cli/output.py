@@ -235,7 +235,13 @@ def _print(
     from flowspec.document.escaping import harmless
 
     shown = harmless(_masked(text, secrets), commands=ci_commands)
-    _write_or_silence(stream, lambda: click.echo(shown, file=stream, nl=newline))
+    try:
+        click.echo(shown, file=stream, nl=newline)
+    except OSError as error:
+        # Of a result that is lost the user is told on stderr; of what is lost there, nobody can be.
+        if stream is not sys.stderr and not isinstance(error, BrokenPipeError):
+            raise
+        _silence(stream)
 
 
 def _masked(text: str, secrets: Collection[str]) -> str:
@@ -244,16 +250,6 @@ def _masked(text: str, secrets: Collection[str]) -> str:
     from flowspec.document.masking import mask
 
     return str(mask(text, _secrets.union(secrets)))
-
-
-def _write_or_silence(stream: TextIO, write: Callable[[], object]) -> None:
-    try:
-        write()
-    except OSError as error:
-        # Of a result that is lost the user is told on stderr; of what is lost there, nobody can be.
-        if stream is not sys.stderr and not isinstance(error, BrokenPipeError):
-            raise
-        _silence(stream)
 
 
 def _silence(stream: TextIO) -> None:
