@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import asdict
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from flowspec.document.escaping import visible, visible_values
+from flowspec.document.masking import mask
 from flowspec.plan.cluster import Cluster
 from flowspec.report.markdown import escaped, fenced
 
@@ -43,20 +46,24 @@ def with_heading(cluster: Cluster, diagnosis: Diagnosis | None) -> str:
     return f"{head}\n{as_text(diagnosis) if diagnosis else _NO_FAILURE}"
 
 
-def as_markdown(cluster: Cluster, diagnosis: Diagnosis | None) -> str:
-    """Returns the cause of a failure as Markdown, for a pull request or a ticket; None for no failure."""
-    lines = [f"### {escaped(cluster.name)} ({cluster.id}): {escaped(cluster.state)}", ""]
+def as_markdown(cluster: Cluster, diagnosis: Diagnosis | None, secrets: Collection[str] = ()) -> str:
+    """Returns the cause of a failure as Markdown, for a pull request or a ticket; None for no failure.
+
+    `secrets` are masked, before what is Markdown in a text is escaped, which could hide one from the mask.
+    """
+    escape = partial(escaped, secrets=secrets)
+    lines = [f"### {escape(cluster.name)} ({cluster.id}): {escape(cluster.state)}", ""]
     if diagnosis is None:
         return "\n".join([*lines, _NO_FAILURE.strip()])
     shown = visible_values(diagnosis)
     cause = shown.cause
-    lines += [f"**Probable cause:** {escaped(cause.summary)} (`{cause.id}`)", ""]
-    lines += [f"From {escaped(place)}:", ""] if (place := place_of(cause)) else []
-    lines += [*fenced(cause.quote), ""] if cause.quote else []
-    lines += [f"- **Try:** {advice}" for advice in shown.advice]
-    lines += [f"- {escaped(fact)}" for fact in shown.facts]
-    lines += [f"- Logs: {escaped(shown.logs)}"] if shown.logs else []
-    return "\n".join([*lines, *(f"- {escaped(note)}" for note in notes_of(shown))])
+    lines += [f"**Probable cause:** {escape(cause.summary)} (`{cause.id}`)", ""]
+    lines += [f"From {escape(place)}:", ""] if (place := place_of(cause)) else []
+    lines += [*fenced(mask(cause.quote, secrets)), ""] if cause.quote else []
+    lines += [f"- **Try:** {mask(advice, secrets)}" for advice in shown.advice]
+    lines += [f"- {escape(fact)}" for fact in shown.facts]
+    lines += [f"- Logs: {escape(shown.logs)}"] if shown.logs else []
+    return "\n".join([*lines, *(f"- {escape(note)}" for note in notes_of(shown))])
 
 
 def notes_of(diagnosis: Diagnosis) -> list[str]:

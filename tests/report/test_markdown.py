@@ -57,6 +57,17 @@ def test_the_name_of_a_flow_is_text_above_its_folded_plan(plan):
     assert "<img" not in shown.replace("\\<", "")
 
 
+def test_a_secret_is_masked_before_its_characters_are_escaped():
+    secret = "s3cr&t'<x>"
+    cause = Cause("unknown", f"no {secret}", "look", f"logs/{secret}", 1, 1, (f"said {secret}",))
+    found = Diagnosis(
+        "FAILED", (f"step 'load {secret}' is FAILED",), cause, advice=(f"try {secret}",), logs=f"in {secret}"
+    )
+    shown = failures.as_markdown(Cluster("j-1", f"etl {secret}", "TERMINATED"), found, {secret})
+    assert "s3cr" not in shown
+    assert shown.count("sensitive") == 7
+
+
 def test_words_of_a_log_in_the_summary_of_a_cause_are_text():
     cause = Cause("python-module-missing", f"The Python module {MARKUP} is not installed.", "install it")
     shown = failures.as_markdown(Cluster("j-1", "etl", "TERMINATED"), Diagnosis("FAILED", (), cause))

@@ -67,6 +67,6 @@ def _print(chosen: Chosen, cluster: Cluster, found: Diagnosis | None, format_: s
         document = {"cluster": cluster.id, "name": cluster.name, "diagnosis": found and failures.as_document(found)}
         print_result(as_json(document, chosen.secrets))
     elif format_ == "markdown":
-        print_result(failures.as_markdown(cluster, found), secrets=chosen.secrets)
+        print_result(failures.as_markdown(cluster, found, chosen.secrets))
     else:
         print_result(failures.with_heading(cluster, found), secrets=chosen.secrets)

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
-from typing import Any
 
-from flowspec.backend.aws.diagnosis.diagnose import Diagnosis
 from flowspec.document.escaping import visible
 from flowspec.document.masking import mask
 from flowspec.inspection.run_facts import RunFacts
@@ -35,27 +32,15 @@ class _Markdown:
         yield from (self._heading(), self._timeline(), self._differences(), self._cost())
         yield (f"- {self._mask_and_escape(note)}" for note in self._view["notes"])
 
-    def _mask(self, value: Any) -> Any:
-        return mask(value, self._report.secrets)
-
     def _mask_and_escape(self, text: str) -> str:
         return escaped(text, self._report.secrets)
 
     def _heading(self) -> Iterator[str]:
         found, cluster = self._report.diagnosis, self._report.cluster
         if found:
-            yield as_markdown(replace(cluster, name=self._mask(cluster.name)), self._mask_diagnosis(found))
+            yield as_markdown(cluster, found, self._report.secrets)
         else:
             yield f"### {self._mask_and_escape(cluster.name)} ({escaped(cluster.id)}): {escaped(self._report.outcome)}"
-
-    def _mask_diagnosis(self, found: Diagnosis) -> Diagnosis:
-        cause = replace(
-            found.cause,
-            summary=self._mask(found.cause.summary),
-            log=self._mask(found.cause.log),
-            quote=tuple(self._mask(found.cause.quote)),
-        )
-        return replace(found, cause=cause, logs=self._mask(found.logs), facts=tuple(self._mask(found.facts)))
 
     def _timeline(self) -> Iterator[str]:
         yield f"| Part | State | Started{escaped(self._view['zone'])} | Took | Last successful run |"
@@ -75,7 +60,7 @@ class _Markdown:
             yield found["same"]
             return
         lines = (
-            visible(self._mask(f"{sign} {change['what']}: {change[side]}"))
+            visible(str(mask(f"{sign} {change['what']}: {change[side]}", self._report.secrets)))
             for change in found["changes"][:_MOST_ROWS]
             for sign, side in (("-", "then"), ("+", "now"))
             if change[side] is not None
