@@ -301,12 +301,18 @@ def _log_patience(end: Ended, left: float | None) -> float:
 
 
 def _read_or_note(subject: str, read: Callable[[], _T], otherwise: _T, chosen: Chosen) -> _T:
-    """Returns what `read` returns; on an error prints a note and returns `otherwise`."""
+    """Returns what `read` returns; on an error, and on Ctrl-C, prints a note and returns `otherwise`.
+
+    The run has ended: its end is still told, and its exit code stays.
+    """
     try:
         return read()
     except (FlowspecError, OSError) as error:
-        ewarn(f"note: {subject} could not be read: {sentence_of(error)}", secrets=chosen.secrets)
-        return otherwise
+        reason = sentence_of(error)
+    except KeyboardInterrupt:
+        reason = "interrupted"
+    ewarn(f"note: {subject} could not be read: {reason}", secrets=chosen.secrets)
+    return otherwise
 
 
 def _counters(cluster: Cluster, logs: Logs) -> Mapping[str, runs.Counters]:

@@ -74,6 +74,18 @@ main()
     assert json.loads(flowspec("list", "--all", "--format", "json").out) == []
 
 
+def test_an_interrupt_after_the_end_of_a_run_leaves_its_exit_code(flowspec, job, monkeypatch):
+    job("  - {name: one, type: command, args: ['true']}\n  - {name: two, type: command, args: ['false']}")
+
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("flowspec.cli.follow.counters_of", interrupt)
+    done = flowspec("apply", "job.yaml")
+    assert done.code == 4
+    assert "note: the steps' counters could not be read: interrupted\n" in done.err
+
+
 def test_nothing_is_imported_before_an_interrupt_has_its_exit_code():
     code = "import sys, flowspec.__main__; print(*[name for name in sys.modules if name.startswith('flowspec')])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
