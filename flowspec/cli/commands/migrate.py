@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from flowspec.cli.confirm import can_ask
 from flowspec.cli.drafts import print_notes, write_whole
 from flowspec.cli.exits import Exit
 from flowspec.cli.output import Level, eprint, ewarn, print_result
@@ -140,7 +140,7 @@ def _ask_to_run(script: str, yes: bool) -> None:
     from flowspec.importers.migrate.running import isolated
 
     reach = "it has no network" if isolated() else "connections of its own process are refused, those of others are not"
-    if not yes and not can_ask():
+    if not yes and not (sys.stdin and sys.stdin.isatty()):
         raise click.UsageError(f"running {script} has to be allowed: add --yes")
     ewarn(f"{script} is executed, with all it does; its calls to AWS are answered by a fake, and {reach}")
     if not yes:
