@@ -74,7 +74,7 @@ _SOMETIMES_ANSWERED = frozenset(
     }
 )
 _FRACTIONS = ("double", "float", "timestamp")
-_INTEGER_BITS = {"integer": 32, "long": 64}
+_INTEGER_BITS = {"integer": 32, "long": 64, "timestamp": 64}
 # What the model's patterns for strings (XmlString, UriString) leave out. They are written for Java: the
 # pairs of surrogates in them are the characters beyond 16 bits, which Python's `re` can't read. A pattern with a range
 # up to U+10FFFF takes 5 ms to compile, so this one names the few characters that are not in them.
@@ -237,7 +237,7 @@ def mismatches(
             yield from mismatches(item, shape.value, (*path, MapKey(key)), types)
     elif name == "string":
         yield from _string_mismatches(value, shape, path)
-    elif name in _INTEGER_BITS:
+    elif name in _INTEGER_BITS and isinstance(value, int):
         yield from _integer_mismatches(value, shape, path)
     elif name in ("double", "float"):
         yield from _bound_mismatches(value, value, shape, path)

@@ -82,7 +82,7 @@ def test_a_wrong_type_is_a_serialization_error(members, message):
     assert message in told
 
 
-@pytest.mark.parametrize("moment", ["2026-01-01", True, 10**400])
+@pytest.mark.parametrize("moment", ["2026-01-01", True, 10**400, 10**30, -(10**30)])
 def test_times_are_numbers(moment):
     assert refused("ListClusters", CreatedAfter=moment)[0] == "SerializationException"
 
@@ -94,3 +94,11 @@ def test_whole_numbers_may_have_a_point():
 def test_a_number_beyond_all_is_none():
     with pytest.raises(EmrError, match="can not be converted to an Integer"):
         wire.request("ModifyCluster", b'{"ClusterId": "j-1", "StepConcurrencyLevel": 1e999}')
+
+
+@pytest.mark.parametrize("depth", [300, 400, 500, 2000])
+def test_configurations_nested_too_deeply_are_refused(depth):
+    nested = '[{"Configurations":' * depth + "[]" + "}]" * depth
+    body = f'{{"Name": "x", "Instances": {json.dumps(INSTANCES)}, "Configurations": {nested}}}'
+    with pytest.raises(EmrError, match="SerializationException"):
+        wire.request("RunJobFlow", body.encode())

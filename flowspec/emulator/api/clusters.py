@@ -281,7 +281,7 @@ def terminate_job_flows(call: Call, params: Params) -> Answer:
     if any(cluster.doc["protected"] for cluster in clusters):
         raise validation("Could not shut down one or more job flows since they are termination protected.")
     for cluster in clusters:
-        lifecycle.begin_termination(call.store, cluster, "USER_REQUEST", "Terminated by user request")
+        lifecycle.terminate_on_request(call.store, cluster)
         call.wake(cluster)
     return {}
 

@@ -37,8 +37,11 @@ def request(operation: str, body: bytes) -> dict[str, Any]:
     shape = find_input_shape(operation)
     if shape is None:
         return params
-    known: dict[str, Any] = _drop_unknown_members(params, shape)
-    found = list(mismatches(known, shape, types=_JSON_TYPES))
+    try:
+        known: dict[str, Any] = _drop_unknown_members(params, shape)
+        found = list(mismatches(known, shape, types=_JSON_TYPES))
+    except RecursionError as error:  # configurations within configurations
+        raise _unreadable("the request is nested too deeply") from error
     for one in found:
         if one.kind in ("type", "overflow"):
             raise _wrong_type_error(one)

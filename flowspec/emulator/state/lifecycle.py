@@ -60,6 +60,11 @@ def begin_termination(store: Store, cluster: Record, code: str, message: str, *,
     set_state(store, cluster, "TERMINATING", message, code)
 
 
+def terminate_on_request(store: Store, cluster: Record) -> None:
+    """Sets a cluster to TERMINATING because its user asked for it."""
+    begin_termination(store, cluster, "USER_REQUEST", "Terminated by user request")
+
+
 def end(store: Store, cluster: Record) -> None:
     """Ends a TERMINATING cluster; its reason was set by `begin_termination`."""
     cluster.state = "TERMINATED_WITH_ERRORS" if cluster.doc["with_errors"] else "TERMINATED"
