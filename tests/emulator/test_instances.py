@@ -221,6 +221,18 @@ def test_instances_come_fifty_on_a_page(still):
     assert len({instance["Id"] for instance in first["Instances"] + rest["Instances"]}) == 61
 
 
+def test_instances_that_leave_between_two_pages_hide_no_others(still):
+    made = still.run(groups=[MASTER, {**CORE, "InstanceCount": 60}])
+    still.put_in_state(made, "WAITING")
+    running = {"ClusterId": made, "InstanceStates": ["RUNNING"]}
+    first = still.call("ListInstances", **running)
+    leave = [one["Ec2InstanceId"] for one in first["Instances"][10:20]]
+    core = groups(still, made)["CORE"]["Id"]
+    still.call("ModifyInstanceGroups", InstanceGroups=[{"InstanceGroupId": core, "EC2InstanceIdsToTerminate": leave}])
+    rest = still.call("ListInstances", **running, Marker=first["Marker"])
+    assert len({instance["Id"] for instance in first["Instances"] + rest["Instances"]}) == 61
+
+
 def sizes(emr, cluster_id, role="CORE"):
     """State, requested and running instances of a group."""
     group = groups(emr, cluster_id)[role]

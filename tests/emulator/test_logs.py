@@ -8,11 +8,12 @@ import time
 
 import pytest
 
+from flowspec.emulator.api.service import Service
 from flowspec.emulator.state import paths
 from flowspec.emulator.state.store import Record
 from flowspec.emulator.worker import logs
 from flowspec.engines.jvm import Spark
-from tests.emulator.conftest import bash
+from tests.emulator.conftest import Emr, bash
 from tests.emulator.test_worker import worker_pid
 
 NAMES = ["controller", "stderr", "stdout", "syslog"]
@@ -76,6 +77,14 @@ def test_logs_that_cannot_be_published_do_not_fail_the_step(emr, tmp_path):
     assert emr.step_states(cluster_id) == ["COMPLETED"]
     worker_log = (emr.home / "clusters" / cluster_id / "worker.log").read_text()
     assert "logs were not published at" in worker_log
+
+
+def test_the_path_of_the_home_need_not_be_utf8(tmp_path):
+    emr = Emr(Service(tmp_path / os.fsdecode(b"caf\xe9")))
+    cluster_id = emr.until_ended(emr.run(bash("true")))
+    emr.end_all()
+    assert emr.step_states(cluster_id) == ["COMPLETED"]
+    assert b"/caf\xe9/clusters/" in (emr.logs(cluster_id) / "controller").read_bytes()
 
 
 def test_the_controller_log_is_as_emrs(emr):

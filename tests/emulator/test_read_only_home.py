@@ -78,14 +78,15 @@ def test_a_home_on_a_read_only_mount(home, cluster_id):
     assert_readable(home, cluster_id, prefix)
 
 
+@pytest.mark.parametrize("name", [b"left", b"caf\xe9 ?#%"], ids=["a plain path", "a path that is not UTF-8"])
 @pytest.mark.parametrize("index", [True, False], ids=["with its index", "without its index"])
-def test_the_write_ahead_log_of_a_process_that_is_gone(home, cluster_id, tmp_path, index):
+def test_the_write_ahead_log_of_a_process_that_is_gone(home, cluster_id, tmp_path, index, name):
     with Store(home) as store:
         with store.writing():
             cluster = store.get("cluster", cluster_id)
             cluster.doc["request"]["Name"] = "renamed in the log"
             store.save(cluster)
-        left = tmp_path / "left"
+        left = tmp_path / os.fsdecode(name)
         subprocess.run(["cp", "-a", home, left], check=True)
     assert (left / "emulator.db-wal").stat().st_size > 0
     if not index:

@@ -208,9 +208,14 @@ def list_instances(call: Call, params: Params) -> Answer:
     """Answers ListInstances, with all its filters."""
     at = instances.moment(call.cluster(params["ClusterId"]), call.now)
     groups = [group for group in instances.of_cluster(call.store, at.cluster) if _matches_filters(group, params)]
-    answers = [instances.answer(group, one, at) for group in groups for one in group.doc["instances"]]
-    kept = [answer for answer in answers if _is_listed(answer["Status"], params.get("InstanceStates"), call.now)]
-    shown, more = page(list(enumerate(kept[:_MOST_LISTED])), params)
+    answers = [
+        (group.seq << 32 | one["number"], instances.answer(group, one, at))
+        for group in groups
+        for one in group.doc["instances"]
+    ]
+    wanted = params.get("InstanceStates")
+    kept = [numbered for numbered in answers if _is_listed(numbered[1]["Status"], wanted, call.now)]
+    shown, more = page(kept[:_MOST_LISTED], params)
     return {"Instances": shown, **more}
 
 

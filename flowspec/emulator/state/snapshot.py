@@ -78,7 +78,7 @@ def _open_read_only(file: Path) -> Iterator[sqlite3.Connection]:
 
 
 def _connect(file: Path, option: str) -> sqlite3.Connection:
-    source = sqlite3.connect(f"file:{quote(str(file))}?{option}", uri=True)
+    source = sqlite3.connect(f"file:{quote(os.fsencode(file))}?{option}", uri=True)
     try:
         # SQLite opens its files at the first query.
         source.execute("SELECT count(*) FROM sqlite_master").fetchone()

@@ -58,7 +58,8 @@ def write_controller(folder: Path, *lines: str, stamped: bool = True) -> None:
     """Appends lines to a controller log in EMR's format. Write errors (full disk) are only logged."""
     stamp = datetime.fromtimestamp(clock.now(), timezone.utc).isoformat(timespec="milliseconds")[:-6] + "Z "
     try:
-        with (folder / "controller").open("a", encoding="utf-8") as controller:
+        # The home's path need not be UTF-8.
+        with (folder / "controller").open("a", encoding="utf-8", errors="surrogateescape") as controller:
             controller.writelines(f"{stamp if stamped else ''}{line}\n" for line in lines)
     except OSError as error:
         _log.warning("%s/controller: %s", folder, error)
