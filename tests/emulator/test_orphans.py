@@ -251,3 +251,8 @@ def test_a_note_that_a_step_has_written_over_kills_nobody(tmp_path, monkeypatch,
     (tmp_path / "process").write_text(text)
     processes.kill_noted(tmp_path / "process")
     assert killed == []
+
+
+def test_a_step_may_put_something_else_in_the_place_of_its_note(emr):
+    cluster_id = emr.until_ended(emr.run(bash("rm ../process; mkdir ../process"), bash("rm ../process")))
+    assert emr.step_states(cluster_id) == ["COMPLETED", "COMPLETED"]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 import re
 import resource
+import signal
 import subprocess
 import sys
 import time
@@ -371,15 +373,21 @@ def test_a_missing_bootstrap_script_ends_the_cluster(emr, booting):
     assert "s3://scripts/prepare.sh: there is no such file" in message
 
 
-def test_a_cluster_is_terminated_while_it_bootstraps(emr, booting, tmp_path):
-    put_script(emr, f"echo $$ >{tmp_path}/pid; sleep 300")
-    cluster_id = booting(bash("true"), BootstrapActions=BOOTSTRAP)
+@pytest.mark.parametrize("whom", ["the cluster", "its worker"])
+def test_a_bootstrap_action_is_ended_with_its_logs(emr, booting, tmp_path, whom):
+    put_script(emr, f"trap 'echo ending; exit 5' TERM; echo $$ >{tmp_path}/pid; while :; do sleep 0.1; done")
+    cluster_id = booting(bash("true"), BootstrapActions=BOOTSTRAP * 2, LogUri=f"{tmp_path}/logs")
     pid = int(emr.until_file(tmp_path / "pid"))
     assert emr.state(cluster_id) == "BOOTSTRAPPING"
-    emr.call("TerminateJobFlows", JobFlowIds=[cluster_id])
+    if whom == "the cluster":
+        emr.call("TerminateJobFlows", JobFlowIds=[cluster_id])
+    else:
+        os.kill(worker_pid(emr, cluster_id), signal.SIGTERM)
     emr.until_ended(cluster_id)
-    assert emr.reason(cluster_id)[0] == "USER_REQUEST"
+    assert emr.reason(cluster_id)[0] == ("USER_REQUEST" if whom == "the cluster" else "INTERNAL_ERROR")
     assert gone(pid)
+    (log,) = (tmp_path / "logs" / cluster_id / "node").glob("*/bootstrap-actions/*/stdout.gz")
+    assert gzip.decompress(log.read_bytes()) == b"ending\n"
 
 
 SUBMIT = """

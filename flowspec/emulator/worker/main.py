@@ -172,13 +172,17 @@ class Worker:
             what = f"bootstrap action {number} failed to start: {error}"
             self._fail_bootstrap("BOOTSTRAP_FAILURE_BA_DOWNLOAD_FAILED_PRIMARY", what, name)
             return False
-        while running.exit_code() is None:
-            self._wake.sleep(None)
-            if self._cluster().state == "TERMINATING":
+        try:
+            while running.exit_code() is None and self._cluster().state != "TERMINATING":
+                self._wake.sleep(None)
+        finally:
+            # Also if the worker itself is told to end.
+            if running.exit_code() is None:
                 self._terminate([running])
-                return False
-        code = execution.finish(running, "Bootstrap action")
-        logs.publish_bootstrap(self._home, cluster, number, self._master_instance())
+            code = execution.finish(running, "Bootstrap action")
+            logs.publish_bootstrap(self._home, cluster, number, self._master_instance())
+        if self._cluster().state == "TERMINATING":
+            return False
         if code != 0:
             what = f"bootstrap action {number} returned a non-zero return code"
             self._fail_bootstrap("BOOTSTRAP_FAILURE_PRIMARY_WITH_NON_ZERO_CODE", what, name)
