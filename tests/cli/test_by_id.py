@@ -33,6 +33,14 @@ def test_secrets_are_masked_for_those_who_have_only_the_id(flowspec, own_home, j
     assert re.fullmatch(r"[\w+/-]{15}", cluster["tags"]["flowspec:sensitive"]), "three places, and no value"
 
 
+def test_a_cluster_of_this_machine_needs_no_region(flowspec, own_home, job):
+    job("  - {name: one, type: command, args: [echo, hello]}", "region: eu-west-1")
+    (id_,) = set(re.findall(r"j-\w+", flowspec("apply", "job.yaml").err))
+    assert "hello" in flowspec("logs", id_).out
+    for found, region in ((True, ()), (True, ("--region", "eu-west-1")), (False, ("--region", "us-east-1"))):
+        assert (id_ in flowspec("list", "--all", "--backend", "local", *region).out) is found
+
+
 def test_steps_that_are_added_are_masked_too(flowspec, own_home, job):
     job("  - {name: first, type: command, args: ['true']}", VARIABLE, keep_alive="true")
     done = flowspec("apply", "job.yaml", "--var", "token=x")

@@ -32,7 +32,7 @@ class LocalBackend:
     """The embedded EMR, whose state is in FLOWSPEC_HOME."""
 
     name: BackendName = "local"
-    # Clusters of this machine are known by their ids in all regions.
+    # Without a region, a connection knows the clusters of all (see `connect`).
     connection_settings = ()
     log_interval = 0.2
     rates: Mapping[str, Rate] = MappingProxyType({})
@@ -47,6 +47,7 @@ class LocalBackend:
                 region=endpoint.region or _DEFAULT_REGION,
                 run_bootstrap=endpoint.run_bootstrap,
                 account_rules=False,
+                all_regions=not endpoint.region,
             ),
             endpoint,
         )

@@ -41,7 +41,8 @@ class Settings:
     `instant`, clusters have no worker: they are WAITING at once, and steps COMPLETED without being run. `start_worker`
     starts the worker of a cluster (default: `supervisor.start`), given the home, the cluster's id and the descriptor
     of the lock that the worker inherits. Without `account_rules` (as for `backend: local`), a request may lack roles,
-    a release and instances, because nothing here needs them.
+    a release and instances, because nothing here needs them. With `all_regions`, the clusters of all regions are known,
+    and `region` is that of new ones.
     """
 
     home: Path
@@ -53,6 +54,7 @@ class Settings:
     s3_url: str | None = None
     start_worker: Callable[[Path, str, int], None] | None = None
     account_rules: bool = True
+    all_regions: bool = False
     instant: bool = False
 
 
@@ -66,6 +68,11 @@ class Call:
     now: float
     after_commit: list[Callable[[], None]] = field(default_factory=list)
 
+    @property
+    def region(self) -> str | None:
+        """The region whose clusters are known; None for all."""
+        return None if self.settings.all_regions else self.settings.region
+
     def cluster(self, cluster_id: str) -> Record:
         """Returns a cluster, for operations with a ClusterId. Raises EmrError (their "not found")."""
         return self._find_cluster(cluster_id, no_such_cluster(cluster_id))
@@ -76,7 +83,7 @@ class Call:
 
     def _find_cluster(self, cluster_id: str, otherwise: EmrError) -> Record:
         found = self.store.get("cluster", cluster_id)
-        if found is None or found.region != self.settings.region:
+        if found is None or self.region not in (None, found.region):
             raise otherwise
         return found
 
