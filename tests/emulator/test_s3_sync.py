@@ -264,6 +264,14 @@ def test_a_key_that_can_be_no_file_here_is_refused(mirror, s3, tmp_path, key):
     assert not (tmp_path / "escape").exists()
 
 
+def test_a_file_whose_name_can_be_no_key_is_told(mirror, tmp_path):
+    (tmp_path / "tree/acme").mkdir(parents=True)
+    (tmp_path / "tree/acme" / os.fsdecode(b"caf\xe9")).write_text("x")
+    with pytest.raises(FlowspecError, match=r"acme/caf\\udce9' can't be an object of S3: its name is not UTF-8"):
+        mirror.push()
+    mirror.push()
+
+
 def test_objects_below_an_object_are_told_apart_or_refused(mirror, s3):
     upload(s3, **{"k": "1", "k/x": "2"})
     with pytest.raises(FlowspecError, match="another object's key is its folder"):

@@ -178,6 +178,9 @@ class TreeSync:
     def _upload(self, name: str) -> list[Any]:
         bucket, _, key = name.partition("/")
         path = self._root / name
+        if not _is_utf8(name):
+            where = f"the file {str(path)!a}"
+            raise FlowspecError(f"{where} can't be an object of S3: its name is not UTF-8", remedy="rename it")
         try:
             seen = _size_and_mtime(path)
             with _s3_errors(f"s3://{name}"):
@@ -274,6 +277,14 @@ def _one_thread() -> Any:
     from boto3.s3.transfer import TransferConfig
 
     return TransferConfig(use_threads=False)
+
+
+def _is_utf8(name: str) -> bool:
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _size_and_mtime(path: Path) -> list[int]:
