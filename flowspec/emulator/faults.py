@@ -205,7 +205,7 @@ def _number(word: str, text: str, name: str, what: str, *, least: float = 0, mos
         number = int(text) if whole else float(text)
     except ValueError:
         number = math.nan
-    if not (math.isfinite(number) and least <= number <= most):
+    if not least <= number <= most or number == math.inf:
         raise FlowspecError(f"in the fault '{word}': '{text}' is not {what}", remedy=_remedy(name))
     return number
 

@@ -55,6 +55,8 @@ class Embedded:
 
 # The blocks that are entered, the innermost last; the threads of the process share them.
 _entered: list[Embedded] = []
+# The stand-ins that are in the environment for them.
+_put: set[str] = set()
 _changing = Lock()
 
 
@@ -91,22 +93,23 @@ def emr(
         paths.prepare(home)
         embedded = Embedded(home, paths.s3_root(home), lambda region: Service(home, region=region, **options))
         embedded.service()  # raises for a bad option before anything is changed
-        with _environment(), _serve_clients(embedded):
+        with _serve_clients(embedded):
             yield embedded
 
 
-@contextmanager
-def _environment() -> Iterator[None]:
+def _put_stand_ins() -> None:
     has_credentials = any(os.environ.get(name) for name in ("AWS_ACCESS_KEY_ID", "AWS_PROFILE"))
     missing = [
         name for name in _STAND_INS if name not in os.environ and (name == "AWS_DEFAULT_REGION" or not has_credentials)
     ]
     os.environ.update({name: _STAND_INS[name] for name in missing})
-    try:
-        yield
-    finally:
-        for name in missing:
-            os.environ.pop(name, None)
+    _put.update(missing)
+
+
+def _remove_stand_ins() -> None:
+    for name in _put:
+        os.environ.pop(name, None)
+    _put.clear()
 
 
 @contextmanager
@@ -114,14 +117,17 @@ def _serve_clients(embedded: Embedded) -> Iterator[None]:
     with _changing:
         if not _entered:
             _emitters.install()
+        _put_stand_ins()
         _entered.append(embedded)
     try:
         yield
     finally:
         with _changing:
             _entered.remove(embedded)
+            # With the last block: they may end in another order than that of their begins.
             if not _entered:
                 _emitters.restore()
+                _remove_stand_ins()
 
 
 class _Emitters:

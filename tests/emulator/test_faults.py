@@ -76,6 +76,10 @@ def test_bad_faults_are_refused(text, message, remedy, home):
     assert remedy in caught.value.remedy
 
 
+def test_a_step_may_have_any_number():
+    assert parse(f"step-failure@{'9' * 400}").step_failure == {10**400 - 1}
+
+
 @pytest.mark.parametrize("scale", [0, -1, float("nan"), float("inf")])
 def test_a_time_scale_is_a_number_above_zero(scale, home):
     with pytest.raises(FlowspecError, match="is not a number above 0"):

@@ -99,6 +99,18 @@ def test_those_of_the_environment_stay(monkeypatch):
     assert os.environ["AWS_PROFILE"] == "mine"
 
 
+def test_blocks_may_end_in_any_order():
+    first, second = embed(instant=True), embed(instant=True)
+    first.__enter__()
+    second.__enter__()
+    first.__exit__(None, None, None)
+    try:
+        assert boto3.client("emr").list_clusters()["Clusters"] == []
+    finally:
+        second.__exit__(None, None, None)
+    assert "AWS_DEFAULT_REGION" not in os.environ
+
+
 def test_refusals_are_emrs():
     with embed(), pytest.raises(ClientError, match="Cluster id 'j-NONE' is not valid"):
         client().describe_cluster(ClusterId="j-NONE")
