@@ -76,7 +76,7 @@ def add_fleet(store: Store, request: Mapping[str, Any], at: Moment) -> Record:
 def _new_record(kind: str, prefix: str, request: dict[str, Any], at: Moment) -> Record:
     doc: dict[str, Any] = {
         "request": request,
-        "ready": None,
+        "ready": at.after_if_serving(instances.LAUNCH_SECONDS),
         "instances": [],
         "scaling": None,
         "version": 0,
@@ -242,7 +242,7 @@ def add_instance_groups(call: Call, params: Params) -> Answer:
     if not present:
         raise validation("Instance groups may not be added to a cluster that uses instance fleets.")
     request_validation.check_added_groups(params["InstanceGroups"], [role(group) for group in present])
-    added = [_launch(add_group(call.store, request, at), call, at) for request in params["InstanceGroups"]]
+    added = [add_group(call.store, request, at).id for request in params["InstanceGroups"]]
     capacity.settle(call.store, at.cluster, call.now)
     return {
         "JobFlowId": at.cluster.id,
@@ -258,20 +258,13 @@ def add_instance_fleet(call: Call, params: Params) -> Answer:
     if not present:
         raise invalid_request("Instance fleets may not be added to a cluster that uses instance groups.")
     request_validation.check_added_fleet(params["InstanceFleet"], [role(fleet) for fleet in present])
-    added = _launch(add_fleet(call.store, params["InstanceFleet"], at), call, at)
+    added = add_fleet(call.store, params["InstanceFleet"], at).id
     capacity.settle(call.store, at.cluster, call.now)
     return {
         "ClusterId": at.cluster.id,
         "InstanceFleetId": added,
         "ClusterArn": ids.cluster_arn(at.cluster.region, at.cluster.id),
     }
-
-
-def _launch(group: Record, call: Call, at: Moment) -> str:
-    """Sets the ready time of a group added to a running cluster; returns its id."""
-    group.doc["ready"] = at.after(instances.LAUNCH_SECONDS)
-    call.store.save(group)
-    return group.id
 
 
 def _require_changeable(call: Call, cluster: Record, kind: str) -> Moment:

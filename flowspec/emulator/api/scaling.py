@@ -31,8 +31,8 @@ def policy_of(group: Record, at: Moment) -> Mapping[str, Any] | None:
 
 def attach(group: Record, policy: Mapping[str, Any], at: Moment) -> None:
     """Sets a group's automatic scaling policy."""
-    attached = at.after(POLICY_SECONDS) if at.serving else None
-    group.doc["scaling"] = {"policy": policy, "created": at.now, "ready": attached, "removed": None}
+    ready = at.after_if_serving(POLICY_SECONDS)
+    group.doc["scaling"] = {"policy": policy, "created": at.now, "ready": ready, "removed": None}
 
 
 def policy_answer(group: Record, at: Moment) -> Answer | None:

@@ -45,6 +45,10 @@ class Moment(NamedTuple):
         """Returns the time at which something that takes `seconds` on EMR is done."""
         return self.now + clock.span(seconds, self.cluster.doc["time_scale"])
 
+    def after_if_serving(self, seconds: float) -> float | None:
+        """Returns what `after` does; None in a cluster that is not ready yet, with which it will be done."""
+        return self.after(seconds) if self.serving else None
+
     @property
     def serving(self) -> bool:
         """True if the cluster is RUNNING or WAITING, so that instances are launched and removed."""
@@ -237,7 +241,7 @@ def grow(group: Record, kind: str, market: str, count: int, at: Moment) -> None:
         instance["ended"] = None
         count -= 1
     first = len(group.doc["instances"])
-    ready = at.after(LAUNCH_SECONDS) if at.serving else None
+    ready = at.after_if_serving(LAUNCH_SECONDS)
     group.doc["instances"] += [
         {
             "number": number,
