@@ -25,8 +25,7 @@ def mask(value: Any, secrets: Collection[str]) -> Any:
     if isinstance(value, str):
         if value in forms(secrets):
             return MASK
-        # Most are in no text: a spec of 3,000 secrets and 1,000 findings took 7 s without this, and takes 1.
-        return _mask_text(value, [form for form in _inner_forms(frozenset(secrets)) if form in value])
+        return _mask_text(value, _inner_forms(frozenset(secrets)))
     if isinstance(value, Mapping):
         return {mask(key, secrets): mask(item, secrets) for key, item in value.items()}
     if isinstance(value, list | tuple):
@@ -137,14 +136,15 @@ def _mask_text(text: str, known: Sequence[str]) -> str:
 
 def _spans_of(text: AnyStr, known: Iterable[AnyStr]) -> Iterator[tuple[int, int]]:
     """Yields the stretches of `text` that are a secret."""
-    return (span for form in known for span in _occurrences(text, form))
+    # Most are in no text: without this test a spec of 3,000 secrets and 1,000 findings took 7 s in place of 1.
+    return (span for form in known if form in text for span in _occurrences(text, form))
 
 
 def _cut_off(text: str, known: Sequence[str]) -> Iterator[tuple[int, int]]:
     """Yields the stretches of a text that are the beginning of a secret whose rest was left out (`errors.shorten`)."""
     for at, _ in _occurrences(text, CUT):
         before = text[max(0, at - _LONGEST_CUT) : at]
-        size = max((_overlap(before, form) for form in known), default=0)
+        size = max((_overlap(before, form) for form in known if form[:_MIN_INNER_LENGTH] in before), default=0)
         if size >= _MIN_INNER_LENGTH:
             yield at - size, at
 
