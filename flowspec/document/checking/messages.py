@@ -7,7 +7,6 @@ import re
 from collections.abc import Callable, Collection, Iterator
 from typing import Any, NamedTuple
 
-from flowspec.document.checking.durations import convert_duration
 from flowspec.document.nearest import MAX_GUESSES, did_you_mean, nearest
 from flowspec.document.schema import Schema, api_name, is_for_editors, kind, types_of
 from flowspec.errors import shorten
@@ -173,6 +172,8 @@ def _explain_type(error: Any, path: tuple[str | int, ...]) -> Iterator[Violation
     elif isinstance(error.instance, dict) and "configurations" in path:
         yield found._replace(hint="a nested classification is below the key `configurations` of its classification")
     elif isinstance(error.instance, str) and {"integer", "number"} & {*wanted}:
+        from flowspec.document.checking.durations import convert_duration
+
         unit = error.schema.get("x-unit", "")
         if unit and (number := convert_duration(error.instance, unit, whole="number" not in wanted)):
             yield found._replace(hint=f"write {number}, the number of {unit}")
