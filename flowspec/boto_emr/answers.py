@@ -1,4 +1,4 @@
-"""Answers of EMR, which pass what is in them to the objects of boto 2."""
+"""Answers of EMR, and how they are read into the objects of boto 2."""
 
 from __future__ import annotations
 

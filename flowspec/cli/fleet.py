@@ -6,7 +6,6 @@ A flow that fails stops no other. Of all that is printed about one flow, each li
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -177,14 +176,19 @@ def drift_rows(planned: Planned) -> list[Row]:
     return rows_of(planned, row)
 
 
-def work_on_flows(work: Callable[[Item, Sleep], Row], items: Sequence[Item], jobs: int) -> list[Row]:
-    """Does the work of every item, as `work_on` does; returns the rows, after Ctrl-C those that there are."""
+def work_on_flows(work: Callable[[Item, Sleep], Row], items: Sequence[Item], jobs: int) -> tuple[list[Row], bool]:
+    """Does the work of every item, as `work_on` does; returns the rows, and whether Ctrl-C came before there were all.
+
+    Some work goes on after Ctrl-C to tell how it ended, so that no row says that it came.
+    """
     from flowspec.fleet import work_on
 
     rows: list[Row] = []
-    with suppress(KeyboardInterrupt):
+    try:
         rows.extend(work_on(work, items, jobs=jobs))
-    return rows
+    except KeyboardInterrupt:
+        return rows, True
+    return rows, False
 
 
 def rows_not_begun(plans: Iterable[FlowPlan], rows: Iterable[Row]) -> Iterator[Row]:

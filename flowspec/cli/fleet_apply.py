@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -80,10 +79,10 @@ def apply_specs(
             watching=watching,
             shared=lambda endpoint: planned.connections.of(endpoint).shared,
         )
-        rows = work_on_flows(applying, planned.plans, jobs)
+        rows, interrupted = work_on_flows(applying, planned.plans, jobs)
     rows += rows_not_begun(planned.plans, rows)
-    if all(row.exit != Exit.INTERRUPTED for row in rows):
-        rows += work_on_flows(_terminate_orphan, orphans, jobs)
+    if not interrupted and all(row.exit != Exit.INTERRUPTED for row in rows):
+        rows += work_on_flows(_terminate_orphan, orphans, jobs)[0]
     rows = sorted([*planned.failed, *rows], key=lambda row: row.spec)
     return print_rows(rows, format_, "flowspec apply")
 
@@ -154,9 +153,7 @@ def _print_preflight(plan: Plan) -> None:
     from flowspec.report.preflight import first_preflight_lines
 
     if plan.preflight:
-        target = ["--target", plan.target] if plan.target else []
-        command = shlex.join(["flowspec", "plan", plan.source, *target, "--preflight"])
-        lines = first_preflight_lines(plan.preflight, command)
+        lines = first_preflight_lines(plan.preflight, f"{plan.command_line('plan')} --preflight")
         eprint_report("\n".join(lines), level=Level.WARNING, secrets=plan.secrets)
 
 

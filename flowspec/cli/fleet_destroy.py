@@ -67,7 +67,7 @@ def destroy_many(
         confirm(f"Terminate {number_of(len(doomed), 'cluster')}?", yes=yes, unasked=False)
     with SharedWatch() as watching:
         ending = partial(_terminate, detach=detach, unprotect=unprotect, watch=watching.watch)
-        ended = work_on_flows(ending, doomed, jobs)
+        ended, _ = work_on_flows(ending, doomed, jobs)
     known = {row.cluster for row in ended}
     left = [
         _row(one, "not begun, or not waited for: interrupted", Exit.INTERRUPTED)

@@ -69,7 +69,7 @@ def follow(
             chosen = replace(chosen, cluster_id=applied.cluster_id, steps=applied.steps, failed=applied.failed)
             end = _watch(chosen, left(), sleep, watch)
     except KeyboardInterrupt:
-        # Between two launches nothing of the cluster runs; `apply` has said it if one of the next may.
+        # Between two launches: the last cluster has failed, and `apply` itself tells of the next one if it may run.
         if end and end.cluster.id == chosen.cluster_id:
             raise
         return _handle_interrupt(chosen, on_interrupt)

@@ -28,6 +28,7 @@ from flowspec.errors import FlowspecError
 _ACTIONS_USER = "github-actions[bot]"
 _FORBIDDEN = 403
 _SERVER_ERROR = 500
+_UNAVAILABLE = 503
 _ATTEMPTS = 4
 _TIMEOUT_SECONDS = 30.0
 
@@ -46,26 +47,33 @@ class GitHub(NamedTuple):
         following: str | None = f"{self.url}/repos/{self.repository}/{path}"
         while following:
             items, link = self.send("GET", following)
+            if not isinstance(items, list):
+                raise _foreign_answer("GET", following, "a list is wanted")
             yield from items
             following = _next_page(link, self.url)
 
     def write(self, method: str, path: str, body: Mapping[str, Any]) -> str:
         """Creates or changes a comment or an issue; returns its address for people. Raises FlowspecError."""
-        made, _ = self.send(method, f"{self.url}/repos/{self.repository}/{path}", body)
-        return str(made["html_url"])
+        return self._send_for(method, f"{self.url}/repos/{self.repository}/{path}", "html_url", body)
 
     def user(self) -> str:
         """Returns the login of the token's user."""
         try:
-            found, _ = self.send("GET", f"{self.url}/user")
+            return self._send_for("GET", f"{self.url}/user", "login")
         except Forbidden:
             return _ACTIONS_USER
-        return str(found["login"])
+
+    def _send_for(self, method: str, url: str, member: str, body: Mapping[str, Any] | None = None) -> str:
+        """Returns a member of the answer."""
+        answer, _ = self.send(method, url, body)
+        if not isinstance(answer, dict) or member not in answer:
+            raise _foreign_answer(method, url, f"there is no '{member}'")
+        return str(answer[member])
 
     def send(self, method: str, url: str, body: Mapping[str, Any] | None = None) -> tuple[Any, str]:
         """Returns the answer and its `Link` header.
 
-        A POST whose answer was lost may have been carried out: it is sent again after a 5xx only.
+        A POST whose answer was lost, also by a gateway (502, 504), may have been carried out: it is not sent again.
         Raises Forbidden for 403, FlowspecError otherwise.
         """
         headers = {
@@ -81,10 +89,11 @@ class GitHub(NamedTuple):
                 with urlopen(Request(url, data, headers, method=method), timeout=_TIMEOUT_SECONDS) as answer:  # noqa: S310
                     return json.load(answer), answer.headers.get("Link", "")
             except HTTPError as error:
-                if error.code < _SERVER_ERROR or attempt == _ATTEMPTS - 1:
+                lost = method == "POST" and error.code != _UNAVAILABLE
+                if lost or error.code < _SERVER_ERROR or attempt == _ATTEMPTS - 1:
                     raise _refusal(method, url, error) from error
             except ValueError as error:
-                raise FlowspecError(f"the answer to {method} {urlsplit(url).path} is not GitHub's: {error}") from error
+                raise _foreign_answer(method, url, str(error)) from error
             except (OSError, HTTPException) as error:
                 if method == "POST" or attempt == _ATTEMPTS - 1:
                     raise FlowspecError(f"GitHub did not answer {method} {urlsplit(url).path}: {error}") from error
@@ -94,6 +103,10 @@ class GitHub(NamedTuple):
 
 class Forbidden(FlowspecError):
     """GitHub's 403: the token may not do this, as that of a pull request from a fork."""
+
+
+def _foreign_answer(method: str, url: str, why: str) -> FlowspecError:
+    return FlowspecError(f"the answer to {method} {urlsplit(url).path} is not GitHub's: {why}")
 
 
 def _refusal(method: str, url: str, error: HTTPError) -> FlowspecError:

@@ -17,8 +17,8 @@ def parse_span(_: click.Context, __: click.Parameter, value: str) -> timedelta:
     """Returns a span of time: 90s, 30m, 12h, 7d; a bare 0 is none. Raises BadParameter for any other text."""
     try:
         found = _span_of(value)
-    except OverflowError:
-        found = None
+    except OverflowError as error:
+        raise click.BadParameter(f"{value!r} is longer than all time") from error
     if found is None:
         raise click.BadParameter(f"{value!r} is not a time span: write 90s, 30m, 12h or 7d")
     return found

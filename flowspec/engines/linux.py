@@ -39,7 +39,10 @@ def name_process(name: bytes) -> None:
 
 
 def is_cluster_worker(pid: int) -> bool:
-    """Returns whether a process works for a cluster: one that was forked still shows the environment of its parent."""
+    """Returns whether a process works for a cluster.
+
+    Its name tells: in /proc, the environment of a forked process is still that of its parent.
+    """
     try:
         with open(f"/proc/{pid}/comm", "rb", buffering=0) as file:  # noqa: PTH123 - a Path takes longer to make
             return file.read().rstrip(b"\n") == CLUSTER_WORKER

@@ -11,7 +11,8 @@ from flowspec.importers.placeholders import PLACEHOLDER, Variable, placeholder_n
 
 _INTEGER = re.compile(r"-?[0-9]{1,18}")
 _NUMBER = re.compile(r"-?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]{1,3})?")
-_UNKNOWN = object()
+UNKNOWN = object()
+"""What `convert_members` returns in place of an object that is not known here."""
 _TEXT_OR_PLACEHOLDER = re.compile(rf'"(?:\\.|[^"\\])*"|{PLACEHOLDER.pattern}', re.DOTALL)
 
 
@@ -68,12 +69,16 @@ def allowed_values(value: Any, shape: Any) -> dict[str, list[str]]:
     return out
 
 
-def convert_members(value: Any, shape: Any, variables: Mapping[str, Variable] = {}) -> tuple[Any, list[str]]:
+def convert_members(
+    value: Any, shape: Any, variables: Mapping[str, Variable] = {}, path: str = ""
+) -> tuple[Any, list[str]]:
     """Returns a value in the types of botocore's `shape`, and notes on what is left out of it.
 
-    That is members that the shape lacks, and placeholders of `variables` in the place of objects.
+    That is members that the shape lacks, placeholders of `variables` in the place of objects, and objects that can't be
+    without such a one; UNKNOWN if nothing is left. `path` is that of the value: "" is the request, which is never left
+    out.
     """
-    return _known_members(convert_scalars(value, shape), shape, "", variables)
+    return _known_members(convert_scalars(value, shape), shape, path, variables)
 
 
 def _known_members(value: Any, shape: Any, path: str, variables: Mapping[str, Variable]) -> tuple[Any, list[str]]:
@@ -81,10 +86,11 @@ def _known_members(value: Any, shape: Any, path: str, variables: Mapping[str, Va
     name = placeholder_name(value)
     if name and name in variables and _consists_of_objects(shape):
         described = variables[name].rules.get("description", name)
-        return _UNKNOWN, [f"{path} is not imported: its value is not known here ({described})"]
+        return UNKNOWN, [f"{path} is not imported: its value is not known here: {described}"]
     if isinstance(value, list) and kind == "list":
         pairs = [_known_members(one, shape.member, f"{path}[{at}]", variables) for at, one in enumerate(value)]
-        return [one for one, _ in pairs if one is not _UNKNOWN], [each for _, more in pairs for each in more]
+        kept = [one for one, _ in pairs if one is not UNKNOWN]
+        return UNKNOWN if value and not kept else kept, [each for _, more in pairs for each in more]
     if not isinstance(value, dict) or kind not in ("structure", "map"):
         return value, notes
     out = {}
@@ -95,8 +101,10 @@ def _known_members(value: Any, shape: Any, path: str, variables: Mapping[str, Va
             continue
         made, more = _known_members(item, shape.members[key] if kind == "structure" else shape.value, inner, variables)
         notes += more
-        if made is not _UNKNOWN:
+        if made is not UNKNOWN:
             out[key] = made
+        elif path and key in getattr(shape, "required_members", ()):
+            return UNKNOWN, [*notes, f"{path} is not imported: it can't be without {key}"]
     return out, notes
 
 

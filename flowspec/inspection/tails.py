@@ -9,7 +9,7 @@ from flowspec.backend.aws.diagnosis.diagnose import Cause
 from flowspec.backend.aws.logs import Logs
 from flowspec.document.escaping import visible_line
 from flowspec.document.masking import lookback_length, mask_bytes
-from flowspec.errors import number_of
+from flowspec.errors import CUT, number_of
 
 # Bytes of a log that are read, and lines of it that are shown: a screen or two; `flowspec logs` has all of it.
 _BYTES, _LINES = 64 << 10, 80
@@ -85,4 +85,4 @@ def _shorten_line(text: str) -> str:
 
 def shortened(text: str, most: int) -> str:
     """Returns the first characters of a text, at `most` so many, and how many more there are."""
-    return text if len(text) <= most else f"{text[:most]} … ({number_of(len(text) - most, 'more character')})"
+    return text if len(text) <= most else f"{text[:most]}{CUT} ({number_of(len(text) - most, 'more character')})"

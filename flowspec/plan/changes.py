@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
@@ -128,6 +129,10 @@ class Plan:
 
     def __hash__(self) -> int:
         return hash((self.flow, self.target, self.digest, self.changes))
+
+    def command_line(self, command: str) -> str:
+        """Returns the command line of `flowspec COMMAND` about the cluster of this plan."""
+        return shlex.join(["flowspec", command, self.source, *(["--target", self.target] if self.target else [])])
 
     @property
     def has_changes(self) -> bool:

@@ -6,7 +6,6 @@ Everything returns a string; nothing prints.
 from __future__ import annotations
 
 import hashlib
-import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
@@ -242,4 +241,4 @@ def _physical_location(place: Location) -> dict[str, Any]:
     from urllib.parse import quote
 
     region = {"startLine": place.line, "startColumn": place.column, "endColumn": place.column + max(place.width, 1)}
-    return {"artifactLocation": {"uri": quote(os.fsencode(place.file))}, "region": region}
+    return {"artifactLocation": {"uri": quote(place.file.encode("utf-8", "surrogateescape"))}, "region": region}

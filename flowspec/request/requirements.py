@@ -276,7 +276,7 @@ def _parse_requirement(text: str, hashes: tuple[str, ...], place: str) -> Entry:
         raise _LineError(f"'{text}' does not name a package", f"write it as NAME==VERSION; {_RUNS_CODE}")
     try:
         found = Requirement(text)
-        # Some can only be read: those on `extras`, and comparisons of versions with what is none.
+        # A marker may be well-formed and still have no value here: one on `extras`, or os_name ~= "b".
         if found.marker:
             found.marker.evaluate({"extra": ""})
     except (InvalidRequirement, UndefinedComparison, UndefinedEnvironmentName) as error:

@@ -218,9 +218,11 @@ def _git(folder: Path, *arguments: str) -> bytes:
         if "promisor remote" in message:
             raise FlowspecError(f"objects are missing in {folder}, a partial clone", remedy=_COMPLETE)
         if "safe.directory" in message:
-            # Of another owner. The last line is the command that makes git read it.
-            message, *_, command = message.splitlines()
-            raise FlowspecError(message.removeprefix("fatal: "), remedy=f"if you trust it: {command.strip()}")
+            # Of another owner.
+            lines = [line.strip() for line in message.splitlines()]
+            fatal = next((line for line in lines if line.startswith("fatal: ")), lines[0])
+            command = next((line for line in lines if line.startswith("git config")), "git config safe.directory")
+            raise FlowspecError(fatal.removeprefix("fatal: "), remedy=f"if you trust it: {command}")
         raise FlowspecError(message.removeprefix("fatal: "))
     return done.stdout
 

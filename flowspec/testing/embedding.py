@@ -55,7 +55,7 @@ class Embedded:
 
 # The blocks that are entered, the innermost last; the threads of the process share them.
 _entered: list[Embedded] = []
-# The stand-ins that are in the environment for them.
+# The names of the variables that they have set in the environment.
 _put: set[str] = set()
 _changing = Lock()
 

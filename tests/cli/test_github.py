@@ -162,10 +162,24 @@ def test_what_may_have_been_written_is_not_written_again(api, cut):
     assert len(api.calls) == 1
 
 
-def test_an_answer_of_somebody_else_is_an_error(api):
-    api.failures = [b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\n<html>"]
-    with pytest.raises(FlowspecError, match="is not GitHub's"):
+@pytest.mark.parametrize("body", [b"<html>", b"{}", b"null"])
+def test_an_answer_of_somebody_else_is_an_error(api, body):
+    answer = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body)
+    api.failures = [answer]
+    with pytest.raises(FlowspecError, match=r"the answer to GET .* is not GitHub's"):
         post_comment(api.github(), 7, MARKER, MARKER)
+    api.failures = [answer]
+    with pytest.raises(FlowspecError, match=r"the answer to POST .* is not GitHub's"):
+        api.github().write("POST", "issues", {"title": "x"})
+
+
+def test_what_a_gateway_may_have_passed_on_is_not_written_again(api):
+    api.failures = [503]
+    api.github().write("POST", "issues", {"title": "x"})
+    api.failures = [502]
+    with pytest.raises(FlowspecError, match="GitHub refused POST /repos/acme/jobs/issues with 502: unicorn"):
+        api.github().write("POST", "issues", {"title": "y"})
+    assert [one["title"] for one in api.issues] == ["x"]
 
 
 def test_a_server_that_keeps_failing_is_an_error_with_its_words(api):

@@ -229,6 +229,15 @@ def test_an_encoding_that_lacks_letters(job, tmp_path, encoding):
     assert b"\\u65e5" in done.stdout
 
 
+def test_a_document_for_a_program_is_utf_8_in_any_locale(job, tmp_path):
+    job("  - {name: schön 日本, type: command, args: ['true']}")
+    command = [sys.executable, "-m", "flowspec", "render", "job.yaml"]
+    environ = {**os.environ, "LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"}
+    environ.pop("PYTHONIOENCODING", None)
+    done = subprocess.run(command, cwd=tmp_path, env=environ, capture_output=True, check=True)
+    assert "name: schön 日本" in done.stdout.decode()
+
+
 @pytest.mark.parametrize("argv", [("import", "-"), ("migrate", "launch.py")])
 def test_no_stdin_at_all(tmp_path, argv):
     (tmp_path / "launch.py").touch()
@@ -249,7 +258,7 @@ def test_seconds_are_numbers(flowspec, option, value, told):
 def test_a_span_of_more_time_than_there_is(flowspec, argv):
     done = flowspec(*argv, "999999999.99999999d")
     assert done.code == 2
-    assert "is not a time span" in done.err
+    assert "is longer than all time" in done.err
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="Linux has it")

@@ -90,7 +90,7 @@ def test_a_dag(tmp_path):
     assert load["HadoopJarStep"]["Args"][-5:] == ["--table", "orders", "--user", "u", "v"]
     assert done["HadoopJarStep"]["Jar"] == "s3://acme-data/x.jar"
     assert source.notes == (
-        'line 56: Configurations is not imported: its value is not known here (in the module: load_configurations("conf.json"))',
+        'line 56: Configurations is not imported: its value is not known here: in the module: load_configurations("conf.json")',
         "line 56: Oops is not imported: RunJobFlow has no such member",
         "line 56: what the connection emr_default of Airflow adds to the request is not imported",
         "line 58: EmrAddStepsOperator: its steps are imported, in the order of the file",
@@ -270,7 +270,7 @@ def test_a_list_of_two_names_that_grows_is_not_certain(grown):
     )
     source = wanted(module, name="m.py")
     assert "Steps" not in source.params
-    assert source.notes == ("line 3: Steps is not imported: its value is not known here (in the module: STEPS)",)
+    assert source.notes == ("line 3: Steps is not imported: its value is not known here: in the module: STEPS",)
 
 
 @pytest.mark.parametrize(

@@ -174,6 +174,7 @@ def some_requests():
 @given(some_requests() | values(input_shape()), st.booleans())
 @example({"Name": "", "Instances": {}, "Steps": [{"Name": "", "HadoopJarStep": {"Jar": "\0\x1b"}}]}, False)
 @example({"Name": "", "Instances": {}, "Steps": [{"Name": "", "HadoopJarStep": {"Jar": "a" * 300}}]}, False)
+@example({"Name": "", "Instances": {}, "Tags": [{"Key": "a\nname: b", "Value": "v" * 300}]}, False)
 def test_whatever_the_model_allows_comes_back(tmp_path_factory, request_, keep):
     assert problems(request_) == []
     made = write_spec(request_, keep_secrets=keep)

@@ -10,6 +10,7 @@ these are failures: `refuse_truncated` and `refuse_page` are handlers of its eve
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -98,9 +99,10 @@ def _is_json(body: bytes) -> bool:
 
 
 def _aws() -> Any:
-    """Imports botocore's exceptions: where an `except` names them like this, only when there is one.
+    """Returns botocore's exceptions, which are imported at the first call.
 
-    That takes 4 ms of a local run, most of which meet none.
+    `except _aws().X` calls it only when there is an exception: the import takes 4 ms, of which a run
+    without any is spared.
     """
     from botocore import exceptions
 
@@ -110,6 +112,8 @@ def _aws() -> Any:
 @contextmanager
 def unknown_outcome(operation: str) -> Iterator[None]:
     """Raises OutcomeUnknown for an error in the block after which a call of `operation` may have taken effect."""
+    # A caller may call again while it handles an error of connecting, which is then the context of the new one.
+    handled = sys.exc_info()[1]
     try:
         yield
     except TruncatedAnswer as error:
@@ -120,7 +124,7 @@ def unknown_outcome(operation: str) -> Iterator[None]:
         raise
     # Its other errors of a connection (ConnectionError) are raised before anything is sent.
     except (_aws().HTTPClientError, _aws().SSLError) as error:
-        if _ended_in_connect(error):
+        if _ended_in_connect(error, handled):
             raise
         raise OutcomeUnknown(f"{operation}: no answer ({error})") from error
 
@@ -130,12 +134,15 @@ def _may_have_taken_effect(response: Any) -> bool:
     return code in _UNKNOWN_OUTCOME or (status >= 500 and code not in _THROTTLED)
 
 
-def _ended_in_connect(error: BaseException | None) -> bool:
-    """Returns True for an error of a TLS handshake: that of an answer which can't be decrypted is an SSLError, too."""
+def _ended_in_connect(error: BaseException | None, handled: BaseException | None) -> bool:
+    """Returns True for an error of a TLS handshake: that of an answer which can't be decrypted is an SSLError, too.
+
+    `handled` is the error that was handled before the call.
+    """
     # Takes a millisecond to import, which most commands do without.
     from traceback import walk_tb
 
-    while error:
+    while error and error is not handled:
         # http.client.HTTPConnection.connect, and what overrides it.
         if any(frame.f_code.co_name == "connect" for frame, _ in walk_tb(error.__traceback__)):
             return True

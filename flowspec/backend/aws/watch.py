@@ -253,16 +253,16 @@ class Fleet:
             listed = self._emr.pages("ListClusters", "Clusters", ClusterStates=list(OPEN))
             states = {one["Id"]: one["Status"]["State"] for one in listed}
         except FlowspecError:
-            # What keeps EMR from answering shows at the next look at a cluster. It is no news of any: the first ones
-            # would be looked at again and again, and the others never.
-            news = []
-        else:
-            # One that is not listed has ended, or was missed while it changed its state (API: ListClusters).
-            news = [(one, states.get(one.cluster_id, "")) for one in self._watched]
+            # What keeps EMR from answering shows at the next look at a cluster. A refused list tells of no state: one
+            # that is not known makes a cluster due, of which the first ones would be looked at each time.
+            states = None
         now = self._clock()
         self._list_at = now + max(_LIST_EVERY, _LISTING_LEAVES * (now - began))
-        for one, state in news:
-            one.note(state, self._list_at)
+        if states is None:
+            return
+        for one in self._watched:
+            # One that is not listed has ended, or was missed while it changed its state (API: ListClusters).
+            one.note(states.get(one.cluster_id, ""), self._list_at)
 
     def _look(self, one: _Watched) -> Iterator[Event | Unreachable]:
         try:

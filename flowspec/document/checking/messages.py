@@ -175,7 +175,8 @@ def _explain_type(error: Any, path: tuple[str | int, ...]) -> Iterator[Violation
         from flowspec.document.checking.durations import convert_duration
 
         unit = error.schema.get("x-unit", "")
-        if unit and (number := convert_duration(error.instance, unit, whole="number" not in wanted)):
+        number = convert_duration(error.instance, unit, whole="number" not in wanted) if unit else ""
+        if number and error.schema.get("minimum", 0) <= float(number) <= error.schema.get("maximum", float("inf")):
             yield found._replace(hint=f"write {number}, the number of {unit}")
             return
         # The first sentence says the unit.

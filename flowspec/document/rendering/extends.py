@@ -35,9 +35,10 @@ def merge_bases(document: Document) -> Document:
         while base := _load_base(chain[-1], seen, tree):
             chain.append(base)
             if sum(len(one.source.text) for one in chain) > MAX_BYTES:
-                # All are in memory at once: each megabyte takes 50, and a second.
+                # All are in memory at once: a megabyte of text takes 50 MB there, and a second to read.
                 message = f"the files that extend each other are larger than {MAX_BYTES // 1_000_000} MB together"
-                raise SpecError([base.source.diagnostic("FS010", message)])
+                hint = "keep what no run needs in files of its own"
+                raise SpecError([chain[-2].diagnostic("FS010", (KEY,), message, hint=hint)])
     except SpecError as error:
         raise SpecError([*(found for one in chain for found in one.diagnostics), *error.diagnostics]) from None
     root, found = _without_key(chain[-1].root), list(chain[-1].diagnostics)

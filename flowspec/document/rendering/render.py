@@ -111,9 +111,10 @@ def _with_defaults(root: Mapping) -> Mapping:
     return Mapping({**root.entries, **filled}, root.at, root.origin)
 
 
-# What masking costs: a search for a secret takes 0.14 µs, and as long again for so many characters; where a secret of
-# many letters is in a text that repeats it nearly, each of the one is compared with each of the other (all measured).
-_SEARCHES_A_STEP, _CHARACTERS_A_SEARCH, _COMPARISONS_A_STEP = 7, 20, 2_000
+# What masking costs, in steps of the budget (measured).
+_SEARCHES_A_STEP = 7  # searches for a secret, of 0.14 µs
+_CHARACTERS_A_SEARCH = 20  # characters of a text that take as long as one more search
+_COMPARISONS_A_STEP = 2_000  # characters compared where a text nearly repeats a long secret
 
 
 def _time_variables(now: datetime | None) -> dict[str, str]:

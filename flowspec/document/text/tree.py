@@ -17,7 +17,7 @@ from typing import Any, TypeAlias
 
 from flowspec.document.catalog import severity
 from flowspec.document.masking import mask
-from flowspec.errors import Diagnostic, Location, Severity
+from flowspec.errors import Diagnostic, Location, Severity, shorten
 
 NodePath: TypeAlias = "Sequence[str | int]"
 """The way from the root to a node: keys and indexes, as in `("steps", 0, "mapper")`."""
@@ -58,7 +58,7 @@ class Source:
         if len(line) <= _LONGEST_LINE:
             return line
         # The same text for all findings in it, of which each keeps its line.
-        return self._shortened.setdefault(number, line[:_LONGEST_LINE])
+        return self._shortened.setdefault(number, shorten(line, _LONGEST_LINE))
 
     def diagnostic(
         self,
@@ -223,7 +223,7 @@ class Document:
 
 def too_many_findings(source: Source, listed: int) -> Diagnostic:
     """Returns the error that takes the place of all findings beyond those that are listed."""
-    message = f"there are more than {listed} findings; the rest of the spec was not checked"
+    message = f"there are more than {listed} findings; the rest was not checked"
     return source.diagnostic("FS100", message, hint="correct these first")
 
 

@@ -69,8 +69,8 @@ class Call:
     after_commit: list[Callable[[], None]] = field(default_factory=list)
 
     @property
-    def region(self) -> str | None:
-        """The region whose clusters are known; None for all."""
+    def known_region(self) -> str | None:
+        """The only region whose clusters are known; None if those of all are."""
         return None if self.settings.all_regions else self.settings.region
 
     def cluster(self, cluster_id: str) -> Record:
@@ -83,7 +83,7 @@ class Call:
 
     def _find_cluster(self, cluster_id: str, otherwise: EmrError) -> Record:
         found = self.store.get("cluster", cluster_id)
-        if found is None or self.region not in (None, found.region):
+        if found is None or self.known_region not in (None, found.region):
             raise otherwise
         return found
 

@@ -246,7 +246,7 @@ def list_clusters(call: Call, params: Params) -> Answer:
     """Answers ListClusters, newest first, 50 on a page."""
     found = call.store.find(
         "cluster",
-        region=call.region,
+        region=call.known_region,
         states=params.get("ClusterStates") or None,
         created_after=params.get("CreatedAfter"),
         created_before=params.get("CreatedBefore"),

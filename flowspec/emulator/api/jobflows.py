@@ -49,7 +49,7 @@ def _newest_first(
     They have one of the cluster states of `job_flow_states` (None: any). They are read as the caller takes them, since
     a home may have many more than an answer.
     """
-    find = partial(call.store.find, "cluster", region=call.region, created_after=since, created_before=before)
+    find = partial(call.store.find, "cluster", region=call.known_region, created_after=since, created_before=before)
     wanted = [STATES_NOW.get(state, state) for state in job_flow_states or ()] or None
     last = None
     while found := find(states=wanted, before_seq=last, newest_first=True, limit=MAX_JOB_FLOWS):

@@ -115,9 +115,10 @@ class Fork:
 def fork_step(work: Callable[[], int], place: processes.Place) -> Fork:
     """Forks the process of a step, which ends with the exit status that `work` returns. Raises OSError."""
     with place.stdout.open("ab") as out, place.stderr.open("ab") as err, _pipe() as (ready, inherited):
+        worker = os.getpid()
         pid = os.fork()
         if not pid:
-            run_child(lambda: _run_as_step(work, place, (out.fileno(), err.fileno()), inherited.fileno()))
+            run_child(lambda: _run_as_step(work, place, worker, (out.fileno(), err.fileno()), inherited.fileno()))
         inherited.close()
         # Its session and its pid file are there, so that it can be killed from now on.
         started = ready.read(1)
@@ -127,9 +128,11 @@ def fork_step(work: Callable[[], int], place: processes.Place) -> Fork:
     return Fork(pid)
 
 
-def _run_as_step(work: Callable[[], int], place: processes.Place, output: tuple[int, int], ready: int) -> int:
+def _run_as_step(
+    work: Callable[[], int], place: processes.Place, worker: int, output: tuple[int, int], ready: int
+) -> int:
     detach(keep=ready, output=output)
-    processes.become_step(place.note)
+    processes.become_step(place.note, worker)
     os.write(ready, _OK)
     os.close(ready)
     os.chdir(place.folder)

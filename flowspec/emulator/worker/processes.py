@@ -135,13 +135,14 @@ def become_worker() -> None:
     name_process(CLUSTER_WORKER)
 
 
-def become_step(note: Path) -> None:
-    """Makes a fork of the worker, which leads a session of its own, the process of a step, with the pid file `note`.
+def become_step(note: Path, worker: int) -> None:
+    """Makes a fork of the process `worker`, which leads a session of its own, the process of a step.
 
-    It keeps the environment of the worker in /proc, but not the name, by which workers are spared.
+    `note` is the step's pid file. The process keeps the worker's environment in /proc, but not its name, by which
+    workers are spared.
     """
     name_process(_STEP_NAME)
-    die_with_parent(os.getppid())
+    die_with_parent(worker)
     _write_note(note)
 
 

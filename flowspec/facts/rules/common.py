@@ -120,7 +120,7 @@ def text(value: Any) -> str:
 
 
 def first_given(params: Params, places: Sequence[tuple[str, ...]]) -> KeyPath:
-    """Returns the first place that the request gives, with an empty value, of which one is wanted; () without any."""
+    """Returns the first of the places that the request has, for a rule that finds all absent or empty; () if none."""
     return next((one for one in places if one[-1] in mapping(params, *one[:-1])), ())
 
 

@@ -15,12 +15,15 @@ from flowspec.importers.placeholders import PLACEHOLDER
 ASSIGNED = re.compile(r"(?P<name>[A-Za-z_]\w*)(?P<more>\+?)=(?P<value>.*)", re.DOTALL | re.ASCII)
 DECLARING = {"export", "local", "readonly", "declare", "typeset", "env"}
 # What `(( ))` and `let` assign, and an assignment to one item of an array.
-_CALCULATED = re.compile(r"(?:\+\+|--)\s*([A-Za-z_]\w*)|([A-Za-z_]\w*)\s*(?:\+\+|--|[-+*/%&|^]?=(?!=))", re.ASCII)
+_CALCULATED = re.compile(
+    r"(?:\+\+|--)\s*([A-Za-z_]\w*)|([A-Za-z_]\w*)\s*(?:\+\+|--|(?:[-+*/%&|^]|<<|>>)?=(?!=))", re.ASCII
+)
 _ITEM_ASSIGNED = re.compile(r"([A-Za-z_]\w*)\[[^]]*\]\+?=.*", re.DOTALL | re.ASCII)
 _READING = {"read", "mapfile", "readarray"}
 _COPYING = {"cp", "mv", "ln", "install", "rsync", "sponge"}
 _SAVING = ("-o", "-O", "--output", "--output-document")
-_IN_PLACE = re.compile(r"-[A-Za-z]*i.*|--in-place.*")
+# Options that take a value, as -M of perl and -f of sed, are not among the letters before it.
+_IN_PLACE = re.compile(r"-[aEnlprsuwz0-9]*i.*|--in-place.*")
 
 
 class Loop(NamedTuple):
@@ -156,8 +159,7 @@ class Shell:
 
     def _note_unread(self, at: Word, text: str) -> None:
         """Adds a note on commands that are not read, any of which may set a variable."""
-        self.script.split.add("unread")
-        self.script.note("unread", f"line {at.at.line}: {text}")
+        self.script.note("", f"line {at.at.line}: {text}")
 
     def _change_folder(self, words: list[Word]) -> None:
         """Carries out `cd FOLDER`; to the folder of the script itself where it asks for that."""

@@ -86,13 +86,13 @@ class Script:
             text = self.texts.get(name, "")
 
     def note(self, name: str, text: str) -> None:
-        """Adds a note on a variable, once."""
-        self.notes[safe_name(name), text] = None
+        """Adds a note on a variable, once; without a name it is one on any."""
+        self.notes[name and safe_name(name), text] = None
 
     def notes_on(self, names: Iterable[str]) -> list[str]:
         """Returns the notes on these variables, on those that they are made of, and on those that were split."""
         known = follow_names([*names, *self.split], lambda name: PLACEHOLDER.findall(self.texts.get(name, "")))
-        return [text for name, text in self.notes if name in known]
+        return [text for name, text in self.notes if not name or name in known]
 
 
 def follow_names(names: Iterable[str], names_in_value: Callable[[str], Iterable[str]]) -> set[str]:

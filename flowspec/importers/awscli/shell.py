@@ -35,7 +35,8 @@ _DEFINED = re.compile(r"\(\s*\)\s*(?=\{)")
 # `$(<FILE)` is `$(cat FILE)` (Bash Reference Manual, "Command Substitution").
 _REDIRECTED_ONLY = re.compile(r"^\s*<\s*(?=[^\s<(])")
 _COMMENT = re.compile(r"\s*#[^\n]*\s*")
-_ARITHMETIC = re.compile(r"\(\(([^\n\"'`]{1,200}?)\)\)")
+# With parentheses that do not balance within, bash takes the first two for subshells.
+_ARITHMETIC = re.compile(r"\(\(((?:[^\n\"'`()]|\([^\n\"'`()]*\)){1,200}?)\)\)")
 _BRACES = re.compile(r"\{([\w./:-]*(?:,[\w./:-]*)+)\}(?=[\s;|&)]|$)", re.ASCII)
 _LEAVES_LOOP = re.compile(r"\b(break|continue)\b")
 # Loops and calls of functions are followed up to these numbers, far above what launch scripts have.

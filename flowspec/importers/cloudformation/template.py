@@ -20,7 +20,7 @@ from flowspec.facts.api_model import Json, input_shape
 from flowspec.importers.cloudformation.functions import Functions, shown_argument
 from flowspec.importers.placeholders import Wanted
 from flowspec.importers.refusal import choose, load_json, refuse
-from flowspec.importers.shapes import convert_members
+from flowspec.importers.shapes import UNKNOWN, convert_members
 
 _CLUSTER = "AWS::EMR::Cluster"
 # Resources of their own that belong to a cluster: the property that names it, and where the request has them.
@@ -396,15 +396,17 @@ def _merge_part(params: Json, part: _FoundResource) -> None:
     owner_property, (*above, member) = _PARTS[kind]
     own = {key: value for key, value in _mapping(part.resource, "Properties").items() if key != owner_property}
     renamed = _rename_members(functions.value(own))
-    if kind == "AWS::EMR::Step":
+    if kind == "AWS::EMR::Step" and isinstance(renamed, dict):
         monitoring = {key: renamed.pop(key) for key in ("LogUri", "EncryptionKeyArn") if key in renamed}
         if monitoring:
             renamed["StepMonitoringConfiguration"] = {"S3MonitoringConfiguration": monitoring}
     shape, owner = input_shape(), params
     for name in above:
         shape, owner = shape.members[name], owner[name]
-    made, notes = convert_members(renamed, shape.members[member].member, functions.names.variables)
-    owner[member] = [*_as_list(owner.get(member, [])), made]
+    made, notes = convert_members(renamed, shape.members[member].member, functions.names.variables, part.shown)
     for note in notes:
-        functions.note(f"{part.shown}.{note}")
+        functions.note(note)
+    if made is UNKNOWN:
+        return
+    owner[member] = [*_as_list(owner.get(member, [])), made]
     functions.note(f"{part.shown} ({kind}) is part of the request: in the template it is a resource of its own")

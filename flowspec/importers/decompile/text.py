@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple, TypeAlias
 
 from flowspec.document import schema as schemas
+from flowspec.document.escaping import visible
 from flowspec.document.rendering.overrides import NAMED
 from flowspec.document.text.dump import WORDS
 from flowspec.document.text.parse import resolve
@@ -41,13 +42,18 @@ class Line(NamedTuple):
 
 def write(spec: Mapping[str, Any], comments: Mapping[KeyPath, list[str]], head: list[str]) -> list[Line]:
     """Writes a spec as lines; `head` are comments at the top. Values of several lines are between blank lines."""
-    lines = [Line(f"# {text}", ()) for text in head]
+    lines = [Line(_comment(text), ()) for text in head]
     writer = _Writer(comments)
     for key, value in spec.items():
         entry = list(writer.entry(key, value, schemas.member(schemas.strict(), key), "", (key,)))
         gap = [Line("", ())] if len(entry) > 1 + len(comments.get((key,), ())) else []
         lines += [*gap, *entry, *gap]
     return [line for index, line in enumerate(lines) if line.text or (lines[index - 1].text and index + 1 < len(lines))]
+
+
+def _comment(text: str) -> str:
+    # A name from the source may have line breaks, behind which it would be YAML.
+    return f"# {visible(text)}"
 
 
 class _Writer:
@@ -57,7 +63,7 @@ class _Writer:
 
     def remarks(self, path: KeyPath, indent: str) -> Iterator[Line]:
         for text in self.comments.get(path, ()):
-            yield Line(f"{indent}# {text}", path)
+            yield Line(f"{indent}{_comment(text)}", path)
 
     def entry(self, key: str, value: Any, schema: Schema, indent: str, path: KeyPath) -> Iterator[Line]:
         yield from self.remarks(path, indent)

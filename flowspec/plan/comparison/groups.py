@@ -54,13 +54,12 @@ def compare_groups(wanted: JsonView, live: Live, managed: Collection[str], notes
 
 
 def _remove_group(now: JsonView, group_id: str) -> Iterator[Difference]:
-    name = "AutoScalingPolicy"
+    name, role, address = "AutoScalingPolicy", now.get("InstanceRole", ""), group_address(now)
     if now.get(name):
         # It would bring the group back to its minimum.
-        bare = {key: value for key, value in now.items() if key != name}
-        yield _member_difference(bare, now, name, group_id, (), kind=Kind.REMOVE)
-    row = row_of(f"{_MEMBER}[]", now.get("InstanceRole", ""))
-    yield Difference((), group_address(now), now["InstanceCount"], 0, row, Kind.REMOVE, group_id)
+        row = row_of(f"{_MEMBER}[].{name}", role)
+        yield Difference((), f"{address}: {snake(name)}", now[name], None, row, Kind.REMOVE, group_id)
+    yield Difference((), address, now["InstanceCount"], 0, row_of(f"{_MEMBER}[]", role), Kind.REMOVE, group_id)
 
 
 def sized_by_policy(wanted: JsonView, live: Live, managed: Collection[str]) -> bool:

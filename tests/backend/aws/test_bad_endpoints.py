@@ -8,13 +8,14 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
+from botocore.exceptions import EndpointConnectionError, ReadTimeoutError
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from flowspec import Endpoint, FlowspecError, ServiceError, connect, describe, watch
 from flowspec.backend.aws import client
-from flowspec.backend.aws.call_errors import OutcomeUnknown
+from flowspec.backend.aws.call_errors import OutcomeUnknown, unknown_outcome
 from flowspec.backend.aws.events import Ended
 from flowspec.backend.aws.ration import RationedEmr
 from flowspec.backend.aws.reads import SharedReads
@@ -180,6 +181,23 @@ def test_an_answer_that_tls_can_not_decrypt_is_a_lost_one(credentials, certifica
         with pytest.raises(FlowspecError, match="SSL validation failed") as refused:
             emr_at(server.url).create("AddJobFlowSteps", JobFlowId="j-1", Steps=STEPS)
         assert not isinstance(refused.value, OutcomeUnknown)
+
+
+def test_an_answer_that_is_lost_while_an_error_of_connecting_is_handled():
+    """As where a caller calls again: what it handles is the context of the new error."""
+
+    def connect():
+        raise EndpointConnectionError(endpoint_url="https://emr.invalid")
+
+    def call_again():
+        try:
+            connect()
+        except EndpointConnectionError:
+            with unknown_outcome("RunJobFlow"):
+                raise ReadTimeoutError(endpoint_url="https://emr.invalid") from None
+
+    with pytest.raises(OutcomeUnknown, match="RunJobFlow: no answer"):
+        call_again()
 
 
 # -- accounts, regions, clocks

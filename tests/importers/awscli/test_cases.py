@@ -139,6 +139,18 @@ def test_a_variable_that_may_have_another_value_keeps_its_own_with_a_note(line, 
     assert note in source.notes
 
 
+def test_a_file_that_a_program_only_reads_is_read(tmp_path):
+    (tmp_path / "s.json").write_text('[{"Type": "Spark", "Args": ["x"]}]')
+    script = f"perl -Mstrict -ne print s.json\nsed -fscript.i s.json\n{_CREATE} --steps file://s.json"
+    assert len(wanted(script, folder=tmp_path).params["Steps"]) == 1
+
+
+def test_two_parentheses_are_arithmetic_only_if_those_within_balance():
+    source = wanted(f"N=1\n(( (N <<= 2) > 1 ))\n(({_CREATE} --tags n=$N) || (exit 1))")
+    assert source.params["Name"] == "n"
+    assert "line 2: `((` sets $N: give its value" in source.notes
+
+
 def test_an_object_in_a_variable_without_quotes_is_imported(tmp_path):
     script = f"B=acme\nS=Type=Spark,Name=agg,Args=[s3://$B/agg.py]\nT=$S\nE=KeyName=ops\n{_CREATE} --steps $T --ec2-attributes $E"
     source = wanted(script, folder=tmp_path)

@@ -15,8 +15,8 @@ _SPARK = "Spark's error-conditions.json"
 _KERNEL_LOG = '`dmesg` of its machine has "Out of memory: Killed process" if the kernel ended it'
 
 
-def _exit_status_words(*statuses: int) -> tuple[str, ...]:
-    """Returns the words by which YARN, Spark, Hadoop, EMR and Python say that a process ended with one of these."""
+def _exit_status_patterns(*statuses: int) -> tuple[str, ...]:
+    """Returns patterns of what YARN, Spark, Hadoop, EMR and Python say of a process that ended with one of these."""
     numbers = f"(?:{'|'.join(map(str, statuses))})"
     said = r"[Ee]xit(?:ed)?(?: with)?(?: exit)? ?(?:[Cc]ode|status)(?: is)?:?"
     return (rf"(?:subprocess failed with code|{said}) ?{numbers}\b", rf"ret '{numbers}'")
@@ -817,7 +817,7 @@ RULES: tuple[Rule, ...] = (
     # -- how a program ended, where nothing says why
     make_rule(
         "process-killed",
-        *_exit_status_words(137, 143),
+        *_exit_status_patterns(137, 143),
         r"Container killed on request",
         r"died with <Signals\.SIG(KILL|TERM)",
         cause=(
@@ -833,7 +833,7 @@ RULES: tuple[Rule, ...] = (
     ),
     make_rule(
         "process-interrupted",
-        *_exit_status_words(130),
+        *_exit_status_patterns(130),
         r"^KeyboardInterrupt\b",
         r"died with <Signals\.SIGINT",
         cause="The process was interrupted: SIGINT, which Ctrl-C sends, is exit status 130.",
@@ -844,7 +844,7 @@ RULES: tuple[Rule, ...] = (
     make_rule(
         "process-crashed",
         r"Segmentation fault",
-        *_exit_status_words(132, 134, 135, 136, 139),
+        *_exit_status_patterns(132, 134, 135, 136, 139),
         r"SIGSEGV",
         r"core dumped",
         cause="The process crashed in native code (a signal such as SIGSEGV).",

@@ -90,7 +90,7 @@ class Supervisor:
             current = read_steps(self.emr, self.cluster_id)
             for step, policy in self._steps_to_handle(current, policies, codes):
                 if step.state == "RUNNING":
-                    yield self._cancel(step, policy, current)
+                    yield from self._cancel(step, policy, current)
                 else:
                     yield self._repeat(step, policy, current)
                     # The history has changed.
@@ -222,20 +222,25 @@ class Supervisor:
         repeated = any(self._may_be_repeated(step, policy, cluster, codes) is not False for step, policy in steps)
         return repeated or awaits_exit_code(cluster, codes, self.now())
 
-    def _cancel(self, step: Step, policy: StepPolicy, cluster: Cluster) -> WatcherAction:
+    def _cancel(self, step: Step, policy: StepPolicy, cluster: Cluster) -> Iterator[WatcherAction]:
         """Cancels a step, and does what EMR does by `on_failure`: a cancelled step does not set it off."""
         self._mark(TIMED_OUT_TAG, step, cluster)
         text = f"step {step.name} ({step.id}) has run for {policy.timeout} s"
         if step.action_on_failure in _TERMINATES and not cluster.termination_protected:
             self.emr.call("TerminateJobFlows", JobFlowIds=[self.cluster_id])
-            return WatcherAction(f"{text}: timeout, the cluster is terminated")
+            yield WatcherAction(f"{text}: timeout, the cluster is terminated")
+            return
         rest = [] if step.action_on_failure == "CONTINUE" else [one for one in cluster.steps if one.state == "PENDING"]
         # The pending ones first: none of them begins when the running one ends. An interrupt may be ignored.
         answers = cancel_steps(self.emr, self.cluster_id, [*rest, step], force=True)
-        if not answers[-1].accepted:
-            return WatcherAction(f"{text}: timeout, but it is not cancelled: {answers[-1].reason}")
-        others = f", and {len(rest)} pending" if rest else ""
-        return WatcherAction(f"{text}: timeout, cancelled{others}")
+        pending = sum(one.accepted for one in answers[:-1])
+        if answers[-1].accepted:
+            yield WatcherAction(f"{text}: timeout, cancelled{f', and {pending} pending' if pending else ''}")
+        else:
+            # Releases before 5.28 cancel no step that runs: each look would tell it.
+            others = f"; {pending} pending are" if pending else ""
+            refused = f"{text}: timeout, but it is not cancelled: {answers[-1].reason}{others}"
+            yield from self._report_once(refused, f"not cancelled: {step.id}")
 
     def _repeat(self, step: Step, policy: StepPolicy, cluster: Cluster) -> WatcherAction:
         """Adds a step again, and after it those that EMR has cancelled because it failed."""

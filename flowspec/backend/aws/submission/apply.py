@@ -8,7 +8,6 @@ earlier. On this machine submissions are serialized by a lock instead, so that t
 
 from __future__ import annotations
 
-import shlex
 import shutil
 import subprocess
 import time
@@ -81,7 +80,7 @@ def apply(
 
         part = (
             f"interrupted: cluster {plan.converges} may be changed in part; what is left is shown by: "
-            f"flowspec plan {shlex.quote(plan.source)}"
+            f"{plan.command_line('plan')}"
         )
         with _report_interrupt(part, notify):
             done = change_cluster(plan, emr, replan=replan, lock_timeout=lock_timeout, notify=notify, sleep=sleep)
@@ -97,7 +96,7 @@ def _submit(plan: Plan, emr: Emr, notify: Callable[[str], None], sleep: Callable
     uploaded = upload(plan.uploads, emr, notify)
     unknown = (
         "interrupted while RunJobFlow was being sent: a cluster may be running. Its tag is "
-        f"{SUBMISSION_TAG}={submission}; find it with: flowspec status {plan.source}, or flowspec list"
+        f"{SUBMISSION_TAG}={submission}; find it with: {plan.command_line('status')}, or flowspec list"
     )
     with emr.backend.submission_lock(emr.endpoint) as locked, _report_interrupt(unknown, notify):
         if locked and (earlier := _find_earlier_apply(plan, emr, began)):
@@ -172,7 +171,7 @@ def _run(plan: Plan, params: Mapping[str, Any], submission: str, emr: Emr, sleep
         find=find,
         not_found=f"no cluster carries submission {submission}",
         remedy=f"a cluster may be running; its tag would be {SUBMISSION_TAG}={submission}: look with "
-        f"`flowspec status {shlex.quote(plan.source)}` and `flowspec list` before you apply again",
+        f"`{plan.command_line('status')}` and `flowspec list` before you apply again",
         sleep=sleep,
     )
 

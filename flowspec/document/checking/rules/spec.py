@@ -78,7 +78,7 @@ def overridden_properties(spec: Spec) -> Iterator[Violation]:
             one.key: (str(step[one.key]), one.overrides) for one in STREAMING if one.overrides and one.key in step
         }
         if step.get("reducer") == "none":
-            number, names = options.pop("num_reduce_tasks", ("0", ()))
+            number, _ = options.pop("num_reduce_tasks", ("0", ()))
             if number != "0":
                 message = f"`reducer: none` makes a job without reduce tasks, not one with {number}"
                 yield Violation("FS259", (*at, "num_reduce_tasks"), message, "leave out one of the two", key=True)

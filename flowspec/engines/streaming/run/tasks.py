@@ -90,8 +90,10 @@ class Task:
     def count_own(self, group: str, name: str, amount: int) -> None:
         """Adds to a counter of a command. Raises `TaskFailure` when there are too many (Limits)."""
         if group in (FRAMEWORK, _OLD_FRAMEWORK):
+            # The framework's group has no counter for another name (FrameworkCounterGroup.findCounter).
             shown = name.replace("_", " ").capitalize()
-            self.count(shown if shown in FRAMEWORK_ORDER else name, amount)
+            if shown in FRAMEWORK_ORDER:
+                self.count(shown, amount)
             return
         group = group if len(group) <= _MAX_GROUP_NAME else group[: _MAX_GROUP_NAME - 1]
         name = name if len(name) <= _MAX_NAME else name[: _MAX_NAME - 1]

@@ -414,6 +414,14 @@ def test_a_group_that_is_named_like_the_heading_of_the_frameworks_is_another_one
     ]
 
 
+def test_the_frameworks_group_has_no_counters_of_other_names(tmp_path):
+    script = 'cat; for n in $(seq 300); do echo "reporter:counter:org.apache.hadoop.mapreduce.TaskCounter,own$n,1"; done >&2\n'
+    args = "-files {IN}/../m.sh -mapper m.sh -reducer NONE"
+    ran = run_job(tmp_path, Recorded({"a.txt": b"x\n"}, args, [], {"m.sh": script}))
+    assert ran.returncode == 0, ran.stderr[-1000:]
+    assert b"own" not in ran.stderr
+
+
 def test_a_value_of_more_digits_than_a_long_fails_its_aggregation(tmp_path):
     job = Recorded({"a.txt": f"LongValueSum:k\t{DIGITS}\n".encode()}, "-mapper cat -reducer aggregate", [])
     ran = run_job(tmp_path, job)
