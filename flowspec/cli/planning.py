@@ -19,6 +19,7 @@ from flowspec.version import installed_version
 if TYPE_CHECKING:
     from flowspec.backend.aws.client import Emr
     from flowspec.document.job_flow import JobFlow
+    from flowspec.document.text.tree import Document
     from flowspec.plan.changes import Plan
     from flowspec.request.compile import Request
     from flowspec.request.policy import Policy
@@ -48,7 +49,7 @@ _OF_THE_APPLY = ("assignments", _PATHS, "profile", "policy_files", "run_bootstra
 ABOUT_WHAT_RUNS = ("replace", "if_changed", "rerun", "cancel_removed")
 
 
-def make_plan(spec: Path, **options: Any) -> Planned:
+def make_plan(spec: Path | Document, **options: Any) -> Planned:
     """Makes the plan of a spec and prints its warnings. `options` are those of `flowspec apply` that shape a plan."""
     from flowspec.backend.aws.client import Endpoint, connect
     from flowspec.backend.aws.reads import SharedReads
@@ -102,7 +103,7 @@ def refuse_contradictions(options: Mapping[str, Any]) -> None:
 
 
 def compile_spec(
-    spec: Path,
+    spec: Path | Document,
     policies: Sequence[Policy] = (),
     *,
     first: str | None = None,

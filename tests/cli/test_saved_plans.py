@@ -1,6 +1,7 @@
 """`flowspec plan -o FILE` and `flowspec apply FILE`: exactly what was planned, or exit code 9."""
 
 import json
+import os
 
 import pytest
 
@@ -30,6 +31,21 @@ def test_a_saved_plan_is_carried_out_once(flowspec, saved):
     again = flowspec("apply", saved)
     assert again.code == 9
     assert "the cluster has changed" in again.err
+
+
+@pytest.mark.parametrize("kind", ["plan", "spec"])
+def test_a_pipe_of_the_shell(flowspec, job, tmp_path, kind):
+    """As bash makes it for `<(sops -d plan.json)`: it can be read once."""
+    job(STEP)
+    assert flowspec("plan", "job.yaml", "-o", "plan.json").code == 0
+    content = (tmp_path / {"plan": "plan.json", "spec": "job.yaml"}[kind]).read_bytes()
+    reader, writer = os.pipe()
+    os.write(writer, content)
+    os.close(writer)
+    done = flowspec("apply", f"/dev/fd/{reader}")
+    os.close(reader)
+    assert done.code == 0, done.err
+    assert "one: COMPLETED" in done.err
 
 
 def test_a_plan_is_applied_in_another_checkout_of_the_same_files(flowspec, saved, tmp_path, monkeypatch):

@@ -160,5 +160,14 @@ def _replan_and_print(replan: Callable[[], Plan]) -> Plan:
 
 
 def _read_plan(spec: Path, options: dict[str, Any]) -> Planned:
-    text = text_of_saved_plan(spec)
-    return remake_saved_plan(text, options) if text else make_plan(spec, **options)
+    if spec.is_file():
+        text = text_of_saved_plan(spec)
+        return remake_saved_plan(text, options) if text else make_plan(spec, **options)
+    from flowspec.document.text.parse import document_of, read
+    from flowspec.plan.saved import is_plan_file
+
+    # A pipe of the shell, such as `<(sops -d plan.json)`, can be read once.
+    source = read(spec)
+    if is_plan_file(source.text):
+        return remake_saved_plan(source.text, options)
+    return make_plan(document_of(source), **options)

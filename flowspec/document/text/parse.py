@@ -69,18 +69,20 @@ def _python_parser(text: str) -> Any:
     return yaml.SafeLoader(text)
 
 
-def load(
-    path: str | os.PathLike[str],
-    *,
-    noun: str = "a job flow",
-    begins: str = "a spec begins with `flowspec: v1` and a `name:`",
-) -> Document:
+_NOUN, _BEGINS = "a job flow", "a spec begins with `flowspec: v1` and a `name:`"
+
+
+def load(path: str | os.PathLike[str], *, noun: str = _NOUN, begins: str = _BEGINS) -> Document:
     """Reads one spec file (UTF-8 YAML, up to 10 MB), or another document, which is `noun` and how it `begins`.
 
     Raises `SpecError` when there is no document to speak of; lesser findings (a key given twice, an
     unquoted template) are kept in `Document.diagnostics`, so that all are reported at once.
     """
-    source = read(path)
+    return document_of(read(path), noun=noun, begins=begins)
+
+
+def document_of(source: Source, *, noun: str = _NOUN, begins: str = _BEGINS) -> Document:
+    """Returns the document that a text is, as `load` does."""
     root, found = compose(source)
     if root is None or (isinstance(root, Scalar) and root.value is None and not root.failed):
         raise SpecError([source.diagnostic("FS004", "the file is empty", hint=begins)])
@@ -90,7 +92,7 @@ def load(
         raise SpecError([*found, source.diagnostic("FS005", message, root.at, hint=begins)])
     if "requires" in root.entries:
         check_requires(root)
-    return Document(Path(path), source, root, tuple(found))
+    return Document(Path(source.file), source, root, tuple(found))
 
 
 def tree_of(path: Path) -> Path:
