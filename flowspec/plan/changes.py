@@ -131,7 +131,7 @@ class Plan:
         return hash((self.flow, self.target, self.digest, self.changes))
 
     def command_line(self, command: str) -> str:
-        """Returns the command line of `flowspec COMMAND` about the cluster of this plan."""
+        """Returns the line of a command of flowspec about the cluster of this plan."""
         return shlex.join(["flowspec", command, self.source, *(["--target", self.target] if self.target else [])])
 
     @property

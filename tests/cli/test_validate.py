@@ -164,7 +164,7 @@ def test_thousands_of_mistakes_end_soon_and_say_so(flowspec, tmp_path, wrong):
         done = flowspec("validate", tmp_path / "many.yaml")
     assert done.code == Exit.USAGE
     told = re.match(
-        r"error\[FS100\]: there are more than (\d+) findings; the rest of the spec was not checked", done.err
+        r"error\[FS100\]: there are more than (\d+) findings; the rest was not checked", done.err
     )
     # A fifth to a fifteenth of the mistakes is too many as well.
     (tmp_path / "many.yaml").write_text("flowspec: v1\nname: x\n" + "".join(wrong.splitlines(True)[:2_000]))

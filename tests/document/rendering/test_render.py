@@ -397,4 +397,4 @@ def test_a_chain_of_files_is_no_larger_than_one_file_may_be(files):
     with pytest.raises(SpecError, match="larger than 10 MB together") as caught:
         files(texts)
     (found,) = caught.value.diagnostics
-    assert (found.id, str(found.location).endswith("/2.yaml:1:1")) == ("FS010", True)
+    assert (found.id, str(found.location).endswith("/1.yaml:1:10")) == ("FS010", True)

@@ -457,4 +457,4 @@ def test_a_secret_that_the_cut_halves_is_not_shown():
 
 def test_a_line_as_long_as_a_log_is_cut():
     (line,) = tail(b"x" * 5_000).lines
-    assert line.text.endswith("x … (3,000 more characters)")
+    assert line.text.endswith("x… (3,000 more characters)")
