@@ -163,9 +163,7 @@ def test_thousands_of_mistakes_end_soon_and_say_so(flowspec, tmp_path, wrong):
     with counted_calls() as work:
         done = flowspec("validate", tmp_path / "many.yaml")
     assert done.code == Exit.USAGE
-    told = re.match(
-        r"error\[FS100\]: there are more than (\d+) findings; the rest was not checked", done.err
-    )
+    told = re.match(r"error\[FS100\]: there are more than (\d+) findings; the rest was not checked", done.err)
     # A fifth to a fifteenth of the mistakes is too many as well.
     (tmp_path / "many.yaml").write_text("flowspec: v1\nname: x\n" + "".join(wrong.splitlines(True)[:2_000]))
     with counted_calls() as less:
