@@ -157,7 +157,7 @@ def test_sigterm_leaves_nothing_that_is_not_finished(step, other_disk):
 def test_what_a_killed_copy_to_another_disk_left_is_removed_by_the_next(step, other_disk):
     """The kill comes while the file is copied: it is so large that this takes seconds."""
     with (step.s3 / "logs" / "zeros").open("wb") as file:
-        file.truncate(1 << 30)
+        file.truncate(1 << 33)
     words = ("command-runner.jar", "s3-dist-cp", "--src=s3://logs/", "--srcPattern=.*zeros", "--dest=hdfs:///in")
     with step.start(*words) as process:
         deadline = time.monotonic() + 60
