@@ -157,11 +157,12 @@ def test_sigterm_leaves_nothing_that_is_not_finished(step, other_disk):
 def test_what_a_killed_copy_to_another_disk_left_is_removed_by_the_next(step, other_disk):
     """The kill comes while the file is copied: it is so large that this takes seconds."""
     with (step.s3 / "logs" / "zeros").open("wb") as file:
-        file.truncate(1 << 33)
+        file.truncate(1 << 30)
     words = ("command-runner.jar", "s3-dist-cp", "--src=s3://logs/", "--srcPattern=.*zeros", "--dest=hdfs:///in")
     with step.start(*words) as process:
         deadline = time.monotonic() + 60
-        while not tree(step.hdfs) and process.poll() is None and time.monotonic() < deadline:
+        # Not by `tree`, which reads what is copied until then.
+        while not [*step.hdfs.glob("in/.*")] and process.poll() is None and time.monotonic() < deadline:
             time.sleep(0.001)
         process.kill()
     (left,) = (step.hdfs / "in").iterdir()
