@@ -285,11 +285,11 @@ def main() -> None:
 
 def _exit(status: int) -> NoReturn:
     """Ends the process after the exit handlers, without Python's clean-up of all modules, which takes 10 ms."""
-    # The verdict is the exit code: an interrupt from here on was a traceback of an exit handler, or the end by that
-    # signal.
+    # The verdict is the exit code: an interrupt from here on would print the traceback of an exit handler, or end the
+    # process by its signal.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
-    # Those of profilers and of coverage measurements, say.
+    # Profilers and measurements of coverage write their results in exit handlers.
     atexit._run_exitfuncs()
     try:
         for stream in (sys.stdout, sys.stderr):

@@ -84,7 +84,7 @@ def selected_specs(
     return chosen
 
 
-# Characters in which a saved plan has told its format; of a file that is none, however large, no more is read.
+# A saved plan names its format within so many characters; of any other file, however large, no more is read.
 _BEGINNING = 1 << 16
 
 

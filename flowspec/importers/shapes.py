@@ -11,9 +11,10 @@ from flowspec.importers.placeholders import PLACEHOLDER, Variable, placeholder_n
 
 _INTEGER = re.compile(r"-?[0-9]{1,18}")
 _NUMBER = re.compile(r"-?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]{1,3})?")
-UNKNOWN = object()
-"""What `convert_members` returns in place of an object that is not known here."""
 _TEXT_OR_PLACEHOLDER = re.compile(rf'"(?:\\.|[^"\\])*"|{PLACEHOLDER.pattern}', re.DOTALL)
+
+UNKNOWN = object()
+"""Stands for an object that the source does not tell: `convert_members` returns it instead of the object."""
 
 
 def parse_json(text: str) -> Any:

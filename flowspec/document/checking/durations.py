@@ -24,6 +24,6 @@ def convert_duration(text: str, unit: str, *, whole: bool) -> str:
         return ""
     seconds = sum((Fraction(one[1]) * _SECONDS[one[2][0]] for one in parts), Fraction())
     number = seconds / _SECONDS[unit[0]]
-    return (
-        "" if whole and number.denominator != 1 else str(number) if number.denominator == 1 else f"{float(number):.10g}"
-    )
+    if number.denominator == 1:
+        return str(number)
+    return "" if whole else f"{float(number):.10g}"

@@ -75,7 +75,7 @@ def _all_violations(spec: Spec) -> Iterator[Violation]:
 
 
 def _violation_of(rule: Rule, breach: Breach, view: RequestView, index: int) -> Violation:
-    """Returns the violation of a breach, the one at `index`: only for the first of them a name is looked up."""
+    """Returns the violation of a breach. `index` is its number among all: only the first ones get a suggestion."""
     name = f"{rule.id}.{breach.case}" if breach.case else rule.id
     wording, path = WORDINGS[name], view.origin(breach.path)
     values = {"key": path[-1] if path else "", **breach.values}

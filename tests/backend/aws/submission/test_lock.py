@@ -103,18 +103,22 @@ def test_an_interrupt_while_a_lock_is_taken_leaves_none(emr, monkeypatch):  # no
     assert held(emr, cluster_id) == ""
 
 
-def test_an_interrupt_while_a_cluster_is_changed_says_that_it_may_be(emr, monkeypatch):  # noqa: F811
-    cluster_id, told = running(emr, GROUPS), []
-    plan = planned(changed(GROUPS, group(1, "InstanceCount"), 5), observed(emr, cluster_id))
-    call = emr.call
+def interrupted_after(call, wanted):
+    """Returns a method that calls EMR, and raises KeyboardInterrupt when an operation has been carried out."""
 
     def interrupted(operation, **params):
         answer = call(operation, **params)
-        if operation == "ModifyInstanceGroups":
+        if operation == wanted:
             raise KeyboardInterrupt
         return answer
 
-    monkeypatch.setattr(emr, "call", interrupted)
+    return interrupted
+
+
+def test_an_interrupt_while_a_cluster_is_changed_says_that_it_may_be(emr, monkeypatch):  # noqa: F811
+    cluster_id, told = running(emr, GROUPS), []
+    plan = planned(changed(GROUPS, group(1, "InstanceCount"), 5), observed(emr, cluster_id))
+    monkeypatch.setattr(emr, "call", interrupted_after(emr.call, "ModifyInstanceGroups"))
     with pytest.raises(KeyboardInterrupt):
         apply(plan, emr, notify=told.append, sleep=lambda _: None)
     assert f"cluster {cluster_id} may be changed in part; what is left is shown by: flowspec plan" in told[-1]
@@ -123,16 +127,8 @@ def test_an_interrupt_while_a_cluster_is_changed_says_that_it_may_be(emr, monkey
 
 def test_an_interrupt_while_a_lock_is_written_leaves_none(emr, monkeypatch):  # noqa: F811
     cluster_id = running(emr, GROUPS)
-    call = emr.call
-
-    def interrupted(operation, **params):
-        answer = call(operation, **params)
-        if operation == "AddTags":
-            raise KeyboardInterrupt
-        return answer
-
     with monkeypatch.context() as patched:
-        patched.setattr(emr, "call", interrupted)
+        patched.setattr(emr, "call", interrupted_after(emr.call, "AddTags"))
         with pytest.raises(KeyboardInterrupt):
             locked(emr, cluster_id).__enter__()
     assert held(emr, cluster_id) == ""
