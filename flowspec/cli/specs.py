@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
+from flowspec.errors import SpecError
 from flowspec.facts.backends import DEFAULT_BACKEND
 
 if TYPE_CHECKING:
@@ -51,13 +52,19 @@ _TARGETS_OWN = (*CONNECTION_NAMES, "staging")
 def job_flow(spec: Path | Document, *, emr_rules: bool = True, **options: Any) -> JobFlow:
     """Loads, renders and validates a spec; the connection options override its target's.
 
-    `emr_rules` is that of `validate`.
-    Raises click.UsageError for an option that means nothing to the target's backend.
+    `emr_rules` is that of `validate`. Raises SpecError with all that is wrong with the spec and the local files that it
+    names, click.UsageError for an option that means nothing to the target's backend.
     """
     from flowspec.document.checking.validate import validate
+    from flowspec.document.job_flow import InvalidJobFlow
 
     given = {name: value for name in _TARGETS_OWN if (value := options.pop(name, None))}
-    flow = validate(render_spec(spec, **options), emr_rules=emr_rules)
+    try:
+        flow = validate(render_spec(spec, **options), emr_rules=emr_rules)
+    except InvalidJobFlow as error:
+        from flowspec.request.compile import find_problems_of_files
+
+        raise SpecError((*error.diagnostics, *find_problems_of_files(replace(error.valid_part, **given)))) from None
     if not given:
         # Backends are not imported for nothing.
         return flow

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from flowspec.document.text.tree import Document
-from flowspec.errors import Diagnostic
+from flowspec.errors import Diagnostic, SpecError
 from flowspec.facts.backends import TRAITS, BackendName, Traits
 
 
@@ -46,3 +46,11 @@ class JobFlow:
     def traits(self) -> Traits:
         """The properties of its backend."""
         return TRAITS[self.backend]
+
+
+class InvalidJobFlow(SpecError):
+    """A spec is invalid; `valid_part` is the job flow of what is valid in it, in which more may be found."""
+
+    def __init__(self, diagnostics: Iterable[Diagnostic], valid_part: JobFlow) -> None:
+        super().__init__(diagnostics)
+        self.valid_part = valid_part

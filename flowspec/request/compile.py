@@ -9,7 +9,7 @@ empty and a given default stay three different things.
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -18,7 +18,7 @@ from flowspec.document import schema as schemas
 from flowspec.document.job_flow import JobFlow
 from flowspec.document.rendering.merge_patch import merge_patch
 from flowspec.document.text.tree import diagnostics_to_show
-from flowspec.errors import Diagnostic, Severity, SpecError
+from flowspec.errors import Diagnostic, Severity, SpecError, shorten
 from flowspec.facts.api_model import KeyPath
 from flowspec.request.assets import Asset, Files, secrets_of
 from flowspec.request.origins import Origins, record_patch
@@ -76,19 +76,23 @@ def compile(jobflow: JobFlow) -> Request:
     Raises `SpecError` when local files are missing or unfit, when there is nowhere to stage them, or
     when the installed botocore refuses `api_params`.
     """
-    compiler = _Compiler(jobflow, Files(jobflow), StepTarget.of(jobflow.fields, jobflow.region), {})
-    params = compiler.members()
-    found = compiler.files.found
-    if "api_params" in jobflow.fields:
-        patch = jobflow.fields["api_params"]
-        params = merge_patch(params, patch)
-        record_patch(compiler.origins, patch)
-        found += _problems_of_patch(jobflow, params)
+    compiler = _Compiler.of(jobflow)
+    params, found = compiler.parameters()
     warnings = diagnostics_to_show([*jobflow.warnings, *found], jobflow.target, jobflow.secrets)
     if any(one.severity is Severity.ERROR for one in found):
         raise SpecError(warnings)
     assets = compiler.files.assets
     return Request(assets, params, jobflow.secrets | secrets_of(assets), compiler.origins, warnings=warnings)
+
+
+def find_problems_of_files(valid_part: JobFlow) -> tuple[Diagnostic, ...]:
+    """Returns what is wrong with the local files and the `api_params` of a job flow that is not valid otherwise.
+
+    Other findings of `compile` may only follow from what `validate` has found.
+    """
+    _, found = _Compiler.of(valid_part).parameters()
+    own = [one for one in found if one.id.startswith("FS4") or one.id == "FS109"]
+    return diagnostics_to_show(own, valid_part.target, valid_part.secrets)
 
 
 def digest(params: Mapping[str, Any], assets: tuple[Asset, ...], secrets: Collection[str] = ()) -> str:
@@ -103,20 +107,20 @@ def digest(params: Mapping[str, Any], assets: tuple[Asset, ...], secrets: Collec
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def _problems_of_patch(jobflow: JobFlow, params: Mapping[str, Any]) -> list[Diagnostic]:
+def _problems_of_patch(jobflow: JobFlow, params: Mapping[str, Any]) -> Iterator[Diagnostic]:
     from flowspec.document.nearest import MAX_GUESSES, did_you_mean
-    from flowspec.facts.api_model import problems
+    from flowspec.facts.api_model import path_text, problems
 
-    return [
-        jobflow.document.diagnostic(
-            "FS109",
-            ("api_params", *one.path),
-            one.message,
-            hint=did_you_mean(str(one.path[-1]), one.known) if one.known and index < MAX_GUESSES else "",
-            key=bool(one.known),
-        )
-        for index, one in enumerate(problems(params))
-    ]
+    for index, one in enumerate(problems(params)):
+        path = ("api_params", *one.path)
+        if not one.known:
+            yield jobflow.document.diagnostic("FS109", path, one.message)
+            continue
+        owner, name = path_text(one.path[:-1]) or "RunJobFlow", str(one.path[-1])
+        hint = did_you_mean(name, one.known) if index < MAX_GUESSES else ""
+        notes = () if hint else (f"{owner} has {', '.join(one.known)}",)
+        message = f"{owner} has no member '{shorten(name)}' in the installed botocore"
+        yield jobflow.document.diagnostic("FS109", path, message, hint=hint, notes=notes, key=True)
 
 
 class _Compiler(NamedTuple):
@@ -126,6 +130,20 @@ class _Compiler(NamedTuple):
     files: Files
     target: StepTarget
     origins: dict[KeyPath, KeyPath]
+
+    @classmethod
+    def of(cls, jobflow: JobFlow) -> _Compiler:
+        return cls(jobflow, Files(jobflow), StepTarget.of(jobflow.fields, jobflow.region), {})
+
+    def parameters(self) -> tuple[dict[str, Any], list[Diagnostic]]:
+        """Returns all parameters, and what was found."""
+        params, found = self.members(), self.files.found
+        if "api_params" not in self.jobflow.fields:
+            return params, found
+        patch = self.jobflow.fields["api_params"]
+        params = merge_patch(params, patch)
+        record_patch(self.origins, patch)
+        return params, [*found, *_problems_of_patch(self.jobflow, params)]
 
     def members(self) -> dict[str, Any]:
         """Returns all parameters but for `api_params`.

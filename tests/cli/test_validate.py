@@ -51,6 +51,59 @@ def test_ci_without_secrets_can_validate(flowspec, spec):
     assert sent["Steps"][0]["HadoopJarStep"]["Args"] == ["echo", "(sensitive)", "--slots=3", "(sensitive)"]
 
 
+WRONG = """\
+flowspec: v1
+name: wrong
+targets: {prod: {default: true, backend: emr, staging: s3://acme/staging/}}
+release_label: emr-7.5.0
+service_role: EMR_DefaultRole
+job_flow_role: EMR_EC2_DefaultRole
+instance_groups: [{role: MASTER, type: m5.xlarge, count: 1}]
+bootstrap_actions: [{name: no file, path: boot.sh}, {path: boot2.sh}]
+api_params: {Instances: {TerminationProtcted: true}}
+steps:
+  - {name: wrong key, type: streaming, maper: no-1.py, input: s3://acme/in/, output: s3://acme/out/1/}
+  - {name: no file, type: streaming, mapper: no-2.py, input: s3://acme/in/, output: s3://acme/out/2/}
+"""
+
+
+def findings(flowspec, path):
+    shown = json.loads(flowspec("validate", path, "--format", "json").out)
+    return [(one["id"], one["line"]) for one in shown]
+
+
+def test_missing_files_are_found_beside_what_schema_and_rules_find(flowspec, tmp_path):
+    path = tmp_path / "job.yaml"
+    path.write_text(WRONG)
+    found = [("FS401", 8), ("FS102", 8), ("FS109", 9), ("FS101", 11), ("FS401", 12)]
+    assert findings(flowspec, path) == found
+
+    path.write_text(
+        WRONG.replace("maper", "mapper").replace("{path: b", "{name: b, path: b").replace("count: 1", "count: 2")
+    )
+    assert findings(flowspec, path) == [
+        ("FS229", 7),
+        ("FS401", 8),
+        ("FS401", 8),
+        ("FS109", 9),
+        ("FS401", 11),
+        ("FS401", 12),
+    ]
+
+
+@pytest.mark.parametrize(
+    "wrong", ["stagin: s3://acme/staging/", "staging: [s3://acme/]", "backend: emt", "backnd: local"]
+)
+def test_what_may_only_follow_from_another_finding_is_not_reported(flowspec, tmp_path, wrong):
+    (tmp_path / "map.py").write_text("")
+    path = tmp_path / "job.yaml"
+    text = WRONG.replace("backend: emr, staging: s3://acme/staging/", wrong).replace("no-2", "map")
+    path.write_text(
+        "".join(line for line in text.splitlines(keepends=True) if "boot" not in line and "api" not in line)
+    )
+    assert {id_ for id_, _ in findings(flowspec, path)} <= {"FS101", "FS103", "FS104"}
+
+
 def test_a_placeholder_need_not_be_what_the_schema_wants(flowspec, spec):
     hook = 'hooks: {on_end: [{webhook: "{{ idle }}"}]}\n'
     spec.write_text(SPEC % "" + hook)

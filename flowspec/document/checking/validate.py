@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import cache
 from itertools import islice
@@ -13,7 +13,7 @@ from flowspec.document.checking.fits import fits
 from flowspec.document.checking.messages import Violation, explain_error
 from flowspec.document.checking.rules import check_plugins, check_rules
 from flowspec.document.checking.rules.security import check_security
-from flowspec.document.job_flow import JobFlow
+from flowspec.document.job_flow import InvalidJobFlow, JobFlow
 from flowspec.document.masking import MASK
 from flowspec.document.rendering.render import render
 from flowspec.document.rendering.variables import PLACEHOLDER
@@ -43,7 +43,7 @@ def validate(document: Document, *, emr_rules: bool = True) -> JobFlow:
     requests, and the source may break them (most often it has no roles).
 
     Raises `SpecError` with all that was found since the file was read, warnings too, when any of it is
-    an error.
+    an error; it is an `InvalidJobFlow` unless there are more findings than are shown.
     """
     document = render(document)
     found = list(document.diagnostics)
@@ -79,8 +79,35 @@ def validate(document: Document, *, emr_rules: bool = True) -> JobFlow:
     found = list(settings.applied(found))
     shown = diagnostics_to_show(found, document.target, secrets)
     if any(one.severity is Severity.ERROR for one in shown):
-        raise SpecError(shown)
+        wrong = [*reading.failed, *(one.path for one in findings), *_suggested_keys(findings)]
+        raise InvalidJobFlow(shown, _job_flow(document, _valid_part(data, wrong), secrets, shown))
     return _job_flow(document, data, secrets, shown)
+
+
+# In place of what is not valid: items keep their indexes, and local files have a place where they are staged.
+_STAND_IN_ITEMS: dict[str, Any] = {
+    "steps": {"name": "a step", "type": "command", "args": ["true"]},
+    "bootstrap_actions": {"name": "an action", "path": "s3://a-bucket/a-script"},
+}
+_STAND_INS = {"name": "a-name", "staging": "s3://a-bucket/"}
+
+
+def _valid_part(data: dict[str, Any], wrong: Iterable[Sequence[str | int]]) -> dict[str, Any]:
+    """Returns the keys that are valid as a whole, and the valid ones of the steps and bootstrap actions.
+
+    Without a valid backend there are none: it decides what becomes of local files.
+    """
+    out: dict[Any, Any] = {"name": _STAND_INS["name"], **data}
+    for key, *below in filter(None, wrong):
+        if key == "backend":
+            return {"name": _STAND_INS["name"]}
+        if below and isinstance(out.get(key), list) and key in _STAND_IN_ITEMS:
+            out[key] = [_STAND_IN_ITEMS[key] if index == below[0] else item for index, item in enumerate(out[key])]
+        elif key in _STAND_INS:
+            out[key] = _STAND_INS[key]
+        else:
+            out.pop(key, None)
+    return out
 
 
 def _suggested_keys(findings: Sequence[Violation]) -> Iterator[tuple[str]]:
