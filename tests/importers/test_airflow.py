@@ -366,6 +366,19 @@ def test_a_failure_action_of_a_variable_keeps_the_words_of_its_step(tmp_path):
     assert 'on_failure: "{{ act }}"' in text
 
 
+@pytest.mark.parametrize(("jar", "kind"), [("command-runner.jar", "command"), ("s3://acme/x.jar", "jar")])
+def test_arguments_that_are_not_known_are_a_variable_of_their_step(tmp_path, jar, kind):
+    step = f"{{'Name': 's', 'HadoopJarStep': {{'Jar': '{jar}', 'Args': words()}}}}"
+    module = f"JOB_FLOW_OVERRIDES = {{'Name': 'n', 'ReleaseLabel': 'emr-7.5.0', 'Instances': {{}}, 'Steps': [{step}]}}"
+    source = wanted(module, name="m.py")
+    (variable,) = source.variables
+    (made,) = compiled(source, tmp_path, **{variable: ["hive", "-f", "x"]})["Steps"]
+    assert made["HadoopJarStep"] == {"Jar": jar, "Args": ["hive", "-f", "x"]}
+    text = (tmp_path / "job.yaml").read_text()
+    assert f"type: {kind}" in text
+    assert f'args: "{{{{ {variable} }}}}"' in text
+
+
 def test_what_is_no_python_is_refused_at_its_place():
     found = refusal("JOB_FLOW_OVERRIDES = {\n", name="m.py")
     assert (found.message, found.location.line) == ("this is not Python: '{' was never closed", 1)

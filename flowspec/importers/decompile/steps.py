@@ -77,12 +77,15 @@ class Recognizer:
 
     def _matching_steps(self, config: dict[str, Any]) -> Iterator[Step]:
         wanted = config["HadoopJarStep"]
+        # Arguments that a variable will have are recognized as one word, of which nothing is known.
+        variable = {"args": wanted["Args"]} if placeholder_name(wanted.get("Args")) else {}
+        wanted = {**wanted, "Args": [wanted["Args"]]} if variable else wanted
         rest = _common_keys(config)
         for name, fields in recognized(wanted, self.target):
             for more in ({}, {"stage": False}):
                 step = {"name": config["Name"], "type": name, **fields, **more, **rest}
                 if self._compiles_to(step, wanted):
-                    yield step
+                    yield {**step, **variable}
                     break
 
     def _compiles_to(self, step: Step, wanted: dict[str, Any]) -> bool:
