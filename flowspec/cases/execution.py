@@ -18,7 +18,7 @@ from flowspec.backend.aws.watch import watch
 from flowspec.backend.local.backend import connect_to
 from flowspec.cases.sandbox import Sandbox
 from flowspec.emulator.api.service import Service
-from flowspec.emulator.worker import supervisor
+from flowspec.emulator.worker import starting
 from flowspec.engines.counters import Counters
 from flowspec.plan.cluster import Cluster
 
@@ -68,7 +68,7 @@ def _connect(sandbox: Sandbox) -> Emr:
         region=endpoint.region or _REGION,
         run_bootstrap=sandbox.case.run_bootstrap,
         account_rules=False,
-        start_worker=partial(supervisor.start, environ=_environment(sandbox.home)),
+        start_worker=partial(starting.start, environ=_environment(sandbox.home)),
     )
     return connect_to(service, endpoint)
 

@@ -8,7 +8,7 @@ in the home folder (`state.paths`), inside one transaction. `api.request_validat
 `state.lifecycle` holds the state machines of clusters and steps.
 
 RunJobFlow starts a worker (`worker.main`): one detached process per cluster, a fork where that is safe
-(`worker.forking`, `worker.fork_server`). It runs bootstrap actions and steps (`worker.execution`,
+(`worker.starting`, `worker.fork_server`). It runs bootstrap actions and steps (`worker.execution`,
 `worker.processes`; `flowspec.engines` chooses the program that runs a step), writes and publishes their logs
 (`worker.logs`), and drives the cluster's state machine to its end. The command line that started the worker may
 exit. Every call first detects dead workers by their released locks and marks their clusters as failed

@@ -7,7 +7,7 @@ import pytest
 
 from flowspec.boto_emr import EmrConnection, InstanceGroup
 from flowspec.emulator.api.service import Service
-from flowspec.emulator.worker import supervisor
+from flowspec.emulator.worker import starting
 from tests.emulator.conftest import Emr
 from tests.endpoints import serving
 
@@ -36,7 +36,7 @@ def here(embedded):
 def still(own_home, monkeypatch):
     """The embedded EMR, whose clusters stay as they are: in place of each worker, this process holds its lock."""
     held = []
-    monkeypatch.setattr(supervisor, "start", lambda _home, _cluster_id, lock: held.append(os.dup(lock)))
+    monkeypatch.setattr(starting, "start", lambda _home, _cluster_id, lock: held.append(os.dup(lock)))
     yield Emr(Service(own_home))
     for lock in held:
         os.close(lock)

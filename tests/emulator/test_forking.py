@@ -17,7 +17,7 @@ import pytest
 from flowspec.emulator.api.service import Service
 from flowspec.emulator.state import paths
 from flowspec.emulator.state.store import Store
-from flowspec.emulator.worker import fork_server, forking, processes
+from flowspec.emulator.worker import fork_server, forking, processes, starting
 from tests.emulator.conftest import bash
 from tests.emulator.test_orphans import leader, on_linux, streaming
 from tests.emulator.test_worker import gone, worker_pid
@@ -29,7 +29,7 @@ import contextlib, os, signal, sys, threading
 from pathlib import Path
 from flowspec.emulator.api.service import Service
 from flowspec.emulator.state.store import Store
-from flowspec.emulator.worker import fork_server, forking
+from flowspec.emulator.worker import fork_server, starting
 from tests.emulator.conftest import bash, request
 home = Path(sys.argv[1])
 def run(script="true", service=None, **members):
@@ -92,7 +92,7 @@ def test_an_interrupt_between_the_commit_and_the_start_of_the_worker_waits_for_t
         def interrupted(home):
             os.kill(os.getpid(), signal.SIGINT)
             return {fork}
-        forking.can_fork = interrupted
+        starting.can_fork = interrupted
         try:
             run(keep_alive=True)
         except KeyboardInterrupt:
@@ -479,7 +479,7 @@ def test_only_a_process_without_threads_and_connections_forks(home):
     thread = threading.Thread(target=stop.wait)
     thread.start()
     try:
-        assert not forking.can_fork(home)
+        assert not starting.can_fork(home)
     finally:
         stop.set()
         thread.join()
@@ -502,7 +502,7 @@ def open_files():
 def test_a_worker_that_can_not_be_forked_leaves_no_open_pipe(home):
     before = open_files()
     with pytest.raises(FileNotFoundError):
-        forking.fork_worker(home, "j-REMOVED", 0)
+        starting.fork_worker(home, "j-REMOVED", 0)
     assert open_files() == before
 
 

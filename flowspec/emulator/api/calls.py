@@ -39,7 +39,7 @@ class Settings:
     written for disposable machines. EMR's delays are divided by `time_scale` (see `clock`). `inject` lists
     faults (see `faults`). With an `s3_url`, clusters use that S3 endpoint for s3://. With
     `instant`, clusters have no worker: they are WAITING at once, and steps COMPLETED without being run. `start_worker`
-    starts the worker of a cluster (default: `supervisor.start`), given the home, the cluster's id and the descriptor
+    starts the worker of a cluster (default: `starting.start`), given the home, the cluster's id and the descriptor
     of the lock that the worker inherits. Without `account_rules` (as for `backend: local`), a request may lack roles,
     a release and instances, because nothing here needs them. With `all_regions`, the clusters of all regions are known,
     and `region` is that of new ones.

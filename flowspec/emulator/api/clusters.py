@@ -28,7 +28,7 @@ from flowspec.emulator.state import capacity, ids, instances, lifecycle, paths
 from flowspec.emulator.state.answers import Answer, status
 from flowspec.emulator.state.identity import home_id
 from flowspec.emulator.state.store import Record
-from flowspec.emulator.worker import supervisor
+from flowspec.emulator.worker import starting, supervisor
 from flowspec.emulator.worker.failing import fail_unstarted
 from flowspec.facts import states
 from flowspec.facts.api_model import RETURNED_OF_INSTANCES
@@ -134,7 +134,7 @@ def _start_worker_after_commit(call: Call, cluster: Record) -> None:
 
 
 def _start_worker(call: Call, cluster_id: str, lock: int) -> None:
-    start = call.settings.start_worker or supervisor.start
+    start = call.settings.start_worker or starting.start
     try:
         start(call.settings.home, cluster_id, lock)
     except OSError as error:

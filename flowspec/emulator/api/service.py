@@ -86,7 +86,7 @@ class Service(Settings):
                         if call.after_commit:
                             # Ctrl-C between the commit and the start of a worker would leave a cluster without one.
                             at_exit.enter_context(interrupts_held_back())
-                # The store is closed: a process with a connection to it can't be forked (see `forking.can_fork`).
+                # The store is closed: a process with a connection to it can't be forked (see `starting.can_fork`).
                 for effect in call.after_commit:
                     effect()
                 for fault in injected:

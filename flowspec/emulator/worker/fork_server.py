@@ -19,7 +19,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from flowspec.emulator.worker.failing import fail_unstarted
-from flowspec.emulator.worker.forking import begin_worker, can_see_itself, detach, run_child
+from flowspec.emulator.worker.forking import can_see_itself, detach, run_child
+from flowspec.emulator.worker.starting import begin_worker
 from flowspec.engines import python_module
 from flowspec.errors import FlowspecError
 

@@ -1,9 +1,8 @@
-"""Starts workers, and streaming jobs, as forks of a process that has everything imported already (Linux).
+"""Forks a process that has everything imported already (Linux): what workers and streaming jobs have in common.
 
 A new interpreter takes 0.2 s of CPU until its worker is ready, a fork some milliseconds. A fork inherits the whole
-process, so it happens only where that is safe (see `can_fork`), and the child first replaces its open files by
-/dev/null and removes signal handlers and log handlers. A process with threads, such as the HTTP endpoint, has its
-workers forked by a `fork_server.ForkServer`.
+process, so it happens only where that is safe (see `has_one_thread`), and the child first replaces its open files by
+/dev/null and removes signal handlers and log handlers.
 """
 
 from __future__ import annotations
@@ -21,26 +20,18 @@ from io import FileIO
 from pathlib import Path
 from typing import NoReturn
 
-from flowspec.emulator.state import paths
 from flowspec.emulator.worker import processes
 
 _OK = b"+"
 _THREADS = Path("/proc/self/task")
 
 
-def can_fork(home: Path) -> bool:
-    """Returns whether a worker can be a fork of this process."""
-    # SQLite counts the locks of a file for each process: a child that inherits a connection takes its locks for its
-    # own (https://www.sqlite.org/howtocorrupt.html, section 2.6).
-    return _has_one_thread() and not _is_open(paths.database(home))
-
-
 def can_fork_step() -> bool:
     """Returns whether a step that never opens the store can be a fork of this process, the worker of its cluster."""
-    return _has_one_thread() and not processes.is_marked_by_another_cluster()
+    return has_one_thread() and not processes.is_marked_by_another_cluster()
 
 
-def _has_one_thread() -> bool:
+def has_one_thread() -> bool:
     """Returns whether this process may be forked. On macOS system libraries may not be used after a fork."""
     # After a fork only the calling thread exists; locks that others held stay locked. Threads of libraries count as
     # well, which is why the kernel is asked.
@@ -52,50 +43,18 @@ def can_see_itself() -> bool:
     return sys.platform == "linux" and _THREADS.is_dir()
 
 
-def _is_open(path: Path) -> bool:
-    wanted = path.stat()
-    for descriptor in _open_files():
-        with suppress(OSError):  # the descriptor of the listing
-            found = os.fstat(descriptor)
-            if (found.st_dev, found.st_ino) == (wanted.st_dev, wanted.st_ino):
-                return True
-    return False
-
-
-def _open_files() -> list[int]:
+def open_files() -> list[int]:
+    """Returns the descriptors of this process, and that of the listing itself, which is closed by then (Linux)."""
     with os.scandir("/proc/self/fd") as entries:
         return [int(entry.name) for entry in entries]
 
 
-def fork_worker(home: Path, cluster_id: str, lock: int) -> int:
-    """Forks the worker of a cluster, which inherits the lock and outlives this process; returns its pid.
-
-    Raises OSError.
-    """
-    with _pipe() as (ready, inherited):
-        pid = begin_worker(home, cluster_id, lock)
-        inherited.close()
-        # Ends when the child has replaced its end of the pipe: until then a signal to this process's group would reach
-        # it. The service holds Ctrl-C back meanwhile.
-        ready.read(1)
-    return pid
-
-
 @contextmanager
-def _pipe() -> Iterator[tuple[FileIO, FileIO]]:
+def pipe() -> Iterator[tuple[FileIO, FileIO]]:
     """Yields the ends of a pipe, for reading and for writing, and closes those that are still open."""
     ends = os.pipe()
     with FileIO(ends[0]) as reader, FileIO(ends[1], "w") as writer:
         yield reader, writer
-
-
-def begin_worker(home: Path, cluster_id: str, lock: int) -> int:
-    """Forks the worker of a cluster without waiting until it is in a session of its own; returns its pid."""
-    with paths.worker_log(home, cluster_id).open("ab", buffering=0) as log:
-        pid = os.fork()
-        if not pid:
-            run_child(lambda: _run_as_worker(home, cluster_id, lock, log.fileno()))
-        return pid
 
 
 class Fork:
@@ -114,7 +73,7 @@ class Fork:
 
 def fork_step(work: Callable[[], int], place: processes.Place) -> Fork:
     """Forks the process of a step, which ends with the exit status that `work` returns. Raises OSError."""
-    with place.stdout.open("ab") as out, place.stderr.open("ab") as err, _pipe() as (ready, inherited):
+    with place.stdout.open("ab") as out, place.stderr.open("ab") as err, pipe() as (ready, inherited):
         worker = os.getpid()
         pid = os.fork()
         if not pid:
@@ -159,17 +118,6 @@ def run_child(work: Callable[[], int]) -> NoReturn:
         os._exit(status)
 
 
-def _run_as_worker(home: Path, cluster_id: str, lock: int, log: int) -> int:
-    detach(keep=lock, output=(log, log))
-    os.chdir(paths.cluster_folder(home, cluster_id))
-    environment = processes.worker_environment(cluster_id)
-    os.environ.clear()
-    os.environ.update(environment)
-    from flowspec.emulator.worker.main import main
-
-    return main([str(home), cluster_id, str(lock)])
-
-
 def detach(*, keep: int, output: tuple[int, ...] = ()) -> None:
     """Makes a forked child independent of its parent: a session of its own, no open files but `keep`.
 
@@ -188,7 +136,7 @@ def detach(*, keep: int, output: tuple[int, ...] = ()) -> None:
     nothing = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
     # Replaced and not closed: an object of the parent, such as a log handler, might write to a descriptor's number,
     # which must not be that of a file opened later.
-    for descriptor in _open_files():
+    for descriptor in open_files():
         if descriptor not in {keep, *output, nothing}:
             _replace_file(descriptor, nothing)
     for standard, descriptor in enumerate(output, 1):

@@ -1,4 +1,4 @@
-"""Starts and wakes workers, and fails the clusters of workers that died.
+"""Wakes workers, and fails the clusters of workers that died.
 
 A worker holds the lock on its cluster's `worker.lock` from before the cluster becomes visible until its
 process ends for whatever reason. The call that creates the cluster takes the lock and the worker inherits it,
@@ -10,25 +10,19 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
-import subprocess
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from flowspec.emulator.state import paths
 from flowspec.emulator.state.identity import home_id, known_home_id
 from flowspec.emulator.state.store import Store
-from flowspec.emulator.worker import forking, logs, processes
+from flowspec.emulator.worker import logs, processes
 from flowspec.emulator.worker.failing import fail_cluster
-from flowspec.engines import python_module
 from flowspec.facts import states
 
 WORKER_DIED = "the worker process of the embedded EMR died (kill -9, or the machine restarted)"
 WORKER_FAILED = "the worker process of the embedded EMR failed"
 COPIED = "this FLOWSPEC_HOME is a copy: the cluster belongs to the folder that it was copied from"
-
-# The pids of workers that this process started; reaped when the next one starts. The threads of an endpoint
-# share the set, so it is only changed by operations that are atomic in CPython.
-_started: set[int] = set()
 
 
 def take_lock(home: Path, cluster_id: str) -> int | None:
@@ -46,43 +40,6 @@ def take_lock(home: Path, cluster_id: str) -> int | None:
 def release(lock: int) -> None:
     """Releases a lock, unless a process has inherited it."""
     os.close(lock)
-
-
-def start(home: Path, cluster_id: str, lock: int, *, environ: Mapping[str, str] | None = None) -> None:
-    """Starts the worker of a cluster, which inherits the lock and outlives this process. Raises OSError.
-
-    `environ` is the environment of the worker and its steps (default: this process's); with one of its own, the worker
-    is a new process.
-    """
-    _started.difference_update([pid for pid in tuple(_started) if _reap(pid)])
-    if environ is None and forking.can_fork(home):
-        _started.add(forking.fork_worker(home, cluster_id, lock))
-    else:
-        _started.add(_spawn(home, cluster_id, lock, environ))
-
-
-def _spawn(home: Path, cluster_id: str, lock: int, environ: Mapping[str, str] | None) -> int:
-    with paths.worker_log(home, cluster_id).open("ab") as log:
-        worker = subprocess.Popen(
-            python_module("flowspec.emulator.worker.main", str(home), cluster_id, str(lock)),
-            cwd=paths.cluster_folder(home, cluster_id),
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-            pass_fds=(lock,),
-            env=processes.worker_environment(cluster_id, environ),
-        )
-    # The worker outlives this process on purpose. Without this, Popen's destructor emits a ResourceWarning.
-    worker.returncode = 0
-    return worker.pid
-
-
-def _reap(pid: int) -> bool:
-    try:
-        return os.waitpid(pid, os.WNOHANG)[0] == pid
-    except ChildProcessError:
-        return True
 
 
 def wake(home: Path, cluster_id: str) -> None:
