@@ -80,6 +80,8 @@ def _cost(offers: Iterable[_Offer], target: int) -> Range | None:
     known = [(one.units, one.hourly.price) for one in offers if one.hourly.price]
     if not known:
         return None
+    if target <= 0:
+        return Range()
     if len(known) == 1:
         units, price = known[0]
         return price.times(ceil(target / units))
@@ -121,14 +123,15 @@ class _Machines:
 
     def hourly(self) -> Range | None:
         """Returns the range over all offers whose price is known, and all sizes."""
-        least, most = self._of_size(self.least), self._of_size(self.most)
+        # EMR refuses limits the wrong way round, and below 0, later.
+        least, most = self._of_size(self.least), self._of_size(max(self.least, self.most))
         return Range(least.low, most.high) if least and most else None
 
     def _of_size(self, target: int) -> Range | None:
         if self.on_demand is None:
             return _cost(self.offers, target)
         spot, other = ([one for one in self.offers if one.is_spot is wanted] for wanted in (True, False))
-        limit = min(target, self.on_demand)
+        limit = max(0, min(target, self.on_demand))
         # Without spot instances nothing is bought beyond the limit.
         splits = [(limit, 0)] if not spot else [(limit, target - limit), (0, target)] if other else [(0, target)]
         mixes = [[_cost(other, one), _cost(spot, two)] for one, two in splits]
@@ -144,7 +147,8 @@ def estimate(params: JsonView, region: str | None) -> Estimate:
     machines = list(_machines(params, region))
     parts = [CostPart(one.name, one.size, one.hourly()) for one in _apply_managed_scaling(params, machines)]
     offers = [(one.name, offer.hourly) for one in machines for offer in one.offers]
-    lacking: dict[str, list[str]] = {}
+    untyped = [one.name for one in machines if not one.offers]
+    lacking: dict[str, list[str]] = {"the price of instances of no type": untyped} if untyped else {}
     for name, hourly in offers:
         for what in hourly.unknown:
             lacking.setdefault(what, []).append(name)

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from flowspec.cost.amounts import Range, total
 from flowspec.facts.api_model import JsonView
-from flowspec.facts.instance_types import default_volumes, is_known_type
+from flowspec.facts.instance_types import default_volumes, is_known_type, requested_volumes
+from flowspec.facts.limits import BID_PRICE
 from flowspec.facts.price_table import Origin
 from flowspec.facts.prices import SPOT_SHARE, instance_price, volume_price
 
@@ -54,7 +55,8 @@ def _spot(on_demand: float, market: JsonView) -> Range:
     A fleet that gets no spot instances in time may buy on demand instead (SpotSpecification, TimeoutAction).
     """
     bid = on_demand
-    if market.get("BidPrice"):
+    # EMR refuses a bid that is no amount later.
+    if BID_PRICE.fullmatch(market.get("BidPrice") or ""):
         bid = min(bid, float(market["BidPrice"]))
     elif market.get("BidPriceAsPercentageOfOnDemandPrice") is not None:
         bid = min(bid, on_demand * market["BidPriceAsPercentageOfOnDemandPrice"] / 100)
@@ -79,12 +81,13 @@ def _storage(region: str, volumes: Iterable[JsonView]) -> Hourly:
 
 def volumes_of(params: JsonView, machine: JsonView) -> list[JsonView]:
     """Returns the volumes of each instance of a group or fleet's type: those asked for or EMR's own, and the root."""
-    return [_root_volume(params), *(_requested_volumes(machine) or _default_storage(machine["InstanceType"]))]
+    asked = requested_volumes(machine.get("EbsConfiguration", {}))
+    return [_root_volume(params), *(asked or _default_storage(machine["InstanceType"]))]
 
 
 def has_volumes(machine: JsonView) -> bool:
     """Returns True if a group, or a fleet's type, asks for volumes of its own, so that EMR adds none."""
-    return bool(_requested_volumes(machine))
+    return bool(requested_volumes(machine.get("EbsConfiguration", {})))
 
 
 def _root_volume(params: JsonView) -> JsonView:
@@ -92,11 +95,6 @@ def _root_volume(params: JsonView) -> JsonView:
     # Only a gp3 volume can have these (RunJobFlow, EbsRootVolumeIops).
     kind = "gp3" if any(provisioned.values()) else _DEFAULT_VOLUMES
     return {"VolumeType": kind, "SizeInGB": params.get("EbsRootVolumeSize", ROOT_VOLUME_GB), **provisioned}
-
-
-def _requested_volumes(machine: JsonView) -> list[JsonView]:
-    devices = machine.get("EbsConfiguration", {}).get("EbsBlockDeviceConfigs", ())
-    return [one["VolumeSpecification"] for one in devices for _ in range(one.get("VolumesPerInstance", 1))]
 
 
 def _default_storage(instance_type: str) -> Iterator[JsonView]:

@@ -5,8 +5,12 @@ from __future__ import annotations
 import json
 import re
 from functools import cache
+from itertools import islice
 from pathlib import Path
 from typing import Any
+
+from flowspec.facts.api_model import JsonView
+from flowspec.facts.limits import MAX_VOLUMES
 
 
 @cache
@@ -37,11 +41,21 @@ def fact_of(name: str, member: str) -> Any:
     return next((row[index] for row in rows), None)
 
 
+def requested_volumes(ebs: JsonView) -> list[JsonView]:
+    """Returns the VolumeSpecifications of an EbsConfiguration, one for each volume, as many as an instance can have."""
+    each = (
+        config["VolumeSpecification"]
+        for config in ebs.get("EbsBlockDeviceConfigs", ())
+        for _ in range(config.get("VolumesPerInstance", 1))
+    )
+    return list(islice(each, MAX_VOLUMES))
+
+
 def default_volumes(name: str) -> tuple[int, int]:
     """Returns how many EBS volumes EMR adds to an instance of a type that has no disks of its own, and the GiB of each.
 
     16 GiB for each of the 4 virtual CPUs of an xlarge, in four volumes at most; 32 GiB for smaller types and metal
-    (Management Guide, default EBS storage; from 5.22.0 on). None for a type that the table does not have.
+    (Management Guide, default EBS storage; from 5.22.0 on). No volumes for a type that the table does not have.
     """
     if not fact_of(name, "EbsStorageOnly"):
         return 0, 0

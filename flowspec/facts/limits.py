@@ -6,6 +6,7 @@ compiler and by the operations of the embedded EMR.
 
 from __future__ import annotations
 
+import re
 from typing import NamedTuple
 
 
@@ -81,6 +82,9 @@ VOLUME_THROUGHPUT = Limit(125, 1000, "MiB/s", "botocore, VolumeSpecification")
 ROOT_VOLUME_SIZE = Limit(1, 100, "GiB", "EMR Management Guide, root volumes")
 ROOT_VOLUME_IOPS = Limit(3000, 16_000, "IOPS", "EMR Management Guide, root volumes")
 ROOT_VOLUME_THROUGHPUT = Limit(125, 1000, "MiB/s", "EMR Management Guide, root volumes")
+
+BID_PRICE = re.compile(r"\d+(\.\d*)?|\.\d+", re.ASCII)
+"""A bid: an amount in US dollars, as text (botocore, InstanceGroupConfig; mrjob)."""
 
 # What EMR takes where an automatic scaling policy leaves it open (API: CloudWatchAlarmDefinition and
 # SimpleScalingPolicyConfiguration).

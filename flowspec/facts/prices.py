@@ -70,5 +70,6 @@ def volume_price(region: str, kind: str, gb: int, *, iops: int = 0, mib_s: int =
     more_mib_s = max(0, mib_s - free_mib_s) if kind in _BILLED_MIB_S else 0
     if (more_iops and rates.iops_month is None) or (more_mib_s and rates.mib_s_month is None):
         return None
-    monthly = gb * rates.gb_month + more_iops * (rates.iops_month or 0) + more_mib_s * (rates.mib_s_month or 0)
+    # EMR refuses a size below 1 later.
+    monthly = max(0, gb) * rates.gb_month + more_iops * (rates.iops_month or 0) + more_mib_s * (rates.mib_s_month or 0)
     return VolumePrice(monthly / HOURS_PER_MONTH, rates.origin)

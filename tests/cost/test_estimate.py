@@ -249,6 +249,38 @@ def test_an_unknown_type_of_volume_is_named():
     assert cost.unknown == ("the price of io9 volumes (instance group CORE)",)
 
 
+LIMITS = {"UnitType": "VCPU", "MinimumCapacityUnits": -5, "MaximumCapacityUnits": -1}
+
+
+@pytest.mark.parametrize(
+    ("groups", "more", "most"),
+    [
+        ([group("CORE", Market="SPOT", BidPrice="0.0.1")], {}, M5),
+        ([group("CORE", Market="SPOT", BidPrice="-1")], {}, M5),
+        ([group("CORE", -1)], {}, 0),
+        ([group("CORE", EbsConfiguration=volumes(("gp2", -10, 1)))], {}, 0.24 + 15 * 0.10 / 730),
+        ([group("CORE", EbsConfiguration=volumes(("gp2", 10, 1_000_000)))], {}, 0.24 + 265 * 0.10 / 730),
+        ([group("CORE", AutoScalingPolicy={"Constraints": {"MinCapacity": 5, "MaxCapacity": 1}})], {}, 5 * M5),
+        ([group("CORE"), group("TASK", 1, "m5.2xlarge")], {"scaling": {"ComputeLimits": LIMITS}}, 0),
+    ],
+    ids=["bid", "negative bid", "count", "volume", "volumes", "limits in the wrong order", "negative limits"],
+)
+def test_a_request_that_emr_refuses_has_an_estimate_all_the_same(groups, more, most):
+    # Of what `api_params` gives, `validate` only warns.
+    cost = of(InstanceGroups=groups, **more)
+    assert 0 <= cost.hourly.low <= cost.hourly.high == pytest.approx(most)
+
+
+def test_a_fleet_whose_types_are_not_given_is_not_free():
+    cost = of(
+        InstanceFleets=[
+            fleet("MASTER", {"m5.xlarge": {}}, TargetOnDemandCapacity=1),
+            fleet("CORE", {}, TargetSpotCapacity=9),
+        ]
+    )
+    assert cost.unknown == ("the price of instances of no type (instance fleet CORE, spot)",)
+
+
 @pytest.mark.parametrize(
     ("region", "named"), [("mars-1", "prices of region mars-1"), (None, "the region, and so its prices")]
 )

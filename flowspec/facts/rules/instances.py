@@ -6,16 +6,11 @@ of the Terraform provider and from boto 2 where they are known there; the others
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
 from flowspec.errors import shorten
 from flowspec.facts.api_model import SHORT_FORM, TARGETS
-from flowspec.facts.limits import (
-    MASTER_COUNTS,
-    MAX_INSTANCES,
-    MAX_TASK_GROUPS,
-)
+from flowspec.facts.limits import BID_PRICE, MASTER_COUNTS, MAX_INSTANCES, MAX_TASK_GROUPS
 from flowspec.facts.rules.common import (
     COLLECTIONS,
     Breach,
@@ -203,7 +198,7 @@ def bids_are_amounts(params: Params) -> Iterator[Breach]:
     for path, machine in machines(params):
         price = text(machine.get("BidPrice"))
         kind = "group" if path[1] == "InstanceGroups" else "fleet"
-        if price and not re.fullmatch(r"\d+(\.\d*)?|\.\d+", price):
+        if price and not BID_PRICE.fullmatch(price):
             words = f"The bid price supplied for an instance {kind} is invalid"
             yield Breach((*path, "BidPrice"), words, values={"price": shorten(price, 40)})
         elif price and float(price) == 0:

@@ -11,6 +11,7 @@ from typing import Any
 
 from flowspec.facts.api_model import JsonView
 from flowspec.facts.ids import role_name
+from flowspec.facts.instance_types import requested_volumes
 from flowspec.facts.limits import ALARM_DEFAULTS, COOL_DOWN_DEFAULT
 
 
@@ -104,11 +105,7 @@ def _scripts(actions: Sequence[JsonView]) -> list[Any]:
 
 def _volumes(value: JsonView) -> Any:
     """Returns the volumes of an instance, one by one: EMR lists them so."""
-    each = [
-        config["VolumeSpecification"]
-        for config in value.get("EbsBlockDeviceConfigs", ())
-        for _ in range(config.get("VolumesPerInstance", 1))
-    ]
+    each = requested_volumes(value)
     optimized = {key: value[key] for key in ("EbsOptimized",) if key in value}
     # No volumes asked for: EMR lists its defaults.
     return {**optimized, **({"EbsBlockDeviceConfigs": _AnyOrder(each)} if each else {})}
