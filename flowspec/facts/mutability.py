@@ -177,7 +177,6 @@ ROWS: tuple[Row, ...] = (
         "Instances.InstanceFleets[*].Name",
         "Instances.InstanceFleets[*].InstanceTypeConfigs",
         "Instances.InstanceFleets[*].LaunchSpecifications",
-        "Instances.InstanceFleets[*].Context",
         "Instances.InstanceFleets[MASTER].TargetOnDemandCapacity",
         "Instances.InstanceFleets[MASTER].TargetSpotCapacity",
     ),
@@ -194,6 +193,7 @@ ROWS: tuple[Row, ...] = (
         "ModifyInstanceFleet",
     ),
     Row("Instances.InstanceFleets[*].ResizeSpecifications", Handling.IN_PLACE, "API", "ModifyInstanceFleet"),
+    Row("Instances.InstanceFleets[*].Context", Handling.IN_PLACE, "API", "ModifyInstanceFleet"),
     Row(
         "Instances.InstanceFleets[*].InstanceTypeConfigs.Configurations",
         Handling.IN_PLACE,

@@ -18,7 +18,6 @@ _T = TypeVar("_T")
 
 # Steps whose logs and counters are read: each takes six objects of S3, some 50 ms each.
 _DETAILED = 10
-# In the order of what they tell.
 
 
 @dataclass(frozen=True, slots=True)

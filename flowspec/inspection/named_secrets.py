@@ -1,4 +1,4 @@
-"""Texts of a cluster that names say are secret: `--password X`, `fs.s3a.secret.key`. A page is made to be passed on.
+"""Texts of a cluster that names say are secret: `--password X`, `-D a.secret.key=X`. A page is made to be passed on.
 
 `flowspec.plan.sensitive` knows what a spec declared to be secret; these are of those who did not.
 """
@@ -15,6 +15,8 @@ from flowspec.plan.lines import NAMES_A_SECRET
 
 # Masked wherever they are, in logs, too: no path, and no word that may be anywhere.
 _SURELY = re.compile(r"(?=.*\d)[^\s/]{6,}")
+# An option, property or variable; not the beginning of a URI or of a command.
+_NAME = re.compile(r"[\w.-]+")
 
 
 def named_secrets(cluster: Cluster) -> frozenset[str]:
@@ -39,7 +41,7 @@ def mask_named_options(words: Sequence[str]) -> list[str]:
     """Returns arguments in which the values of options are masked whose name names a secret."""
     shown = list(words)
     for index, value in _options(words):
-        shown[index] = shown[index].removesuffix(value) + MASK
+        shown[index] = words[index].removesuffix(value) + MASK
     return shown
 
 
@@ -48,19 +50,20 @@ def _is_secret(key: str, value: Any) -> bool:
 
 
 def _options(words: Sequence[str]) -> Iterator[tuple[int, str]]:
-    """Yields the index and the value of each option that is secret by its name: `--token=X`, `--token X`."""
+    """Yields the index and the value of each that is secret by its name: `--token=X`, `--token X`, `-D a.token=X`."""
     for index, word in enumerate(words):
         name, sign, value = word.partition("=")
-        if name.startswith("-") and NAMES_A_SECRET.search(name):
+        if _NAME.fullmatch(name) and NAMES_A_SECRET.search(name):
             if sign and value:
                 yield index, value
-            elif not sign and index + 1 < len(words) and not words[index + 1].startswith("-"):
+            elif not sign and name.startswith("-") and words[index + 1 :] and not words[index + 1].startswith("-"):
                 yield index + 1, words[index + 1]
 
 
 def _properties(value: Any) -> Iterator[str]:
     if isinstance(value, Mapping):
-        yield from (item for key, item in value.items() if _is_secret(key, item))
+        named = {**value, str(value["Key"]): value.get("Value")} if "Key" in value else value
+        yield from (item for key, item in named.items() if _is_secret(key, item))
         yield from (found for item in value.values() for found in _properties(item))
     elif isinstance(value, list | tuple):
         yield from (found for item in value for found in _properties(item))

@@ -108,6 +108,7 @@ IN_PLACE = {
     "Instances.InstanceFleets[*].ResizeSpecifications": [
         (F, changed(F, fleet(2, "ResizeSpecifications"), SPOT), ["ModifyInstanceFleet"])
     ],
+    "Instances.InstanceFleets[*].Context": [(F, changed(F, fleet(1, "Context"), "c"), ["ModifyInstanceFleet"])],
     "Instances.InstanceFleets[*].InstanceTypeConfigs.Configurations": [
         (F, changed(F, fleet(1, "InstanceTypeConfigs", 0, "Configurations"), SPARK), ["ModifyInstanceFleet"])
     ],
@@ -195,7 +196,6 @@ REPLACED = {
         F,
         changed(F, fleet(1, "LaunchSpecifications"), {"OnDemandSpecification": {"AllocationStrategy": "lowest-price"}}),
     ),
-    "Instances.InstanceFleets[*].Context": (F, changed(F, fleet(1, "Context"), "c")),
     "Instances.InstanceFleets[MASTER].TargetOnDemandCapacity": (
         F,
         changed(changed(F, fleet(0, "TargetOnDemandCapacity"), 0), fleet(0, "TargetSpotCapacity"), 1),
@@ -440,13 +440,16 @@ def test_tags_of_other_people_are_left_alone(emr):
     assert ("owner" in tags, "team" in tags) == (True, False)
 
 
-def test_a_removed_task_group_is_emptied_once_and_taken_again(emr):
-    cluster_id = running(emr, G)
-    less = changed(G, group(2), None)
+@pytest.mark.parametrize("before", [G, changed(G, group(2, "Configurations"), SPARK)], ids=["plain", "configured"])
+def test_a_removed_task_group_is_emptied_once_and_taken_again_as_the_spec_says(emr, before):
+    cluster_id = running(emr, before)
+    less = changed(before, group(2), None)
     apply(planned(less, observed(emr, cluster_id)), emr, sleep=lambda _: None)
     assert planned(less, observed(emr, cluster_id)).changes == ()
     back = planned(G, observed(emr, cluster_id))
     assert [call.operation for call in back.calls if call.operation != "AddTags"] == ["ModifyInstanceGroups"]
+    apply(back, emr, sleep=lambda _: None)
+    assert "Configurations" not in observed(emr, cluster_id).live.params["Instances"]["InstanceGroups"][2]
 
 
 def test_a_removed_task_group_is_not_filled_again_by_its_policy(emr):

@@ -160,11 +160,16 @@ def _compare_members(
     for name in ("Name", *_COMPARED):
         if not same(name, _wanted_value(group, name), now.get(name)):
             yield _member_difference(group, now, name, group_id, at)
+    filled_again = group["InstanceCount"] and not now.get("InstanceCount")
     for name in REMOVABLE:
         if group.get(name):
             if not same(name, group[name], now.get(name)):
                 yield _member_difference(group, now, name, group_id, at)
-        elif now.get(name) and token(f"{group_address(group)}.{snake(name)}") in managed:
+        elif now.get(name) and (
+            token(f"{group_address(group)}.{snake(name)}") in managed
+            # EMR keeps those of a group that was emptied; the tokens of what it stated are gone.
+            or (name == "Configurations" and filled_again)
+        ):
             yield _member_difference(group, now, name, group_id, at, kind=Kind.REMOVE)
 
 
