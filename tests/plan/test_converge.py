@@ -78,6 +78,7 @@ IN_PLACE = {
             ["ModifyInstanceGroups"],
         ),
         (changed(G, group(1, "Configurations"), SPARK), G, ["ModifyInstanceGroups"]),
+        (changed(G, group(2, "Configurations"), SPARK), changed(G, group(2, "Name"), None), ["ModifyInstanceGroups"]),
     ],
     "Instances.InstanceGroups[*].AutoScalingPolicy": [
         (G, changed(G, group(1, "AutoScalingPolicy"), SCALING), ["PutAutoScalingPolicy"]),
@@ -87,6 +88,11 @@ IN_PLACE = {
             ["PutAutoScalingPolicy"],
         ),
         (changed(G, group(1, "AutoScalingPolicy"), SCALING), G, ["RemoveAutoScalingPolicy"]),
+        (
+            changed(G, group(2, "AutoScalingPolicy"), SCALING),
+            changed(G, group(2, "Name"), None),
+            ["RemoveAutoScalingPolicy"],
+        ),
     ],
     "Instances.InstanceGroups[TASK]": [
         (changed(G, group(2), None), G, ["AddInstanceGroups"]),

@@ -160,13 +160,15 @@ def _compare_members(
     for name in ("Name", *_COMPARED):
         if not same(name, _wanted_value(group, name), now.get(name)):
             yield _member_difference(group, now, name, group_id, at)
+    # A group whose name the spec leaves open may have taken one that had a name.
+    addresses = {group_address(group), group_address(now)}
     filled_again = group["InstanceCount"] and not now.get("InstanceCount")
     for name in REMOVABLE:
         if group.get(name):
             if not same(name, group[name], now.get(name)):
                 yield _member_difference(group, now, name, group_id, at)
         elif now.get(name) and (
-            token(f"{group_address(group)}.{snake(name)}") in managed
+            any(token(f"{address}.{snake(name)}") in managed for address in addresses)
             # EMR keeps those of a group that was emptied; the tokens of what it stated are gone.
             or (name == "Configurations" and filled_again)
         ):
