@@ -185,7 +185,7 @@ def remake_saved_plan(text: str, given: Mapping[str, Any]) -> Planned:
     """
     from flowspec.plan.saved import edited_plan, read_plan, refuse_stale
 
-    saved = read_plan(text)
+    saved = read_plan(text, installed_version())
     try:
         spec, options = _options(saved.options, given)
     # By someone who made a checksum for it, too.

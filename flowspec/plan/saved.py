@@ -68,13 +68,17 @@ def is_plan_file(text: str) -> bool:
     return text.lstrip(f"{_BOM} \t\r\n").startswith("{") and re.search(rf'"format"\s*:\s*"{FORMAT}"', text) is not None
 
 
-def read_plan(text: str) -> SavedPlan:
-    """Reads a plan file. Raises StalePlan when it was edited, cut short, or written by another version."""
+def read_plan(text: str, tool: str) -> SavedPlan:
+    """Reads a plan file. Raises StalePlan when it was edited, cut short, or written by another version than `tool`.
+
+    Another version may have options that this one does not know.
+    """
     try:
         document = json.loads(text.removeprefix(_BOM))
         body = {key: value for key, value in document.items() if key != "checksum"}
         whole = document.get("checksum") == _checksum(body)
         version, read = document["version"], SavedPlan(document["options"], document["plan"])
+        wrote = document["plan"].get("tool", tool)
     # Also by someone who made a checksum for it.
     except (ValueError, AttributeError, KeyError, RecursionError):
         whole = False
@@ -82,6 +86,8 @@ def read_plan(text: str) -> SavedPlan:
         raise edited_plan()
     if version != PLAN_VERSION:
         raise StalePlan(f"the plan file has version {version}, not {PLAN_VERSION}", remedy=_PLAN_AGAIN)
+    if wrote != tool:
+        raise StalePlan(f"the plan is stale: flowspec was {wrote} and is {tool}", remedy=_PLAN_AGAIN)
     return read
 
 
@@ -102,7 +108,6 @@ def refuse_stale(saved: SavedPlan, now: Mapping[str, Any]) -> None:
 
 
 _CAUSES = {
-    "tool": "flowspec was {} and is {}",
     "account": "the account was {} and is {}",
     "region": "the region was {} and is {}",
     "flow": "the flow was {} and is {}",

@@ -177,6 +177,21 @@ def test_no_secret_is_in_the_file_and_it_is_given_again(flowspec, job, tmp_path)
 
 
 @pytest.mark.parametrize(
+    ("changes", "told"),
+    [({"version": 2}, "has version 2, not 1"), ({}, "flowspec was 99.9 and is ")],
+    ids=["format", "tool"],
+)
+def test_a_plan_of_another_version_with_options_that_this_one_has_not(flowspec, saved, changes, told):
+    body = json.loads(saved.read_text()) | changes
+    del body["checksum"]
+    body["options"]["later"] = True
+    body["plan"]["tool"] = "99.9"
+    saved.write_text(json.dumps({**body, "checksum": _checksum(body)}))
+    refused = flowspec("apply", saved)
+    assert (refused.code, told in refused.err) == (9, True), refused.err
+
+
+@pytest.mark.parametrize(
     ("place", "told"),
     [
         ("importlib.metadata.version", "flowspec was"),

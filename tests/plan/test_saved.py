@@ -19,7 +19,7 @@ def content(params=GROUPS, **where):
 def test_what_was_written_is_read(tmp_path):
     text = write_plan(content(), {"spec": "job.yaml", "target": "prod"})
     assert is_plan_file(text)
-    saved = read_plan(text)
+    saved = read_plan(text, "1.0")
     assert saved.options == {"spec": "job.yaml", "target": "prod"}
     refuse_stale(saved, content())
 
@@ -27,7 +27,6 @@ def test_what_was_written_is_read(tmp_path):
 @pytest.mark.parametrize(
     ("now", "told"),
     [
-        ({"tool": "1.1"}, "flowspec was 1.0 and is 1.1"),
         ({"account": "210987654321"}, "the account was 123456789012 and is 210987654321"),
         ({"region": "eu-west-1"}, "the region was us-east-1 and is eu-west-1"),
         (
@@ -38,7 +37,7 @@ def test_what_was_written_is_read(tmp_path):
 )
 def test_what_has_moved_is_named(now, told):
     with pytest.raises(StalePlan) as refused:
-        refuse_stale(read_plan(write_plan(content(), {})), content(**now))
+        refuse_stale(read_plan(write_plan(content(), {}), "1.0"), content(**now))
     assert told in refused.value.message
     assert "flowspec plan SPEC -o FILE" in refused.value.remedy
 
@@ -57,7 +56,7 @@ ROW = ["update", "instance group CORE: instances", "2", "4"]
     ],
 )
 def test_what_has_moved_on_the_cluster_is_named(then, now, told):
-    saved = read_plan(write_plan({**content(), "changes": then}, {}))
+    saved = read_plan(write_plan({**content(), "changes": then}, {}), "1.0")
     with pytest.raises(StalePlan) as refused:
         refuse_stale(saved, {**content(), "changes": now, "observed": "another"})
     assert refused.value.message == f"the plan is stale: {told}"
@@ -80,7 +79,7 @@ def with_checksum(body):
 )
 def test_a_file_that_was_changed_is_refused(damage):
     with pytest.raises(StalePlan, match="changed or cut short"):
-        read_plan(damage(write_plan(content(), {})))
+        read_plan(damage(write_plan(content(), {})), "1.0")
 
 
 @pytest.mark.parametrize(
@@ -95,7 +94,7 @@ def test_a_file_that_was_changed_is_refused(damage):
 def test_a_file_that_someone_made_is_refused(text):
     assert is_plan_file(text)
     with pytest.raises(StalePlan, match="changed or cut short"):
-        read_plan(text)
+        read_plan(text, "1.0")
 
 
 @pytest.mark.parametrize("text", ["", "[]", '{"format": "other"}', '{"Name": "flowspec-plan"'])
