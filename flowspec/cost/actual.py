@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from flowspec.cost.amounts import Range, total
 from flowspec.cost.instance import instance_hourly
 from flowspec.facts.api_model import JsonView
+from flowspec.facts.limits import LISTED_DAYS, MAX_LISTED
 from flowspec.facts.price_table import Origin
 
 _LEAST_SECONDS = 60
@@ -33,7 +34,7 @@ class ActualCost:
 
 
 def actual_cost(
-    instances: Iterable[JsonView],
+    instances: Sequence[JsonView],
     region: str,
     now: datetime,
     volumes: Mapping[str, Sequence[JsonView]] | None,
@@ -48,7 +49,7 @@ def actual_cost(
     lives = [(one, seconds) for one in instances if (seconds := _seconds(one, now))]
     amounts: list[Range] = []
     going: list[Range | None] = []
-    unknown: list[str] = []
+    unknown = list(_unlisted(instances, now))
     origins: set[Origin] = set()
     for one, seconds in lives:
         owner = one.get("InstanceGroupId") or one.get("InstanceFleetId") or ""
@@ -75,6 +76,17 @@ def actual_cost(
 
 
 _HOUR = 3600
+
+
+def _unlisted(instances: Sequence[JsonView], now: datetime) -> Iterator[str]:
+    """Yields what EMR may have left out of a list of instances."""
+    first = min(
+        (one.get("Status", {}).get("Timeline", {}).get("CreationDateTime", now) for one in instances), default=now
+    )
+    if now - first > timedelta(days=LISTED_DAYS):
+        yield f"instances that ended more than {LISTED_DAYS} days ago"
+    if len(instances) >= MAX_LISTED:
+        yield f"instances beyond the {MAX_LISTED:,} that EMR lists"
 
 
 def _has_no_end(instance: JsonView) -> bool:

@@ -55,6 +55,9 @@ MAX_TERMINATED_AT_ONCE = 10
 MAX_STEP_IDS_LISTED = 10
 """StepIds of one ListSteps (botocore)."""
 
+LISTED_DAYS, MAX_LISTED = 30, 2000
+"""ListInstances shows the instances that live or ended in so many days, and no more in all (botocore)."""
+
 MASTER_COUNTS = (1, 3)
 """Instances of the MASTER group: one, or three for high availability (EMR Management Guide)."""
 

@@ -116,7 +116,7 @@ def actual_line(cost: ActualCost, today: date | None = None) -> str:
     """Returns `cost: 0.42 USD for 3 instances, 1.75 hours of instances in all, by prices of 2025-01-31`."""
     hours = f"{number_of(cost.instances, 'instance')}, {cost.hours:.2f} instance hours"
     if cost.amount is None:
-        unknown = unknown_text(cost.unknown, cost.region) if cost.unknown else "there was none"
+        unknown = unknown_text(cost.unknown, cost.region) if cost.unknown else "EMR lists none"
         return visible(f"cost: not known of {hours}: {unknown}")
     rest = f"; not in it: {unknown_text(cost.unknown, cost.region)}" if cost.unknown else ""
     return visible(

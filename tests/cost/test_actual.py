@@ -41,11 +41,23 @@ def test_what_one_more_hour_costs_is_of_those_that_live():
     assert of(instance(None, "x9.mega")).hourly is None
 
 
+@pytest.mark.parametrize(
+    ("number", "days", "unknown"),
+    [
+        (1, 29, ()),
+        (1, 31, ("instances that ended more than 30 days ago",)),
+        (2000, 29, ("instances beyond the 2,000 that EMR lists",)),
+    ],
+)
+def test_what_emr_does_not_list_any_more_is_named(number, days, unknown):
+    assert actual_cost([instance(None)] * number, "us-east-1", T0 + timedelta(days=days), None).unknown == unknown
+
+
 def test_one_that_never_was_there_costs_nothing():
     never = {"InstanceType": "m5.xlarge", "Status": {"Timeline": {}}}
     cost = of(instance(2 * HOUR, ready=False), never)
     assert (cost.amount, cost.instances) == (None, 0)
-    assert actual_line(cost) == "cost: not known of 0 instances, 0.00 instance hours: there was none"
+    assert actual_line(cost) == "cost: not known of 0 instances, 0.00 instance hours: EMR lists none"
 
 
 def test_spot_is_a_range_and_volumes_count_by_group():

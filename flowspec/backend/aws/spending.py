@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 def spent(emr: Emr, cluster_id: str, now: datetime | None = None) -> ActualCost:
     """Returns the cost of a cluster's instances so far; live or ended. Calls ListInstances and ListInstanceGroups.
 
-    EMR keeps the instances of an ended cluster for two months. Raises ServiceError when EMR refuses.
+    Raises ServiceError when EMR refuses.
     """
     return cost_of(emr, cluster_id, list(emr.pages("ListInstances", "Instances", ClusterId=cluster_id)), now)
 

@@ -18,6 +18,7 @@ from flowspec.emulator.state.instances import Moment, role
 from flowspec.emulator.state.store import Record, Store
 from flowspec.emulator.state.volumes import volumes_answer
 from flowspec.facts import states
+from flowspec.facts.limits import LISTED_DAYS, MAX_LISTED
 from flowspec.facts.rules.releases import NOT_RECONFIGURED, reconfigures
 
 _DEFAULT_TYPE = "m5.xlarge"
@@ -25,10 +26,6 @@ _DEFAULT_TYPE = "m5.xlarge"
 
 RECONFIGURE_SECONDS = 10.0
 """Duration of a reconfiguration (on EMR minutes)."""
-
-_LISTED_FOR_SECONDS = 30 * 86400.0
-_MOST_LISTED = 2000
-"""ListInstances shows instances terminated in the last 30 days, and 2000 at most (API reference)."""
 
 
 # -- creation
@@ -215,12 +212,12 @@ def list_instances(call: Call, params: Params) -> Answer:
     ]
     wanted = params.get("InstanceStates")
     kept = [numbered for numbered in answers if _is_listed(numbered[1]["Status"], wanted, call.now)]
-    shown, more = page(kept[:_MOST_LISTED], params)
+    shown, more = page(kept[:MAX_LISTED], params)
     return {"Instances": shown, **more}
 
 
 def _is_listed(shown: Mapping[str, Any], wanted: Sequence[str] | None, now: float) -> bool:
-    recent = now - shown["Timeline"].get("EndDateTime", now) <= _LISTED_FOR_SECONDS
+    recent = now - shown["Timeline"].get("EndDateTime", now) <= LISTED_DAYS * 86400.0
     return recent and (not wanted or shown["State"] in wanted)
 
 
