@@ -52,6 +52,9 @@ MAX_FLEET_TYPES, MAX_FLEET_TYPES_BY_STRATEGY = 5, 30
 MAX_TERMINATED_AT_ONCE = 10
 """JobFlowIds of one TerminateJobFlows (botocore)."""
 
+MAX_STEPS_LISTED = 1000
+"""ListSteps shows the latest steps of a cluster, so many in all (Yelp/mrjob#1462)."""
+
 MAX_STEP_IDS_LISTED = 10
 """StepIds of one ListSteps (botocore)."""
 

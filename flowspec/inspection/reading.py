@@ -13,6 +13,7 @@ from flowspec.backend.aws.observe import describe, read_back
 from flowspec.backend.aws.runs.settle import settle_on, without_repeated
 from flowspec.backend.aws.verdict import failure_of, is_over, judge
 from flowspec.errors import ServiceError
+from flowspec.facts.limits import MAX_STEPS_LISTED
 from flowspec.inspection.baseline import find_baseline
 from flowspec.inspection.bootstrap import read_bootstrap
 from flowspec.inspection.details import LogReader, Notes, choose_steps
@@ -21,7 +22,7 @@ from flowspec.inspection.run_facts import RUNNING, Cost, RunFacts
 from flowspec.inspection.timeline import spans_of
 from flowspec.plan.cluster import Cluster
 from flowspec.plan.sensitive import known_secrets
-from flowspec.plan.steps import HISTORY_LIMIT, history_is_cut
+from flowspec.plan.steps import history_is_cut
 
 
 def read_run(
@@ -79,5 +80,5 @@ def _read(emr: Emr, cluster_id: str, notes: Notes) -> Cluster:
         cluster = describe(emr, cluster_id)
         notes.add(f"the configuration could not be read: {error.sentence}")
     if history_is_cut(cluster):
-        notes.add(f"EMR lists the latest {HISTORY_LIMIT:,} steps of a cluster: earlier ones are not shown")
+        notes.add(f"EMR lists the latest {MAX_STEPS_LISTED:,} steps of a cluster: earlier ones are not shown")
     return cluster

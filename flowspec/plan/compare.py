@@ -11,7 +11,7 @@ from flowspec.cost.budget import budget_notes, estimate_of, refuse_over_budget
 from flowspec.document.nearest import not_found
 from flowspec.errors import Location, SpecError
 from flowspec.facts.api_model import KeyPath
-from flowspec.facts.limits import MAX_STEPS
+from flowspec.facts.limits import MAX_STEPS, MAX_STEPS_LISTED
 from flowspec.facts.mutability import row_of
 from flowspec.plan.changes import Action, ApiCall, Assessment, Change, Plan
 from flowspec.plan.cluster import HIDDEN_TAG, MANAGED_TAG, STEPS_TAG, Step
@@ -29,7 +29,7 @@ from flowspec.plan.lines import blast_radius, step_lines, submission_lines, uplo
 from flowspec.plan.runs.launches import alternatives, launch_notes, made_by
 from flowspec.plan.runs.supervision import StepPolicy, policy_tags, retagging_calls, step_policies, supervision_notes
 from flowspec.plan.runs.unattended import settings_tags, unattended_changes
-from flowspec.plan.steps import HISTORY_LIMIT, StepChanges, compare_steps, step_identity
+from flowspec.plan.steps import StepChanges, compare_steps, step_identity
 from flowspec.request.graph import find_misordered_steps
 from flowspec.request.instances import lives_on
 from flowspec.request.origins import locate
@@ -336,7 +336,9 @@ def unknown_steps(wanted: Mapping[str, Any], steps: StepChanges) -> str:
     names = ", ".join(repr(wanted["Steps"][index]["Name"]) for index in steps.unknown)
     if not names:
         return ""
-    return f"EMR shows only the latest {HISTORY_LIMIT} steps of the cluster; whether {names} ran before can't be known"
+    return (
+        f"EMR shows only the latest {MAX_STEPS_LISTED} steps of the cluster; whether {names} ran before can't be known"
+    )
 
 
 def _plan_replacement(submission: Plan, cluster: Cluster, differences: Sequence[Difference], choices: _Choices) -> Plan:

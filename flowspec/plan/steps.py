@@ -12,10 +12,8 @@ import json
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from flowspec.facts.limits import MAX_STEPS_LISTED
 from flowspec.plan.cluster import Cluster, Step
-
-# ListSteps shows no more than the latest thousand steps of a cluster (Yelp/mrjob#1462).
-HISTORY_LIMIT = 1000
 
 _LIVE = frozenset({"PENDING", "RUNNING", "COMPLETED", "CANCEL_PENDING"})
 _CANCELLABLE = frozenset({"PENDING", "RUNNING"})
@@ -93,7 +91,7 @@ def compare_steps(
 
 def history_is_cut(cluster: Cluster) -> bool:
     """Returns True if a cluster may have had steps before those that EMR lists."""
-    return len(cluster.steps) >= HISTORY_LIMIT
+    return len(cluster.steps) >= MAX_STEPS_LISTED
 
 
 def _by_identity(cluster: Cluster) -> dict[str, list[Step]]:

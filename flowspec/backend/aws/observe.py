@@ -17,7 +17,7 @@ from flowspec.backend.aws.client import Emr
 from flowspec.backend.aws.live import read_live, s3_uri, step_config
 from flowspec.document.job_flow import JobFlow
 from flowspec.errors import FlowspecError, NothingFound, ServiceError
-from flowspec.facts.limits import TAG_VALUE
+from flowspec.facts.limits import MAX_STEPS_LISTED, TAG_VALUE
 from flowspec.facts.states import ENDED, OPEN
 from flowspec.plan.cluster import (
     FLOW_TAG,
@@ -30,7 +30,6 @@ from flowspec.plan.cluster import (
     Step,
     age,
 )
-from flowspec.plan.steps import HISTORY_LIMIT
 
 # EMR keeps the metadata of ended clusters for two months (EMR Management Guide, "View cluster status and details").
 LOOKBACK = timedelta(days=60)
@@ -59,14 +58,14 @@ def _history(emr: Emr, cluster_id: str) -> list[dict[str, Any]]:
     EMR lists no more than that; another endpoint would be asked for 200 pages of ten thousand steps.
     """
     # ListSteps gives the newest first.
-    return list(islice(emr.pages("ListSteps", "Steps", ClusterId=cluster_id), HISTORY_LIMIT))[::-1]
+    return list(islice(emr.pages("ListSteps", "Steps", ClusterId=cluster_id), MAX_STEPS_LISTED))[::-1]
 
 
 def steps_in(emr: Emr, cluster_id: str, states: Iterable[str]) -> list[Step]:
     """Returns the steps of a cluster that are in one of these states, in the order in which they were added."""
     # Filtered by state, ListSteps gives the oldest first (API reference).
     listed = emr.pages("ListSteps", "Steps", ClusterId=cluster_id, StepStates=list(states))
-    return [_step(item) for item in islice(listed, HISTORY_LIMIT)]
+    return [_step(item) for item in islice(listed, MAX_STEPS_LISTED)]
 
 
 def describe_step(emr: Emr, cluster_id: str, step_id: str) -> Step:

@@ -12,10 +12,7 @@ from flowspec.emulator.state import ids, lifecycle
 from flowspec.emulator.state.answers import Answer, properties, status
 from flowspec.emulator.state.store import Record
 from flowspec.facts import releases, states
-from flowspec.facts.limits import MAX_STEP_IDS_LISTED, MAX_STEPS
-
-_MOST_LISTED = 1000
-"""EMR lists only the latest thousand steps of a cluster (Yelp/mrjob#1462)."""
+from flowspec.facts.limits import MAX_STEP_IDS_LISTED, MAX_STEPS, MAX_STEPS_LISTED
 
 _DEFAULT_ACTION = "TERMINATE_CLUSTER"
 """The ActionOnFailure of a step that gives none. AWS documents no default; this is the one of moto."""
@@ -112,7 +109,9 @@ def list_steps(call: Call, params: Params) -> Answer:
     if params.get("StepIds"):
         return {"Steps": [_summary(step) for step in _find_steps(call, cluster, params["StepIds"])]}
     states_wanted = params.get("StepStates") or None
-    latest = call.store.find("step", cluster_id=cluster.id, states=states_wanted, newest_first=True, limit=_MOST_LISTED)
+    latest = call.store.find(
+        "step", cluster_id=cluster.id, states=states_wanted, newest_first=True, limit=MAX_STEPS_LISTED
+    )
     found = latest[::-1] if states_wanted else latest
     shown, more = page([(step.seq, step) for step in found], params, falling=not states_wanted)
     return {"Steps": [_summary(step) for step in shown], **more}

@@ -9,11 +9,12 @@ from typing import Any
 from flowspec.backend.aws.client import Emr
 from flowspec.backend.aws.observe import read_back
 from flowspec.facts.api_model import Json, input_shape
+from flowspec.facts.limits import MAX_STEPS_LISTED
 from flowspec.plan.cluster import FLOW_TAG, HIDDEN_TAG, TAG_PREFIX, TARGET_TAG, Cluster
 from flowspec.plan.runs.supervision import read_policies, token_of, unread_policies
 from flowspec.plan.runs.unattended import known_settings, unknown_settings
 from flowspec.plan.sensitive import known_secrets
-from flowspec.plan.steps import HISTORY_LIMIT, history_is_cut, surviving_steps
+from flowspec.plan.steps import history_is_cut, surviving_steps
 
 # What EMR fills in for all that say nothing, and refuses in the requests of older releases.
 _FILLED_IN: Mapping[str, Any] = {"StepConcurrencyLevel": 1, "VisibleToAllUsers": True}
@@ -115,7 +116,7 @@ def _role(emr: Emr, cluster_id: str, step_ids: Sequence[str]) -> tuple[str, tupl
 
 def _describe_gaps(cluster: Cluster) -> Iterator[str]:
     if history_is_cut(cluster):
-        yield f"EMR shows only the latest {HISTORY_LIMIT} steps of a cluster: earlier ones are not in this spec"
+        yield f"EMR shows only the latest {MAX_STEPS_LISTED} steps of a cluster: earlier ones are not in this spec"
     assert cluster.live is not None
     if cluster.live.unread:
         yield f"{', '.join(sorted(cluster.live.unread))} could not be read, and may be missing"
