@@ -14,7 +14,7 @@ FLOW_TAG, TARGET_TAG = "flowspec:flow", "flowspec:target"
 DIGEST_TAG, SUBMISSION_TAG, SOURCE_TAG = "flowspec:digest", "flowspec:submission", "flowspec:source"
 # What the last apply stated, so that the next one sees what the spec states no longer (`plan.comparison.fields`).
 MANAGED_TAG = "flowspec:managed"
-# The digest of the members that EMR never gives back, and the digest of the steps that were submitted.
+# The digests of the members that EMR never gives back, and the digest of the steps that were submitted.
 HIDDEN_TAG, STEPS_TAG = "flowspec:hidden", "flowspec:steps"
 # Where the secrets of the spec are among its tags and arguments (`flowspec.plan.sensitive`).
 SENSITIVE_TAG = "flowspec:sensitive"

@@ -14,14 +14,15 @@ from flowspec.facts.api_model import KeyPath
 from flowspec.facts.limits import MAX_STEPS, MAX_STEPS_LISTED
 from flowspec.facts.mutability import row_of
 from flowspec.plan.changes import Action, ApiCall, Assessment, Change, Plan
-from flowspec.plan.cluster import HIDDEN_TAG, MANAGED_TAG, STEPS_TAG, Step
+from flowspec.plan.cluster import MANAGED_TAG, STEPS_TAG, Step
 from flowspec.plan.comparison.differences import Difference, snake, tokens_in
 from flowspec.plan.comparison.fields import Comparison, compare_fields
 from flowspec.plan.converge import calls_of, changes_of, ending_calls, intent_calls, needs_replacement, tag_calls
 from flowspec.plan.identity import (
-    hidden_digest,
+    hidden_digests,
     identity_tags,
     observed_digest,
+    read_hidden_digests,
     steps_digest,
     unreadable,
 )
@@ -243,16 +244,19 @@ def _others_note(cluster: Cluster) -> str:
 def _compare_members(params: Mapping[str, Any], cluster: Cluster, secrets: Collection[str]) -> Comparison:
     """Compares the members of a request with those of a cluster; notes what can't be known.
 
-    Members that EMR never gives back are compared by their digest.
+    Members that EMR never gives back are compared by their digests.
     """
     assert cluster.live is not None
     found = compare_fields(params, cluster.live, tokens_in(cluster.tags.get(MANAGED_TAG, "")))
-    hidden = unreadable(params)
-    if not hidden or cluster.tags.get(HIDDEN_TAG) == hidden_digest(params, secrets):
+    hidden, known = unreadable(params), read_hidden_digests(cluster.tags)
+    if not hidden:
         return found
-    if HIDDEN_TAG in cluster.tags:
+    if known:
+        digests = hidden_digests(params, secrets)
         changed = [
-            Difference((name,), snake(name), "(another value)", value, row_of(name)) for name, value in hidden.items()
+            Difference((name,), snake(name), "(another value)", value, row_of(name))
+            for name, value in hidden.items()
+            if known.get(name) != digests[name]
         ]
         return Comparison((*found.differences, *changed), found.notes)
     note = f"{', '.join(map(snake, hidden))}: EMR never shows it, and the cluster's tags don't say what it was"

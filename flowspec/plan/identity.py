@@ -46,8 +46,8 @@ def identity_tags(plan: Plan) -> dict[str, str]:
     }
     # The digest is of all steps of a spec, and others of this one may never have been submitted.
     steps = {} if plan.omitted else {STEPS_TAG: steps_digest(plan.request, plan.secrets)}
-    hidden = {HIDDEN_TAG: hidden_digest(plan.request, plan.secrets)} if unreadable(plan.request) else {}
-    return tags | steps | hidden
+    hidden = " ".join(f"{member}={digest}" for member, digest in hidden_digests(plan.request, plan.secrets).items())
+    return tags | steps | ({HIDDEN_TAG: hidden} if hidden else {})
 
 
 def _managed(params: Mapping[str, Any]) -> str:
@@ -71,9 +71,15 @@ def unreadable(params: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
-def hidden_digest(params: Mapping[str, Any], secrets: Collection[str]) -> str:
-    """Returns the digest of what EMR never gives back, which tells none of the `secrets` and passwords in it."""
-    return _digest(public_form(unreadable(params), secrets))[:16]
+def hidden_digests(params: Mapping[str, Any], secrets: Collection[str]) -> dict[str, str]:
+    """Returns a digest of each member that EMR never gives back, which tells none of the `secrets` and passwords."""
+    return {name: _digest(public_form({name: value}, secrets))[:16] for name, value in unreadable(params).items()}
+
+
+def read_hidden_digests(tags: Mapping[str, str]) -> dict[str, str]:
+    """Returns the digests that the last apply left in a cluster's tags."""
+    words = (word.partition("=") for word in tags.get(HIDDEN_TAG, "").split())
+    return {member: digest for member, separator, digest in words if separator}
 
 
 def steps_digest(params: Mapping[str, Any], secrets: Collection[str]) -> str:

@@ -437,6 +437,16 @@ def test_what_emr_never_shows_is_said_to_be_unknown_without_our_tags(emr):
     assert plan.notes == ("additional_info: EMR never shows it, and the cluster's tags don't say what it was",)
 
 
+def test_what_emr_never_shows_is_compared_member_by_member(emr):
+    both = changed(
+        changed(G, ("AdditionalInfo",), "{}"), ("KerberosAttributes",), {"Realm": "R", "KdcAdminPassword": "pw"}
+    )
+    cluster = observed(emr, running(emr, both))
+    assert planned(changed(both, ("AdditionalInfo",), None), cluster).changes == ()
+    forced = planned(changed(both, ("AdditionalInfo",), '{"a": 1}'), cluster).changes
+    assert [one.address.partition(": ")[2] for one in forced if one.action is Action.REPLACE] == ["additional_info"]
+
+
 def test_tags_of_other_people_are_left_alone(emr):
     cluster_id = running(emr, G)
     emr.call("AddTags", ResourceId=cluster_id, Tags=[{"Key": "owner", "Value": "ann"}])

@@ -2,7 +2,7 @@
 
 import pytest
 
-from flowspec.plan.identity import hidden_digest, steps_digest
+from flowspec.plan.identity import hidden_digests, steps_digest
 from flowspec.request.compile import digest
 from flowspec.request.public_form import public_form
 
@@ -24,7 +24,7 @@ def with_password(word):
     [
         lambda word: digest(with_password(word), (), {word}),
         lambda word: steps_digest(with_password(word), {word}),
-        lambda word: hidden_digest(with_password(word), ()),
+        lambda word: hidden_digests(with_password(word), ()),
         lambda word: str(public_form(with_password(word), {word})),
     ],
 )
