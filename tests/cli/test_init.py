@@ -129,4 +129,4 @@ def test_a_terminal_is_asked_what_no_option_says(tmp_path):
     assert "\nname: takings\n" in text
     assert "region: eu-west-1" in text
     assert "s3://our-bucket/" in text
-    assert b"does not match" in shown
+    assert b"is not allowed: give a letter, and then at most 99 letters" in shown

@@ -48,9 +48,9 @@ def command(  # noqa: PLR0917 - click passes them by name
         raise click.UsageError(f"choose a template with --template:\n{known}")
     template = template or _chosen_template()
     values = {
-        "NAME": _option_or_answer("--name", name, NAME, _flow_name_of(folder), "Name of the flow"),
-        "REGION": _option_or_answer("--region", region, REGION, _region(), "AWS region"),
-        "BUCKET": _option_or_answer("--bucket", bucket, BUCKET_NAME, SAMPLE_BUCKET, "S3 bucket"),
+        "NAME": _option_or_answer("--name", name, _flow_name_of(folder), "Name of the flow"),
+        "REGION": _option_or_answer("--region", region, _region(), "AWS region"),
+        "BUCKET": _option_or_answer("--bucket", bucket, SAMPLE_BUCKET, "S3 bucket"),
         "RELEASE": releases.newest(),
     }
     files = starter_files(template, values)
@@ -90,18 +90,27 @@ def _chosen_template() -> str:
     return str(click.prompt("Template", type=click.Choice(tuple(STARTERS)), default="streaming", err=True))
 
 
-def _option_or_answer(option: str, given: str | None, pattern: re.Pattern[str], default: str, question: str) -> str:
+_ALLOWED = {
+    "--name": (NAME, "give a letter, and then at most 99 letters, digits, '.', '_' or '-'"),
+    "--region": (REGION, "give the code of a region, such as us-east-1"),
+    "--bucket": (BUCKET_NAME, "give 3 to 63 lower-case letters, digits, '-' or single '.', with a letter or digit at both ends"),
+}
+
+
+def _option_or_answer(option: str, given: str | None, default: str, question: str) -> str:
     """Returns the option's value, else what is answered on a terminal, else the default."""
-    check = _make_check(option, pattern)
+    check = _make_check(option)
     if given is not None:
         return check(given)
     return str(click.prompt(question, default=default, value_proc=check, err=True)) if can_ask() else default
 
 
-def _make_check(option: str, pattern: re.Pattern[str]) -> Callable[[str], str]:
+def _make_check(option: str) -> Callable[[str], str]:
+    pattern, allowed = _ALLOWED[option]
+
     def check(value: str) -> str:
         if not pattern.fullmatch(value):
-            raise click.BadParameter(f"{value!r} does not match {pattern.pattern}", param_hint=option)
+            raise click.BadParameter(f"{value!r} is not allowed: {allowed}", param_hint=option)
         return value
 
     return check
