@@ -93,7 +93,10 @@ def _chosen_template() -> str:
 _ALLOWED = {
     "--name": (NAME, "give a letter, and then at most 99 letters, digits, '.', '_' or '-'"),
     "--region": (REGION, "give the code of a region, such as us-east-1"),
-    "--bucket": (BUCKET_NAME, "give 3 to 63 lower-case letters, digits, '-' or single '.', with a letter or digit at both ends"),
+    "--bucket": (
+        BUCKET_NAME,
+        "give 3 to 63 lower-case letters, digits, '-' or single '.'; a letter or digit at both ends",
+    ),
 }
 
 
