@@ -1,7 +1,7 @@
-"""flowspec: one YAML file, one Amazon EMR job flow, kept the same.
+"""flowspec turns one YAML file into one Amazon EMR job flow, and keeps the two the same.
 
-A spec becomes a running job flow in seven steps, each a function that hands an immutable value to the
-next; none reaches back.
+A spec becomes a running job flow in seven stages. Each stage is a function that takes the immutable value of the
+stage before it and returns another one.
 
     text ─load→ Document ─render→ Document ─validate→ JobFlow ─compile→ Request
          ─make_plan→ Plan ─apply→ Applied ─watch→ events
@@ -14,8 +14,8 @@ next; none reaches back.
 - `apply` does what the plan says, and submits exactly one cluster.
 - `watch` follows the cluster to its end; `judge` and `diagnose` say how it ended, and why.
 
-Up to `make_plan`, nothing is changed and nothing is run; up to `compile`, nothing is sent. `connect` opens the
-connection that the later steps need: to AWS, to another endpoint, or to the embedded EMR of this machine.
+The stages up to `make_plan` change nothing and run no program; those up to `compile` send nothing. `connect` opens
+the connection that the later stages need: to AWS, to another endpoint, or to the embedded EMR of this machine.
 
 For the common case all of that is one call:
 
@@ -24,7 +24,7 @@ For the common case all of that is one call:
     result = flowspec.run("job.yaml", target="laptop", variables={"day": "2026-11-22"})
     print(result.cluster.id, result.verdict.outcome.value)
 
-And step by step:
+And stage by stage (`plan_on` reads the cluster and calls `make_plan`):
 
     import flowspec
 
@@ -39,22 +39,21 @@ And step by step:
         elif isinstance(event, flowspec.Ended) and event.verdict.outcome is not flowspec.Outcome.SUCCEEDED:
             print(flowspec.diagnose(event.cluster, event.verdict, flowspec.logs_of(emr, event.cluster)))
 
-What runs already is changed without a spec, too: `resize`, `protect`, `add_steps`, `cancel`, `destroy`; found with
-`list_clusters` and `idle_clusters`; and taken over with `import_cluster`, which writes its spec, and `adopt`.
+Other functions need no spec: `list_clusters` and `idle_clusters` find clusters, and `resize`, `protect`, `add_steps`,
+`cancel` and `destroy` change them. `import_cluster` writes a spec from a cluster, and `adopt` lets a spec manage one.
 
-`make_report(emr, cluster.id).as_html()` is a run as one page: when its steps ran, why it failed, what is different from
-the last run of its flow that succeeded.
+`make_report(emr, cluster.id).as_html()` reports a run as one page: when its steps ran, why it failed, and what
+differs from the last successful run of its flow.
 
-Of many flows, `plan_all` makes the plans from one look at each EMR, and `apply_all` carries them out; `find_orphans`
-finds the clusters whose specs are gone.
+For many flows, `plan_all` lists the clusters of each EMR once and makes all plans, `apply_all` carries them out, and
+`find_orphans` finds the clusters whose specs were removed.
 
-`plan_on` is `make_plan` with what `observe` and the backend report. `run_tests` runs the cases of specs on sample
-data (`flowspec test`); `flowspec.testing.emr` gives the boto3 clients of a test the embedded EMR.
+`run_tests` runs the cases of specs on sample data (`flowspec test`); `flowspec.testing.emr` connects the boto3 clients
+of a test with the embedded EMR.
 
-Values are frozen: what they hold as dict or
-list (`Request.params`, `Plan.request`, `ApiCall.params`) is a new copy at each read, so that a digest always fits.
-Errors are `FlowspecError`: `SpecError` for an invalid document, with all its `Diagnostic`s, and `ServiceError` for
-what EMR or S3 refuses.
+Values are frozen. A dict or list in them (`Request.params`, `Plan.request`, `ApiCall.params`) is a new copy at each
+read, so that a digest always matches. Errors are `FlowspecError`: `SpecError` for an invalid document, with all its
+`Diagnostic`s, and `ServiceError` for what EMR or S3 refuses.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""`flowspec`, and `python -m flowspec`: imports nothing before Ctrl-C has its exit code."""
+"""The entry point of `flowspec` and `python -m flowspec`. Ctrl-C exits with 130 also while modules are imported."""
 
 import sys
 

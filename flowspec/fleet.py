@@ -1,4 +1,4 @@
-"""Many flows at once: their plans, made from one look at each EMR, and their runs.
+"""Plans and runs many flows at once; the clusters of each EMR are listed only once.
 
     compiled = [(flow, flowspec.compile(flow)) for flow in flows]
     plans = flowspec.plan_all(compiled)
@@ -6,7 +6,7 @@
     for run in flowspec.apply_all(plans):
         print(run.jobflow.name, run.error or run.result.verdict.outcome.value)
 
-A flow that fails stops no other.
+A flow that fails does not stop the others.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Holds Ctrl-C and SIGTERM back while processes are forked or something is cleaned up."""
+"""Delays Ctrl-C and SIGTERM while processes are forked or something is cleaned up."""
 
 from __future__ import annotations
 

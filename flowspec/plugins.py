@@ -7,8 +7,8 @@
     [project.entry-points."flowspec.importers"]
     ini = "acme_flowspec.ini"            # flowspec import --from ini; as `ImporterPlugin`
 
-Their code runs in `validate`, too, as that of any installed package does which a program imports; a spec can't bring
-any. What fails in one is a FlowspecError that names it.
+Their code also runs in `validate`, like that of any installed package that a program imports; a spec can't contain a
+plugin. An exception in one becomes a FlowspecError that names it.
 """
 
 from __future__ import annotations

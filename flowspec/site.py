@@ -1,6 +1,6 @@
 """The pages of the embedded EMR's endpoint: all clusters at `/`, each with its steps and logs, as they are now.
 
-Read-only: a page shows what the API tells to whoever may use it, with the logs beside it, and changes nothing.
+Read-only: the pages show the same facts as the API, and the logs.
 """
 
 from __future__ import annotations

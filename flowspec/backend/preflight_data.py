@@ -1,4 +1,4 @@
-"""Checks of the data that a plan reads and writes: what is read exists, and outputs do not exist yet."""
+"""Checks the data that a plan reads and writes: inputs exist, and outputs do not exist yet."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Threads for calls that are sent side by side, and that an interrupt does not wait for."""
+"""Runs calls in parallel threads, for which an interrupt does not wait."""
 
 from __future__ import annotations
 

@@ -1,11 +1,11 @@
-"""boto 2's `boto.emr`, which still works: the same names, on today's EMR or on the embedded one.
+"""boto 2's `boto.emr` on today's EMR or on the embedded EMR, with the same names.
 
     from flowspec.boto_emr import EmrConnection, StreamingStep      # was: from boto.emr import ...
 
 The modules are those of boto: `connection`, `step`, `bootstrap_action`, `instance_group` and `emrobject`,
-with what `boto.exception`, `boto.regioninfo`, `boto.resultset` and `boto.handler` had to do with EMR. What is
-said with them is sent by the code that sends a spec: steps are built by `flowspec.request.steps`, the
-connection is `flowspec.backend.aws.client`'s. The guide in examples/boto-emr lists what was mended.
+with what `boto.exception`, `boto.regioninfo`, `boto.resultset` and `boto.handler` had to do with EMR. They use the
+same code as specs: steps are built by `flowspec.request.steps`, and the connection is that of
+`flowspec.backend.aws.client`. The guide in examples/boto-emr lists what was fixed.
 """
 
 from __future__ import annotations

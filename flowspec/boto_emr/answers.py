@@ -1,4 +1,4 @@
-"""Answers of EMR, and how they are read into the objects of boto 2."""
+"""Reads EMR's answers into the objects of boto 2."""
 
 from __future__ import annotations
 

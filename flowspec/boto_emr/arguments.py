@@ -1,4 +1,4 @@
-"""Arguments of boto 2's methods in the words of EMR's query API."""
+"""Converts arguments of boto 2's methods into parameters of EMR's query API."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Bootstrap actions, as boto 2 wrote them down."""
+"""boto 2's class for bootstrap actions."""
 
 from __future__ import annotations
 

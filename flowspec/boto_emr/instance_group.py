@@ -1,4 +1,4 @@
-"""Instance groups, as boto 2 wrote them down."""
+"""boto 2's class for instance groups."""
 
 from __future__ import annotations
 

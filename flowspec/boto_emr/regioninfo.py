@@ -1,4 +1,4 @@
-"""Regions, as boto 2 had them (`boto.regioninfo`)."""
+"""boto 2's class for regions (`boto.regioninfo`)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Lists in answers, as boto 2 gave them (`boto.resultset`)."""
+"""boto 2's class for lists in answers (`boto.resultset`)."""
 
 from __future__ import annotations
 

@@ -1,10 +1,10 @@
-"""Steps, as boto 2 wrote them down, and what becomes of them.
+"""boto 2's classes for steps, and their conversion into steps of a request.
 
-`jar`, `args` and `main_class` give the words of boto 2, for the AMIs that EMR had before release 4.0.0.
+`jar`, `args` and `main_class` return what boto 2 sent for the AMIs that EMR had before release 4.0.0.
 A request for a release gets the form that a spec's step has there (`flowspec.request.steps`).
 
-Mended, against boto 2: Hive and Pig steps take `action_on_failure`; Hadoop's generic options among the
-`step_args` of a streaming step are put first, where alone Hadoop takes them; on a release a command in S3
+Fixed, compared with boto 2: Hive and Pig steps take `action_on_failure`; Hadoop's generic options among the
+`step_args` of a streaming step are put first, since Hadoop accepts them only there; on a release a command in S3
 is shipped with `-files`; script-runner and its scripts come from the bucket of the connection's region.
 """
 

@@ -1,4 +1,4 @@
-"""Expected and actual output: the first differences as text, and writing the one as the other."""
+"""Compares expected with actual output, and writes the actual output as the expected one."""
 
 from __future__ import annotations
 

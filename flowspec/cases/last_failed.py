@@ -1,4 +1,4 @@
-"""Remembers which cases failed when they were run last, in the user's state folder, for `--last-failed`."""
+"""Remembers which cases failed in the last run, in the user's state folder, for `--last-failed`."""
 
 from __future__ import annotations
 

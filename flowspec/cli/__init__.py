@@ -8,13 +8,13 @@ Results go to stdout, progress and errors to stderr. Every command returns one o
     specs, planning                      a spec as the options say: rendered, validated, compiled, planned
     locate                               WHAT -> the cluster that it names
     fleet, fleet_apply, fleet_destroy    many specs at a time; `cores` spreads files over the cores
-    follow, overrun, detached            a run that is watched on the terminal, its budget, one that is left alone
+    follow, overrun, detached            watch a run, warn about its budget; the output of `--detach`
     output, github                       stdout and stderr with secrets masked, comments on pull requests
     drafts                               files that commands write
     confirm                              questions before what can't be undone
     completion, candidates               shell completion; names in specs and of clusters
     exits                                the exit codes
-    crash                                the last resort: no exception reaches the user as a traceback
+    crash                                turns unexpected exceptions into a message and a file with the traceback
 """
 
 from __future__ import annotations

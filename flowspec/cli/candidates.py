@@ -1,7 +1,7 @@
 """Candidates for shell completion: specs, targets, variables, steps, clusters, words that `explain` knows.
 
-They are `shell_complete` callbacks of click's parameters. None raises: what can't be read gives no candidates. A value
-that could be a secret is none, nor is one with control characters, which a terminal would act on.
+They are `shell_complete` callbacks of click's parameters. None of them raises: what can't be read gives no candidates.
+Values that could be secrets are left out, and so are those with control characters, which a terminal would act on.
 """
 
 from __future__ import annotations

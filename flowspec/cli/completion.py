@@ -1,7 +1,8 @@
-"""Shell completion, by click's own engine: the scripts for bash, zsh and fish, and answering them.
+"""Shell completion by click: the scripts for bash, zsh and fish, and the answers to their calls.
 
 A script runs `flowspec` with `VARIABLE` set to `SHELL_complete`, and click finds out what is being typed. The scripts
-are ours, because click's insert names with spaces and commas wrongly in bash and fish, and a space behind `day=`.
+are flowspec's own: those of click handle names with spaces and commas wrongly in bash and fish, and add a space after
+`day=`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""One function over many files, spread over the cores of this machine."""
+"""Applies one function to many files, on all cores of this machine."""
 
 from __future__ import annotations
 

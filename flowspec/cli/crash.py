@@ -1,4 +1,4 @@
-"""The last resort for exceptions that nothing expected: a message for the user, the traceback in a file."""
+"""Handles unexpected exceptions: a message for the user, and the traceback in a file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The end of `apply --detach`; without the modules that watch a run, which take 30 ms to import."""
+"""Prints the result of `apply --detach`, without the modules that watch a run, which take 30 ms to import."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Files that commands write. Drafts, which people go on to edit, are those of `import`, `export`, `migrate`, `fmt`.
+"""Writes the files that commands produce. Drafts, which people go on to edit, are those of `import` and `export`.
 
-A draft replaces a file only with --force. What each run makes anew (a report, a saved plan, JUnit XML) replaces its
-file, as with Terraform's `plan -out` and pytest's `--junitxml`; the help of its option says so.
+A draft replaces a file only with --force. What each run writes again (a report, a saved plan, JUnit XML) replaces its
+file, as Terraform's `plan -out` and pytest's `--junitxml` do; the help of its option says so.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Exit codes. They are stable: scripts and CI decide by them."""
+"""The exit codes. They are stable, since scripts and CI depend on them."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Many specs on the command line: planned together, worked on at the same time, reported in one table.
 
-A flow that fails stops no other. Of all that is printed about one flow, each line has the flow's name before it.
+A flow that fails does not stop the others. Each line that is printed about a flow begins with the flow's name.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
 """Prints results to stdout, progress and errors to stderr, with secrets masked.
 
-All text leaves through `_print`, which lets nothing drive the terminal or a CI runner: see `document.escaping`. A
-log that goes to a file or a pipe is the one exception (`log_printer`): it is copied byte for byte.
+All text is printed by `_print`, which escapes what would control the terminal or a CI runner: see `document.escaping`.
+The one exception is a log that goes to a file or a pipe (`log_printer`): it is copied byte for byte.
 
-A reader of our output may go away at any time (`flowspec logs | head`), and there may be no stderr at all (daemons),
-or one on a full disk: none of it changes what a command does or the code it exits with.
+The reader of the output may close it at any time (`flowspec logs | head`), and stderr may be missing (daemons) or on a
+full disk: none of this changes what a command does, or its exit code.
 """
 
 from __future__ import annotations

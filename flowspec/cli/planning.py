@@ -1,4 +1,4 @@
-"""A spec, or a saved plan, on the command line -> its plan and the connection to carry it out by."""
+"""A spec, or a saved plan, on the command line -> its plan and the connection that carries it out."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The option `--policy`: an organisation's own rules, held against a compiled request."""
+"""The option `--policy`: an organisation's own rules, checked against a compiled request."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The option `--select`, and the arguments that name many specs. Of several `--select` one must hold."""
+"""The option `--select`, and the arguments that name many specs. If it is repeated, a flow must match one of them."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""Calculates what a cluster costs: the estimate of a request by the hour, its budget, and the cost of instances.
+"""Calculates what a cluster costs: the hourly estimate of a request, its budget, and the cost of instances.
 
-Amounts are ranges in USD, by the offline table of `facts.prices`. What the table does not have is named in each
-result, and is never counted as free.
+Amounts are ranges in USD, by the offline table of `facts.prices`. A result names what the table does not have; such
+things are never counted as free.
 """

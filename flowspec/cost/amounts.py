@@ -1,4 +1,4 @@
-"""Ranges of money; amounts, and what has none, as text."""
+"""Ranges of amounts of money, and texts for amounts and for what has no known price."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The budget of a spec, held against the estimate of its request."""
+"""Compares the budget of a spec with the estimate of its request."""
 
 from __future__ import annotations
 

@@ -1,8 +1,9 @@
-"""The cost of a compiled request by the hour, without a call: from the least to the most that it may be.
+"""Estimates the hourly cost of a compiled request offline, as a range.
 
-Groups cost their count; under a scaling policy, from its least to its most instances. A fleet costs its targets, in
-the cheapest mix of its types to the dearest: which ones EMR takes depends on what is free. A spot instance costs from
-`facts.prices.SPOT_SHARE` of the on-demand price to its bid; to the on-demand price in a fleet that may switch to it.
+A group costs as many instances as its count; under a scaling policy, from the policy's minimum to its maximum. A fleet
+costs its target capacity, in the cheapest to the most expensive mix of its types: EMR takes those that are available.
+A spot instance costs from `facts.prices.SPOT_SHARE` of the on-demand price up to its bid, or up to the on-demand price
+in a fleet that may switch to it.
 """
 
 from __future__ import annotations

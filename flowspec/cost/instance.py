@@ -1,4 +1,4 @@
-"""The price of one instance by the hour: EC2, EMR and its volumes."""
+"""The hourly price of one instance: EC2, EMR and its volumes."""
 
 from __future__ import annotations
 

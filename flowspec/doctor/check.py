@@ -1,4 +1,4 @@
-"""A check's outcome, and running checks at once, each within a limit of time."""
+"""A check's outcome; runs checks in parallel, each with a time limit."""
 
 from __future__ import annotations
 

@@ -5,16 +5,16 @@
                 templates filled in (`render`)
     checking    Document -> JobFlow: the schema, then the rules across fields (`validate`)
     job_flow    the JobFlow
-    schema      the schema file, in its two readings, and the walk along it
+    schema      the schema file in its two forms, and the schema of a key
     catalog     all diagnostics by their ids; `pages` explains each
     settings    flowspec.toml and [tool.flowspec] of pyproject.toml
     discovery   finds specs: files, folders and globs
     selection   the conditions of `--select`
     masking     keeps secrets out of what is shown
-    escaping    keeps texts of others from passing for flowspec's own
+    escaping    escapes untrusted text in output
     nearest     suggests the known word that is nearest to a misspelt one
 
-Each takes a value and gives another; none reads what another wrote. Diagnostics are collected on the way,
+Each stage takes a value and returns another. Diagnostics are collected on the way,
 so that one run reports everything: `validate` raises them together.
 
 Importing these modules costs little: yaml, jinja2 and jsonschema are imported by the functions that need them.

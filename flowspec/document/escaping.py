@@ -1,8 +1,8 @@
-"""Text of others, shown so that it can't pass for ours.
+"""Escapes untrusted text, so that it can't be mistaken for flowspec's own output.
 
-Names, values, file names, messages of services and log lines may hold anything: a line break that begins a line of
-its own, an escape sequence that drives the terminal, a direction mark that reorders what is read, a command that a CI
-runner takes from the log. `visible` is for such a text inside of a line, `harmless` for a whole output on its way out.
+Names, values, file names, messages of services and log lines may contain anything: line breaks, escape sequences that
+control the terminal, direction marks that reorder the text, commands that a CI runner takes from the log. `visible` is
+for such a text within a line, `harmless` for a whole output before it is printed.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A job flow as it is wanted: checked, for one target, ready to be compiled."""
+"""A valid job flow for one target, ready to be compiled."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Keeping secrets out of everything that is shown: whole values (`mask`) and streams (`MaskingWriter`)."""
+"""Masks secrets in everything that is shown: whole values (`mask`) and streams (`MaskingWriter`)."""
 
 from __future__ import annotations
 

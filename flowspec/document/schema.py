@@ -1,14 +1,14 @@
-"""The one schema file, in its two readings, and the walk along it.
+"""Reads the schema file in its two forms, and finds the schema of a key.
 
-As it is in the file (`loose`) every value may be a template: that is what editors want, and what the parts
-of a spec that are not rendered are checked with. `strict` is the same without the alternatives
-`{"$ref": "#/$defs/template"}` and `{"$ref": "#/$defs/known_…"}`: what a rendered spec must be. In the file,
-`{"$ref": "#/$defs/text"}` means text: the EMR API wants a string, and a plain YAML scalar gives it as it is
+`loose` is the form in the file: every value may be a template. Editors use it, and so do the checks of the parts
+of a spec that are not rendered. `strict` is the same without the alternatives
+`{"$ref": "#/$defs/template"}` and `{"$ref": "#/$defs/known_…"}`: the form of a rendered spec. In the file,
+`{"$ref": "#/$defs/text"}` means text: the EMR API expects a string, and a plain YAML scalar gives it as it is
 written; `strict` says `string` and marks it `x-text`. `schemas/generate.py` writes the file.
 
-Besides JSON Schema's words there are: `x-emr`, the member of RunJobFlow that a key becomes when that
-is not the key in CamelCase; `x-shape`, the module of `request.shapes` for a friendlier shape; `x-tool`, what is
-not carried over by rule; `x-also`, other words people use for a key; `x-unit`, seconds, minutes
+Beside the keywords of JSON Schema there are: `x-emr`, the member of RunJobFlow that a key becomes when that
+is not the key in CamelCase; `x-shape`, the module of `request.shapes` for a friendlier shape; `x-tool`, for keys that
+are not carried over by rule; `x-also`, other words people use for a key; `x-unit`, seconds, minutes
 or hours, of which a key takes the number; `x-sensitive`.
 """
 

@@ -1,7 +1,7 @@
 """Settings beside specs, in `flowspec.toml` or in `[tool.flowspec]` of `pyproject.toml`: severities of findings.
 
     [severity]             # in pyproject.toml: [tool.flowspec.severity]
-    security = "warning"   # all rules of security that are off by themselves
+    security = "warning"   # all security rules that are off by default
     FS222 = "error"        # one finding: error, warning, info or off
 
 The nearest file counts, from the spec's folder up to the root of its repository.

@@ -1,4 +1,4 @@
-"""The syslog of a job, line by line as Hadoop's client writes it.
+"""Writes the syslog of a job, line by line as Hadoop's client does.
 
 `2026-11-22 17:00:00,123 ERROR StreamJob: Job not successful!` - and plain lines (usage, traces).
 """

@@ -1,9 +1,9 @@
-"""Java programs on this machine: which Java, Spark and Hadoop there are, and what they take s3:// and hdfs:// for.
+"""Java programs on this machine: finds Java, Spark and Hadoop, and configures what s3:// and hdfs:// mean for them.
 
-Spark is that of SPARK_HOME, else the installed pyspark, else the one on PATH; its jars hold Hadoop's client,
-too. A program finds its configuration (`configure`) in the folder `conf` beside the step's logs. In it every
+The Spark is that of SPARK_HOME, else the installed pyspark, else the one on PATH; its jars include Hadoop's client.
+A program finds its configuration (`configure`) in the folder `conf` beside the step's logs. In it every
 scheme of a cluster is a folder of this machine, by way of `java/flowspec/FolderFileSystem.java`; plain
-paths go by the rule of `flowspec.engines.paths`: absolute ones are this machine's own, relative ones belong to
+paths follow the rule of `flowspec.engines.paths`: absolute ones are this machine's own, relative ones belong to
 the home of the user hadoop in HDFS.
 """
 

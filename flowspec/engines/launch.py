@@ -1,6 +1,6 @@
 """Runs a module of flowspec as a process: `python .../flowspec/engines/launch.py MODULE ARGS...`.
 
-It is what `python -m MODULE` does, but for two things: the directory the process is started in, where any
+It works like `python -m MODULE`, with two differences: the directory in which the process starts, where any
 file may lie, is not searched for modules; and the package need not be installed (a bare checkout).
 """
 

@@ -1,4 +1,4 @@
-"""The interpreter of a script that is not executable, as no file from S3 is.
+"""Finds the interpreter of a script that is not executable, such as every script from S3.
 
 EMR's script-runner.jar, and EMR itself for a bootstrap action, downloads a script, makes it executable and executes
 it. Here the user's file stays as it is, so its first line is read as the kernel does (`fs/binfmt_script.c`).

@@ -2,9 +2,9 @@
 
     python -m flowspec.engines.spark spark-submit OPTIONS APPLICATION ARGS...
 
-What a cluster is needed for is translated, or left out and named once on stderr: the master becomes
-`local[*]`, cluster mode the client's; executors are threads of the driver, which gets the memory asked for as
-far as this machine has it. Files shipped with the application lie in its working directory, as in YARN's
+Options that need a cluster are translated, or left out and named once on stderr: the master becomes
+`local[*]`, cluster mode becomes client mode; executors are threads of the driver, which gets the requested memory as
+far as this machine has it. Files shipped with the application are in its working directory, as in YARN's
 containers. Source of the options: org.apache.spark.launcher.SparkSubmitOptionParser.
 """
 

@@ -1,7 +1,7 @@
-"""Spark's own examples, with which the tutorials of AWS and Airflow begin.
+"""Runs the examples of Spark, with which the tutorials of AWS and Airflow begin.
 
 On EMR they are below /usr/lib/spark. An installed pyspark has the Python ones, but not the examples jar; for the
-classes of it that tutorials run, programs of the same name and output are in `java/flowspec/examples`.
+classes of the jar that tutorials run, `java/flowspec/examples` has programs with the same names and output.
 """
 
 from __future__ import annotations

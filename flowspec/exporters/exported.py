@@ -1,4 +1,4 @@
-"""Writes a request in the format of another tool, and tells what that format says otherwise."""
+"""Writes a request in the format of another tool, and notes what that format expresses differently."""
 
 from __future__ import annotations
 

@@ -15,10 +15,10 @@
     job_flows           the answer of DescribeJobFlows, from those of the calls that replaced it
     states              the states of clusters, steps, instances and groups
     ids                 the forms of the ids of clusters and steps; names of roles in ARNs
-    uris                S3 URIs, and lists of paths at commas
+    uris                S3 URIs, and lists of paths with commas
     backends            the backends that a target may name, and the properties that specs depend on
     machine             the cores that this process may use, and the memory that is left
-    folders             the folder of what flowspec keeps for a user between commands
+    folders             the folder in which flowspec keeps a user's data between commands
     files               locks on files, and files that are replaced whole
 
 To add a rule: a check in `rules/` with `refused` or `doubtful`, its words for users in

@@ -1,7 +1,7 @@
 """botocore's model of EMR, offline and without a session: the one place that reads the service model.
 
-`mismatches` walks a value along a shape of the model and yields what does not fit. Its three users say it in
-their own words: `problems` here (as the AWS SDK does), the importer of request files (with hints for people)
+`mismatches` walks a value along a shape of the model and yields what does not fit. Its three users word this
+differently: `problems` here (as the AWS SDK does), the importer of request files (with hints for people)
 and the wire protocol of the embedded EMR (as AWS's front end does).
 """
 

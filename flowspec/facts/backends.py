@@ -1,4 +1,4 @@
-"""The backends that a target may name, and what of each a spec and its request depend on."""
+"""The backends that a target may name, and the properties of each on which a spec and its request depend."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The folder of what flowspec keeps for a user between commands."""
+"""The folder in which flowspec keeps a user's data between commands."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The forms of the ids that EMR gives to clusters and steps, by which an id is told from a name; names in ARNs.
+"""The forms of the ids of clusters and steps, which distinguish an id from a name; names of roles in ARNs.
 
 Source of the ids: the examples of EMR's API reference (j-3TVXXXXXXX7UG, s-2SGI252SQ5YT); it states no length.
 """

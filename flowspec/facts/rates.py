@@ -1,8 +1,8 @@
 """The published rate limits of EMR's operations, per account and region.
 
 A bucket of `burst` tokens is refilled by `per_second`; a call on an empty one is refused with ThrottlingException
-(EMR Management Guide, service limits). The numbers are those of Service Quotas for `elasticmapreduce`. An account
-shares them: its console, its other tools and its other people call, too.
+(EMR Management Guide, service limits). The numbers are those of Service Quotas for `elasticmapreduce`. All users and
+tools of an account, its console included, share these limits.
 """
 
 from __future__ import annotations

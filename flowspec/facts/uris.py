@@ -1,4 +1,4 @@
-"""S3 URIs, lists of paths at commas, and names of shipped files: one reading of each for the whole project.
+"""S3 URIs, lists of paths with commas, and names of shipped files: one reading of each for the whole project.
 
 Hadoop and EMR accept three schemes for the same objects: s3, s3n and s3a.
 """

@@ -1,4 +1,4 @@
-"""Saying that a source can't be imported, and where."""
+"""Says that a source can't be imported, and where."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The values of a source that has only texts, in the types of EMR's API."""
+"""Converts the texts of a source into values of the types in EMR's API."""
 
 from __future__ import annotations
 

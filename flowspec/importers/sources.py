@@ -3,13 +3,13 @@
     request         the parameters of RunJobFlow, as JSON
     aws-cli         a script with `aws emr create-cluster …`
     cloudformation  a template with an AWS::EMR::Cluster, YAML or JSON
-    terraform       a module with an aws_emr_cluster: HCL or JSON, or what `terraform show -json` says
+    terraform       a module with an aws_emr_cluster: HCL or JSON, or the output of `terraform show -json`
     airflow         a module with EMR's operators, or its JOB_FLOW_OVERRIDES and SPARK_STEPS
     dataflow-runner a cluster of Snowplow's dataflow-runner
     mrjob           mrjob.conf
 
-Each reader knows one of them. What a source says is taken over, or becomes a variable, or is named in a note
-with its place; it is never guessed and never lost without a word.
+Each reader knows one of them. What a source says is imported, or becomes a variable, or is named in a note
+with its place; nothing is guessed or dropped silently.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The logs and counters of the steps of a run that are worth a look, as far as they can be read."""
+"""Reads the logs and counters of the steps that a report shows in detail, as far as they can be read."""
 
 from __future__ import annotations
 

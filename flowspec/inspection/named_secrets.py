@@ -1,6 +1,7 @@
-"""Texts of a cluster that names say are secret: `--password X`, `-D a.secret.key=X`. A page is made to be passed on.
+"""Finds values of a cluster whose names say that they are secret: `--password X`, `-D a.secret.key=X`.
 
-`flowspec.plan.sensitive` knows what a spec declared to be secret; these are of those who did not.
+Reports are passed on, so these values are masked in them, too. `flowspec.plan.sensitive` finds the values that a spec
+declares as sensitive; here are those of clusters whose spec does not.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A run of EMR as it was read, before it is shown."""
+"""The facts that were read about a run of EMR, before they are shown."""
 
 from __future__ import annotations
 

@@ -4,16 +4,16 @@
     changes      the plan as values: changes, calls in order, files to upload; a backend's assessment of a request
     comparison   compares a request with what runs, member by member
     steps        which steps are to be added, cancelled, or left alone
-    converge     differences -> calls of EMR in order, and lines of a plan (lines: what is made, appended or lost)
+    converge     differences -> calls of EMR in order, and lines of a plan (`lines`: what is made, appended or lost)
     runs         what a watcher does while a run lasts, and what a later run continues
     compare      all of it together (`make_plan`)
-    identity     the tags by which the next plan knows what the last apply did
+    identity     the tags that tell the next plan what the last apply did
     sensitive    finds the secrets of a cluster by its tags, without its spec
     findings     what a preflight found, as values
     saved        plans as files, and what makes one stale
 
 A plan is plain data, equal by value, and it is all that `backend.aws.submission.apply` needs: what is not in it
-is not done. Without a running cluster, the plan is a submission. A cluster that lives on is changed in place where
+is not done. Without a running cluster, the plan is a submission. A long-running cluster is changed in place where
 EMR can do that; the rest is a replacement, which is done only when it was asked for. A run that ends with its steps
 is joined when it was made from the same request, and otherwise never changed.
 """

@@ -1,6 +1,6 @@
-"""The tags by which a cluster says which flow made it, and what it was made of.
+"""The tags of a cluster that record its flow and the request that it was created from.
 
-There is no state file: what the next plan has to know of the last apply is in these tags. A value has 256 characters
+There is no state file: these tags contain what the next plan has to know of the last apply. A value has 256 characters
 at most (AWS), so that contents are kept as digests.
 """
 

@@ -1,4 +1,4 @@
-"""Texts of others inside of Markdown, shown so that they can't be taken for Markdown or HTML of ours."""
+"""Escapes untrusted text inside of Markdown, so that it can't be mistaken for Markdown or HTML of flowspec."""
 
 from __future__ import annotations
 

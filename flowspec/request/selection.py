@@ -1,4 +1,4 @@
-"""A run of some of a flow's steps: from one of them on, only those that are named, or those at given indexes."""
+"""Selects some of a flow's steps for a run: from one of them on, those with given names, or those at given indexes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""For tests of code that uses EMR by boto3: `emr()` answers its calls by the embedded EMR, which runs the steps.
+"""For tests of boto3 code: `emr()` answers EMR calls with the embedded EMR, which runs the steps.
 
     import boto3
     from flowspec.testing import emr

@@ -1,9 +1,9 @@
-"""Answers the calls of all boto3 EMR clients of this process by an embedded EMR, for as long as a block lasts.
+"""Answers the calls of all boto3 EMR clients of this process with an embedded EMR, while a `with` block lasts.
 
 botocore emits an event before it signs a request and one before it opens a connection, and sends nothing when a
-handler answers the latter. Handlers belong to a client, and clients exist already, so the class of the events'
-emitters is what is changed: then it does not matter when, where and by which session a client was made, and nothing
-that handlers of others do (moto's are the last in line) can get hold of a call to EMR.
+handler answers the latter. Handlers belong to a client, and clients may exist already, so the class of the events'
+emitters is changed. So it does not matter when, where and by which session a client was made, and no handler of
+another library (moto's run last) can answer a call to EMR.
 """
 
 from __future__ import annotations

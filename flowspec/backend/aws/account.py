@@ -1,4 +1,4 @@
-"""An AWS account as its credentials show it: who calls, and which roles and buckets there are. Changes nothing."""
+"""Reads an AWS account: whose credentials these are, and which roles and buckets exist. Changes nothing."""
 
 from __future__ import annotations
 

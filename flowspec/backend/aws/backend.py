@@ -1,4 +1,4 @@
-"""EMR on AWS, or any endpoint that speaks its API, as a `Backend`."""
+"""The `Backend` for EMR on AWS, or for any endpoint with its API."""
 
 from __future__ import annotations
 

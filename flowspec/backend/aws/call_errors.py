@@ -1,10 +1,10 @@
-"""The ways in which a call of a service fails, as flowspec's exceptions.
+"""Turns the failures of service calls into flowspec's exceptions.
 
-ServiceError is what the service refuses, FlowspecError what keeps us from asking it (no credentials, no region, no
-connection), OutcomeUnknown a call whose effect is not known.
+ServiceError: the service refused the call. FlowspecError: the call could not be sent (no credentials, region or
+connection). OutcomeUnknown: it is not known whether the call took effect.
 
-botocore reads an answer whose body is cut short as one without members, and takes a page of HTML for an answer. Here
-these are failures: `refuse_truncated` and `refuse_page` are handlers of its event `after-call`.
+botocore takes a truncated answer for one without members, and an HTML page for an answer. `refuse_truncated` and
+`refuse_page`, handlers of its event `after-call`, turn both into failures.
 """
 
 from __future__ import annotations

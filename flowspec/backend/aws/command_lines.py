@@ -1,4 +1,4 @@
-"""Command lines that an output suggests."""
+"""Writes the command lines that an output suggests."""
 
 from __future__ import annotations
 

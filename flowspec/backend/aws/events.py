@@ -1,4 +1,4 @@
-"""The events of a watched run. `watch.Event` is one of them, or what a policy of the run did."""
+"""The events of a watched run. `watch.Event` is one of them, or an action of a policy of the run."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""Reads a cluster back as the RunJobFlow request that would have made it.
+"""Reconstructs the RunJobFlow request that would create a cluster as it is now.
 
-Every way in which EMR spells an answer otherwise than the request that caused it is undone here, so that a plan can
-compare the two as they are; each function names the quirk and its source. What EMR never gives back is missing from
-the result: `flowspec.facts.mutability` has the list (UNREADABLE).
+EMR's answers spell some values differently from requests. This module restores the form of a request, so that a plan
+can compare the two directly; each function names the difference and its source. What EMR never returns is missing
+from the result: `flowspec.facts.mutability` has the list (UNREADABLE).
 """
 
 from __future__ import annotations

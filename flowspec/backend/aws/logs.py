@@ -1,8 +1,8 @@
-"""A step's logs, wherever they are: the live files of the embedded EMR, or what EMR has shipped to S3.
+"""Reads a step's logs: the live files of the embedded EMR, or the files that EMR has shipped to S3.
 
 EMR ships the logs of a step about every five minutes, and once more when it has ended (EMR Management
-Guide, "View log files"): absent does not mean never. A log may be larger than memory, so none is held whole:
-they are read in blocks, or only their tail is kept.
+Guide, "View log files"), so a missing log may still arrive. Logs may be larger than memory: they are read
+in blocks, or only their end is kept.
 """
 
 from __future__ import annotations

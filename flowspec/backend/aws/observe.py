@@ -1,7 +1,7 @@
 """Reads clusters. EMR's irregular answers (s3n://, newest step first, absent members) are normalised here.
 
 `observe` finds the active cluster of a flow by its tags, `describe` reads one by its id. Everything else
-works on the values made here and never sees a raw answer.
+uses the values made here, and no raw answers.
 """
 
 from __future__ import annotations

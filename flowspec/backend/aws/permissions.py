@@ -1,4 +1,4 @@
-"""The least IAM policies that a flow needs: for who applies it, and for the instances that run it. Made without a call.
+"""Computes the least-privilege IAM policies of a flow, offline: for who applies it, and for its instances.
 
 Sources: the Service Authorization Reference of EMR, S3 and IAM (actions, resource types, condition keys), and the
 Management Guide on `iam:PassRole`.

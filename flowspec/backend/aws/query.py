@@ -1,4 +1,4 @@
-"""EMR's query API (2009-03-31), for callers who bring an HTTPS connection of their own, as boto 2 let them.
+"""EMR's query API (2009-03-31), for callers with an HTTPS connection of their own, which boto 2 allowed.
 
 Parameters are flat, answers are XML. A request is signed with Signature Version 4 and sent once.
 """

@@ -1,4 +1,4 @@
-"""Calls at a rate that EMR publishes: whoever would exceed it waits instead of being refused."""
+"""Limits the rate of calls to a share of EMR's published limits: a call that would exceed it waits."""
 
 from __future__ import annotations
 

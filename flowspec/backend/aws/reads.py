@@ -1,4 +1,4 @@
-"""Shares the list of an EMR's clusters among all that is planned at one moment, by any number of threads."""
+"""Shares one list of an EMR's clusters among plans that are made at the same time, in any number of threads."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """Follows one cluster (`watch`), or many at the published rate of one (`Fleet`).
 
-A loop of our own: botocore's waiters stop after 30 minutes and don't know INTERRUPTED. Adaptive (the interval grows
-with the age of the run), throttle-aware, with no cap on attempts: it ends when the work is over or at the deadline
-that was asked for.
+It has its own loop, since botocore's waiters stop after 30 minutes and don't know INTERRUPTED. The interval grows
+with the age of the run. The number of calls has no limit: the loop ends when the run is over, or at the deadline
+that the caller gives.
 """
 
 from __future__ import annotations

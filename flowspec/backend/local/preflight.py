@@ -1,4 +1,4 @@
-"""Preflight on this machine: the files of a plan, and the objects in the folder that stands for S3."""
+"""Preflight on this machine: checks the files of a plan, and the objects in the folder that stands for S3."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`flowspec fmt`: gives specs one form."""
+"""`flowspec fmt`: formats specs in one style."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Spans of time as people write them (`90 min`, `1h30`, `PT2H`) -> the bare number that a key wants."""
+"""Spans of time as people write them (`90 min`, `1h30`, `PT2H`) -> the number that a key expects."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Words JSON Schema errors for people who never saw the schema."""
+"""Words the errors of JSON Schema for people who do not know the schema."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """A page for each id of the catalogue: what it means, why, and a wrong and a right example.
 
 The pages are Markdown files beside this one, named by the id. The examples are tests: the wrong one
-gives exactly that finding, the right one does not. They leave out what has no bearing on the matter: a
-spec's head, its release, its instances.
+gives exactly that finding, the right one does not. They leave out what has nothing to do with the finding, such
+as the head of a spec, its release and its instances.
 """
 
 from __future__ import annotations

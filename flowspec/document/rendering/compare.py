@@ -1,4 +1,4 @@
-"""Compares two renderings of one spec, as those for two of its targets."""
+"""Compares two renderings of one spec, such as those for two of its targets."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`extends`: a spec laid over its base file, which may have a base file of its own.
+"""`extends`: merges a spec over its base file, which may have a base file of its own.
 
 A base file is named relative to the file that extends it. It has to be in the same git repository, or,
 where there is none, in or below the folder of the spec: a spec may come from someone who is not

@@ -1,8 +1,8 @@
-"""One mapping laid over another: what a target does to its spec, and a spec to the file it extends.
+"""Merges one mapping over another: a target over its spec, and a spec over the file that it extends.
 
 Mappings are merged, `null` removes, everything else replaces. The items of named lists are merged by
-name, groups and fleets by role and name; what is not there yet is added. Such a list may also be a
-mapping of names to what differs, where `null` drops the item: then a name that is not there is an error.
+name, groups and fleets by role and name; an item with a new name is added. Such a list may also be given as a
+mapping of names to differences, where `null` removes the item; there a new name is an error.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A file with steps alone -> a document: for steps that are added to a cluster which is there already."""
+"""A file that contains only steps -> a document: for steps that are added to an existing cluster."""
 
 from __future__ import annotations
 

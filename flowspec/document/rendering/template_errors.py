@@ -1,4 +1,4 @@
-"""Errors of templates: what is wrong, where in the template, and the nearest name that would do."""
+"""Errors of templates: what is wrong, where in the template, and the nearest known name."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Places the error of a template at the word of the source that is to blame."""
+"""Finds the word of the source that an error of a template is about."""
 
 from __future__ import annotations
 

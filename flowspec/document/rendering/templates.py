@@ -1,13 +1,13 @@
 """Templates in scalars: Jinja, within bounds of work and size.
 
 jinja2 compiles and runs the templates, in its sandbox and with the bounds of `flowspec.document.rendering.jinja`. A
-template whose tags are all `{{ … }}` is taken apart first: its texts are kept as they are, a plain name is looked up
-here, and each other expression is compiled once for all the templates that it is in. That gives what the whole
-template would (tests/document/rendering/test_jinja.py compares random ones), and specs that differ in their texts
-alone share what was compiled: 1,000 of them are validated in a third of the time.
+template whose tags are all `{{ … }}` is first split: its texts are kept as they are, plain names are looked up
+here, and each other expression is compiled once for all templates that contain it. The result is that of the whole
+template (tests/document/rendering/test_jinja.py compares random ones), and specs that differ only in their texts
+share what was compiled: 1,000 of them are validated in a third of the time.
 
-Ours is only: a scalar that is one `{{ expression }}` has that expression's value, with its type; in text,
-booleans are written as YAML writes them, and null, lists and mappings are errors.
+Two rules are flowspec's own: a scalar that is one `{{ expression }}` has that expression's value, with its type; in
+text, booleans are written as YAML writes them, and null, lists and mappings are errors.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Values of templates: the mark of a missing one, and how one is written inside text."""
+"""The marker of a missing value in templates, and the text of a value within other text."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""Variables: what a spec declares, and the value each has here.
+"""Variables: the declarations of a spec, and the value that each variable has in this run.
 
 In order: `--var k=v`, `FLOWSPEC_VAR_k`, the environment variable named by `env:`, `--var-file`, the
-target, `default`. A value from outside is data and never a template; one that the spec says itself
-(a default, a target's) may be a template over the other variables.
+target, `default`. A value from outside is data and never a template; a value in the spec itself
+(a default, a target's) may be a template that uses the other variables.
 """
 
 from __future__ import annotations

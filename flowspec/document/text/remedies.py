@@ -1,4 +1,4 @@
-"""Remedies for texts that are not YAML, by the words of PyYAML's own parser (6.0: scanner.py, parser.py)."""
+"""Remedies for texts that are not YAML, by the messages of PyYAML's parser (6.0: scanner.py, parser.py)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Holds `requires`, the versions of flowspec that a spec is written for, against the one that reads it."""
+"""Checks `requires`, the versions of flowspec that may use a spec, against the installed version."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Runs a script that launches job flows, without launching any: what it asks EMR for is recorded.
+"""Runs a script that launches job flows with AWS faked, and records what it asks EMR for.
 
     running    runs the script in a process of its own -> the calls that it made
     folding    those calls -> what each job flow asks for, later calls on it included

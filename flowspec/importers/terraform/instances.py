@@ -1,6 +1,6 @@
 """The modules of a configuration -> its resources with their values, as a plan would list them.
 
-Local modules are gone into with the values that their callers give them.
+Local modules are evaluated with the values that their callers give them.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """A Terraform module -> the request that its aws_emr_cluster means.
 
-Read as HCL or as JSON; what `terraform show -json` tells of a plan or a state, and a state file, will do as well.
+The module may be HCL or JSON, the output of `terraform show -json` for a plan or a state, or a state file.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Terraform's types: conversions between them, and comparison, as its language defines them.
 
-A placeholder is left as it is: what fills it is convert_to_type where it is used.
+A placeholder is left as it is; the value that replaces it is converted where it is used.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A member of a request that the living cluster has otherwise: what a comparison yields, and a plan is made of."""
+"""The value of a difference between a request and a running cluster, from which a plan is made."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A run in the forms in which a report shows it: HTML, Markdown, and plain data for programs."""
+"""A run as the forms of a report: HTML, Markdown, and plain data for programs."""
 
 from __future__ import annotations
 

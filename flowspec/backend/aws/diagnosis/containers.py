@@ -1,4 +1,4 @@
-"""The YARN containers of a step: where a driver in cluster mode, and the tasks of a job, write what went wrong.
+"""Finds the logs of a step's YARN containers, written by a driver in cluster mode or by the tasks of a job.
 
 EMR ships their logs to <log_uri>/<cluster>/containers/<application>/<container>/{stdout,stderr,syslog}.gz (Management
 Guide, "View log files"). The step's own logs name the application. A job may have thousands of containers, so few

@@ -1,7 +1,8 @@
-"""Why it failed: from what EMR says to the lines of the log that tell the cause.
+"""Diagnoses a failed run: reads what EMR reports, and finds the lines of the logs that show the cause.
 
-The order is that of trust: the step's own logs, where a program's last words are worth more than a framework's, then
-those of its containers, then EMR's FailureDetails, the error details and the reason for the state.
+The most reliable source is read first: the step's own logs, in which the last messages of a program count more than
+those of a framework. Then come the logs of its containers, EMR's FailureDetails, the error details, and the reason
+for the state.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A known cause of failures: by which words of a log it is known, and what is said of it."""
+"""The type of a known cause of failures: the words in a log that identify it, and the explanation for the user."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """The known causes of failures, as data.
 
-A line of a log is compared with each row in turn: those of the exceptions that ended a program, its last words, and
-what EMR says. The first row of a weight that knows a line counts, so the special ones come before the general ones.
+A line of a log is compared with each row in turn. Of the rows with the same weight, the first that matches counts, so
+special causes come before general ones.
 """
 
 from __future__ import annotations

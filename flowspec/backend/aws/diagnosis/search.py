@@ -1,7 +1,7 @@
-"""Finds the line that tells the cause in the end of a log.
+"""Finds the line at the end of a log that shows the cause of a failure.
 
-A log is read backwards. What a program went on after, at length, was survived and is no cause; so only what its last
-lines hold counts, and of those an uncaught exception and all that it was caused by are looked at as one.
+A log is read backwards. If a program continued for many lines after an error, that error is not the cause, so only
+the last lines count. An uncaught exception and the exceptions that caused it are treated as one.
 """
 
 from __future__ import annotations

@@ -1,11 +1,11 @@
-"""Operations on clusters beside applying a spec.
+"""Operations on clusters other than applying a spec.
 
-inventory       lists clusters by state, time, name and tag; finds those of ours that do nothing
+inventory       lists clusters by state, time, name and tag; finds idle clusters that flowspec started
 resize          sets the sizes of instance groups and fleets
 steps           adds steps once, cancels steps
 orphans         finds the clusters of flows whose specs are no longer in a folder
-ending          terminates a cluster; termination protection; what a cluster leaves behind
-reconstruction  a live or ended cluster -> the RunJobFlow request that makes one like it
-staged          lists and deletes the files that applies staged in S3
-adoption        our tags on a cluster that someone else made
+ending          terminates clusters; sets termination protection; lists what a cluster leaves behind
+reconstruction  a live or ended cluster -> the RunJobFlow request that creates one like it
+staged          lists and deletes the files that `apply` staged in S3
+adoption        tags a cluster that was started without flowspec, so that a spec manages it
 """

@@ -1,4 +1,4 @@
-"""Our tags on a cluster that someone else made, so that a spec and it are kept the same from then on."""
+"""Tags a cluster that was started without flowspec, so that a spec manages it from then on."""
 
 from __future__ import annotations
 

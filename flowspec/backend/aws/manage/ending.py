@@ -1,4 +1,4 @@
-"""Ends clusters: their termination, protection against it, and what they leave behind."""
+"""Terminates clusters, sets and removes termination protection, and lists what a cluster leaves behind."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Lists clusters by state, time, name and tag; finds those of flowspec that do nothing."""
+"""Lists clusters by state, time, name and tag; finds idle clusters that flowspec started."""
 
 from __future__ import annotations
 

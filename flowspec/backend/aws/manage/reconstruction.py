@@ -1,4 +1,4 @@
-"""A live or ended cluster -> the RunJobFlow request that makes one like it, for a spec to be written of it."""
+"""A live or ended cluster -> the RunJobFlow request that creates one like it; a spec is written from it."""
 
 from __future__ import annotations
 

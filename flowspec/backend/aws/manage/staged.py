@@ -1,9 +1,9 @@
-"""Manages the files that applies staged in S3: lists them, finds those that active clusters use, and deletes old ones.
+"""Manages the files that `apply` staged in S3: lists them, finds those that active clusters use, and deletes old ones.
 
-An apply does not upload a file again that an earlier one staged. So that no file is deleted before the cluster that
-uses it is active, `staging.stage` uploads a file again that is older than REFRESH_AFTER, and no file younger than
-LEAST_AGE is deleted: the difference is a day. A risk remains in the moment between the last check of a file and its
-deletion: S3 can't delete on the condition that an object was not written since (`IfMatch` compares its content).
+`apply` does not upload a file that is staged already. So that no file is deleted before the cluster that uses it is
+active, `staging.stage` uploads files that are older than REFRESH_AFTER again, and only files older than LEAST_AGE,
+one day more, are deleted. One risk remains: a file may be staged again between its last check and its deletion. S3
+has no deletion on the condition that an object was not written since (`IfMatch` compares its content).
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
-"""The service models that clients are made from: botocore's own, read faster, and parts of the largest.
+"""Loads the service models of clients faster: botocore's own, and extracts of the largest.
 
-`ec2/` and `iam/` here hold the operations that are called, as `python -m flowspec.backend.aws.models.extract` writes
-them: botocore's whole model of EC2 takes 125 ms to become a client, twice as long as the rest of a preflight.
+`ec2/` and `iam/` hold only the operations that flowspec calls; `python -m flowspec.backend.aws.models.extract` writes
+them. A client from botocore's whole model of EC2 takes 125 ms, twice as long as the rest of a preflight.
 """

@@ -1,4 +1,4 @@
-"""Writes the parts of botocore's service models that are beside this file.
+"""Writes the extracts of botocore's service models beside this file.
 
 python -m flowspec.backend.aws.models.extract
 """

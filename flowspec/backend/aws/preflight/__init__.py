@@ -1,4 +1,5 @@
-"""Preflight on AWS: asks S3, IAM and EC2 whether what a plan names is there, before anything is submitted.
+"""Preflight on AWS: asks S3, IAM and EC2 whether what a plan names exists, before anything is submitted.
 
-Few calls, side by side, none of which changes anything. What may not be asked, or gives no answer, is not checked.
+It sends a few read-only calls in parallel. What the caller has no permission to read, or what gives no answer, is
+reported as not checked.
 """

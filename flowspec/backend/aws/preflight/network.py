@@ -1,4 +1,4 @@
-"""EC2: the key pair, subnets and security groups of a plan, and the instance types on offer in their zones."""
+"""Checks EC2: the key pair, subnets and security groups of a plan, and the instance types offered in their zones."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Why a question was not answered, in a few words."""
+"""Words the reason why a check could not be made."""
 
 from __future__ import annotations
 

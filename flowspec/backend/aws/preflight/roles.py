@@ -1,4 +1,4 @@
-"""IAM: the roles and the instance profile of a plan, who may assume them, and whether its caller may pass them on."""
+"""Checks IAM: the roles and instance profile of a plan, who may assume them, and whether the caller may pass them."""
 
 from __future__ import annotations
 

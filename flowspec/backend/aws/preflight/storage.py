@@ -1,4 +1,4 @@
-"""S3: buckets, and what is in them."""
+"""Checks S3: buckets, and the objects in them."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Sends the end of a run to webhooks and SNS topics, and runs commands of this machine (`hooks` of a spec).
 
-A hook that fails is a note: how a run ended is not changed by who hears of it. Those of the outcome are run at the
-same time, and then those of `on_end`, so that they take two minutes at most, however many they are.
+A hook that fails gives a note, and never changes the outcome of the run. The hooks of the outcome run in parallel,
+then those of `on_end`, so that all of them together take two minutes at most.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Launches a flow again whose cluster failed before a step ran: without capacity elsewhere, else as it was."""
+"""Launches a flow again whose cluster failed before a step ran: by an alternative if capacity was missing."""
 
 from __future__ import annotations
 

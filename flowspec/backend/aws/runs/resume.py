@@ -1,7 +1,7 @@
-"""Compares a request with the last run of its flow, where clusters end with their steps.
+"""Compares a request with the last run of its flow, for clusters that end with their steps.
 
-`unfinished` finds the steps that it did not complete, for `--rerun failed`; `compare_last` whether it makes another run
-of the request unnecessary, for `--if-changed`.
+`unfinished` finds the steps that the run did not complete, for `--rerun failed`; `compare_last` decides whether a new
+run of the request is unnecessary, for `--if-changed`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Settles how the steps of a cluster ended, by the policies in its tags: `timeout`, `retry` and `skip_on_exit`.
+"""Decides how the steps of a cluster ended, by the policies in its tags: `timeout`, `retry` and `skip_on_exit`.
 
 EMR knows none of them: to EMR, a step that exited with a code of `skip_on_exit` is failed, and a step that was stopped
 after its timeout is cancelled. Everything that judges or shows steps uses this module, so that all commands agree.

@@ -1,7 +1,8 @@
 """Cancels steps that run too long, and repeats steps that failed: `timeout` and `retry` of a spec.
 
 EMR does neither. The policies are read from the tags of the cluster (`flowspec.plan.runs.supervision`), so that every
-watcher does the same. Of several, one acts: the one that holds the tag `flowspec:watcher`, which expires when it dies.
+watcher does the same. Of several watchers only one acts: the one that holds the tag `flowspec:watcher`, which expires
+if that watcher dies.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
-"""Carries out a plan: calls in order, under the cluster's lock, each submission once in effect.
+"""Carries out a plan: its calls in order, under the cluster's lock, so that each submission takes effect once.
 
 apply         submits a request, or changes a cluster, by its plan
-change        the calls that change a cluster that lives on
-cancellation  cancels steps, and tells which of them EMR does not cancel
+change        the calls that change a running cluster
+cancellation  cancels steps, and reports which of them EMR does not cancel
 submit        sends a call that EMR may carry out although its answer is lost
-lock          the tag that lets applies of one cluster take turns
+lock          the lock of a cluster, kept in a tag
 uploads       has the backend put local files where steps read them
 staging       uploads local files to S3, each once
 """

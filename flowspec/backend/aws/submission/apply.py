@@ -1,4 +1,4 @@
-"""Plan -> a running cluster. The one place where something is created on EMR.
+"""Carries out a plan: starts a cluster, or joins, changes or replaces a running one.
 
 RunJobFlow has no client token, so exactly-once submission is built from tags: each submission carries a
 unique tag; the call is sent once; if its answer is lost, the tag is searched for before the call is sent

@@ -1,4 +1,4 @@
-"""Cancels steps, and tells which of them EMR does not cancel."""
+"""Cancels steps, and reports which of them EMR does not cancel."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Changes a living cluster as a plan says: one lock, the calls in their order, nothing sent twice."""
+"""Changes a running cluster as a plan says: under one lock, with the calls in their order, none of them twice."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""One change of a living cluster at a time: a lock in the cluster's own tags.
+"""Locks a running cluster by a tag, so that only one process changes it at a time.
 
-AddTags overwrites and EMR has no compare-and-set, so a lock is written, left alone for a moment, and read again: of
-two who write at the same time, the later overwrites the earlier, which then sees a lock that is not its own. Where the
-backend serializes submissions, no two do, and nothing is waited for.
+AddTags overwrites, and EMR has no compare-and-set. So a lock is written, and read again after a moment: if two
+processes write at the same time, the later overwrites the earlier, which then reads a lock that is not its own. Where
+the backend serializes submissions this can't happen, and nothing waits.
 """
 
 from __future__ import annotations

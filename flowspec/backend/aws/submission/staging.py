@@ -1,7 +1,7 @@
-"""Local files on their way to S3: each is uploaded once, under the hash of its content.
+"""Uploads local files to S3, each once, under the hash of its content.
 
 Content is never held in memory: it is hashed block by block right before it is sent, and sent from the
-open file. S3 compares what arrives with the hash, which it is given along.
+open file. The hash is sent along, and S3 compares it with what arrives.
 """
 
 from __future__ import annotations

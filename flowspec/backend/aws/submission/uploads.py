@@ -1,4 +1,4 @@
-"""Puts local files where the steps of a run read them, as its backend does that."""
+"""Puts local files where the steps of a run read them, as its backend requires."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """The rules across fields: those of EMR, shared with the embedded EMR, and a few about a spec's own keys.
 
-An error is what EMR is known to refuse (or what can't work there); everything else is a warning. What the
-schema found wrong has been taken out of the data before, so a rule only has to cope with what is absent.
+An error is what EMR is known to refuse (or what can't work there); everything else is a warning. Values that the
+schema refuses are removed before, so a rule has to expect missing values, but none of a wrong type.
 `flowspec explain` shows the page of each id.
 """
 

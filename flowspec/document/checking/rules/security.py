@@ -1,4 +1,4 @@
-"""Rules of security: what a reviewer would ask about. `flowspec.document.settings` says which of them report."""
+"""Security rules, such as a reviewer would ask about. `flowspec.document.settings` says which of them report."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""The words of each rule's findings for users: what is wrong in terms of a spec, and a remedy.
+"""The messages of each rule for users: what is wrong in terms of a spec, and a remedy.
 
-A rule of `flowspec.facts.rules` says in which `case` it was broken and gives the values; here are the
-sentences. `about_key`: the finding points at the key, not at its value.
+A rule of `flowspec.facts.rules` yields the `case` in which it was broken and the values; the sentences are
+here. `about_key`: the finding points at the key, not at its value.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""jinja2's filters and tests, each with what it costs and what it makes, so that this is counted first.
+"""jinja2's filters and tests, each with the work it does and the text it makes, which are counted before it runs.
 
-A filter without a row here is not offered, so that one of a later jinja2 is not free of charge by mistake.
+Only filters with a row here are offered, so that a filter of a later jinja2 can't run without being counted.
 """
 
 from __future__ import annotations

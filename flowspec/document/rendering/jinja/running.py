@@ -1,4 +1,4 @@
-"""A compiled template and names → its value, or a `TemplateError` that says what is wrong in words of the spec."""
+"""A compiled template and names → its value, or a `TemplateError` that says what is wrong in terms of the spec."""
 
 from __future__ import annotations
 

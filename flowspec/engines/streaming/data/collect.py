@@ -1,13 +1,13 @@
-"""The map side of the shuffle: lines come in as mappers wrote them, and leave as runs in order, by partition.
+"""The map side of the shuffle: takes the lines that mappers write, and returns sorted runs by partition.
 
-There are two ways, and a job may go both:
+There are two methods, and a job may use both:
 
-- *counted*: where the same lines come again and again (`the TAB 1`), each is kept once, with how often it
-  came. There is next to nothing to sort, and what is left at the end goes to the reducers as it is.
-- *gathered*: all other lines, in chunks small enough for the caches, each put in order at once (`arrays`).
-  What numpy can't do (keys that are not ordered by their bytes, other partitioners) is counted after all.
+- *counted*: where lines repeat (`the TAB 1`), each is kept once, with its number of repetitions. Little is left
+  to sort, and what is there at the end goes to the reducers directly.
+- *gathered*: all other lines, in chunks small enough for the caches, each sorted at once (`arrays`).
+  What numpy can't do (keys that are not ordered by their bytes, other partitioners) is counted instead.
 
-Which is which is found out by counting a block now and then.
+From time to time a block is counted to choose the method.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Part files that appear whole or not at all, and `_SUCCESS` last.
+"""Commits part files, each whole or not at all, and writes `_SUCCESS` last.
 
 Sources: org.apache.hadoop.mapreduce.lib.output.FileOutputCommitter (algorithm versions 1 and 2),
 org.apache.hadoop.mapred.TextOutputFormat (names, codecs), LazyOutputFormat.

@@ -1,4 +1,4 @@
-"""The files of a job's input, and the splits they are cut into.
+"""Lists the files of a job's input and cuts them into splits.
 
 Sources: org.apache.hadoop.mapred.FileInputFormat (listing, splits),
 org.apache.hadoop.mapred.lib.NLineInputFormat, org.apache.hadoop.mapreduce.lib.input.CombineFileInputFormat,

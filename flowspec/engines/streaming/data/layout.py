@@ -1,4 +1,4 @@
-"""The form of pairs as lines between the mappers and the reducers.
+"""The form of key-value pairs as lines between the mappers and the reducers.
 
 - *plain*: `key TAB value`, for text keys that end at the first TAB. Whole lines may be sorted, which is
   the order of the keys because TAB is below every byte of a key; where a key has bytes below TAB, keys

@@ -1,4 +1,4 @@
-"""The reduce side of the shuffle: one stream of lines in order, out of all that the map side left."""
+"""The reduce side of the shuffle: merges all that the map side wrote into one sorted stream of lines."""
 
 from __future__ import annotations
 

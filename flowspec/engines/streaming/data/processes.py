@@ -1,8 +1,8 @@
-"""Processes and pipes, close to the kernel.
+"""Starts processes and connects their pipes, by system calls.
 
 The processes of a job end with the process that forked them, also when that is killed with SIGKILL (on Linux): they
-get SIGTERM from the kernel, and end their commands, with all that these have started. All stay in its process group, so
-that a signal to the group reaches everything.
+get SIGTERM from the kernel, and end their commands and everything that these have started. All stay in its process
+group, so that a signal to the group reaches all of them.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""`-reducer aggregate`: keys are `TYPE:id`, and the type says what becomes of the values.
+"""`-reducer aggregate`: keys are `TYPE:id`, and the type decides how the values are combined.
 
 Source: org.apache.hadoop.mapred.lib.aggregate (ValueAggregatorReducer, ValueAggregatorCombiner and the
 aggregators).

@@ -1,4 +1,4 @@
-"""The words after `hadoop-streaming`, taken apart as Hadoop does: generic options first, then Streaming's.
+"""Parses the words after `hadoop-streaming` as Hadoop does: generic options first, then Streaming's.
 
 Sources: org.apache.hadoop.util.GenericOptionsParser (with commons-cli's GnuParser),
 org.apache.hadoop.streaming.StreamJob.parseArgv (with its BasicParser).

@@ -1,4 +1,4 @@
-"""A task that fails, in the words of the exceptions that Hadoop would log."""
+"""The failure of a task, with the exceptions that Hadoop would log."""
 
 from __future__ import annotations
 

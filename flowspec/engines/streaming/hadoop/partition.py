@@ -1,4 +1,4 @@
-"""Hadoop's partitioners, to the bit: they choose the reducer that gets a key.
+"""Hadoop's partitioners, which choose the reducer that gets a key, with results identical to Hadoop's.
 
 Sources: org.apache.hadoop.io.WritableComparator.hashBytes (Text), LongWritable.hashCode,
 java.lang.String.hashCode, org.apache.hadoop.mapreduce.lib.partition.KeyFieldBasedPartitioner.

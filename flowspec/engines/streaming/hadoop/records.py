@@ -1,4 +1,4 @@
-"""Keys and values: what they weigh, how a line is cut into them, and how they are written.
+"""Keys and values: their sizes, how a line is split into them, and how they are written.
 
 A `Writable` is `bytes` (Text), `int` (LongWritable) or `None` (NullWritable).
 

@@ -1,4 +1,4 @@
-"""Makes the job of the options: what StreamJob.setJobConf decides, as one immutable value.
+"""Makes a job from its options: the decisions of StreamJob.setJobConf, as one immutable value.
 
 Source: org.apache.hadoop.streaming.StreamJob (3.4), IdentifierResolver (the -io words),
 PipeMapRed.configure and PipeMapper.configure (separators, ignoreKey).
