@@ -103,21 +103,18 @@ STAGING = click.option(
     "--staging", metavar="URI", help="S3 folder to upload local files to; default: the target's `staging`."
 )
 
-CONNECTION = compose_options(
-    click.option(
-        "--region",
-        metavar="REGION",
-        help="AWS region; default: that of the spec's target, else that of the AWS configuration.",
-    ),
-    click.option(
-        "--profile", metavar="PROFILE", help="AWS profile; default: that of the spec's target, else as boto3 chooses."
-    ),
-    click.option(
-        "--endpoint-url",
-        metavar="URL",
-        help="Send EMR and S3 calls to URL; default: that of the spec's target, else AWS.",
-    ),
-)
+
+def _connection_options(of_spec: str) -> Callable[[Command], Command]:
+    default = f"default: {of_spec}"
+    return compose_options(
+        click.option("--region", metavar="REGION", help=f"AWS region; {default}that of the AWS configuration."),
+        click.option("--profile", metavar="PROFILE", help=f"AWS profile; {default}as boto3 chooses."),
+        click.option("--endpoint-url", metavar="URL", help=f"Send EMR and S3 calls to URL; {default}AWS."),
+    )
+
+
+CONNECTION = _connection_options("that of the spec's target, else ")
+CONNECTION_WITHOUT_SPEC = _connection_options("")
 
 WATCHING = compose_options(
     click.option(

@@ -51,6 +51,11 @@ def test_no_help_has_the_names_of_the_code():
     assert words == {"run_job_flow", "instance_groups"}
 
 
+@pytest.mark.parametrize("command", [["list"], ["idle"], ["import"], ["prices", "update"]])
+def test_no_default_of_a_command_without_a_spec_is_that_of_a_target(flowspec, command):
+    assert "spec's target" not in " ".join(flowspec(*command, "--help").out.split())
+
+
 def _commands(command, context):
     yield command
     for name in command.list_commands(context) if isinstance(command, click.Group) else ():

@@ -11,7 +11,7 @@ import click
 from flowspec.cli.confirm import confirm
 from flowspec.cli.exits import Exit
 from flowspec.cli.locate import BACKEND, bare_endpoint
-from flowspec.cli.options import CONNECTION, YES, output_format
+from flowspec.cli.options import CONNECTION_WITHOUT_SPEC, YES, output_format
 from flowspec.cli.output import Level, eprint, eprint_report, print_result
 from flowspec.cli.times import parse_span
 from flowspec.errors import FlowspecError, number_of
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 @click.command("idle", epilog="Example: flowspec idle --at-least 2h --region us-east-1")
-@CONNECTION
+@CONNECTION_WITHOUT_SPEC
 @BACKEND
 @click.option(
     "--at-least", callback=parse_span, default="0", metavar="SPAN", help="Idle for at least this long: 30m, 2h, 7d."

@@ -12,7 +12,7 @@ import click
 from flowspec.cli.drafts import draft_file, draft_option, print_notes, write_draft
 from flowspec.cli.exits import Exit
 from flowspec.cli.locate import BACKEND, bare_endpoint
-from flowspec.cli.options import CONNECTION
+from flowspec.cli.options import CONNECTION_WITHOUT_SPEC
 from flowspec.facts.ids import CLUSTER_ID
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ _KINDS = "request, aws-cli, cloudformation, terraform, airflow, dataflow-runner,
 @draft_option("SPEC", "Write the spec here; default, and for -: stdout.")
 @click.option("--force", is_flag=True, help="Replace SPEC if it exists.")
 @click.option("--keep-secrets", is_flag=True, help="Write passwords and keys into the spec, instead of variables.")
-@CONNECTION
+@CONNECTION_WITHOUT_SPEC
 @BACKEND
 def command(  # noqa: PLR0917 - click passes them by name
     file: str | None,

@@ -9,7 +9,7 @@ import click
 
 from flowspec.cli.exits import Exit
 from flowspec.cli.locate import BACKEND, bare_endpoint
-from flowspec.cli.options import CONNECTION, output_format
+from flowspec.cli.options import CONNECTION_WITHOUT_SPEC, output_format
 from flowspec.cli.output import ewarn, print_result
 from flowspec.cli.times import parse_moment
 from flowspec.facts.states import ALIVE, ENDED
@@ -23,7 +23,7 @@ _LIMIT = 100
 
 
 @click.command("list", epilog="Example: flowspec list --since 7d --state TERMINATED_WITH_ERRORS --region us-east-1")
-@CONNECTION
+@CONNECTION_WITHOUT_SPEC
 @BACKEND
 @click.option("--all", "ended", is_flag=True, help="Ended clusters, too.")
 @click.option(

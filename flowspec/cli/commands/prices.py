@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from flowspec.cli.exits import Exit
-from flowspec.cli.options import CONNECTION, output_format
+from flowspec.cli.options import CONNECTION_WITHOUT_SPEC, output_format
 from flowspec.cli.output import ewarn, print_result
 from flowspec.errors import number_of
 
@@ -51,7 +51,7 @@ def show(types: tuple[str, ...], region: str | None, format_: str) -> int:
 
 
 @command.command("update", epilog="Example: flowspec prices update --region eu-west-1 --types m7g.xlarge,r7g.xlarge")
-@CONNECTION
+@CONNECTION_WITHOUT_SPEC
 @click.option(
     "--types",
     metavar="TYPE,...",
