@@ -213,9 +213,9 @@ def refuse_wrong(plan: Plan) -> None:
     if found:
         problems = mask("; ".join(f"{one.subject} {one.message}" for one in found[:_MAX_PROBLEMS_NAMED]), plan.secrets)
         more = f" (and {len(found) - _MAX_PROBLEMS_NAMED} more)" if len(found) > _MAX_PROBLEMS_NAMED else ""
-        remedies = dict.fromkeys(one.remedy or "mend it" for one in found[:_MAX_PROBLEMS_NAMED])
+        remedies = dict.fromkeys(one.remedy or "correct it" for one in found[:_MAX_PROBLEMS_NAMED])
         remedy = f"{'; '.join(remedies)}; or submit without the preflight: --skip-preflight"
-        raise FlowspecError(f"nothing was submitted, it would fail: {problems}{more}", remedy=remedy)
+        raise FlowspecError(f"nothing was submitted, since it would fail: {problems}{more}", remedy=remedy)
 
 
 # So many problems are said in an error; the plan shows all.

@@ -96,7 +96,7 @@ def failing(group: str, name: str) -> Iterator[None]:
         raise
     except Exception as error:
         message = f"plugin {name} ({group}) fails: {type(error).__name__}: {error}"
-        raise FlowspecError(message, remedy="mend, upgrade or uninstall its package") from error
+        raise FlowspecError(message, remedy="fix, upgrade or uninstall its package") from error
 
 
 def _is_any_installed() -> bool:

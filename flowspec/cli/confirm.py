@@ -27,4 +27,4 @@ def confirm(question: str, *, yes: bool, unasked: bool = True) -> None:
             eprint("nothing was done")
             raise click.Abort
     elif not unasked:
-        raise click.UsageError(f"{question} Nobody can be asked here: give --yes")
+        raise click.UsageError(f"{question} There is no terminal to ask on: give --yes")

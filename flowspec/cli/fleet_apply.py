@@ -190,7 +190,7 @@ class _Orphan(NamedTuple):
 def _require_folders(paths: Sequence[Path]) -> list[Path]:
     found = [path for path in paths if path.is_dir()]
     if not found:
-        raise click.UsageError("--prune ends the clusters whose specs left a folder: give a folder")
+        raise click.UsageError("--prune needs a folder: it terminates the clusters whose specs were removed from there")
     return found
 
 

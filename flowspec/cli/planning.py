@@ -84,7 +84,7 @@ def refuse_converging(options: Mapping[str, Any]) -> None:
     for name in ABOUT_WHAT_RUNS:
         if options[name]:
             raise click.UsageError(
-                f"{_spelling(name)} is about what runs, which a plan with --offline does not look at"
+                f"{_spelling(name)} and --offline exclude each other: an offline plan does not read the cluster"
             )
 
 
@@ -230,7 +230,7 @@ def _refuse_other(given: Mapping[str, Any], saved: Mapping[str, Any]) -> None:
     """Raises click.UsageError for an option by which another plan than the saved one would be made."""
     for name, value in given.items():
         if value and name not in _OF_THE_APPLY and value != saved.get(name):
-            raise click.UsageError(f"{_spelling(name)} shapes a plan; a saved one is applied as it is: leave it out")
+            raise click.UsageError(f"{_spelling(name)} has no effect on a saved plan: leave it out")
 
 
 def _content(made: Planned) -> dict[str, Any]:

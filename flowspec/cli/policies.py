@@ -40,7 +40,7 @@ def _policy_files(path: Path) -> list[Path]:
         return [path]
     found = sorted(one for one in path.iterdir() if one.suffix in {".json", ".yaml", ".yml"})
     if not found:
-        raise NothingFound(f"{path}: no policy there", remedy="a policy is a JSON Schema in a .json or .yaml file")
+        raise NothingFound(f"{path} contains no policy", remedy="a policy is a JSON Schema in a .json or .yaml file")
     return found
 
 

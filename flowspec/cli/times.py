@@ -18,7 +18,7 @@ def parse_span(_: click.Context, __: click.Parameter, value: str) -> timedelta:
     try:
         found = _span_of(value)
     except OverflowError as error:
-        raise click.BadParameter(f"{value!r} is longer than all time") from error
+        raise click.BadParameter(f"{value!r} is too long") from error
     if found is None:
         raise click.BadParameter(f"{value!r} is not a time span: write 90s, 30m, 12h or 7d")
     return found

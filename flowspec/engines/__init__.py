@@ -55,7 +55,7 @@ _ABSENT = {
     **dict.fromkeys(("pig-script", "pig"), "there is no Pig on this machine's embedded EMR"),
     **dict.fromkeys(("presto", "presto-cli", "trino", "trino-cli"), "there is no Presto or Trino here"),
     **dict.fromkeys(("impala-shell", "setup-impala"), "there is no Impala here"),
-    **dict.fromkeys(("hbase", "sqoop", "oozie", "flink", "flink-yarn-session", "hadoop-lzo"), "it is not here"),
+    **dict.fromkeys(("hbase", "sqoop", "oozie", "flink", "flink-yarn-session", "hadoop-lzo"), "it is not available"),
     **dict.fromkeys(("yarn", "mapred"), "there is no YARN here"),
 }
 
@@ -219,7 +219,7 @@ def _hadoop_program_work(name: str, args: Sequence[str], locate: _Locate) -> _Wo
     if name == "hadoop" and verb == "jar" and len(args) > 1:
         return _choose_work(args[1], None, args[2:], locate)
     if verb not in (("fs", "dfs") if name == "hadoop" else ("dfs",)):
-        raise FlowspecError(f"{' '.join((name, verb)).strip()}: it is not here", remedy=ELSEWHERE)
+        raise FlowspecError(f"{' '.join((name, verb)).strip()}: it is not available", remedy=ELSEWHERE)
     _require_hadoop(f"'{name} {verb}'")
     return _hadoop_work("fs", *args[1:])
 

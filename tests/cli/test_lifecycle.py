@@ -279,7 +279,7 @@ def queue(flowspec, own_home, tmp_path):
 
 def test_cancel(flowspec, queue):
     done = flowspec("cancel", "job.yaml")
-    assert (done.code, "Nobody can be asked here: give --yes" in done.err) == (2, True)
+    assert (done.code, "There is no terminal to ask on: give --yes" in done.err) == (2, True)
     done = flowspec("cancel", "job.yaml", "--yes")
     assert (done.code, done.out.count(": cancellation requested")) == (0, 2)
     assert "no step is pending" in flowspec("cancel", queue, "--yes").out

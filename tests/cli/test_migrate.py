@@ -260,10 +260,10 @@ def test_a_lambda_function_is_called_with_its_event(migrate, script, tmp_path):
 @pytest.mark.parametrize(
     ("options", "told"),
     [
-        (["--event", "event.json"], "--event goes with --handler"),
+        (["--event", "event.json"], "--event needs --handler"),
         (["--handler", "main", "--event", "bad.json"], "--event bad.json: Expecting"),
-        (["--handler", "main", "--", "2024-01-01"], "no arguments and no -m"),
-        (["--handler", "main", "-m"], "no arguments and no -m"),
+        (["--handler", "main", "--", "2024-01-01"], "leave out -m and the arguments"),
+        (["--handler", "main", "-m"], "leave out -m and the arguments"),
     ],
 )
 def test_options_of_lambda_functions_that_make_no_sense(migrate, script, tmp_path, monkeypatch, options, told):

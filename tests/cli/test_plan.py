@@ -174,4 +174,4 @@ def test_a_saved_plan_is_looked_at_when_it_is_applied(prod, flowspec, moto):
 
 def test_a_preflight_needs_a_connection(prod):
     refused = prod("plan", "--preflight", "--offline")
-    assert (refused.code, "--preflight asks AWS" in refused.err) == (2, True)
+    assert (refused.code, "--preflight and --offline exclude each other" in refused.err) == (2, True)

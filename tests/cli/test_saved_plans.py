@@ -152,7 +152,11 @@ def test_an_option_that_would_make_another_plan_is_refused(flowspec, job, option
     job(MORE)
     assert flowspec("plan", "job.yaml", "-o", "plan.json").code == 0
     refused = flowspec("apply", "plan.json", *option)
-    assert (refused.code, f"{option[0]} shapes a plan" in refused.err, "started" in refused.err) == (2, True, False)
+    assert (refused.code, f"{option[0]} has no effect on a saved plan" in refused.err, "started" in refused.err) == (
+        2,
+        True,
+        False,
+    )
 
 
 def test_the_options_of_the_saved_plan_may_be_given_again(flowspec, job):

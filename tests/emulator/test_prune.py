@@ -122,4 +122,4 @@ def test_spans_are_taken_as_written(span, seconds, home, monkeypatch):
 
 def test_options_of_the_endpoint_mean_nothing_to_it():
     done = CliRunner().invoke(root, ["emulator", "--port", "1", "prune"])
-    assert (done.exit_code, "--port means nothing to 'prune'" in done.output) == (2, True)
+    assert (done.exit_code, "--port has no effect on 'prune': leave it out" in done.output) == (2, True)

@@ -118,7 +118,7 @@ def test_everything_wrong_is_told_at_once_with_its_place():
             9,
             24,
             "VisibleToAllUsers wants true or false, this is null",
-            "leave it out: absent is how a request says nothing",
+            "leave it out: a request can't contain null",
         ),
         (10, 19, "Applications wants a list, this is an object", "put it in brackets"),
         (11, 60, "KerberosAttributes.KdcAdminPassword wants a string, this is an integer", "put it in quotes"),

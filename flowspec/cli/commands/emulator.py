@@ -138,7 +138,7 @@ def _refuse_other_options(context: click.Context) -> None:
     ]
     if given:
         option = next(param.opts[0] for param in context.command.params if param.name == given[0])
-        raise click.UsageError(f"{option} means nothing to '{context.invoked_subcommand}'")
+        raise click.UsageError(f"{option} has no effect on '{context.invoked_subcommand}': leave it out")
 
 
 def _home(given: Path | None) -> Path:

@@ -74,10 +74,10 @@ def command(
     from flowspec.importers.migrate.running import run
 
     if not module and not Path(script).is_file():
-        raise click.UsageError(f"there is no file {script}; the name of a module goes with -m")
+        raise click.UsageError(f"there is no file {script}; if it is the name of a module, add -m")
     answers = _read_answers(answer) if answer else {}
     if handler and (module or args):
-        raise click.UsageError("--handler calls a function of a file with an event: no arguments and no -m go with it")
+        raise click.UsageError("--handler calls a function with an event: leave out -m and the arguments")
     handler_call = _handler_call(handler, event)
     _ask_to_run(script, yes)
     output.mkdir(parents=True, exist_ok=True)
@@ -100,7 +100,7 @@ def _handler_call(handler: str | None, event: Path | None) -> HandlerCall | None
 
     if not handler:
         if event:
-            raise click.UsageError("--event goes with --handler, which names the function that gets it")
+            raise click.UsageError("--event needs --handler, which names the function that gets the event")
         return None
     return HandlerCall(handler, json.dumps(_read_json("--event", event)) if event else "{}")
 

@@ -61,7 +61,7 @@ def command(  # noqa: PLR0917 - click passes options by name
         refuse_converging(options)
     if names_many(paths, selects):
         if out:
-            raise click.UsageError("--out saves the plan of one spec")
+            raise click.UsageError("--out saves the plan of one spec only")
         specs = selected_specs(paths, selects, **options)
         return _plan_many(specs, exit_code, format_, preflight, jobs=jobs, offline=offline, **options)
     refuse_saved_plans(paths)
@@ -83,11 +83,13 @@ def command(  # noqa: PLR0917 - click passes options by name
 def _refuse_useless_options(out: Path | None, *, offline: bool, preflight: bool) -> None:
     """Raises click.UsageError for options with which the plan that is asked for has nothing to do."""
     if preflight and offline:
-        raise click.UsageError("--preflight asks AWS, which a plan with --offline does not")
+        raise click.UsageError("--preflight and --offline exclude each other: the checks ask AWS")
     if str(out) == "-":
-        raise click.UsageError("--out saves a plan in a file; --format json prints one on stdout")
+        raise click.UsageError(
+            "--out and --format json exclude each other: the one writes the plan to a file, the other to stdout"
+        )
     if out and offline:
-        raise click.UsageError("--out saves a plan for what runs, which one with --offline does not look at")
+        raise click.UsageError("--out and --offline exclude each other: a saved plan is made for the running cluster")
 
 
 def _plan_many(specs: Sequence[Path], exit_code: bool, format_: str, preflight: bool, **options: Any) -> int:

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 def command(spec: Path, format_: str, explain: bool, other: str | None, **options: Any) -> int:
     """Show a spec as it is for one target: variables filled in, loops written out, secrets masked."""
     if explain and other is not None:
-        raise click.UsageError("--explain and --vs are two questions: ask one at a time")
+        raise click.UsageError("--explain and --vs exclude each other")
     flow = _validated_flow(spec, options)
     if other is not None:
         print_result(_differences(flow, _validated_flow(spec, {**options, "target": other}), format_))

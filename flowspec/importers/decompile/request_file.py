@@ -238,7 +238,7 @@ def _describe_type(value: Any) -> str:
 
 def _type_hint(value: Any, wanted: str) -> str:
     if value is None:
-        return "leave it out: absent is how a request says nothing"
+        return "leave it out: a request can't contain null"
     if isinstance(value, str) and wanted in ("an integer", "a number", "true or false"):
         return "drop the quotes"
     if wanted == "a string" and not isinstance(value, list | dict):

@@ -110,7 +110,7 @@ def _read(path: Path, shown: str, note: Note) -> Body | None:
         body, faults = hcl.read(content, shown)
     except SyntaxFault as fault:
         place = f"{shown}:{fault.line}" if fault.line else shown
-        note(f"{place}: the file is not imported, it is not Terraform's language: {fault}")
+        note(f"{place}: the file is not imported, since it is not Terraform's language: {fault}")
         return None
     for text in faults:
         note(text)
@@ -120,11 +120,11 @@ def _read(path: Path, shown: str, note: Note) -> Body | None:
 def _text(path: Path, shown: str, note: Note) -> str | None:
     try:
         if path.stat().st_size > LARGEST_FILE:
-            note(f"{shown}: the file is not imported, it is larger than {LARGEST_FILE // 1_000_000} MB")
+            note(f"{shown}: the file is not imported, since it is larger than {LARGEST_FILE // 1_000_000} MB")
             return None
         return path.read_text("utf-8-sig")
     except UnicodeDecodeError as error:
-        note(f"{shown}: the file is not imported, its byte {error.start} is not UTF-8; save it in UTF-8")
+        note(f"{shown}: the file is not imported, since its byte {error.start} is not UTF-8; save it in UTF-8")
     except OSError as error:
         note(f"{shown}: the file is not imported: {error.strerror}")
     return None
@@ -182,7 +182,9 @@ def _file_values(path: Path, shown: str, context: Context) -> Iterator[tuple[str
         body = hcl.parse(text, shown)
     except (SyntaxFault, ValueError, AttributeError) as fault:
         line = getattr(fault, "line", 0)
-        context.note(f"{shown}{f':{line}' if line else ''}: the values are not imported, they can't be read: {fault}")
+        context.note(
+            f"{shown}{f':{line}' if line else ''}: the values are not imported, since they can't be read: {fault}"
+        )
         return
     scope = Scope(context, path.parent, {})
     for name, expr in body.attributes.items():

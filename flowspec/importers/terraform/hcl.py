@@ -249,7 +249,9 @@ def read(text: str, file: str) -> tuple[Body, list[str]]:
                 made.blocks += parse(part, file, first).blocks
             except SyntaxFault as inner:
                 line = inner.line + first - 1 if inner.line else first
-                faults.append(f"{file}:{line}: this block is not imported, it is not Terraform's language: {inner}")
+                faults.append(
+                    f"{file}:{line}: this block is not imported, since it is not Terraform's language: {inner}"
+                )
         if not made.blocks:
             raise fault from None
         return made, faults

@@ -133,7 +133,9 @@ def policy_tags(policies: Mapping[str, StepPolicy]) -> dict[str, str]:
             values.append(word)
     if len(values) > _MOST_TAGS:
         message = f"the steps' timeout, retry and skip_on_exit take {len(values)} tags of the cluster"
-        raise FlowspecError(f"{message}; there is room for {_MOST_TAGS}", remedy="give several steps the same values")
+        raise FlowspecError(
+            f"{message}; at most {_MOST_TAGS} are possible", remedy="give several steps the same values"
+        )
     return {_tag_name(index): value for index, value in enumerate(values)}
 
 

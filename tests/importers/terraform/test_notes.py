@@ -91,8 +91,8 @@ def test_a_file_that_cannot_be_read_does_not_refuse_the_rest(tmp_path):
         lost__tfvars="",
     )
     assert source.params["LogUri"] == placeholder("l")
-    assert source.notes[0].startswith("broken.tf:3: this block is not imported, it is not Terraform's language: ")
-    assert source.notes[1] == "latin.tf: the file is not imported, its byte 26 is not UTF-8; save it in UTF-8"
+    assert source.notes[0].startswith("broken.tf:3: this block is not imported, since it is not Terraform's language: ")
+    assert source.notes[1] == "latin.tf: the file is not imported, since its byte 26 is not UTF-8; save it in UTF-8"
 
 
 def test_the_region_of_the_provider(tmp_path):

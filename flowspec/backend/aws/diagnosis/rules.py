@@ -804,7 +804,7 @@ RULES: tuple[Rule, ...] = (
         "local-worker-failed",
         r"the worker process (of the embedded EMR failed|could not be started)",
         cause="The process that runs the steps of local runs failed; the step ended with it.",
-        advice="mend what EMR's message names; the whole error is in clusters/CLUSTER/worker.log of FLOWSPEC_HOME",
+        advice="correct what EMR's message names; the whole error is in clusters/CLUSTER/worker.log of FLOWSPEC_HOME",
         source="flowspec.emulator.worker",
     ),
     make_rule(
