@@ -44,7 +44,8 @@ def with_steps(document: Document, path: Path, steps: Items) -> Document:
     base = merge_bases(document)
     key = Scalar("steps", "steps", steps.at)
     root = Mapping({**base.root.entries, "steps": (key, steps)}, base.root.at)
-    return replace(base, path=path, root=root)
+    # By its source, the document declares no variable itself: those that the steps don't use may be for others.
+    return replace(base, path=path, source=steps.at.source, root=root)
 
 
 def steps_alone(path: Path, steps: Items, header: MappingOf[str, Any]) -> Document:

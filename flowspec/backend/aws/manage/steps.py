@@ -78,7 +78,8 @@ def add_steps(
 
 def _refuse_ended(cluster: Cluster) -> None:
     if cluster.state not in OPEN:
-        raise FlowspecError(f"cluster {cluster.id} is {cluster.state}: it takes no more steps")
+        message = f"cluster {cluster.id} is {cluster.state}: it takes no more steps"
+        raise FlowspecError(message, remedy="start a new run with them: flowspec apply SPEC")
 
 
 def _compare_added_steps(request: Request, cluster: Cluster, rerun: Collection[str]) -> StepChanges:

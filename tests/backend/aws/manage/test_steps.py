@@ -60,8 +60,9 @@ def test_as_many_steps_as_emr_takes_go_in_one_call(emr, started, flow_of):
 def test_an_ended_cluster_takes_none(emr, started, flow_of):
     cluster_id = started()
     emr.call("TerminateJobFlows", JobFlowIds=[cluster_id])
-    with pytest.raises(FlowspecError, match=r"TERMINAT\w+: it takes no more steps"):
+    with pytest.raises(FlowspecError, match=r"TERMINAT\w+: it takes no more steps") as ended:
         added(emr, cluster_id, flow_of, [step("late")])
+    assert ended.value.remedy == "start a new run with them: flowspec apply SPEC"
 
 
 def test_the_lock_is_held(emr, started, flow_of):
