@@ -140,7 +140,8 @@ def _find_unfinished(
         return None
     if named := next((one for one in rerun if one != "failed"), None):
         message = f"--rerun {named}: the cluster of this flow ends with its steps (keep_alive: false)"
-        raise FlowspecError(message, remedy=f"--rerun failed runs what is left; --only {named} a step by its name")
+        remedy = f"--rerun failed runs the steps that did not complete, --only {named} the step of that name"
+        raise FlowspecError(message, remedy=remedy)
     from flowspec.backend.aws.runs.resume import unfinished
 
     if running is None:

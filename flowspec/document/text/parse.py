@@ -177,7 +177,7 @@ def odd_kind(path: str | os.PathLike[str]) -> str:
 
 def _explain_os_error(error: OSError) -> tuple[str, str]:
     if isinstance(error, FileNotFoundError):
-        return "there is no such file", "paths are taken from the folder the command runs in"
+        return "there is no such file", "relative paths start at the current folder"
     if isinstance(error, IsADirectoryError):
         return "this is a directory, a file is wanted", "name the file in it, such as job.yaml"
     if isinstance(error, PermissionError):

@@ -69,7 +69,8 @@ def resize(
         _refuse_impossible(address, count)
     state = wait_until_ready(emr, cluster_id, notify, sleep)
     if state not in READY:
-        raise FlowspecError(f"cluster {cluster_id} is {state}: it can't be resized")
+        message = f"cluster {cluster_id} is {state}: it can't be resized"
+        raise FlowspecError(message, remedy="set the sizes in the spec: flowspec apply SPEC starts a cluster with them")
     with locked(emr, cluster_id, timeout=lock_timeout, notify=notify, sleep=sleep):
         live = read_back(emr, cluster_id, steps=False).live
         assert live is not None

@@ -142,8 +142,9 @@ def test_a_cluster_that_ended_in_between(emr, started):
     stale = [type(found[0])(found[0].id, "CORE", "InstanceCount", 3, 9)]
     with pytest.raises(FlowspecError, match=r"is TERMINAT\w+: it ended before"):
         wait_for_sizes(emr, cluster_id, stale, sleep=no_sleep)
-    with pytest.raises(FlowspecError, match="can't be resized"):
+    with pytest.raises(FlowspecError, match="can't be resized") as ended:
         resize(emr, cluster_id, {"CORE": 4}, sleep=no_sleep)
+    assert "flowspec apply SPEC" in ended.value.remedy
 
 
 class Groups:
