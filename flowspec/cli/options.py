@@ -143,7 +143,7 @@ CONVERGING = compose_options(
     click.option(
         "--if-changed",
         is_flag=True,
-        help="Run nothing if the last run had the same request and succeeded; no effect if the cluster lives on. "
+        help="Run nothing if the last run had the same request and succeeded; no effect if the cluster keeps running. "
         "Default: run.",
     ),
     click.option(

@@ -30,7 +30,7 @@ class Starter(NamedTuple):
 STARTERS: Mapping[str, Starter] = {
     "streaming": Starter("a Hadoop Streaming job with a Python mapper and reducer", ("job.yaml",), "."),
     "spark": Starter("a PySpark job", ("job.yaml",), None),
-    "long-lived": Starter("a cluster that lives on, and takes more steps", ("cluster.yaml",), "."),
+    "long-lived": Starter("a cluster that keeps running and takes more steps", ("cluster.yaml",), "."),
     "gitops": Starter(
         "a repository of flows with a workflow that checks pull requests",
         ("jobs/daily.yaml", "jobs/weekly.yaml"),

@@ -86,7 +86,7 @@ def test_a_wrong_value_is_a_usage_error_and_nothing_is_written(flowspec, tmp_pat
 def test_without_a_terminal_the_templates_are_listed(flowspec):
     done = flowspec("init")
     assert done.code == 2
-    assert "long-lived  a cluster that lives on" in done.err
+    assert "long-lived  a cluster that keeps running" in done.err
 
 
 def test_a_folder_whose_name_is_no_name_of_a_flow(flowspec, tmp_path):

@@ -121,7 +121,7 @@ def command(
     """An EMR endpoint on this machine, for any client; it really runs the steps.
 
     The first line of its output says where it listens; in a browser, that shows clusters, steps and live logs.
-    Ctrl-C and SIGTERM stop it; its clusters live on.
+    Ctrl-C and SIGTERM stop it; its clusters keep running.
     """
     if context.invoked_subcommand:
         _refuse_other_options(context)
