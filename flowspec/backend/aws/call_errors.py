@@ -41,7 +41,28 @@ class OutcomeUnknown(FlowspecError):
 
 
 class TruncatedAnswer(Exception):
-    """An answer without some of the members that the operation always returns."""
+    """An answer that can't be read, or without some of the members that the operation always returns."""
+
+
+@contextmanager
+def refuse_unreadable() -> Iterator[None]:
+    """Raises TruncatedAnswer for an answer on which botocore fails: no object, or members of other types.
+
+    Its parser checks nothing, so that any exception may come of it. An exception from elsewhere is raised as it is.
+    """
+    try:
+        yield
+    except UnicodeDecodeError as error:
+        raise TruncatedAnswer("the answer was cut short") from error
+    except Exception as error:
+        # Takes a millisecond to import, which most commands do without.
+        from traceback import walk_tb
+
+        modules = [frame.f_globals["__name__"] for frame, _ in walk_tb(error.__traceback__)]
+        # The parser hands null on to its caller, which fails on it.
+        if "botocore.parsers" in modules or modules[-1] == "botocore.endpoint":
+            raise TruncatedAnswer("the answer can't be read") from error
+        raise
 
 
 def refuse_truncated(http_response: Any, parsed: Any, model: Any, **_: Any) -> None:

@@ -28,6 +28,7 @@ from flowspec.backend.aws.call_errors import (
     refuse_invalid_url,
     refuse_page,
     refuse_truncated,
+    refuse_unreadable,
     translated,
     unknown_outcome,
 )
@@ -176,14 +177,11 @@ class Emr:
             client = self._client(service, region or self.region, attempts, timeout)
 
         def call(operation: str, **params: Any) -> dict[str, Any]:
-            from botocore.parsers import ResponseParserError
-
             with translated(operation):
                 try:
                     return _send(client, operation, params)
-                # An endpoint without this service answers with a page, or in another protocol. KeyError: botocore looks
-                # for the element that holds the members of a query API's answer (GetRoleResult).
-                except (ResponseParserError, KeyError) as error:
+                # An endpoint without this service answers with a page, or in another protocol.
+                except TruncatedAnswer as error:
                     raise missing_service_error(service, operation) from error
 
         return call
@@ -301,9 +299,6 @@ def client_config(attempts: int, *, mode: Literal["legacy", "standard"] = "stand
 def _send(client: Any, operation: str, params: dict[str, Any]) -> dict[str, Any]:
     from botocore import xform_name
 
-    try:
+    with refuse_unreadable():
         answer: dict[str, Any] = getattr(client, xform_name(operation))(**params)
-    except UnicodeDecodeError as error:
-        # botocore's parser raises it when a body ends within a character.
-        raise TruncatedAnswer("the answer was cut short") from error
     return answer

@@ -70,11 +70,25 @@ def test_an_answer_that_stays_incomplete_is_an_error(faulty, monkeypatch):
         list(faulty.pages("ListClusters", "Clusters"))
 
 
-@pytest.mark.parametrize(("body", "what"), [(b"{}", "has no JobFlowId"), (b'{"JobFlowId": "j-1', "cut short")])
+@pytest.mark.parametrize(
+    ("body", "what"),
+    [
+        (b"{}", "has no JobFlowId"),
+        (b'{"JobFlowId": "j-1', "cut short"),
+        *((body, "can't be read") for body in (b"null", b"[]", b"7")),
+    ],
+)
 def test_a_creating_call_without_its_answer_has_an_unknown_outcome(faulty, body, what):
     faulty.way.faults["RunJobFlow"] = [body]
     with pytest.raises(OutcomeUnknown, match=what):
         faulty.create("RunJobFlow", Name="x", Instances={})
+
+
+@pytest.mark.parametrize("body", [b'{"Cluster": 7}', b'{"Cluster": {"Status": []}}', b"null"])
+def test_an_answer_of_other_types_is_repeated(faulty, body):
+    made = faulty.call("RunJobFlow", Name="x", Instances={"InstanceCount": 1, "MasterInstanceType": "m5.xlarge"})
+    faulty.way.faults["DescribeCluster"] = [body]
+    assert faulty.call("DescribeCluster", ClusterId=made["JobFlowId"])["Cluster"]["Name"] == "x"
 
 
 def test_an_error_cut_short_may_have_happened(faulty):
