@@ -77,7 +77,8 @@ def refuse_truncated(http_response: Any, parsed: Any, model: Any, **_: Any) -> N
             parsed["Error"] = {"Code": str(http_response.status_code), "Message": said}
         return
     members, always = output_members(model.name)
-    if members and not _is_json(http_response.content):
+    # The body of an answer that says nothing may be empty.
+    if (members or http_response.content) and not _is_json(http_response.content):
         raise TruncatedAnswer("the answer is a page of HTML" if _is_html(http_response) else "the answer was cut short")
     lacking = [name for name in always if name not in parsed]
     if lacking:

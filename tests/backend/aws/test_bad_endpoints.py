@@ -80,6 +80,8 @@ def test_a_page_of_html_is_called_one(credentials, monkeypatch):
         with pytest.raises(OutcomeUnknown, match="page of HTML"):
             emr.create("AddJobFlowSteps", JobFlowId="j-1", Steps=STEPS)
         assert server.seen.count("AddJobFlowSteps") == 1, "it may have been done: it is not sent again"
+        with pytest.raises(FlowspecError, match="TerminateJobFlows: the answer is a page of HTML"):
+            emr.call("TerminateJobFlows", JobFlowIds=["j-1"])
 
 
 @pytest.mark.parametrize(
