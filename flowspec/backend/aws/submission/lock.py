@@ -89,14 +89,20 @@ class Lock:
         if not self._held:
             return
         self._ended.set()
-        if self._thread.is_alive():
-            self._thread.join()
         try:
+            if self._thread.is_alive():
+                self._thread.join()
             if _is_same(self._read(), self._held):
                 self._emr.call("RemoveTags", ResourceId=self._cluster_id, TagKeys=[self._tag])
         except FlowspecError as error:
             # The last call may have let the cluster end, whose tags can't be changed any more.
             notify(f"the lock of cluster {self._cluster_id} was not removed: {error.sentence}")
+        except KeyboardInterrupt:
+            notify(
+                f"the lock of cluster {self._cluster_id} may be left: {self._held}; "
+                f"remove it with: flowspec unlock {self._cluster_id}"
+            )
+            raise
 
     def _renew_until_ended(self) -> None:
         while not self._ended.wait(self._lasts.total_seconds() / 3):

@@ -134,6 +134,20 @@ def test_an_interrupt_while_a_lock_is_written_leaves_none(emr, monkeypatch):  # 
     assert held(emr, cluster_id) == ""
 
 
+@pytest.mark.parametrize("operation", ["DescribeCluster", "RemoveTags"])
+def test_an_interrupt_while_a_lock_is_removed_says_that_it_may_be_left(emr, monkeypatch, operation):  # noqa: F811
+    """Such as the second of two Ctrl-C: the first one lets the lock be removed."""
+    cluster_id, told = running(emr, GROUPS), []
+    with (
+        monkeypatch.context() as patched,
+        pytest.raises(KeyboardInterrupt),
+        locked(emr, cluster_id, notify=told.append, sleep=lambda _: None),
+    ):
+        patched.setattr(emr, "call", interrupted_after(emr.call, operation))
+    assert f"the lock of cluster {cluster_id} may be left" in told[-1]
+    assert f"flowspec unlock {cluster_id}" in told[-1]
+
+
 def test_a_lock_that_another_wrote_at_the_same_time_is_left_to_it(emr, monkeypatch):  # noqa: F811
     as_on_aws(monkeypatch, emr)
     cluster_id, theirs = running(emr, GROUPS), until(datetime.now(timezone.utc) + timedelta(minutes=5))
