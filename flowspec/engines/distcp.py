@@ -18,6 +18,7 @@ import signal
 import sys
 import tempfile
 import warnings
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -163,7 +164,7 @@ def _run(copy: Copy, systems: FileSystems, syslog: JobLog) -> int:
     if copy.without_effect:
         syslog.info(_LOGGER, f"without effect on this machine: {', '.join(copy.without_effect)}")
     files = [file for file in _find_files(copy, source, systems) if _matches(copy, file)]
-    outputs = dict(_plan_outputs(copy, files))
+    outputs = _name_outputs(copy, files)
     syslog.info(_LOGGER, f"Copying {len(files)} files of {copy.src} to {len(outputs)} files of {copy.dest}")
     for number, (name, parts) in enumerate(outputs.items(), 1):
         _write(target / name, parts, copy.codec)
@@ -184,7 +185,7 @@ def _find_files(copy: Copy, source: Path, systems: FileSystems) -> Iterator[_Fil
         return
     prefixes = None
     if copy.prefixes_file:
-        lines = systems.locate(copy.prefixes_file).read_text("utf-8").split("\n")
+        lines = systems.locate(copy.prefixes_file).read_text("utf-8", "surrogateescape").split("\n")
         prefixes = tuple(line.strip() for line in lines if line.strip())  # a prefix may contain blanks
     for path in sorted(source.rglob("*")):
         relative = path.relative_to(source).as_posix()
@@ -195,6 +196,19 @@ def _find_files(copy: Copy, source: Path, systems: FileSystems) -> Iterator[_Fil
 
 def _matches(copy: Copy, file: _File) -> bool:
     return all(pattern is None or pattern.fullmatch(file.uri) for pattern in (copy.pattern, copy.group_by))
+
+
+def _name_outputs(copy: Copy, files: Sequence[_File]) -> dict[str, list[_File]]:
+    """Returns the files to write, each with those it is made of. Raises FlowspecError if two have one name."""
+    outputs: dict[str, list[_File]] = {}
+    for name, parts in _plan_outputs(copy, files):
+        if name in outputs:
+            raise FlowspecError(
+                f"s3-dist-cp: {outputs[name][0].uri} and {parts[0].uri} would both become {name}, and one be lost",
+                remedy="choose others with --srcPattern, --groupBy or --outputCodec",
+            )
+        outputs[name] = parts
+    return outputs
 
 
 def _plan_outputs(copy: Copy, files: Sequence[_File]) -> Iterator[tuple[str, list[_File]]]:
@@ -248,7 +262,7 @@ def _write(target: Path, parts: Sequence[_File], codec: str) -> None:
         made = Path(folder, "made")
         with gzip.open(made, "wb") if codec == "gzip" else made.open("wb") as out:
             for part in parts:
-                _append(part.path, out, plain=codec != "keep")
+                _append(part, out, plain=codec != "keep")
         _move(made, target)
 
 
@@ -294,10 +308,16 @@ class _Sink(Protocol):
     def write(self, data: bytes, /) -> int: ...
 
 
-def _append(path: Path, out: _Sink, *, plain: bool) -> None:
-    opener = gzip.open if plain and path.suffix == ".gz" else open
-    with opener(path, "rb") as source:
-        shutil.copyfileobj(source, out, _BLOCK)
+def _append(part: _File, out: _Sink, *, plain: bool) -> None:
+    opener = gzip.open if plain and part.path.suffix == ".gz" else open
+    try:
+        with opener(part.path, "rb") as source:
+            shutil.copyfileobj(source, out, _BLOCK)
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+        raise FlowspecError(
+            f"s3-dist-cp: {part.uri} is damaged, or no gzip file: {error}",
+            remedy="replace it, or leave it out with --srcPattern",
+        ) from error
 
 
 if __name__ == "__main__":

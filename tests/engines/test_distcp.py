@@ -123,6 +123,51 @@ def test_a_source_that_is_not_there(step):
     assert "ERROR" in (step.logs / "syslog").read_text()
 
 
+@pytest.mark.parametrize(
+    ("names", "options", "lost"),
+    [
+        (["x/a", "x/a.gz"], ["--outputCodec=none"], "s3://x/a and s3://x/a.gz would both become a,"),
+        (["x/a", "x/a.gz"], ["--outputCodec=gz"], "s3://x/a and s3://x/a.gz would both become a.gz,"),
+        (
+            ["x/log", "x/log-b", "x/log1"],
+            [r"--groupBy=.*/(log1?)(?:-.)?", "--targetSize=1"],
+            "s3://x/log-b and s3://x/log1 would both become log1,",
+        ),
+    ],
+)
+def test_no_file_is_written_over_another_of_the_same_copy(step, names, options, lost):
+    for name in names:
+        (step.s3 / name).parent.mkdir(exist_ok=True)
+        (step.s3 / name).write_bytes(gzip.compress(b"x") if name.endswith(".gz") else b"x" * (1 << 20))
+    done = copy(step, "--src=s3://x", "--dest=hdfs:///out", "--deleteOnSuccess", *options)
+    assert (done.returncode, lost in done.stderr) == (1, True), done.stderr
+    assert sorted(tree(step.s3 / "x")) == [Path(name).name for name in names]
+    assert tree(step.hdfs) == {}
+
+
+@pytest.mark.parametrize(
+    "damaged",
+    [b"plain", gzip.compress(b"cut")[:-9], gzip.compress(b"x")[:10] + b"\xff" * 20],
+    ids=["no gzip", "cut", "other bytes"],
+)
+def test_a_damaged_archive_is_named(step, damaged):
+    (step.s3 / "x").mkdir()
+    (step.s3 / "x" / "a.gz").write_bytes(damaged)
+    done = copy(step, "--src=s3://x", "--dest=hdfs:///out", "--outputCodec=none")
+    assert done.returncode == 1
+    assert done.stderr.startswith("s3-dist-cp: s3://x/a.gz is damaged, or no gzip file: ")
+    assert "Traceback" not in done.stderr
+
+
+def test_a_prefix_need_not_be_text(step):
+    (step.s3 / "logs" / os.fsdecode(b"\xff1")).touch()
+    (step.s3 / "list").mkdir()
+    (step.s3 / "list" / "prefixes").write_bytes(b"s3://logs/\xff\n")
+    done = copy(step, "--src=s3://logs", "--dest=hdfs:///in", "--srcPrefixesFile=s3://list/prefixes")
+    assert done.returncode == 0, done.stderr
+    assert sorted(tree(step.hdfs / "in")) == [os.fsdecode(b"\xff1")]
+
+
 @pytest.fixture
 def other_disk(tmp_path, monkeypatch):
     """A folder for temporary files on another file system than the trees."""
