@@ -93,9 +93,8 @@ def command_for(
         "FLOWSPEC_SYSLOG": str(syslog),
     }
     if properties:
-        inherited = os.environ.get("HADOOP_CLIENT_OPTS", "").split()
         defines = (shlex.quote(f"-D{key}={value}") for key, value in properties.items())
-        environment["HADOOP_CLIENT_OPTS"] = " ".join((*inherited, *defines))
+        environment["HADOOP_CLIENT_OPTS"] = " ".join(filter(None, (os.environ.get("HADOOP_CLIENT_OPTS"), *defines)))
     if honoured := _honoured_configurations(configurations):
         environment["FLOWSPEC_CONFIGURATIONS"] = json.dumps(honoured)
     systems = FileSystems(Path("/"), s3_root, hdfs_root)

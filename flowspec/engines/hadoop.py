@@ -5,7 +5,7 @@
 
 They are run by the Hadoop on PATH where there is one, else by Hadoop's client among the jars of Spark, which
 has all that a job needs: jobs run in its LocalJobRunner, map tasks in parallel. HADOOP_CLIENT_OPTS holds
-options of Java, as with Hadoop's own script.
+options of Java, HADOOP_CLASSPATH more classes, as with Hadoop's own script.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import os
 import shlex
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from flowspec.engines import jvm
 from flowspec.errors import FlowspecError, sentence_of
@@ -43,17 +43,25 @@ def main(words: Sequence[str]) -> None:
 def _command_and_environment(words: Sequence[str]) -> tuple[list[str], dict[str, str]]:
     """Returns the Java program's command line and its environment."""
     environment = {**os.environ, **jvm.configure(os.environ)}
+    environment["HADOOP_CLASSPATH"] = os.pathsep.join(
+        filter(None, [str(jvm.CLASSES), os.environ.get("HADOOP_CLASSPATH")])
+    )
     if hadoop := shutil.which("hadoop"):
-        environment["HADOOP_CLASSPATH"] = str(jvm.CLASSES)
         return [hadoop, *words], environment
-    return _java_command(words, environment["HADOOP_CONF_DIR"]), environment
+    return _java_command(words, environment), environment
 
 
-def _java_command(words: Sequence[str], conf: str) -> list[str]:
+def _java_command(words: Sequence[str], environment: Mapping[str, str]) -> list[str]:
     spark, java = jvm.require_spark("it", of="Hadoop"), jvm.require_java("Hadoop")
-    class_path = os.pathsep.join([conf, str(jvm.CLASSES), str(spark.jars / "*")])
-    options = shlex.split(os.environ.get("HADOOP_CLIENT_OPTS", ""))
-    return [java, *options, "-cp", class_path, _CLASSES[words[0]], *words[1:]]
+    class_path = os.pathsep.join(
+        [environment["HADOOP_CONF_DIR"], environment["HADOOP_CLASSPATH"], str(spark.jars / "*")]
+    )
+    options = environment.get("HADOOP_CLIENT_OPTS", "")
+    try:
+        return [java, *shlex.split(options), "-cp", class_path, _CLASSES[words[0]], *words[1:]]
+    except ValueError as error:
+        message = f"HADOOP_CLIENT_OPTS={options}: {error}"
+        raise FlowspecError(message, remedy="quote it as for a shell, or unset it") from error
 
 
 if __name__ == "__main__":

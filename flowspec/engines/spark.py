@@ -31,6 +31,8 @@ from flowspec.errors import FlowspecError, sentence_of
 from flowspec.facts.uris import S3_SCHEMES
 
 _SQL = ("--class", "org.apache.spark.sql.hive.thriftserver.SparkSQLCLIDriver")
+# Options of the SQL program, which Spark's may stand among, that take the next word.
+_SQL_OPTIONS = frozenset({"-d", "-e", "-f", "-i", "--database", "--define", "--hiveconf", "--hivevar"})
 
 _SWITCHES = frozenset({"--verbose", "-v", "--supervise", "--usage-error", "--version", "--help", "-h"})
 # Options and properties that speak of a cluster's machines, queues and identities.
@@ -66,12 +68,17 @@ def parse(program: str, words: Sequence[str]) -> Submission:
     """Takes a command line apart. Raises FlowspecError for one that can't run as a step."""
     found = Submission()
     at = 0
-    while at < len(words) and words[at].startswith("-"):
+    own_words: list[str] = []
+    while at < len(words):
+        if program == "spark-sql" and not _is_spark_option(words[at]):
+            taken = 2 if words[at] in _SQL_OPTIONS else 1
+            own_words += words[at : at + taken]
+            at += taken
+            continue
+        if not words[at].startswith("-"):
+            break
         name, equals, value = words[at].partition("=")
         at += 1
-        if program == "spark-sql" and not _is_spark_option(name):
-            at -= 1
-            break
         if name in _CONTROL:
             raise FlowspecError(f"{name} needs a cluster manager", remedy="run it on EMR")
         if name in _SWITCHES:
@@ -83,7 +90,7 @@ def parse(program: str, words: Sequence[str]) -> Submission:
             value = words[at]
             at += 1
         _add_option(found, name, value)
-    found.application = tuple(words[at:])
+    found.application = (*own_words, *words[at:])
     if program == "spark-submit" and not found.application:
         raise FlowspecError("spark-submit was given no application", remedy="name the script or jar behind its options")
     return _submission_of_example(found) if program == "spark-example" else found
@@ -108,9 +115,9 @@ def _replace_node_paths(given: Submission, spark: jvm.Spark) -> Submission:
     return replace(given, options=options, application=(application, *given.application[1:]))
 
 
-def _is_spark_option(name: str) -> bool:
-    """Returns True if an option of spark-sql is for Spark, and not for the SQL program (-f, -e, --database …)."""
-    return name.startswith("--") and name not in {"--database", "--define", "--hiveconf", "--hivevar", "--silent"}
+def _is_spark_option(word: str) -> bool:
+    """Returns True if a word of spark-sql's is an option for Spark, and not for the SQL program."""
+    return word.startswith("--") and word.partition("=")[0] not in {*_SQL_OPTIONS, "--silent"}
 
 
 def _add_option(found: Submission, name: str, value: str) -> None:
@@ -138,11 +145,11 @@ def main(program: str, words: Sequence[str]) -> int:
         defaults = jvm.configurations(os.environ).get("spark-defaults", {})
         argv = [str(spark.home / "bin" / "spark-submit"), *_local_command_line(program, given, defaults, files)]
         _ship(given, files)
+        environment = {**os.environ, **jvm.configure(os.environ, _defaults(defaults)), **_environment(given, spark)}
+        _report_without_effect(given, defaults)
+        return _run(argv, environment)
     except (FlowspecError, OSError) as error:
         sys.exit(sentence_of(error))
-    environment = {**os.environ, **jvm.configure(os.environ, _defaults(defaults)), **_environment(given, spark)}
-    _report_without_effect(given, defaults)
-    return _run(argv, environment)
 
 
 def _run(argv: Sequence[str], environment: Mapping[str, str]) -> int:

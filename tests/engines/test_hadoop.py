@@ -120,14 +120,15 @@ def disassembled(*paths):
 def test_a_hadoop_on_path_is_used_first(step, tmp_path, monkeypatch):
     hadoop = tmp_path / "bin" / "hadoop"
     hadoop.parent.mkdir()
-    hadoop.write_text('#!/bin/sh\necho "$@"; ls "$HADOOP_CONF_DIR"; echo "$HADOOP_CLIENT_OPTS"\n')
+    hadoop.write_text('#!/bin/sh\necho "$@"; ls "$HADOOP_CONF_DIR"; echo "$HADOOP_CLASSPATH $HADOOP_CLIENT_OPTS"\n')
     hadoop.chmod(0o755)
     monkeypatch.setenv("PATH", f"{hadoop.parent}:/usr/bin:/bin")
-    monkeypatch.setenv("HADOOP_CLIENT_OPTS", "-Xmx1g")
+    monkeypatch.setenv("HADOOP_CLIENT_OPTS", "-Dmine='a  b'")
+    monkeypatch.setenv("HADOOP_CLASSPATH", "/mine/*:/other.jar")
     done = step.run("s3://jars/x.jar", "a", main_class="Main", properties={"k": "v"})
     assert done.stdout.startswith(f"jar {step.s3}/jars/x.jar Main a\n")
     assert "core-site.xml" in done.stdout
-    assert done.stdout.endswith("-Xmx1g -Dk=v\n")
+    assert done.stdout.endswith(f"{jvm.CLASSES}:/mine/*:/other.jar -Dmine='a  b' -Dk=v\n")
 
 
 def test_what_is_missing_is_said_with_its_remedy(monkeypatch, tmp_path):
@@ -144,3 +145,13 @@ def test_a_java_that_went_away_is_told_in_a_sentence(monkeypatch, tmp_path):
     monkeypatch.delenv("JAVA_HOME", raising=False)
     with pytest.raises(SystemExit, match=r"needs \w+, and .*; (pip )?install "):
         hadoop.main(["fs", "-ls"])
+
+
+@needs_spark
+def test_java_options_with_an_open_quotation_are_named(step, monkeypatch):
+    monkeypatch.setenv("HADOOP_CLIENT_OPTS", "-Dx='")
+    done = step.run("command-runner.jar", "hadoop", "fs", "-ls", "/")
+    assert (done.returncode, done.stderr.splitlines()) == (
+        1,
+        ["HADOOP_CLIENT_OPTS=-Dx=': No closing quotation; quote it as for a shell, or unset it"],
+    )

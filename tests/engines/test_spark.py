@@ -9,7 +9,7 @@ import time
 import pytest
 
 from flowspec.engines import spark, unsupported
-from flowspec.engines.jvm import find_spark
+from flowspec.engines.jvm import find_java, find_spark
 from flowspec.errors import FlowspecError
 
 from .steps import Step, needs_spark
@@ -205,6 +205,29 @@ def test_options_end_at_the_application():
     assert found.options == [("--name", "x"), ("-v", None)]
     assert found.properties == {"a": "b=c"}
     assert found.application == ("app.py", "--conf", "y", "-z")
+
+
+def test_options_of_spark_may_stand_among_those_of_sql():
+    """As in Spark (SparkSubmitCommandBuilder.OptionParser, allowsMixedArguments)."""
+    words = ["-e", "-- all\nSELECT 1", "--master", "yarn", "--hiveconf", "a=b", "-S", "--conf", "c=d", "--database=x"]
+    found = spark.parse("spark-sql", words)
+    assert (found.options, found.properties) == ([("--master", "yarn")], {"c": "d"})
+    assert found.application == ("-e", "-- all\nSELECT 1", "--hiveconf", "a=b", "-S", "--database=x")
+
+
+@pytest.mark.skipif(find_java() is None, reason="needs Java")
+@pytest.mark.parametrize("submit", [None, "not executable"])
+def test_a_spark_without_its_program_is_told_in_a_sentence(tmp_path, monkeypatch, submit):
+    home = tmp_path / "spark"
+    (home / "jars").mkdir(parents=True)
+    if submit:
+        (home / "bin").mkdir()
+        (home / "bin" / "spark-submit").write_text(submit)
+    monkeypatch.setenv("SPARK_HOME", str(home))
+    done = Step.below(tmp_path).run("command-runner.jar", "spark-submit", __file__)
+    assert done.returncode == 1
+    assert f"'{home}/bin/spark-submit'" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_without_spark_or_java_the_plan_says_what_to_install(monkeypatch, tmp_path):
