@@ -144,6 +144,16 @@ def refuse_unusable(case: Case, path: Path, at: NodePath, *, may_be_missing: boo
             _refuse_unusable_path(case, one, at)
 
 
+def refuse_overwriting(case: Case, path: Path, at: NodePath) -> None:
+    """Raises SpecError if an expected file or folder is, or holds, what the case itself is made of."""
+    place = Path(os.path.realpath(path))
+    for one in (case.path, case.spec, *case.inputs.values()):
+        if Path(os.path.realpath(one)).is_relative_to(place):
+            name, lost = (os.path.relpath(named, case.path.parent) for named in (path, one))
+            message = f"'{name}' can't be updated: '{lost}' would be lost"
+            raise SpecError([case.document.diagnostic("FS802", at, message, hint="name a file or folder of its own")])
+
+
 def _refuse_unusable_path(case: Case, path: Path, at: NodePath, *, may_be_missing: bool = False) -> None:
     tree = tree_of(case.spec)
     real = Path(os.path.realpath(path))

@@ -14,6 +14,7 @@ from itertools import zip_longest
 from pathlib import Path
 
 from flowspec.errors import number_of
+from flowspec.facts.files import replace_file
 
 # Lines shown of a difference, of the lines missing, and of those too many.
 _SHOWN, _LISTED = 12, 5
@@ -40,29 +41,34 @@ def difference(expected: Path, actual: Path, *, in_any_order: bool) -> str:
 
 
 def write_expected(expected: Path, actual: Path, *, in_any_order: bool) -> None:
-    """Makes an expected file or folder like an output. Raises OSError.
+    """Makes an expected file or folder like an output; each file is written whole or not at all. Raises OSError.
 
     One that is not there yet is a file if its name has a suffix, else a folder if the output is one.
     """
+    if expected.is_dir() and actual.is_file() and not in_any_order:
+        shutil.rmtree(expected)
     is_file = expected.is_file() or (not expected.exists() and (bool(expected.suffix) or actual.is_file()))
     if is_file:
         text = (
             b"".join(sorted(line + b"\n" for line in _all_lines(actual))) if in_any_order else _joined_content(actual)
         )
-        expected.parent.mkdir(parents=True, exist_ok=True)
-        expected.write_bytes(_PACKERS.get(expected.suffix, bytes)(text))
+        _write(expected, _PACKERS.get(expected.suffix, bytes)(text))
         return
     old, new = _files(expected), _files(actual)
     for name in old.keys() - new.keys():
         old[name].unlink()
     for name, path in new.items():
-        target = expected / name
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(path, target)
+        if (expected / name).is_dir():  # without data by now
+            shutil.rmtree(expected / name)
+        _write(expected / name, path.read_bytes())
     if not new:
         # git keeps no empty folder.
-        expected.mkdir(parents=True, exist_ok=True)
-        (expected / ".gitkeep").touch()
+        _write(expected / ".gitkeep", b"")
+
+
+def _write(path: Path, content: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    replace_file(Path(os.path.realpath(path)), content)  # a link stays one
 
 
 def _files(path: Path) -> dict[str, Path]:
@@ -128,6 +134,10 @@ def _difference_of_texts(wanted: bytes, found: bytes) -> str:
         return f"the {cut} has no newline at its end"
     start = max(0, first - _BEFORE)
     diff = _diff(ours[start : first + _WINDOW], theirs[start : first + _WINDOW])
+    if first < min(len(ours), len(theirs)) and _printable(ours[first]) == _printable(theirs[first]):
+        # They are long, or one has the escape of a byte as its text.
+        at = next(at for at, (one, two) in enumerate(zip_longest(ours[first], theirs[first])) if one != two)
+        diff.insert(0, f"  the lines are shown alike: they differ from byte {at + 1} on")
     counts = (
         f"{_number_of_lines(ours)} expected, {len(theirs)} came" if len(ours) != len(theirs) else _number_of_lines(ours)
     )
@@ -135,16 +145,10 @@ def _difference_of_texts(wanted: bytes, found: bytes) -> str:
 
 
 def _diff(ours: Sequence[bytes], theirs: Sequence[bytes]) -> list[str]:
-    shown = unified_diff(list(map(_printable, ours)), list(map(_printable, theirs)), n=_BEFORE, lineterm="")
-    lines = [f"  {line}" for line in list(shown)[2:] if not line.startswith("@@")]
-    if lines:
-        return lines
-    # They differ in what is not shown: very long lines.
-    return [
-        "  the lines differ behind what is shown of them",
-        f"  -{_printable(ours[-1])}",
-        f"  +{_printable(theirs[-1])}",
-    ]
+    # Latin-1 has a character for each byte.
+    wanted, found = ([line.decode("latin-1") for line in lines] for lines in (ours, theirs))
+    shown = list(unified_diff(wanted, found, n=_BEFORE, lineterm=""))[2:]
+    return [f"  {line[0]}{_printable(line[1:].encode('latin-1'))}" for line in shown if not line.startswith("@@")]
 
 
 def _difference_of_lines(wanted: Iterable[bytes], found: Iterable[bytes]) -> str:

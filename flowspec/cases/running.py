@@ -13,7 +13,7 @@ from os import PathLike
 from pathlib import Path
 from threading import Event, Lock
 
-from flowspec.cases.case import Case, load_case, refuse_unusable
+from flowspec.cases.case import Case, load_case, refuse_overwriting, refuse_unusable
 from flowspec.cases.comparison import difference, write_expected
 from flowspec.cases.discovery import find_cases, name_of, select_by_conditions, select_changed
 from flowspec.cases.execution import CompletedRun, execute
@@ -92,8 +92,8 @@ def run_tests(
     turns = _Turns()
     results: dict[Path, CaseResult] = {}
     with ThreadPoolExecutor(jobs or usable_cores(), "case") as pool:
-        futures = [pool.submit(_run, case, turns, update=update, keep=keep) for case in cases]
         try:
+            futures = [pool.submit(_run, case, turns, update=update, keep=keep) for case in cases]
             for future in as_completed(futures):
                 result = future.result()
                 results[result.path] = result
@@ -258,13 +258,17 @@ def _output_problems(sandbox: Sandbox) -> list[str]:
 
 
 def _update(sandbox: Sandbox) -> tuple[list[Path], list[str]]:
-    """Writes the outputs as the expected ones; returns those that differed, and the outputs that are missing."""
+    """Writes the outputs as the expected ones; returns those that differed, and the outputs that are missing.
+
+    Raises SpecError for one in whose place is what the case is made of.
+    """
     updated, problems = [], []
     for one in sandbox.case.expected:
         actual = sandbox.locate(one.uri, one.at)
         if not actual.exists():
             problems.append(f"{one.uri}: there is no such output")
         elif not one.path.exists() or difference(one.path, actual, in_any_order=one.in_any_order):
+            refuse_overwriting(sandbox.case, one.path, one.at)
             write_expected(one.path, actual, in_any_order=one.in_any_order)
             updated.append(one.path)
     return updated, problems

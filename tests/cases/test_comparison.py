@@ -2,6 +2,8 @@
 
 import bz2
 import gzip
+import subprocess
+import sys
 
 import pytest
 
@@ -52,6 +54,12 @@ def test_the_same(tmp_path, expected, actual):
         (b"a", b"a\n", "the expected file has no newline at its end"),
         (b"a\n", b"a", "the output has no newline at its end"),
         (b"\x1b[31m\tx\n", b"\xff\n", "differs from line 1 on (1 line)\n  -\\x1b[31m\tx\n  +\\xff"),
+        (
+            b"\\xff\nb\n",
+            b"\xff\nb\n",
+            "differs from line 1 on (2 lines)\n  the lines are shown alike: they differ from byte 1 on\n"
+            "  -\\xff\n  +\\xff\n   b",
+        ),
         ({"a": b"1\n"}, {"b": b"1\n"}, "there is no a\nb is not expected"),
         ({"a": b"1\n"}, {"a": b"2\n"}, "a: differs from line 1 on (1 line)\n  -1\n  +2"),
         ({"a": b"1\n"}, b"1\n", "it is a file, a folder is expected"),
@@ -73,9 +81,12 @@ def test_much_that_is_wrong_is_cut(tmp_path):
     assert len(shown) == 14
     assert shown[-1] == "  … and 108 more"
     (tmp_path / "long").mkdir()
-    long = compared(tmp_path / "long", b"a" * 10_000 + b"b\n", b"a" * 10_000 + b"c\n")
-    assert "behind what is shown" in long
-    assert len(long) < 600
+    long = compared(tmp_path / "long", b"x\n" + b"a" * 200 + b"b\ny\n", b"x\n" + b"a" * 200 + b"c\ny\nz\n")
+    cut = "a" * 160 + "…"
+    assert long.splitlines()[1:] == [
+        "  the lines are shown alike: they differ from byte 201 on",
+        *("   x", f"  -{cut}", f"  +{cut}", "   y", "  +z"),
+    ]
 
 
 def test_lines_in_any_order_count_as_often_as_they_are_there(tmp_path):
@@ -107,6 +118,10 @@ def test_an_output_that_is_missing(tmp_path):
         ("out.bz2", None, {"part-0": b"b\n"}, False),
         ("out", b"x", {"part-0": b"b\n"}, False),
         ("out", None, b"b\n", False),
+        ("out", {"part-0": b"x\n"}, b"b\n", False),
+        ("out", {"part-0": b"x\n"}, b"a\nb\n", True),
+        ("out", {"day=1": {"part-0": b"x\n", ".gitkeep": b""}}, {"day=1": b"b\n"}, False),
+        ("out", {"day=1": b"x\n"}, {"day=1": {"part-0": b"b\n"}}, False),
     ],
 )
 def test_what_is_written_is_the_same_afterwards(tmp_path, name, old, actual, in_any_order):
@@ -117,7 +132,22 @@ def test_what_is_written_is_the_same_afterwards(tmp_path, name, old, actual, in_
     write_expected(expected, output, in_any_order=in_any_order)
     assert difference(expected, output, in_any_order=in_any_order) == ""
     assert not (expected / "part-1").exists()
-    if in_any_order:
+    if in_any_order and expected.is_file():
         assert expected.read_bytes() == b"a\nb\n"
     if name.endswith(".bz2"):
         assert bz2.decompress(expected.read_bytes()) == b"b\n"
+
+
+@pytest.mark.parametrize("folder", [True, False])
+def test_a_disk_that_becomes_full_leaves_the_old_file(tmp_path, folder):
+    old, new = ({"part-0": content} if folder else content for content in (b"old\n", b"new\n" * 4096))
+    expected, output = made(tmp_path / "out", old), made(tmp_path / "actual", new)
+    code = (
+        "import resource, sys, pathlib; from flowspec.cases.comparison import write_expected; "
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (1024, 1024)); "
+        "write_expected(*map(pathlib.Path, sys.argv[1:]), in_any_order=False)"
+    )
+    done = subprocess.run([sys.executable, "-c", code, expected, output], capture_output=True, text=True, check=False)
+    assert "File too large" in done.stderr
+    assert (expected / "part-0" if folder else expected).read_bytes() == b"old\n"
+    assert len(list(expected.iterdir() if folder else tmp_path.iterdir())) == (1 if folder else 2)

@@ -11,7 +11,7 @@ import pytest
 from flowspec import CaseOutcome, FlowspecError, SpecError, run_tests
 from flowspec.cases import running
 from flowspec.errors import NothingFound
-from tests.cases.conftest import SPEC, Flow
+from tests.cases.conftest import CASE, SPEC, Flow
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
@@ -161,6 +161,23 @@ def test_update_does_not_write_through_a_link(flow, tmp_path):
     result = only(flow.folder, update=True)
     assert "outside of the spec's folder tree" in result.diagnostics[0].message
     assert list((tmp_path / "elsewhere").iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("place", "lost"), [(".", "case.yaml"), ("..", "case.yaml"), ("in", "in"), ("case.yaml", "case.yaml")]
+)
+def test_update_does_not_replace_what_the_case_is_made_of(flow, place, lost):
+    case = flow.case(text=CASE.replace(": out}", f": {place}}}"), sample="x\n")
+    before = sorted(flow.folder.rglob("*"))
+    (found,) = only(flow.folder, update=True).diagnostics
+    assert (found.id, found.message) == ("FS802", f"'{place}' can't be updated: '{lost}' would be lost")
+    assert sorted(flow.folder.rglob("*")) == before
+    assert (case / "in/sample.txt").read_text() == "x\n"
+
+
+def test_update_leaves_a_sample_that_is_what_came_out(flow):
+    flow.case(text=CASE.replace(": out}", ": {path: in, compare: lines}}"), sample="x\t\n")
+    assert only(flow.folder, update=True).outcome is CaseOutcome.PASSED
 
 
 @pytest.mark.parametrize("update", [False, True])
@@ -494,3 +511,23 @@ def test_an_exception_ends_what_is_running(flow, monkeypatch, tmp_path):
         run_tests([flow.folder], jobs=2, on_result=stop)
     assert not (tmp_path / "ended-by-itself").exists()
     assert list((tmp_path / "scratch").iterdir()) == []
+
+
+def test_an_interrupt_before_all_cases_are_begun_ends_the_first(flow, monkeypatch, tmp_path):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "scratch"))
+    (tmp_path / "scratch").mkdir()
+    mapper = f"bash -c 'sleep 30; touch {tmp_path}/ended-by-itself'"
+    for name in "ab":
+        text = f"inputs: {{'s3://acme/in/': in}}\nvariables: {{mapper: {json.dumps(mapper)}}}\nexit_code: 0\n"
+        flow.case(name, text=text)
+
+    class Interrupted(running.ThreadPoolExecutor):
+        def submit(self, run, case, *args, **options):
+            if case.parent.name == "b":
+                raise KeyboardInterrupt
+            return super().submit(run, case, *args, **options)
+
+    monkeypatch.setattr(running, "ThreadPoolExecutor", Interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        run_tests([flow.folder])
+    assert not (tmp_path / "ended-by-itself").exists()
