@@ -1,7 +1,11 @@
-"""A home that lasts as long as a test: what runs in it ends with it, and its files are removed."""
+"""A home that lasts as long as a test: what runs in it ends with it, and its files are removed.
+
+A process that is killed can do neither. Its home is then ended and removed when another one is made: a lock tells.
+"""
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 import time
@@ -14,12 +18,18 @@ from flowspec.emulator.state.store import Store
 from flowspec.emulator.worker import supervisor
 from flowspec.errors import FlowspecError
 from flowspec.facts import states
+from flowspec.facts.files import locked
 
 # Seconds for a worker to end its cluster by itself; it takes some 20 ms unless a step ignores SIGTERM.
 _GRACE_SECONDS = 1.0
 # Seconds for killed processes to be gone, which takes the kernel milliseconds.
 _KILL_SECONDS = 5.0
 _POLL_SECONDS = 0.01
+_PREFIX = "flowspec-"
+# Held by the process that made the home, and by its forks. A home that was kept has none.
+_OWNER_LOCK = "owner.lock"
+# Seconds that a lock may be there before its process holds it, with much to spare.
+_UNLOCKED_SECONDS = 60.0
 
 
 @contextmanager
@@ -28,15 +38,37 @@ def temporary_home(*, keep: Callable[[], bool] = lambda: False) -> Iterator[Path
 
     It is not removed if `keep`, which is called at exit, returns True.
     """
+    _remove_abandoned_homes()
     # Short: a step's sockets are below it, and their paths are limited to 108 bytes.
-    home = Path(tempfile.mkdtemp(prefix="flowspec-")).resolve()
-    try:
-        yield home
-    finally:
-        end_clusters(home)
-        if not keep():
-            paths.restore_permissions(home)
-            shutil.rmtree(home, ignore_errors=True)
+    home = Path(tempfile.mkdtemp(prefix=_PREFIX)).resolve()
+    owner = os.getpid()
+    with locked(home / _OWNER_LOCK):
+        try:
+            yield home
+        finally:
+            # A fork of this process may leave the block, too.
+            if os.getpid() == owner:
+                _end(home, keep=keep)
+
+
+def _end(home: Path, *, keep: Callable[[], bool] = lambda: False) -> None:
+    end_clusters(home)
+    if keep():
+        (home / _OWNER_LOCK).unlink(missing_ok=True)
+    else:
+        paths.restore_permissions(home)
+        shutil.rmtree(home, ignore_errors=True)
+
+
+def _remove_abandoned_homes() -> None:
+    """Ends and removes the homes of this user whose processes were killed."""
+    latest = time.time() - _UNLOCKED_SECONDS
+    for lock in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*/{_OWNER_LOCK}"):
+        with suppress(OSError):
+            made = lock.lstat()
+            if made.st_uid == os.geteuid() and made.st_mtime < latest:
+                with locked(lock, wait=False):
+                    _end(lock.parent)
 
 
 def end_clusters(home: Path) -> None:

@@ -22,7 +22,7 @@ def locked(lock: Path, *, wait: bool = True) -> Iterator[None]:
     A lock ends with its process, so that a killed one leaves none. Raises OSError where the file can't be made, and
     BlockingIOError if another process holds the lock and this one is not to `wait`.
     """
-    with lock.open("w") as file:
+    with lock.open("a") as file:  # leaves its time as it is
         fcntl.flock(file, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
         yield
 
