@@ -65,8 +65,7 @@ def _remove_abandoned_homes() -> None:
     latest = time.time() - _UNLOCKED_SECONDS
     for lock in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*/{_OWNER_LOCK}"):
         with suppress(OSError):
-            made = lock.lstat()
-            if made.st_uid == os.geteuid() and made.st_mtime < latest:
+            if lock.parent.lstat().st_uid == os.geteuid() and lock.lstat().st_mtime < latest:
                 with locked(lock, wait=False):
                     _end(lock.parent)
 
