@@ -62,15 +62,15 @@ def execute(sandbox: Sandbox, wait: Callable[[float], None]) -> CompletedRun:
 
 
 def _connect(sandbox: Sandbox) -> Emr:
-    endpoint = Endpoint("local", sandbox.flow.region or _REGION, home=sandbox.home)
+    region = sandbox.flow.region or _REGION
     service = Service(
         sandbox.home,
-        region=endpoint.region or _REGION,
+        region=region,
         run_bootstrap=sandbox.case.run_bootstrap,
         account_rules=False,
         start_worker=partial(starting.start, environ=_environment(sandbox.home)),
     )
-    return connect_to(service, endpoint)
+    return connect_to(service, Endpoint("local", region, home=sandbox.home))
 
 
 def _environment(home: Path) -> dict[str, str]:

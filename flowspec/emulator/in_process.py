@@ -172,17 +172,13 @@ def answer(service: Service, request: Any) -> Any:
     from botocore.exceptions import ConnectionClosedError
 
     body = request.body or b""
-    target = _text(request.headers["X-Amz-Target"])
+    target = request.headers["X-Amz-Target"].decode()  # botocore encodes headers (`Endpoint.prepare_request`)
     response = respond(service, target, body if isinstance(body, bytes) else body.encode())
     if response is None:
         raise ConnectionClosedError(endpoint_url=request.url)
     # Any: the stubs want the headers of an http.client message, botocore itself makes these.
     headers: Any = HeadersDict(response.headers)
     return AWSResponse(request.url, response.status, headers, _Raw(response.body))
-
-
-def _text(header: str | bytes) -> str:
-    return header.decode() if isinstance(header, bytes) else header
 
 
 class _Raw:

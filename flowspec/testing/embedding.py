@@ -176,6 +176,6 @@ def _answer_event(event: str, given: Mapping[str, Any]) -> Any:
         return None
     # flowspec's own clients of an embedded EMR (`backend: local`) have theirs.
     if event.startswith(_SENDING) and _entered and not given["request"].url.startswith(ENDPOINT_URL):
-        region = given["request"].headers[_REGION]
-        return answer(_entered[-1].service(region if isinstance(region, str) else region.decode()), given["request"])
+        request = given["request"]
+        return answer(_entered[-1].service(request.headers[_REGION].decode()), request)
     return None
