@@ -5,15 +5,23 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
+from itertools import chain, count
 from typing import Any
 
 from flowspec.errors import FlowspecError
 from flowspec.facts.api_model import Json
-from flowspec.importers.names import Names
-from flowspec.importers.placeholders import PLACEHOLDER, Variable
+from flowspec.importers.placeholders import PLACEHOLDER, placeholder, safe_name
 
 # A secret of a letter or two is only known where it is the whole value, as when it is masked.
 _SHORTEST_INSIDE = 3
+# No names of secrets, compared as `_bare`: those of a module's arguments, which Terraform refuses ("Input Variables"),
+# that of CloudFormation's resource, and those of the object that has Airflow's variables.
+_RESERVED = frozenset(
+    {
+        *("source", "version", "providers", "count", "foreach", "lifecycle", "dependson", "locals"),
+        *("cluster", "get", "var"),
+    }
+)
 
 
 @dataclass(frozen=True)
@@ -37,12 +45,8 @@ class References:
 
     def __init__(self, secrets: Collection[str]) -> None:
         self._secrets = sorted(filter(None, secrets), key=len, reverse=True)
-        self._names = Names()
-
-    @property
-    def values(self) -> dict[str, str]:
+        self.values: dict[str, str] = {}
         """The secrets that were replaced, by their names."""
-        return {name: one.default for name, one in self._names.variables.items()}
 
     def replace_secrets(self, value: Any, member: str = "secret") -> Any:
         """Returns the value with a placeholder for each secret. Raises `FlowspecError` where one is in a key."""
@@ -72,8 +76,22 @@ class References:
         return text
 
     def _placeholder_of(self, secret: str, member: str) -> str:
-        words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", member).lower()
-        return self._names.placeholder_for(secret, words, Variable(default=secret))
+        known = (name for name, one in self.values.items() if one == secret)
+        name = next(known, None) or self._new_name(re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", member).lower())
+        self.values[name] = secret
+        return placeholder(name)
+
+    def _new_name(self, words: str) -> str:
+        taken = _RESERVED | {_bare(name) for name in self.values}
+        stem = safe_name(words)
+        return next(
+            one for one in chain([stem], (f"{stem}_{number}" for number in count(2))) if _bare(one) not in taken
+        )
+
+
+def _bare(name: str) -> str:
+    """Returns a name without what CloudFormation's names of parameters can't have."""
+    return name.replace("_", "")
 
 
 def write_placeholders(text: str, literal: Callable[[str], str], reference: Callable[[str], str]) -> str:

@@ -296,14 +296,18 @@ def test_terraform_sends_odd_texts_as_they_are_and_no_percentage_beside_a_bid_pr
     assert core["InstanceTypeConfigs"] == [{"InstanceType": "m5.xlarge", "BidPrice": "0.20", "WeightedCapacity": 1}]
 
 
-def test_cfn_lint_finds_nothing(tmp_path):
-    made, _ = exported("cloudformation", tmp_path)
-    (tmp_path / "t.yaml").write_text(made.text)
+def found_by_cfn_lint(made, folder):
+    (folder / "t.yaml").write_text(made.text)
     program = Path(sys.executable).with_name("cfn-lint")
     done = subprocess.run(
-        [program, "-r", "eu-west-1", "--", tmp_path / "t.yaml"], capture_output=True, text=True, check=False
+        [program, "-r", "eu-west-1", "--", folder / "t.yaml"], capture_output=True, text=True, check=False
     )
-    assert (done.returncode, done.stdout) == (0, "")
+    return done.returncode, done.stdout
+
+
+def test_cfn_lint_finds_nothing(tmp_path):
+    made, _ = exported("cloudformation", tmp_path)
+    assert found_by_cfn_lint(made, tmp_path) == (0, "")
 
 
 def test_what_cfn_lint_finds_in_other_requests_is_a_note(tmp_path):
@@ -415,6 +419,37 @@ def test_what_a_format_has_no_word_for_is_a_note(tmp_path):
         "cloudformation", tmp_path, f"{SPEC}api_params: {{StepExecutionRoleArn: 'arn:aws:iam::1:role/x'}}\n"
     )
     assert any(one.startswith("StepExecutionRoleArn is left out: CloudFormation") for one in made.notes)
+
+
+# Secrets at keys that are no names for them, or are one name without their underscores.
+NAMED = """\
+flowspec: v1
+name: named
+backend: emr
+region: eu-west-1
+variables: {a: &secret {type: string, sensitive: true}, b: *secret, c: *secret, d: *secret}
+release_label: emr-7.5.0
+service_role: EMR_DefaultRole
+job_flow_role: EMR_EC2_DefaultRole
+instance_groups: [{role: MASTER, type: m5.xlarge}]
+configurations: {x: {source: "{{ a }}", cluster: "{{ b }}", p1: "{{ c }}", p_1: "{{ d }}"}}
+"""
+NAMED_SECRETS = {name: f"{name}-s3cr3t" for name in "abcd"}
+
+
+def test_cloudformation_takes_the_name_of_each_secret(tmp_path):
+    made, _ = exported("cloudformation", tmp_path, NAMED, NAMED_SECRETS)
+    assert len(set(re.findall(r"Ref: (.*)", made.text))) == len(NAMED_SECRETS)
+    assert found_by_cfn_lint(made, tmp_path) == (0, "")
+
+
+def test_terraform_takes_the_name_of_each_secret(tmp_path):
+    if terraform.provider() is None:
+        pytest.skip("Terraform and its AWS provider are not installed here")
+    made, _ = exported("terraform", tmp_path, NAMED, NAMED_SECRETS)
+    (tmp_path / "m").mkdir()
+    (tmp_path / "m" / "main.tf").write_text(made.text)
+    assert "The configuration is valid" in terraform.terraform(tmp_path / "m", "validate", "-no-color")
 
 
 def test_terraform_is_written_without_the_library_that_reads_it(tmp_path, monkeypatch):
