@@ -58,7 +58,6 @@ _DESCRIBED_BY_EC2 = (
 )
 _READ_OBJECT = ("s3:GetObject",)
 _WRITE_OBJECT = ("s3:AbortMultipartUpload", "s3:DeleteObject", "s3:GetObject", "s3:PutObject")
-_STAGE_OBJECT = ("s3:AbortMultipartUpload", "s3:GetObject", "s3:PutObject")
 
 
 class Permissions(NamedTuple):
@@ -84,8 +83,9 @@ def permissions_of(jobflow: JobFlow, request: Request, account: str = "") -> Per
     apply = [
         *_emr(jobflow, params, place),
         *_pass_role(params, place),
-        *_objects("StageFiles", _STAGE_OBJECT, staged, place),
-        *_objects("ReadLogs", _READ_OBJECT, [params["LogUri"]] if params.get("LogUri") else [], place),
+        # A file that changes while it is sent in parts is deleted (`submission.staging`).
+        *_objects("StageFiles", _WRITE_OBJECT, staged, place),
+        *_objects("ReadLogs", _READ_OBJECT, [one.uri for one in uses if one.path == ("LogUri",)], place),
         *_hooks(jobflow),
         *_preflight(params, uses, staged, place),
     ]
@@ -94,6 +94,7 @@ def permissions_of(jobflow: JobFlow, request: Request, account: str = "") -> Per
         *_objects("Read", _READ_OBJECT, _uris(uses, Use.FILE, Use.INPUT), place),
         *_objects("Write", _WRITE_OBJECT, _uris(uses, Use.OUTPUT, Use.TARGET), place),
         *_objects("NamedInArguments", _WRITE_OBJECT, _uris(uses, Use.ARGUMENT), place),
+        *_runtime_role(params),
     ]
     return Permissions(_policy(apply), _policy(instances), tuple(_notes(jobflow, params, uses, account)))
 
@@ -145,6 +146,12 @@ def _pass_role(params: Mapping[str, Any], place: _Place) -> Iterator[Statement]:
         if role := params.get(member):
             condition = {"StringLike": {"iam:PassedToService": service}}
             yield {**_statement(f"Pass{member}", ["iam:PassRole"], [place.role(role)]), "Condition": condition}
+
+
+def _runtime_role(params: Mapping[str, Any]) -> Iterator[Statement]:
+    """Yields what lets the instances run steps with a role (Management Guide, "Runtime roles for Amazon EMR steps")."""
+    if role := params.get("StepExecutionRoleArn"):
+        yield _statement("AssumeRuntimeRole", ["sts:AssumeRole", "sts:TagSession"], [role])
 
 
 def _hooks(jobflow: JobFlow) -> Iterator[Statement]:
@@ -227,7 +234,9 @@ def _notes(jobflow: JobFlow, params: Mapping[str, Any], uses: list[DataUse], acc
     if list(chain(params.get("Steps", ()), params.get("BootstrapActions", ()))):
         yield "the policy of the instances lacks what programs use without naming it in their arguments"
     if jobflow.traits.stages_files and jobflow.staging:
-        yield f"`flowspec staging prune` also needs s3:DeleteObject below {jobflow.staging}, which apply does not"
+        yield f"`flowspec staging prune` also needs s3:DeleteObject for the other files below {jobflow.staging}"
+    if role := params.get("StepExecutionRoleArn"):
+        yield f"the steps run as {role}, which needs the instances' statements on S3, too"
     if params.get("LogEncryptionKmsKeyId"):
         yield f"the instances also need kms:Encrypt and kms:GenerateDataKey for {params['LogEncryptionKmsKeyId']}"
     yield "statements named Preflight… are optional: without them, `apply` reports its checks as not checked"

@@ -143,12 +143,26 @@ def test_files_are_staged_by_who_applies_and_read_by_the_instances(made):
     policies, request = made
     (asset,) = request.assets
     resource = f"arn:aws-us-gov:s3:::{asset.uri.removeprefix('s3://')}"
-    assert allows(policies.apply, "s3:PutObject", resource)
+    for action in ("s3:PutObject", "s3:DeleteObject"):
+        assert allows(policies.apply, action, resource)
     assert allows(policies.instances, "s3:GetObject", resource)
     assert not allows(policies.instances, "s3:PutObject", resource)
     assert not allows(policies.apply, "s3:PutObject", "arn:aws-us-gov:s3:::out/counts/part-0")
     assert allows(policies.apply, "s3:ListBucket", "arn:aws-us-gov:s3:::stage")
     assert allows(policies.apply, "s3:GetObject", "arn:aws-us-gov:s3:::logs/emr/j-1/steps/s-1/stderr.gz")
+
+
+def test_the_instances_may_assume_the_role_of_the_steps(flow_of):  # noqa: F811
+    role = f"arn:aws:iam::{ACCOUNT}:role/etl"
+    made = permissions_of(*flow_of(spec(steps=[step("one")], step_execution_role_arn=role)))
+    assert all(allows(made.instances, action, role) for action in ("sts:AssumeRole", "sts:TagSession"))
+    assert any(role in note for note in made.notes)
+    assert not actions(permissions_of(*flow_of(spec(steps=[step("one")]))).instances, "sts")
+
+
+def test_logs_on_this_machine_need_no_permission(flow_of):  # noqa: F811
+    made = permissions_of(*flow_of(spec(steps=[step("one")], log_uri="logs/")))
+    assert not actions(made.apply, "s3")
 
 
 def test_a_run_is_reported_to_the_topics_of_its_hooks_only(flow_of):  # noqa: F811
