@@ -53,17 +53,31 @@ def _texts(root: Path) -> Iterator[tuple[Path, str]]:
 
 
 def write_starter(folder: Path, files: Mapping[str, str]) -> None:
-    """Writes files into a folder, programs (`#!`) as executable ones. Raises OSError when it can't be written."""
-    for path, text in files.items():
-        (folder / path).parent.mkdir(parents=True, exist_ok=True)
-        mode = 0o777 if text.startswith("#!") else 0o666
-        # "x": a file that has appeared since `existing_files` looked is not overwritten either.
-        with open(folder / path, "x", encoding="utf-8", opener=partial(os.open, mode=mode)) as out:
-            out.write(text)
+    """Writes files into a folder, programs (`#!`) as executable ones: all, or none when it fails or is interrupted.
+
+    Raises OSError, with a path, when it can't be written.
+    """
+    written: list[Path] = []
+    try:
+        for path, text in files.items():
+            file = folder / path
+            file.parent.mkdir(parents=True, exist_ok=True)
+            mode = 0o777 if text.startswith("#!") else 0o666
+            # "x": a file that has appeared since `existing_files` looked is not overwritten either.
+            with open(file, "x", encoding="utf-8", opener=partial(os.open, mode=mode)) as out:
+                written.append(file)
+                out.write(text)
+    except BaseException as error:
+        for file in written:
+            file.unlink(missing_ok=True)
+        if isinstance(error, OSError):
+            # A full disk comes without any.
+            error.filename = error.filename or str(folder)
+        raise
 
 
 def existing_files(folder: Path, files: Iterable[str]) -> list[str]:
-    """Returns the files that are there, and the files that are where a folder has to be."""
+    """Returns the files that are there, and what is no folder where one has to be."""
     wanted = {(folder / path): path for path in files}
-    parents = {parent: str(parent) for file in wanted for parent in file.parents if parent.is_file()}
-    return sorted({**{file: path for file, path in wanted.items() if os.path.lexists(file)}, **parents}.values())
+    above = {parent for file in wanted for parent in file.parents if os.path.lexists(parent) and not parent.is_dir()}
+    return sorted([*(path for file, path in wanted.items() if os.path.lexists(file)), *map(str, above)])

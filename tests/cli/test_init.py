@@ -60,10 +60,13 @@ def test_nothing_is_overwritten(flowspec, tmp_path, there):
     assert [path.read_text() for path in tmp_path.rglob("*") if path.is_file()] == ["mine"]
 
 
-def test_a_link_in_a_circle_is_no_folder(flowspec, tmp_path):
-    (tmp_path / "circle").symlink_to("circle")
-    done = flowspec("init", "circle", "--template", "streaming")
-    assert (done.code, done.err) == (1, "error: circle: File exists\n")
+@pytest.mark.parametrize(("link", "to"), [("first", "first"), ("first", "nothing"), ("first/tests", "nothing")])
+def test_a_link_that_leads_to_no_folder_is_named(flowspec, tmp_path, link, to):
+    (tmp_path / link).parent.mkdir(exist_ok=True)
+    (tmp_path / link).symlink_to(to)
+    done = flowspec("init", "first", "--template", "streaming")
+    assert (done.code, f"first has {link} already" in done.err) == (2, True)
+    assert [*tmp_path.rglob("job.yaml")] == []
 
 
 def test_a_link_that_leads_nowhere_is_not_written_through(flowspec, tmp_path):

@@ -1,6 +1,8 @@
 """What `flowspec init` writes: each template is valid, in the formatter's form, and passes its own test."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -60,3 +62,13 @@ def test_names_and_places_are_those_that_were_given(started, capsys):
     assert request["Name"] == "takings"
     assert request["LogUri"] == "s3://our-bucket/logs/"
     assert not list(Path.cwd().rglob("*.in"))
+
+
+def test_what_could_not_be_written_whole_is_not_left_behind(tmp_path):
+    init = [sys.executable, "-m", "flowspec", "init", "--template", "spark", "first"]
+    # No file of this process may have a byte.
+    failing = ["sh", "-c", 'ulimit -f 0; exec "$@"', "sh", *init]
+    done = subprocess.run(failing, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr.splitlines()[0]) == (1, "error: first: File too large")
+    assert not [path for path in tmp_path.rglob("*") if path.is_file()]
+    subprocess.run(init, cwd=tmp_path, capture_output=True, check=True)
