@@ -16,6 +16,7 @@ from flowspec.doctor.check import Check, State, Work, absent_check
 from flowspec.doctor.needs import Needs
 from flowspec.document.text.requires import unmet_requirements
 from flowspec.engines import jvm
+from flowspec.errors import FlowspecError
 from flowspec.facts.folders import state_folder
 from flowspec.version import installed_version
 
@@ -68,17 +69,25 @@ def _program(name: str, pattern: str, remedy: str) -> Check:
     path = shutil.which(name)
     if path is None:
         return absent_check(name, f"there is no {name} on PATH", remedy, needed=False)
-    return Check(name, State.OK, _version([path, "--version"], pattern))
+    version = _version([path, "--version"], pattern)
+    if version is None:
+        return absent_check(name, f"{path} fails", remedy, needed=False)
+    return Check(name, State.OK, version)
 
 
-def _version(command: Collection[str], pattern: str) -> str:
-    """Returns the version that a program prints; "" when it prints none within ten seconds."""
+def _version(command: Collection[str], pattern: str) -> str | None:
+    """Returns the version that a program prints, "" for none; None when it fails, as macOS's `java` without a Java.
+
+    Raises FlowspecError when it takes more than ten seconds.
+    """
     try:
         done = subprocess.run(list(command), capture_output=True, text=True, errors="replace", timeout=10, check=False)
-    except (OSError, subprocess.TimeoutExpired):
-        return ""
+    except subprocess.TimeoutExpired as error:
+        raise FlowspecError(f"{shlex.join(command)} takes more than {error.timeout:g} s") from error
+    except OSError:
+        return None
     found = re.search(pattern, done.stdout + done.stderr)
-    return found[1] if found else ""
+    return None if done.returncode else found[1] if found else ""
 
 
 def _home(*, needed: bool) -> Check:
@@ -113,6 +122,8 @@ def _java(*, needed: bool) -> Check:
     if path is None:
         return absent_check("java", "there is no Java", remedy, needed=needed)
     version = _version([path, "-version"], r'version "([^"]+)"')
+    if version is None:
+        return absent_check("java", f"{path} fails", remedy, needed=needed)
     spark = jvm.find_spark()
     if spark and _major(spark.version("spark-core")) >= 4 and 0 < _major(version.removeprefix("1.")) < _JAVA_OF_SPARK_4:
         found = f"Java {version}, and Spark {spark.version('spark-core')} wants {_JAVA_OF_SPARK_4}"
@@ -135,6 +146,8 @@ def _spark(*, needed: bool) -> Check:
 def _hadoop(*, needed: bool) -> Check:
     if path := shutil.which("hadoop"):
         version = _version([path, "version"], r"Hadoop (\S+)")
+        if version is None:
+            return absent_check("hadoop", f"{path} fails", "mend it, or take it off PATH", needed=needed)
         return Check("hadoop", State.OK, f"{version or 'of unknown version'} ({path})")
     spark = jvm.find_spark()
     if spark is None:

@@ -14,6 +14,7 @@ from flowspec.backend.aws import account
 from flowspec.cli import run
 from flowspec.doctor import machine
 from flowspec.doctor.check import Check, State, run_checks
+from flowspec.doctor.needs import Needs
 from flowspec.document.text import requires
 from tests.endpoints import credentials, moto, moto_port  # noqa: F401 - fixtures
 
@@ -121,6 +122,18 @@ def test_a_version_that_is_no_text(tmp_path, monkeypatch):
     java.chmod(0o755)
     monkeypatch.setenv("JAVA_HOME", str(tmp_path))
     assert machine._java(needed=True).found.startswith("17\N{REPLACEMENT CHARACTER} ")
+
+
+@pytest.mark.parametrize(("name", "state"), [("git", "optional"), ("java", "missing"), ("hadoop", "missing")])
+def test_a_program_that_fails_is_not_there(tmp_path, monkeypatch, name, state):
+    program = tmp_path / name
+    program.write_text("#!/bin/sh\necho Unable to locate a Java Runtime >&2\nexit 1\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.delenv("JAVA_HOME", raising=False)
+    needs = Needs(on_aws=False, engines=frozenset({"spark", "hadoop"}))
+    check = dict(machine.machine_checks(needs))[name]()
+    assert (check.state.value, check.found) == (state, f"{program} fails")
 
 
 def test_a_package_that_is_too_old(monkeypatch):
