@@ -49,7 +49,7 @@ FORMATS: Mapping[str, _Format] = {
     "cloudformation": _Format(
         "CloudFormation", cloudformation.write, "cloudformation", "template.yaml", cloudformation.notes
     ),
-    "terraform": _Format("Terraform", terraform.write, "terraform", "main.tf"),
+    "terraform": _Format("Terraform", terraform.write, "terraform", "main.tf", terraform.notes),
     "stepfunctions": _Format(
         "Step Functions", stepfunctions.write, notes=stepfunctions.notes, instead=stepfunctions.INSTEAD
     ),

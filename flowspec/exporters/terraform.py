@@ -38,6 +38,17 @@ def write(job: Job) -> str:
     return "\n".join(f"{head} {{\n{''.join(_lines(body, '  '))}}}\n" for head, body in parts)
 
 
+def notes(job: Job) -> list[str]:
+    """Returns notes on what the provider requires and the request does not have."""
+    found = []
+    for one in job.params["Instances"].get("InstanceFleets", []):
+        spot = one.get("LaunchSpecifications", {}).get("SpotSpecification")
+        if spot and "AllocationStrategy" not in spot:
+            fleet = f"Instances.InstanceFleets[{one['InstanceFleetType']}]"
+            found.append(f"Terraform requires the AllocationStrategy of the spot instances of {fleet}")
+    return found
+
+
 class _Raw(str):
     """An expression that is written as it is."""
 
@@ -110,17 +121,22 @@ def _parts(params: Json, label: str) -> Iterator[tuple[str, _Block]]:
 
 
 def _group(one: Json) -> _Block:
-    out = _Block({**_arguments(one, tables.GROUP), **_volumes(one.get("EbsConfiguration", {}))})
+    volume = _OTHER_VOLUME if one["InstanceRole"] == "TASK" else tables.VOLUME
+    out = _Block({**_arguments(one, tables.GROUP), **_volumes(one.get("EbsConfiguration", {}), volume)})
     for key, member in (("autoscaling_policy", "AutoScalingPolicy"), ("configurations_json", "Configurations")):
         if member in one and (member != "Configurations" or one["InstanceRole"] == "TASK"):
             out[key] = _Encoded(one[member])
     return out
 
 
-def _volumes(given: Json) -> Json:
+# Those of fleets and of task groups have no throughput (the schema of provider 5.100).
+_OTHER_VOLUME = {key: member for key, member in tables.VOLUME.items() if key != "throughput"}
+
+
+def _volumes(given: Json, table: tables.Table) -> Json:
     volumes = [
         _Block({
-            **_arguments(one.get("VolumeSpecification", {}), tables.VOLUME),
+            **_arguments(one.get("VolumeSpecification", {}), table),
             "volumes_per_instance": one.get("VolumesPerInstance", 1),
         })
         for one in given.get("EbsBlockDeviceConfigs", [])
@@ -135,7 +151,7 @@ def _fleet(one: Json) -> _Block:
             # For none, the provider sends 100, which EMR refuses beside a price; it takes 0 for none.
             **({"bid_price_as_percentage_of_on_demand_price": 0} if "BidPrice" in each else {}),
             **_arguments(each, tables.FLEET_TYPE),
-            **_volumes(each.get("EbsConfiguration", {})),
+            **_volumes(each.get("EbsConfiguration", {}), _OTHER_VOLUME),
             "configurations": [_arguments(given, tables.CONFIGURATION) for given in each.get("Configurations", [])],
         })
         for each in one.get("InstanceTypeConfigs", [])

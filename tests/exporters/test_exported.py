@@ -188,10 +188,13 @@ LEFT_OUT = {
         *("AmiVersion", "NewSupportedProducts", "MonitoringConfiguration", "RepoUpgradeOnBoot"),
         *("EbsRootVolumeIops", "EbsRootVolumeThroughput", "Instances.Placement", "Applications[].Version"),
         *("Steps[].StepMonitoringConfiguration", "Instances.InstanceGroups[].Configurations"),
+        # One whose values are empty.
+        "Steps[].HadoopJarStep.Properties",
         # Without volumes there is no block that could say it.
         "Instances.InstanceGroups[].EbsConfiguration",
         "Instances.InstanceGroups[].EbsConfiguration.EbsOptimized",
         f"{_FLEETS}.InstanceTypeConfigs[].EbsConfiguration.EbsOptimized",
+        f"{_FLEETS}.InstanceTypeConfigs[].EbsConfiguration.EbsBlockDeviceConfigs[].VolumeSpecification.Throughput",
         f"{_FLEETS}.InstanceTypeConfigs[].Priority",
         f"{_FLEETS}.ResizeSpecifications",
         f"{_FLEETS}.LaunchSpecifications.OnDemandSpecification.CapacityReservationOptions",
@@ -204,7 +207,7 @@ OTHERWISE = {
     "aws-cli": {"Instances.InstanceGroups[].Market"},
     "terraform": {
         *("Instances.InstanceGroups[].Market", "Instances.Ec2SubnetIds", "Tags", "Steps[].HadoopJarStep.Properties"),
-        *("Name", "Applications[].Name"),
+        *("Name", "Applications[].Name", "Steps[].HadoopJarStep.Args"),
     },
 }
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -444,12 +447,49 @@ def test_cloudformation_takes_the_name_of_each_secret(tmp_path):
 
 
 def test_terraform_takes_the_name_of_each_secret(tmp_path):
+    terraform_validates(exported("terraform", tmp_path, NAMED, NAMED_SECRETS)[0], tmp_path)
+
+
+def terraform_validates(made, folder):
     if terraform.provider() is None:
         pytest.skip("Terraform and its AWS provider are not installed here")
-    made, _ = exported("terraform", tmp_path, NAMED, NAMED_SECRETS)
-    (tmp_path / "m").mkdir()
-    (tmp_path / "m" / "main.tf").write_text(made.text)
-    assert "The configuration is valid" in terraform.terraform(tmp_path / "m", "validate", "-no-color")
+    (folder / "m").mkdir()
+    (folder / "m" / "main.tf").write_text(made.text)
+    assert "The configuration is valid" in terraform.terraform(folder / "m", "validate", "-no-color")
+
+
+FLEETS = """\
+flowspec: v1
+name: fleets
+backend: emr
+region: eu-west-1
+release_label: emr-7.5.0
+service_role: EMR_DefaultRole
+job_flow_role: EMR_EC2_DefaultRole
+instance_fleets:
+  - {type: MASTER, target_on_demand_capacity: 1, instance_type_configs: [{type: m5.xlarge}]}
+  - type: CORE
+    target_spot_capacity: 1
+    launch_specifications: {spot_specification: {timeout_duration_minutes: 9, timeout_action: TERMINATE_CLUSTER}}
+    instance_type_configs:
+      - type: m5.xlarge
+        ebs_configuration:
+          ebs_block_device_configs: [{volume_specification: {volume_type: gp3, size_in_gb: 9, throughput: 125}}]
+steps: [{name: a, type: jar, jar: s3://acme/a.jar, args: ["", x], properties: {a: "", b: c}}]
+"""
+
+
+def test_what_the_provider_of_terraform_takes_otherwise_is_a_note(tmp_path):
+    made, _ = exported("terraform", tmp_path, FLEETS, {})
+    for ending in (
+        "Terraform requires the AllocationStrategy of the spot instances of Instances.InstanceFleets[CORE]",
+        "VolumeSpecification.Throughput is left out: Terraform has no word for 125",
+        'Args is ["x"] for Terraform, and ["", "x"] here',
+        'Properties is [{"Key": "b", "Value": "c"}] for Terraform, and [{"Key": "a", "Value": ""}, {"Key": "b", "Value": "c"}] here',
+    ):
+        assert any(note.endswith(ending) for note in made.notes), ending
+    given = FLEETS.replace("timeout_action", "allocation_strategy: lowest-price, timeout_action")
+    terraform_validates(exported("terraform", tmp_path, given, {})[0], tmp_path)
 
 
 def test_terraform_is_written_without_the_library_that_reads_it(tmp_path, monkeypatch):

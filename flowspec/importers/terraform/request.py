@@ -386,10 +386,13 @@ class _Writer:
         self._members(block, {}, "step")
         jar = self._block(block, "hadoop_jar_step")
         out = self._members(jar, JAR)
-        out |= _member_if_set("Args", self._list(out.pop("Args", None), self._place(jar, "args")))
+        # The provider leaves out arguments and values of properties that are empty (seen with 5.100).
+        args = self._list(out.pop("Args", None), self._place(jar, "args"))
+        out |= _member_if_set("Args", [one for one in args if one != ""])
         properties = out.pop("Properties", None)
         if isinstance(properties, dict):
-            out |= _member_if_set("Properties", [{"Key": key, "Value": properties[key]} for key in sorted(properties)])
+            pairs = [{"Key": key, "Value": properties[key]} for key in sorted(properties) if properties[key] != ""]
+            out |= _member_if_set("Properties", pairs)
         elif properties is not None:
             self.context.note(f"{self._place(jar, 'properties')} is not imported: only Terraform knows it")
         return {
