@@ -233,7 +233,7 @@ class _Reader:
             ) from error
 
     def _local_path(self, text: str, path: Path) -> Path:
-        if not text or _URL.match(text):
+        if not text or "\0" in text or _URL.match(text):
             raise _LineError(f"'{text}' is not a local file", "copy it beside the spec")
         found = path.parent / text
         if not is_inside(found, self.tree):

@@ -86,6 +86,7 @@ def test_local_wheels(read, tmp_path):
         ("--find-links ./nowhere", "there is no folder './nowhere'"),
         ("--find-links 'x", "--find-links: no closing quotation"),
         ("-r https://acme.example/r.txt", "is not a local file"),
+        ("./a\0-1-py3-none-any.whl", "is not a local file"),
         ("-r gone.txt", "gone.txt can't be read: no such file or directory"),
         ("-r requirements.txt", "requirements.txt includes itself"),
         ("-r ../{folder}/requirements.txt", "includes itself"),
