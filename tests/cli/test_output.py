@@ -111,11 +111,21 @@ def test_an_endpoint_for_a_target_that_runs_here(flowspec, wordcount):
 
 
 def test_names_cannot_forge_lines(flowspec, job):
-    job("  - {name: \"a\\nb: COMPLETED\\e]0;title\\a\", type: command, args: ['true']}")
+    job("  - {name: \"a\\nb: COMPLETED\", type: command, args: ['true']}")
     done = flowspec("apply", "job.yaml")
-    if done.code == 0:  # a name that EMR would refuse may be refused before
-        assert "a\\nb: COMPLETED\\x1b]0;title\\x07: COMPLETED" in done.err
-    assert "\x1b" not in done.err + flowspec("status", "tiny").out
+    assert done.code == 0
+    assert " a\\nb: COMPLETED: RUNNING\n" in done.err
+    shown = flowspec("status", "job.yaml").out
+    assert "a\\nb: COMPLETED" in shown
+    assert "\nb: COMPLETED" not in done.err + shown
+
+
+def test_a_name_that_emr_refuses_is_shown_harmless(flowspec, job):
+    job("  - {name: \"a\\e]0;title\\a\", type: command, args: ['true']}")
+    refused = flowspec("apply", "job.yaml")
+    assert refused.code == 1
+    assert r"Value 'a\u001b]0;title\u0007' at 'steps.1.member.name' failed" in refused.err
+    assert "\x1b" not in refused.err
 
 
 def test_looking_needs_no_variables(flowspec, job):

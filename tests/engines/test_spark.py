@@ -232,11 +232,10 @@ def test_a_spark_without_its_program_is_told_in_a_sentence(tmp_path, monkeypatch
 
 def test_without_spark_or_java_the_plan_says_what_to_install(monkeypatch, tmp_path):
     args = ["spark-submit", "x.py"]
+    monkeypatch.setattr("flowspec.engines.jvm.find_java", lambda: None)
+    monkeypatch.setattr("flowspec.engines.jvm.find_spark", lambda: tmp_path)
+    said = unsupported("command-runner.jar", None, args)
+    assert said.startswith("'spark-submit' needs Java, and there is none; install Java 17")
     monkeypatch.setattr("flowspec.engines.jvm.find_spark", lambda: None)
     said = unsupported("command-runner.jar", None, args)
     assert said == "'spark-submit' needs Spark, and none is installed; pip install pyspark"
-    monkeypatch.undo()
-    monkeypatch.setattr("flowspec.engines.jvm.find_java", lambda: None)
-    if find_spark():
-        said = unsupported("command-runner.jar", None, args)
-        assert said.startswith("'spark-submit' needs Java, and there is none; install Java 17")

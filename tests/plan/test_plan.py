@@ -1,5 +1,6 @@
 """Plans are plain data: from a request and what runs, what would happen and why."""
 
+import dataclasses
 import json
 from datetime import datetime, timezone
 
@@ -95,6 +96,14 @@ def test_what_runs_is_what_is_wanted(job):
     made = make_plan(flow, request, cluster(request.digest))
     assert (made.changes, made.calls, made.uploads, made.joins) == ((), (), (), "j-1")
     assert not made.has_changes
+
+
+def test_further_clusters_of_the_flow_are_noted(job):
+    flow, request = job()
+    there = cluster(request.digest, Step("s-1", "one", "RUNNING"))
+    further = dataclasses.replace(there, others=("j-2", "j-3"))
+    noted = set(make_plan(flow, request, further).notes) - set(make_plan(flow, request, there).notes)
+    assert noted == {"j-2, j-3 has the tags of this flow, too: cluster j-1, the earliest, is the one that counts"}
 
 
 def test_another_request_runs(job):

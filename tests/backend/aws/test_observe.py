@@ -55,6 +55,7 @@ def test_nothing_is_looked_for_without_a_bound(noting):
     assert ended_named(noting, "nightly") is None
     assert active_named(noting, "nightly") == []
     oldest = datetime.now(timezone.utc) - LOOKBACK - timedelta(minutes=1)
+    assert len(noting.listed) >= 3
     for operation, params in noting.listed:
         assert operation == "ListClusters"
         assert params.get("CreatedAfter", datetime.now(timezone.utc)) >= oldest

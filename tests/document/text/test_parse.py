@@ -48,10 +48,9 @@ def test_every_value_knows_its_place(tmp_path):
     path = write(tmp_path, 'a: xyz\nb:\n  - "q: r"\n  - {c: 10}\nd: é日本 # no\ne: |\n  two\n  lines\n')
     document = load(path)
     lines = Path(path).read_text(encoding="utf-8").splitlines()
-    for node in scalars(document.root):
-        place = node.at.location
-        shown = lines[place.line - 1][place.column - 1 : place.column - 1 + place.width]
-        assert shown.strip('"') == node.text or shown == "|"
+    places = [node.at.location for node in scalars(document.root)]
+    shown = [lines[at.line - 1][at.column - 1 : at.column - 1 + at.width] for at in places]
+    assert shown == ["a", "xyz", "b", '"q: r"', "c", "10", "d", "é日本", "e", "|"]
     assert document.find(("b", 1, "c")).at.location.line == 4
     assert document.find(("b", 7)) is None
 
