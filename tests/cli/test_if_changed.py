@@ -2,7 +2,8 @@
 
 import json
 import re
-import time
+from datetime import datetime, timedelta
+from types import SimpleNamespace
 
 import pytest
 
@@ -58,14 +59,15 @@ def test_the_output_says_which_run_makes_it_unnecessary(flowspec, counted, ran):
     assert len(ran()) == 1
 
 
-def test_a_request_that_is_never_the_same(flowspec, job):
+def test_a_request_that_is_never_the_same(flowspec, job, monkeypatch):
     path = job(
         "  - {name: one, type: command, args: [echo, 'at {{ run }}']}\n", more="variables: {run: {default: '{{ ts }}'}}"
     )
     note = "since the spec uses `ts`, the time of the run"
     first = flowspec("apply", path, "--if-changed")
     assert (first.code, note in first.err) == (0, False)
-    time.sleep(1)  # `ts` has whole seconds
+    later = SimpleNamespace(now=lambda zone: datetime.now(zone) + timedelta(seconds=1))  # `ts` has whole seconds
+    monkeypatch.setattr("flowspec.document.rendering.render.datetime", later)
     assert note in flowspec("plan", path, "--if-changed").out
     # With a day it is the first second of that day.
     assert note not in flowspec("plan", path, "--if-changed", "--date", "2026-11-22").out

@@ -56,7 +56,7 @@ def test_lines_of_a_secret_are_not_shown_after_a_failed_step(flowspec, secretive
         assert [line for line in key.splitlines() if line in one.out + one.err] == []
 
 
-@pytest.mark.parametrize("script", ["echo one; sleep 60", "while true; do echo one; sleep 0.1; done"])
+@pytest.mark.parametrize("script", ["echo one; sleep 600", "while true; do echo one; sleep 0.1; done"])
 def test_following_ends_when_nobody_reads_on(flowspec, start, job, script):
     job(f"  - {{name: slow, type: command, args: [bash, -c, '{script}']}}")
     assert flowspec("apply", "job.yaml", "--detach").code == 0

@@ -168,7 +168,7 @@ def test_an_endpoint_that_is_down_fails_the_step_and_not_the_cluster(home, crede
 
 
 def test_a_cancelled_step_ends_at_once_and_what_it_wrote_is_put(emr, s3):
-    write = 'mkdir "$FLOWSPEC_S3_ROOT/acme"; echo x > "$FLOWSPEC_S3_ROOT/acme/x"; echo "$$" > pid; exec sleep 60'
+    write = 'mkdir "$FLOWSPEC_S3_ROOT/acme"; echo x > "$FLOWSPEC_S3_ROOT/acme/x"; echo "$$" > pid; exec sleep 600'
     cluster_id = emr.run(bash(write), keep_alive=True)
     emr.until_file(emr.logs(cluster_id).parent / "work/pid")
     emr.call("CancelSteps", ClusterId=cluster_id, StepIds=[emr.steps(cluster_id)[0]["Id"]])
@@ -178,7 +178,7 @@ def test_a_cancelled_step_ends_at_once_and_what_it_wrote_is_put(emr, s3):
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the reaper ends what a killed worker left")
 def test_a_step_ends_with_its_worker(emr):
-    cluster_id = emr.run(bash('echo "$$" > pid; exec sleep 60'))
+    cluster_id = emr.run(bash('echo "$$" > pid; exec sleep 600'))
     pid = int(emr.until_file(emr.logs(cluster_id).parent / "work/pid"))
     worker = int((emr.home / "clusters" / cluster_id / "worker.log").read_text().split("pid ")[1].split()[0])
     os.kill(worker, signal.SIGKILL)

@@ -219,7 +219,7 @@ def test_many_hooks_that_hang_take_no_longer_than_one(made, receiver, monkeypatc
 
 def test_a_command_that_hangs_is_killed_with_what_it_has_started(made, monkeypatch, tmp_path):
     hooks, notes = made(
-        "hooks: {on_end: [{command: [bash, -c, 'sleep 60 & echo $! > pid; wait']}]}", allow_commands=True
+        "hooks: {on_end: [{command: [bash, -c, 'sleep 600 & echo $! > pid; wait']}]}", allow_commands=True
     )
     monkeypatch.setattr(hooks_module, "_TO_KILL", hooks_module._DEADLINE - 0.1)
     communicate = subprocess.Popen.communicate
@@ -245,7 +245,7 @@ def await_pid(folder):
 
 
 def test_a_command_is_killed_by_an_interrupt(made, monkeypatch, tmp_path):
-    hooks, _ = made("hooks: {on_end: [{command: [bash, -c, 'echo $$ > pid; sleep 60']}]}", allow_commands=True)
+    hooks, _ = made("hooks: {on_end: [{command: [bash, -c, 'echo $$ > pid; sleep 600']}]}", allow_commands=True)
 
     def interrupted(thread, timeout):
         await_pid(tmp_path)
@@ -260,11 +260,12 @@ def test_a_command_is_killed_by_an_interrupt(made, monkeypatch, tmp_path):
 
 def test_a_command_that_is_just_being_started_is_killed_by_an_interrupt(made, monkeypatch, tmp_path):
     """The command runs, but the thread that starts it has not come back from that when the interrupt comes."""
-    hooks, _ = made("hooks: {on_end: [{command: [bash, -c, 'echo $$ > pid; sleep 60']}]}", allow_commands=True)
-    start, started = subprocess.Popen, threading.Event()
+    hooks, _ = made("hooks: {on_end: [{command: [bash, -c, 'echo $$ > pid; sleep 600']}]}", allow_commands=True)
+    start, started, pids = subprocess.Popen, threading.Event(), []
 
     def slow(*args, **kwargs):
         running = start(*args, **kwargs)
+        pids.append(running.pid)
         started.set()
         time.sleep(0.2)
         return running
@@ -278,8 +279,7 @@ def test_a_command_that_is_just_being_started_is_killed_by_an_interrupt(made, mo
         joining.setattr(threading.Thread, "join", interrupted)
         with pytest.raises(KeyboardInterrupt):
             hooks.run(SUCCESS)
-    written = (tmp_path / "pid").read_text() if (tmp_path / "pid").is_file() else ""
-    assert not written or not is_running(int(written)), "it may have been killed before it wrote its pid"
+    assert [is_running(pid) for pid in pids] == [False]
 
 
 def is_running(pid):

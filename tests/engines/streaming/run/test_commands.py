@@ -1,7 +1,6 @@
 import os
 import threading
-import time
-from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 
 import pytest
 
@@ -161,20 +160,30 @@ def test_a_pace_rests_between_pieces_that_are_small_for_the_pipe(monkeypatch, si
 
 
 def test_a_command_that_reads_nothing_for_long_is_seldom_looked_at(monkeypatch):
-    asked = []
-    monkeypatch.setattr(processes.PipeWriter, "_unread", lambda _: asked.append(time.monotonic()) or 2 * PIPE)
+    waits = []
+
+    class PollThatPasses:
+        """Each wait passes at once; after half a second the other end is closed."""
+
+        def register(self, *_):
+            pass
+
+        def poll(self, milliseconds):
+            waits.append(milliseconds)
+            return sum(waits) >= 500
+
+    monkeypatch.setattr(processes.PipeWriter, "_unread", lambda _: 2 * PIPE)
+    monkeypatch.setattr(processes, "time", SimpleNamespace(monotonic=lambda: sum(waits) / 1000))
     reader, writer = os.pipe()
     processes.enlarge_pipe(writer)  # one of Hadoop's size is not waited for
     feeder = processes.PipeWriter(writer)
-    with ThreadPoolExecutor(1) as pool:
-        waiting = pool.submit(feeder.wait_for_reader, PIPE)
-        time.sleep(0.5)
-        os.close(reader)  # ends the wait at once
-    os.close(writer)
+    monkeypatch.setattr(processes.select, "poll", PollThatPasses)
     with pytest.raises(BrokenPipeError):
-        waiting.result()
-    # 500 ms are about 36 waits from 1 ms on, each an eighth longer; of 2 ms each they were 220.
-    assert 2 < len(asked) < 60
+        feeder.wait_for_reader(PIPE)
+    os.close(reader)
+    os.close(writer)
+    # From 1 ms on, each an eighth longer; of 2 ms each they were 220.
+    assert (waits[0], len(waits)) == (1, 36)
 
 
 def test_a_command_that_reads_enough_and_ends_while_it_is_waited_for_is_no_error(monkeypatch):
@@ -200,14 +209,21 @@ def test_an_error_while_a_command_is_fed_is_raised_at_its_end(tmp_path, longest)
 
 
 @pytest.mark.parametrize(
-    "script", ["sleep 0.5 &", "sleep 0.5 >/dev/null &", "sleep 0.5 2>/dev/null &", "echo warned >&2; sleep 0.5 &"]
+    "script", ["remain &", "remain >/dev/null &", "remain 2>/dev/null &", "echo warned >&2; remain &"]
 )
 def test_what_a_command_leaves_behind_with_its_output_open_is_told_once(tmp_path, monkeypatch, script):
     monkeypatch.setattr(commands, "_PATIENCE", 0.05)
-    (tmp_path / "m.sh").write_text(f"{script}\n")
+    waiting = f"for i in $(seq 3000); do test -e {tmp_path}/told && break; sleep 0.02; done"
+    (tmp_path / "m.sh").write_text(f"remain() {{ {waiting}; sleep 0.3; }}\n{script}\n")
     told = []
+
+    def tell(text):
+        """Lets what remains go on for six times the patience, in which nothing is told again."""
+        told.append(text)
+        (tmp_path / "told").touch()
+
     process = start(f"sh {tmp_path}/m.sh", os.environ, tmp_path)
-    command = RunningCommand(process, lambda _: None, _drain, 0, told.append)
+    command = RunningCommand(process, lambda _: None, _drain, 0, tell)
     assert list(command.output()) == []
     assert command.finish() == 0
     assert [text.partition(", but")[0] for text in told] == ["the command has ended"]
@@ -230,7 +246,7 @@ def test_a_slow_command_is_not_told_of(tmp_path, monkeypatch):
 def test_a_command_whose_standard_error_is_read_to_its_end_is_not_told_of(tmp_path):
     def listen(descriptor):
         _drain(descriptor)
-        time.sleep(0.1)  # the command has ended meanwhile
+        process.wait()
 
     told = []
     process = start("sh -c 'echo reporter:status:done >&2'", os.environ, tmp_path)
