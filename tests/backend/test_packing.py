@@ -330,6 +330,14 @@ def test_a_plan_says_what_apply_packs(folder):
     assert not (Path(os.environ["FLOWSPEC_HOME"]) / "python").exists()
 
 
+def test_on_this_machine_nothing_but_the_packages_is_put_somewhere(folder):
+    flow = validate(render(load(folder / "job.yaml"), target="laptop", environ={}))
+    request = compile(flow)
+    uploads = plan_offline(flow, request).uploads
+    assert [one.packages is not None for one in uploads] == [True]
+    assert len(request.assets) > 1, "the mapper is read where it is"
+
+
 KEY, OTHER = "a" * 64, "b" * 64
 
 
