@@ -3,6 +3,7 @@
 import threading
 import time
 from datetime import datetime, timedelta, timezone
+from types import SimpleNamespace
 
 import pytest
 
@@ -32,6 +33,18 @@ def wait_until(done):
     while not done():
         assert time.monotonic() < deadline
         time.sleep(0.02)
+
+
+@pytest.fixture
+def renewed_often(monkeypatch):
+    """Renews locks each fifth of a second, although they last a minute: none expires on a machine that is busy."""
+
+    class ShorterWait(threading.Event):
+        def wait(self, timeout=None):
+            return super().wait(timeout and timeout / 100)
+
+    monkeypatch.setattr(lock, "LOCK_LASTS", timedelta(minutes=1))
+    monkeypatch.setattr(lock, "threading", SimpleNamespace(Event=ShorterWait, Thread=threading.Thread))
 
 
 def has_stopped_renewing():
@@ -156,8 +169,8 @@ def test_a_lock_that_another_wrote_at_the_same_time_is_left_to_it(emr, monkeypat
     assert held(emr, cluster_id) == theirs
 
 
-def test_a_long_change_renews_its_lock(emr, monkeypatch):  # noqa: F811
-    monkeypatch.setattr(lock, "LOCK_LASTS", timedelta(seconds=9))
+@pytest.mark.usefixtures("renewed_often")
+def test_a_long_change_renews_its_lock(emr):  # noqa: F811
     cluster_id = running(emr, GROUPS)
     with locked(emr, cluster_id, sleep=lambda _: None) as mine:
         first = held(emr, cluster_id)
@@ -168,10 +181,10 @@ def test_a_long_change_renews_its_lock(emr, monkeypatch):  # noqa: F811
     assert held(emr, cluster_id) == ""
 
 
+@pytest.mark.usefixtures("renewed_often")
 @pytest.mark.parametrize("taken", [True, False], ids=["taken by another", "removed"])
-def test_a_change_whose_lock_was_lost_stops(emr, monkeypatch, taken):  # noqa: F811
+def test_a_change_whose_lock_was_lost_stops(emr, taken):  # noqa: F811
     others = until(datetime.now(timezone.utc) + timedelta(minutes=5)) if taken else ""
-    monkeypatch.setattr(lock, "LOCK_LASTS", timedelta(seconds=6))
     cluster_id = running(emr, GROUPS)
     wanted = changed(changed(GROUPS, group(1, "InstanceCount"), 5), ("StepConcurrencyLevel",), 4)
     plan = planned(wanted, observed(emr, cluster_id))
@@ -182,7 +195,7 @@ def test_a_change_whose_lock_was_lost_stops(emr, monkeypatch, taken):  # noqa: F
             put(emr, cluster_id, others) if others else unlock(emr, cluster_id)
             wait_until(has_stopped_renewing)
 
-    with pytest.raises(Locked, match=r"was lost while it was being changed|has expired"):
+    with pytest.raises(Locked, match="was lost while it was being changed"):
         apply(plan, emr, notify=taken_over, sleep=lambda _: None)
     assert "ModifyCluster" not in emr.seen
     assert held(emr, cluster_id) == others, "the lock of the other is left alone"
