@@ -63,16 +63,18 @@ def test_run_gives_each_event_and_the_verdict(job):
     assert flowspec.describe(result.emr, result.cluster.id).id == result.cluster.id
 
 
-def test_run_joins_a_run_of_the_same_request_and_refuses_another(job):
-    job("sleep 2", more="keep_alive: true")
+def test_run_joins_a_run_of_the_same_request_and_refuses_another(job, tmp_path):
+    waiting = f"until test -e {tmp_path}/go; do sleep 0.05; done"
+    job(waiting, more="keep_alive: true")
     first = flowspec.run("job.yaml", timeout=0)
     assert first.verdict.outcome is flowspec.Outcome.TIMED_OUT
+    (tmp_path / "go").touch()
     again = flowspec.run("job.yaml")
     assert (again.cluster.id, again.joined, first.joined) == (first.cluster.id, True, False)
     more = flowspec.run("job.yaml", variables={"day": "monday"})
     assert (more.cluster.id, more.joined) == (first.cluster.id, True), "another step is added to the cluster"
     assert [step.name for step in more.cluster.steps] == ["one never", "one monday"]
-    job("sleep 2", more="keep_alive: true\ncustom_ami_id: ami-1")
+    job(waiting, more="keep_alive: true\ncustom_ami_id: ami-1")
     with pytest.raises(flowspec.FlowspecError, match="made from another request"):
         flowspec.run("job.yaml", variables={"day": "monday"})
     other = flowspec.run("job.yaml", variables={"day": "monday"}, replace=True)

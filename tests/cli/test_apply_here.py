@@ -195,15 +195,13 @@ def test_the_end_of_a_run_on_a_cluster_that_stays_is_about_its_own_steps(flowspe
 
 
 def test_kill_9_of_the_command_line_changes_nothing(flowspec, start, job, tmp_path):
-    job(
-        "  - {name: slow, type: command, args: [bash, -c, 'sleep 1.5; echo there > proof']}".replace(
-            "proof", f"{tmp_path}/proof"
-        )
-    )
+    script = f"until test -e {tmp_path}/go; do sleep 0.05; done; echo there > {tmp_path}/proof"
+    job(f"  - {{name: slow, type: command, args: [bash, -c, '{script}']}}")
     process = start("apply", "job.yaml")
     await_line(process.stderr, "RUNNING")
     process.kill()
     process.wait()
+    (tmp_path / "go").touch()
     assert flowspec("wait", "job.yaml").code == 0
     assert (tmp_path / "proof").read_text() == "there\n"
 
