@@ -15,7 +15,7 @@ from flowspec.request.data import data_uses
 from flowspec.request.packages import for_this_machine, python_here
 from tests.wheels import make_wheel
 
-HEAD = "flowspec: v1\nname: x\nmaster_instance_type: {type}\nrelease_label: {release}\nstaging: s3://acme/st\n"
+HEAD = "flowspec: v1\nname: x\nmaster_instance_type: {type}\n{key}: {release}\nstaging: s3://acme/st\n"
 PYTHON = "python: {requirements: requirements.txt}\n"
 STREAMING = "steps: [{{name: s, type: streaming, mapper: cat, input: in, output: out{more}}}]\n"
 SPARK = "steps: [{{name: s, type: spark, application: s3://acme/etl.py{more}}}]\n"
@@ -26,11 +26,18 @@ def compiled(tmp_path):
     """Compiles a spec beside a requirements file."""
 
     def compiling(
-        steps, *, node="m5.xlarge", release="emr-7.5.0", head=PYTHON, requirements="idna==3.10\n", local=False
+        steps,
+        *,
+        node="m5.xlarge",
+        key="release_label",
+        release="emr-7.5.0",
+        head=PYTHON,
+        requirements="idna==3.10\n",
+        local=False,
     ):
         (tmp_path / "requirements.txt").write_text(requirements)
         backend = "backend: local\n" if local else ""
-        (tmp_path / "job.yaml").write_text(HEAD.format(type=node, release=release) + backend + head + steps)
+        (tmp_path / "job.yaml").write_text(HEAD.format(type=node, key=key, release=release) + backend + head + steps)
         return compile(validate(render(load(tmp_path / "job.yaml"), environ={}), emr_rules=False))
 
     return compiling
@@ -40,10 +47,14 @@ def args(request):
     return request.params["Steps"][0]["HadoopJarStep"]["Args"]
 
 
-def findings(compiling, *words, **options):
+def diagnostics(compiling, *words, **options):
     with pytest.raises(SpecError) as caught:
         compiling(*words, **options)
-    return [(one.id, one.message) for one in caught.value.diagnostics]
+    return caught.value.diagnostics
+
+
+def findings(compiling, *words, **options):
+    return [(one.id, one.message) for one in diagnostics(compiling, *words, **options)]
 
 
 def test_a_streaming_step(compiled):
@@ -210,8 +221,14 @@ def test_requirements_that_can_not_be_used(compiled, tmp_path):
     (found,) = findings(compiled, step, requirements="-r link.txt\n", local=True)
     assert found == ("FS407", "requirements.txt:1: 'link.txt' is outside of the spec's folder tree")
     (tmp_path / "big.txt").write_text("#" * 5_000_000)
-    (found,) = findings(compiled, step, head=head % "big.txt")
-    assert found == ("FS403", "'big.txt' can't be read: more than 4,000,000 characters")
+    (found,) = diagnostics(compiled, step, head=head % "big.txt")
+    assert (found.id, found.notes) == ("FS403", ())
+    assert found.message == "'big.txt' can't be read: more than 4,000,000 characters"
+
+
+def test_the_python_of_an_ami_is_not_known(compiled):
+    (found,) = findings(compiled, STREAMING.format(more=""), release="2.4.11", key="ami_version")
+    assert found == ("FS283", "the Python of an AMI version is not known here")
 
 
 def test_what_is_not_pinned_is_warned_of(compiled):
