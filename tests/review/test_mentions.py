@@ -83,11 +83,7 @@ def test_a_rendered_path_is_mentioned_however_it_is_written(tmp_path_factory, na
     folder = tmp_path_factory.getbasetemp() / "mentioned"
     folder.mkdir(exist_ok=True)
     (folder / "a.yaml").write_text(text)
-    try:
-        made = render(load(folder / "a.yaml"))
-    except FlowspecError:
-        return
-    rendered = str(made.root.get("steps").items[0].get("args").items[0].value)
+    rendered = str(render(load(folder / "a.yaml")).root.get("steps").items[0].get("args").items[0].value)
     assert includes(text, os.path.normpath(rendered)), rendered
 
 

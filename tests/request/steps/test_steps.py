@@ -230,6 +230,13 @@ def test_streaming_jars_before_release_4_fetch_scripts_by_themselves(job):
     assert jar(job(NEW, step))["Args"][1:5] == ["-files", "s3://b/m.py", "-mapper", "m.py"]
 
 
+def test_the_files_of_commands_stand_behind_the_properties_and_before_all_else(job):
+    step = "archives: ['s3://b/a.zip'], mapper: s3://b/m.py, reducer: none, input: a, output: b"
+    shipped = ["-files", "s3://b/m.py", "-archives", "s3://b/a.zip"]
+    assert jar(job(NEW, f"type: streaming, {step}"))["Args"][1:5] == shipped
+    assert jar(job(NEW, f"type: streaming, properties: {{p: 1}}, {step}"))["Args"][1:7] == ["-D", "p=1", *shipped]
+
+
 def test_options_stand_in_the_order_of_the_step(job):
     one = jar(
         job(NEW, "type: spark, master: yarn, deploy_mode: cluster, application: s3://b/x.py, conf: {b: 1, a: 2}")
