@@ -1,11 +1,13 @@
 """Steps of a cluster that lives on: each is appended once, told apart by its name and what it runs."""
 
+from dataclasses import replace
+
 import pytest
 
 from flowspec.backend.aws.submission.apply import apply
 from flowspec.errors import NothingFound
 from flowspec.plan.changes import Action
-from flowspec.plan.cluster import STEPS_TAG
+from flowspec.plan.cluster import DIGEST_TAG, STEPS_TAG
 from flowspec.plan.compare import make_plan
 from flowspec.plan.runs.supervision import read_policies
 from flowspec.request.compile import Request
@@ -23,6 +25,18 @@ def test_a_new_step_is_appended_once(emr):
     assert len(apply(plan, emr, sleep=lambda _: None).steps) == 2, "the first is not over yet"
     assert planned(wanted, observed(emr, cluster_id)).changes == ()
     assert [one.name for one in observed(emr, cluster_id).steps] == ["one", "two"]
+
+
+def test_a_run_of_another_digest_is_joined_if_it_has_the_same_fields_and_steps(emr):
+    params = changed(GROUPS, ("Instances", "KeepJobFlowAliveWhenNoSteps"), False)
+    there = observed(emr, running(emr, params))
+    unknown = replace(there, tags={**there.tags, DIGEST_TAG: "of another request"})
+    assert (planned(params, unknown).joins, planned(params, unknown).blocked) == (there.id, "")
+    other = planned(changed(params, ("Steps", 0, "Name"), "two"), unknown, replace=True)
+    assert (other.joins, other.replaces) == (None, there.id)
+    assert (other.changes[0].address, other.changes[0].action) == (f"cluster {there.id}: steps", Action.REPLACE)
+    unread = planned(params, replace(unknown, live=None), replace=True)
+    assert (unread.joins, unread.changes[0].address) == (None, f"cluster {there.id}: request")
 
 
 def test_a_step_with_other_arguments_is_another(emr):

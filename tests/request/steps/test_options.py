@@ -36,6 +36,8 @@ TABLE = {
         (["--cores", "04"], {}, ["--cores", "04"]),
         (["--name", "a", "--name", "b"], {"name": "a"}, ["--name", "b"]),
         (["--name"], {}, ["--name"]),
+        (["--cache"], {}, ["--cache"]),
+        (["--input", "a", "--input"], {"input": "a"}, ["--input"]),
         (["--files", ""], {}, ["--files", ""]),
         (["--src", "a"], {}, ["--src", "a"]),
         (["--unknown", "a", "--name", "b"], {}, ["--unknown", "a", "--name", "b"]),
