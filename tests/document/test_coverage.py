@@ -3,6 +3,9 @@
 The model is walked, not a list. When botocore grows a member, these tests name it.
 """
 
+from functools import reduce
+from operator import getitem
+
 import pytest
 from botocore.loaders import Loader
 from botocore.model import ServiceModel
@@ -180,9 +183,7 @@ def unreachable(shape, requests):
 def test_what_is_written_lands_unchanged_and_botocore_takes_it(requests):
     newer = set()
     for spec, way, _, request in requests:
-        value = spec
-        for step in way:
-            value = value[step]
+        value = reduce(getitem, way, spec)
         values = list(scalars(request))
         assert any(type(one) is type(value) and one == value for one in values) or way == ("tags", "key"), (
             way,
@@ -215,9 +216,7 @@ def test_types_enums_and_bounds_are_the_models(requests):
     """The spec never allows what the model's type refuses, and never refuses what the model's bounds allow."""
     looked_at = set()
     for spec, way, leaf, request in requests:
-        value = spec
-        for step in way:
-            value = value[step]
+        value = reduce(getitem, way, spec)
         for path, one in landed(request, input_shape()):
             shape = MODEL.get(path)
             if (

@@ -46,6 +46,13 @@ def test_a_step_with_other_arguments_is_another(emr):
     assert [(one.action, one.address) for one in plan.changes] == [(Action.SUBMIT, "step one")]
 
 
+@pytest.mark.parametrize("role", [None, "arn:aws:iam::123456789012:role/steps"])
+def test_steps_are_added_with_the_role_of_the_spec(emr, role):
+    params = {**GROUPS, "StepExecutionRoleArn": role} if role else GROUPS
+    plan = planned(changed(params, ("Steps", 1), TWO), observed(emr, running(emr, params)))
+    assert [one.params.get("ExecutionRoleArn") for one in plan.calls if one.operation == "AddJobFlowSteps"] == [role]
+
+
 def test_equal_steps_are_as_many_as_are_asked_for(emr):
     cluster_id = running(emr, changed(GROUPS, ("Steps",), []))
     wanted = changed(GROUPS, ("Steps",), [STEP, STEP])

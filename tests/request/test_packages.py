@@ -112,7 +112,7 @@ def test_spark_in_client_mode_gets_packages_without_compiled_code(compiled):
     ("more", "head", "mode"),
     [
         (", conf: {spark.submit.deployMode: cluster}", "", "cluster"),
-        (", spark_args: [--deploy-mode, cluster]", "", "cluster"),
+        (", spark_args: [--verbose, --deploy-mode, cluster]", "", "cluster"),
         (", spark_args: [--deploy-mode=client], deploy_mode: cluster", "", "client"),
         (", master: 'local[*]'", "configurations: {spark-defaults: {spark.submit.deployMode: cluster}}\n", "client"),
         ("", "configurations: {spark-defaults: {spark.submit.deployMode: cluster}}\n", "cluster"),
@@ -131,6 +131,9 @@ def test_where_the_driver_runs(compiled, more, head, mode):
 def test_pyspark_is_told_of_another_python_than_its_own(compiled):
     request = compiled(SPARK.format(more=""), release="emr-5.29.0")
     assert args(request)[3:5] == ["--conf", "spark.pyspark.python=python3.6"]
+    # Which one that is of a release of the future is not known.
+    said = "python: {requirements: requirements.txt, version: '3.12'}\n"
+    assert "--conf" not in args(compiled(SPARK.format(more=""), release="emr-8.0.0", head=said))
 
 
 def test_the_step_wins_and_null_is_none(compiled):

@@ -105,8 +105,7 @@ def _in_client_mode(step: SpecStep) -> SpecStep:
     version = wanted_version(step)
     if step.files.jobflow.traits.on_aws and release and release.pyspark != version:
         conf.setdefault("spark.pyspark.python", f"python{version}")
-    fields = {**step.fields, "py_files": [*step.fields.get("py_files", ()), uri]}
-    return step._replace(fields={**fields, "conf": conf} if conf else fields)
+    return step._replace(fields={**step.fields, "py_files": [*step.fields.get("py_files", ()), uri], "conf": conf})
 
 
 def _deploy_mode(step: SpecStep) -> str:
