@@ -1,10 +1,13 @@
-"""Groups that nothing tells apart: after a lost answer there are as many as were asked for, never more."""
+"""A cluster is changed when it is ready, and once: after a lost answer there is as much as was asked for, never more."""
 
 import pytest
 
 from flowspec.backend.aws.call_errors import OutcomeUnknown
+from flowspec.backend.aws.submission.apply import apply
 from flowspec.backend.aws.submission.change import add
-from tests.plan.conftest import GROUPS, TASK, emr, running  # noqa: F401 - a fixture
+from flowspec.errors import StalePlan
+from flowspec.plan.cluster import SENSITIVE_TAG
+from tests.plan.conftest import GROUPS, STEP, TASK, changed, emr, group, observed, planned, running  # noqa: F401 - a fixture
 
 
 def ids(emr, cluster_id):  # noqa: F811
@@ -48,3 +51,46 @@ def test_an_equal_group_that_another_adds_at_the_same_time_is_taken_for_ours(emr
     (found,) = add("AddInstanceGroups", params, emr, cluster_id, lambda _: None)
     assert found in ids(emr, cluster_id)
     assert len(ids(emr, cluster_id)) == 2
+
+
+def resized(emr, cluster_id):  # noqa: F811
+    """The plan for another size of a group, and the cluster starting."""
+    plan = planned(changed(GROUPS, group(1, "InstanceCount"), 5), observed(emr, cluster_id))
+    emr.put_in_state(cluster_id, "STARTING")
+    return plan
+
+
+def test_a_size_is_changed_when_the_cluster_has_started(emr):  # noqa: F811
+    cluster_id, told, waited = running(emr, GROUPS), [], []
+
+    def wait(_):
+        waited.append([one for one in emr.seen if one in ("AddTags", "ModifyInstanceGroups")])
+        emr.put_in_state(cluster_id, "WAITING" if len(waited) > 1 else "BOOTSTRAPPING")
+
+    apply(resized(emr, cluster_id), emr, notify=told.append, sleep=wait)
+    assert waited == [[], []], "without the lock"
+    assert [one for one in told if one.startswith("waiting")] == [
+        f"waiting for cluster {cluster_id}, which is STARTING"
+    ]
+    assert "ModifyInstanceGroups" in emr.seen
+
+
+def test_a_cluster_that_ends_while_it_is_waited_for_is_left_alone(emr):  # noqa: F811
+    cluster_id = running(emr, GROUPS)
+    with pytest.raises(StalePlan, match=f"^cluster {cluster_id} is TERMINATED now"):
+        apply(resized(emr, cluster_id), emr, sleep=lambda _: emr.put_in_state(cluster_id, "TERMINATED"))
+    assert "AddTags" not in emr.seen
+
+
+def test_where_secrets_are_is_tagged_before_they_get_there(emr, monkeypatch):  # noqa: F811
+    cluster_id, create, tags = running(emr, GROUPS), emr.create, []
+    told = {**STEP, "Name": "told", "HadoopJarStep": {**STEP["HadoopJarStep"], "Args": ["hunter2"]}}
+
+    def create_later(operation, **params):
+        tags.append(observed(emr, cluster_id).tags)
+        return create(operation, **params)
+
+    monkeypatch.setattr(emr, "create", create_later)
+    wanted = changed(GROUPS, ("Steps", 1), told)
+    apply(planned(wanted, observed(emr, cluster_id), secrets={"hunter2"}), emr, sleep=lambda _: None)
+    assert [SENSITIVE_TAG in one for one in tags] == [True]
