@@ -23,6 +23,7 @@ from flowspec.emulator.http import MAX_BODY, Endpoint
 from flowspec.errors import FlowspecError
 from tests.emulator.conftest import PATIENCE, ROOT_WARNING, emulator
 from tests.endpoints import serving as running
+from tests.waiting import wait_until
 
 LIST = "ElasticMapReduce.ListClusters"
 
@@ -201,8 +202,7 @@ def test_a_trickling_client_is_cut_off(serving, port, monkeypatch):
         connection.sendall(b"POST / HTTP/1.1\r\nX-Endless: ")
         trickle_until_cut_off(connection)
     assert clock.looks > 10
-    while serving.connections:
-        time.sleep(0.01)
+    wait_until(lambda: not serving.connections)
     assert ask(port)[0] == 200
 
 
@@ -345,11 +345,9 @@ def test_an_access_key_is_asked_for_where_there_are_no_such_tables(home):
 @pytest.mark.parametrize("limits", [{"max_connections": 1}])
 def test_there_is_a_most_to_connections(serving):
     with socket.create_connection(("127.0.0.1", serving.server_port)):
-        while not serving.connections:
-            time.sleep(0.01)
+        wait_until(lambda: serving.connections)
         assert ask(serving.server_port)[:2] == (503, "ServiceUnavailable")
-    while serving.connections:
-        time.sleep(0.01)
+    wait_until(lambda: not serving.connections)
     assert ask(serving.server_port)[0] == 200
 
 
@@ -466,8 +464,7 @@ def test_a_signal_that_another_thread_takes_stops_it_as_well(home):
         process.stdout.readline()
         tasks = {int(task.name) for task in Path(f"/proc/{process.pid}/task").iterdir()}
         (other,) = tasks - {process.pid}
-        while "S" not in Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()[0]:
-            time.sleep(0.01)
+        wait_until(lambda: "S" in Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()[0])
         ctypes.CDLL(None).tgkill(process.pid, other, signal.SIGTERM)
         try:
             assert process.wait(PATIENCE) == 0

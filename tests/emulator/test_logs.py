@@ -4,7 +4,6 @@ import gzip
 import os
 import re
 import signal
-import time
 
 import pytest
 
@@ -15,6 +14,7 @@ from flowspec.emulator.worker import logs
 from flowspec.engines.jvm import Spark
 from tests.emulator.conftest import Emr, bash
 from tests.emulator.test_worker import worker_pid
+from tests.waiting import wait_until
 
 NAMES = ["controller", "stderr", "stdout", "syslog"]
 
@@ -233,8 +233,7 @@ def test_the_next_writer_removes_what_a_killed_one_left(tmp_path):
         logs._compress(endless, published / "stdout.gz")
         os._exit(0)
     with endless.open("w"):
-        while not [*published.iterdir()]:
-            time.sleep(0.01)
+        wait_until(lambda: [*published.iterdir()])
         os.kill(writer, signal.SIGKILL)
         os.waitpid(writer, 0)
     logs._compress(log, published / "stdout.gz")
@@ -246,8 +245,7 @@ def test_the_logs_of_a_step_are_there_when_a_terminated_worker_has_ended_its_clu
     cluster_id = emr.run(bash(script), LogUri="s3://bucket/logs")
     emr.until(cluster_id, "RUNNING")
     (step,) = emr.steps(cluster_id)
-    while not (paths.step_folder(home, cluster_id, step["Id"]) / "work" / "written").exists():
-        time.sleep(0.01)
+    wait_until((paths.step_folder(home, cluster_id, step["Id"]) / "work" / "written").exists)
     os.kill(worker_pid(emr, cluster_id), signal.SIGTERM)
     emr.until(cluster_id, "TERMINATED_WITH_ERRORS")
     assert (home / "s3" / "bucket" / "logs" / cluster_id / "steps" / step["Id"] / "stdout.gz").exists()

@@ -6,7 +6,6 @@ import os
 import shutil
 import signal
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -16,6 +15,7 @@ from flowspec.emulator.state.store import Store
 from flowspec.emulator.worker import processes
 from tests.emulator.conftest import bash
 from tests.emulator.test_worker import gone, worker_pid
+from tests.waiting import wait_until
 
 on_linux = pytest.mark.skipif(sys.platform != "linux", reason="only Linux lets us find what has left its session")
 
@@ -123,10 +123,7 @@ def test_the_ends_of_adopted_processes_are_taken_in(emr, tmp_path):
     def children():
         return Path(f"/proc/{worker}/task/{worker}/children").read_text().split()
 
-    deadline = time.monotonic() + 60
-    while children():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+    wait_until(lambda: not children())
 
 
 def test_temporary_files_go_with_their_step(emr, tmp_path):

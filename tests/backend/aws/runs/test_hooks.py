@@ -25,6 +25,7 @@ from flowspec.errors import SpecError
 from flowspec.plan.cluster import Cluster, Step
 from flowspec.request.compile import compile
 from tests.endpoints import serving
+from tests.waiting import wait_until
 
 NOW = datetime(2026, 11, 28, 10, tzinfo=timezone.utc)
 CLUSTER = Cluster("j-1", "nightly", "TERMINATED", reason="Steps completed", created=NOW, ended=NOW)
@@ -237,10 +238,7 @@ def test_a_command_that_hangs_is_killed_with_what_it_has_started(made, monkeypat
 
 def await_pid(folder):
     """Waits for the file `pid` that a command writes; returns what is in it."""
-    deadline = time.monotonic() + 60
-    while not (folder / "pid").is_file() or not (folder / "pid").read_text().endswith("\n"):
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+    wait_until(lambda: (folder / "pid").is_file() and (folder / "pid").read_text().endswith("\n"))
     return int((folder / "pid").read_text())
 
 

@@ -34,6 +34,7 @@ from flowspec.plan.cluster import WATCH_TAG, WATCHER_TAG, Cluster, Step
 from flowspec.plan.runs.supervision import StepPolicy, policy_tags, token_of
 from flowspec.report.json_text import as_json
 from flowspec.request.compile import compile
+from tests.waiting import wait_until
 
 HEAD = """flowspec: v1
 name: nightly
@@ -158,8 +159,7 @@ def test_only_steps_that_are_waited_for_are_repeated(run):
     flow = run(step("bad", "exit 75", "    retry: {attempts: 2, on: [75]}\n") + step("good", "true"))
     flow.watch()
     flow.rerun("bad")
-    while not describe(flow.emr, flow.id).steps[-1].has_ended:
-        time.sleep(0.05)
+    wait_until(lambda: describe(flow.emr, flow.id).steps[-1].has_ended)
     flow.rerun("good")
     # The failure was left alone since nobody watched: this run is not the one that looks after it.
     assert flow.watch().outcome is Outcome.SUCCEEDED

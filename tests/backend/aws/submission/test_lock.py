@@ -14,6 +14,7 @@ from flowspec.backend.aws.submission.lock import locked, unlock
 from flowspec.errors import Locked, ServiceError, StalePlan
 from flowspec.plan.cluster import LOCK_TAG
 from tests.plan.conftest import GROUPS, changed, emr, group, observed, planned, running  # noqa: F401 - a fixture
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.usefixtures("emr")
 
@@ -26,13 +27,6 @@ def soon(seconds):
 def as_on_aws(monkeypatch, emr):  # noqa: F811
     """Replaces the lock of submissions by that of AWS, which holds nothing: only tags are left."""
     monkeypatch.setattr(type(emr.backend), "submission_lock", AwsBackend.submission_lock)
-
-
-def wait_until(done):
-    deadline = time.monotonic() + 60
-    while not done():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 @pytest.fixture

@@ -18,6 +18,7 @@ from flowspec.engines.streaming.data.inputs import InputFile, Split
 from flowspec.engines.streaming.run.worker import repeat_command
 from tests.emulator.test_worker import gone_now
 from tests.engines.streaming.golden import REPOSITORY, run
+from tests.waiting import wait_until
 
 
 def text_of(ran):
@@ -46,15 +47,8 @@ def start_sleeper(folder: Path, *more: str) -> tuple[subprocess.Popen, Path]:
         env=environment,
         stderr=subprocess.PIPE,
     )
-    wait_for(lambda: (folder / "pid").exists() and (folder / "pid").read_text().strip())
+    wait_until(lambda: (folder / "pid").exists() and (folder / "pid").read_text().strip())
     return process, folder / "pid"
-
-
-def wait_for(what):
-    deadline = time.monotonic() + 60
-    while not what():
-        assert time.monotonic() < deadline, "nothing happened in time"
-        time.sleep(0.02)
 
 
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
@@ -63,7 +57,7 @@ def test_a_signal_ends_everything_and_leaves_nothing(words, number, status):
     process.send_signal(number)
     process.communicate(timeout=60)
     assert process.returncode == status
-    wait_for(lambda: gone_now(int(pid.read_text())))
+    wait_until(lambda: gone_now(int(pid.read_text())))
     assert list((words / "out").iterdir()) == []
     assert list((words / "tmp").iterdir()) == []
     assert list((words / "cwd").iterdir()) == []
@@ -93,7 +87,7 @@ def test_more_signals_do_not_end_the_clean_up(words):
     _, said = process.communicate(timeout=60)
     assert process.returncode == 130
     assert "Error" not in said.decode()
-    wait_for(lambda: gone_now(int(pid.read_text())))
+    wait_until(lambda: gone_now(int(pid.read_text())))
     for folder in ("out", "tmp", "cwd"):
         assert list((words / folder).iterdir()) == []
 
@@ -103,7 +97,7 @@ def test_children_die_with_a_killed_job(words):
     process, pid = start_sleeper(words)
     process.kill()
     process.communicate(timeout=60)
-    wait_for(lambda: gone_now(int(pid.read_text())))
+    wait_until(lambda: gone_now(int(pid.read_text())))
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux lists the parents of processes in /proc")
@@ -299,7 +293,7 @@ def run_with_remains(words: Path, kind: str, script: str, *more: str) -> subproc
     programs = {"mapper": "cat", "reducer": "cat", kind: "x.sh"}
     job = ["-files", f"{words}/x.sh", *more, *[word for role in programs for word in (f"-{role}", programs[role])]]
     ran = run([*job, "-input", f"{words}/in.txt", "-output", f"{words}/out"], words / "cwd")
-    wait_for(lambda: gone_now(int((words / "pid").read_text())))
+    wait_until(lambda: gone_now(int((words / "pid").read_text())))
     return ran
 
 
