@@ -175,3 +175,9 @@ def test_secrets_that_are_in_no_text_take_hardly_any_work():
     with counted_calls() as work:
         mask(["nothing to hide"] * 100, secrets)
     assert work.calls < 10_000
+
+
+def test_an_empty_line_of_a_secret_hides_no_empty_text():
+    secrets = {"-----BEGIN-----\n\nhunter2hunter2"}
+    assert mask(["", "''", "hunter2hunter2"], secrets) == ["", "''", "(sensitive)"]
+    assert lookback_length(()) == 0
