@@ -25,6 +25,7 @@ _TYPES = {
     "float": "number",
     "boolean": "boolean",
     "list": "list",
+    "map": "mapping",
 }
 # Values for variables without a default, so that the spec can be compiled and compared with the request.
 _SAMPLES: Mapping[str, Any] = {
@@ -178,7 +179,7 @@ def replace_texts(value: Any, names: Mapping[str, str]) -> Any:
 
 
 def infer_types(params: Mapping[str, Any], variables: Mapping[str, Variable], shape: Any) -> dict[str, Variable]:
-    """Gives each variable that fills a whole number, boolean or list that type. `shape` is botocore's."""
+    """Gives each variable that fills a whole number, boolean, list or map that type. `shape` is botocore's."""
     out = dict(variables)
     for name, _, kind in _placeholder_uses(params, shape=shape):
         known = out.get(name)

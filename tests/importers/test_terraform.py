@@ -389,6 +389,29 @@ resource "aws_emr_cluster" "c" {{
     assert wanted(text, folder=tmp_path / "m").params["ServiceRole"] == value
 
 
+def test_properties_that_only_terraform_knows_are_a_variable(tmp_path):
+    text = """
+resource "aws_emr_cluster" "x" {
+  name          = "x"
+  release_label = "emr-6.15.0"
+  service_role  = "r"
+  master_instance_group {
+    instance_type = "m5.xlarge"
+  }
+  configurations_json = jsonencode([
+    { Classification = "spark-defaults", Properties = data.external.conf.result },
+    { Classification = "hive-site", Properties = { a = "b" } },
+  ])
+}
+"""
+    source = wanted(text, folder=tmp_path)
+    made = compiled(source, tmp_path, external_conf_result={"spark.x": "1"})
+    assert made["Configurations"] == [
+        {"Classification": "spark-defaults", "Properties": {"spark.x": "1"}},
+        {"Classification": "hive-site", "Properties": {"a": "b"}},
+    ]
+
+
 @pytest.mark.parametrize(
     ("text", "told"),
     [

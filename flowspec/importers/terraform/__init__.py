@@ -7,6 +7,7 @@ instances      a configuration -> its resources with their values, those of call
 configuration  the files of a folder -> its declarations; the values of its variables
 blocks         `count`, `for_each` and `dynamic` carried out
 evaluate       expressions -> values, or placeholders; `functions` on known values, `special` on expressions and files
+decoding       texts in JSON, YAML and CSV -> values
 values         Terraform's types: conversions and comparison
 context        what all of these share: variables, notes, files, the work that is spent
 hcl            text -> `syntax`, the tree of blocks and expressions

@@ -19,6 +19,7 @@ from typing import Any
 from urllib.parse import quote_plus
 
 from flowspec.document.rendering.patterns import PatternWork, compile_pattern
+from flowspec.importers.terraform.decoding import decode_csv, decode_json, decode_yaml
 from flowspec.importers.terraform.syntax import SyntaxFault
 from flowspec.importers.terraform.values import (
     SetOf,
@@ -319,10 +320,6 @@ def jsonencode(value: Any) -> str:
     return text
 
 
-def _jsondecode(text: Any) -> Any:
-    return json.loads(to_text(text), parse_float=lambda digits: float(Decimal(digits)))
-
-
 def _base64decode(text: Any) -> str:
     return base64.b64decode(to_text(text), validate=True).decode("utf-8")
 
@@ -397,6 +394,7 @@ FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     "chomp": lambda text: to_text(text).rstrip("\r\n"),
     "compact": lambda items: [to_text(one) for one in _list(items) if one not in (None, "")],
     "contains": _contains,
+    "csvdecode": decode_csv,
     "dirname": _folder_name,
     "distinct": _distinct,
     "endswith": lambda text, end: to_text(text).endswith(to_text(end)),
@@ -404,7 +402,7 @@ FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     "formatlist": _format_list,
     "indent": _indent,
     "index": _index,
-    "jsondecode": _jsondecode,
+    "jsondecode": decode_json,
     "lower": _change_case(str.lower),
     "matchkeys": _matchkeys,
     "max": lambda *many: max(map(to_number, many)),
@@ -440,6 +438,7 @@ FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     "trimsuffix": lambda text, end: to_text(text).removesuffix(to_text(end)),
     "upper": _change_case(str.upper),
     "urlencode": lambda text: quote_plus(to_text(text), safe="-_.~"),
+    "yamldecode": decode_yaml,
 }
 
 

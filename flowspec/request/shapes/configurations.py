@@ -49,6 +49,12 @@ def _mapping(value: list[dict[str, Any]]) -> dict[str, Any] | None:
     out: dict[str, Any] = {}
     for one in value:
         name, properties, nested = one.get("Classification"), one.get("Properties"), one.get("Configurations")
+        if isinstance(properties, str):
+            # A variable holds all properties, and can't hold `configurations`, too.
+            if name is None or name in out or nested is not None:
+                return None
+            out[name] = properties
+            continue
         content = dict(properties or {})
         # Without properties the mapping compiles to `Properties: {}` alone, or to `Configurations` alone.
         is_ambiguous = not content and (properties is None) == (nested is None)

@@ -197,6 +197,12 @@ jsonencode({ n = var.n, name = var.name, apps = var.apps })
 jsonencode([{ Classification = "spark", Properties = { "x.y" = "1" } }])
 jsondecode("{\"a\": [1, 2.5, \"x\", null]}")
 jsondecode(jsonencode(var.tags))["team"]
+yamldecode(file("${path.module}/cluster.yaml"))
+yamldecode("[1, 0o17, 0x1F, 1e3, .5, 5.0, 1_000, 12:30, ~, '', TRUE, 0b11]")
+yamldecode("{1: a, true: b, \"yes\": 'no'}")
+csvdecode(file("${path.module}/steps.csv"))
+csvdecode("a,\r\n1, 2\r\n")
+csvdecode("a\n")
 base64encode("hello")
 base64decode("aGVsbG8=")
 md5("a")
@@ -330,6 +336,8 @@ upper("straße")
 FILES = {
     "conf.tftpl": '[{"Properties":{%{ for k, v in props ~}"${k}":"${v}",%{ endfor ~}"l":"${bucket}"}}]\n',
     "plain.txt": "from the file\n",
+    "cluster.yaml": "# the cluster\ncore: &core {type: r5.xlarge, count: 2}\ntask: *core\napps:\n- Spark\nnote: |\n  a\n  b\n",
+    "steps.csv": 'name,args\n\n"load, first","a ""b""\nc"\nsum,\n',
 }
 
 

@@ -94,6 +94,16 @@ def test_an_expression(text, tmp_path):
         'aws_x.y.z == "a" ? 1 : 2',
         "[for a in aws_x.y.z : a]",
         'coalesce("", null)',
+        'yamldecode("yes")',
+        'yamldecode("{a: 012, b: 1}")',
+        'yamldecode("[2024-01-01]")',
+        'yamldecode("{on: push}")',
+        'yamldecode("{a: 1, a: 2}")',
+        'yamldecode("a: &x {b: 1}\\nc: {<<: *x}")',
+        'yamldecode("")',
+        'csvdecode("")',
+        'csvdecode("a,a\\n1,2\\n")',
+        'csvdecode("a,b\\n1\\n")',
     ],
 )
 def test_what_is_not_known_is_never_a_value(text, tmp_path):

@@ -1,0 +1,59 @@
+"""The documents that Terraform's functions decode: JSON, YAML and CSV in a text, often that of a file."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+from decimal import Decimal
+from typing import Any
+
+from flowspec.document.text.parse import compose
+from flowspec.document.text.tree import Items, Mapping, Node, Source, plain
+from flowspec.errors import SpecError
+from flowspec.importers.terraform.values import Unknown, to_text
+
+# Words without quotes that a spec takes for text, and Terraform's YAML (go-cty-yaml) for a truth, a number or a time.
+_READ_OTHERWISE = re.compile(
+    r"y|yes|n|no|on|off|[-+]?\.(inf|nan)|[-+]?[0-9]+(\.[0-9]*)?(e[-+]?[0-9]+)?|[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}([t ].*)?",
+    re.IGNORECASE,
+)
+
+
+def decode_json(text: Any) -> Any:
+    """Returns the value of a JSON text."""
+    return json.loads(to_text(text), parse_float=lambda digits: float(Decimal(digits)))
+
+
+def decode_yaml(text: Any) -> Any:
+    """Returns the value of a YAML text. Raises `Unknown` for one that Terraform may read in another way than a spec."""
+    try:
+        root, found = compose(Source("", to_text(text)))
+    except SpecError:
+        raise Unknown from None
+    if root is None or found:
+        raise Unknown
+    _refuse_read_otherwise(root)
+    return plain(root)
+
+
+def _refuse_read_otherwise(root: Node) -> None:
+    """Raises `Unknown` if there is a value in a tree that Terraform reads as another than a spec does."""
+    nodes = [root]
+    while nodes:
+        node = nodes.pop()
+        if isinstance(node, Mapping):
+            nodes += [one for entry in node.entries.values() for one in entry]
+        elif isinstance(node, Items):
+            nodes += node.items
+        elif node.plain and isinstance(node.value, str) and _READ_OTHERWISE.fullmatch(node.text):
+            raise Unknown
+
+
+def decode_csv(text: Any) -> list[dict[str, str]]:
+    """Returns the rows of a CSV text, by the names in its first line. Raises `Unknown` or an error for another text."""
+    lines = to_text(text).replace("\r\n", "\n").splitlines(keepends=True)
+    names, *rows = (row for row in csv.reader(lines, strict=True) if row)
+    if len({*names}) < len(names):
+        raise Unknown
+    return [dict(zip(names, row, strict=True)) for row in rows]
