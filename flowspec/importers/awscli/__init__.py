@@ -5,6 +5,7 @@ shell      the text of a script -> its commands, without running any; `cursor`: 
 windows    PowerShell and batch -> the words of a POSIX shell
 effects    what a command does to the shell: assignments, builtins, files, calls of functions
 variables  the values of variables as far as they are certain, placeholders for the rest
+paths      the files that a script names, by its variables and its own folder
 parsed     what these modules hand on: `Script`, `Command`, `Word`
 command    the words of an `aws emr` command -> its options; `shorthand`: the CLI's syntax for objects
 instances  the options for groups, fleets, the network and roles

@@ -13,6 +13,7 @@ from flowspec.document.nearest import did_you_mean
 from flowspec.document.text.tree import Source
 from flowspec.facts.api_model import Json
 from flowspec.importers.awscli.parsed import REGIONS, Command, Script, Word
+from flowspec.importers.awscli.paths import follow_path
 from flowspec.importers.awscli.shorthand import ShorthandError
 from flowspec.importers.awscli.shorthand import parse as parse_shorthand
 from flowspec.importers.placeholders import PLACEHOLDER, placeholder_name
@@ -180,15 +181,29 @@ class Call:
 
     def _unreadable_reason(self, path: str) -> str:
         """Returns why the content of a file is known only when the script runs; "" for one that can be read now."""
-        if PLACEHOLDER.search(path):
-            return "its name is known only to the shell"
-        if self.runs_in is None and not path.startswith("/"):
+        name = self._path_below_folder(path)
+        if name is None:
             return "the script changes its folder before"
-        return "the script writes it itself" if self.script.files.get(self._path_below_folder(path), "") is None else ""
+        if name not in self.script.files and PLACEHOLDER.search(name):
+            return "its name is known only to the shell"
+        if name not in self.script.files and PLACEHOLDER.search(path) and not self._is_below_folder(name):
+            return "no such file is below the folder of the script"
+        return "the script writes it itself" if self.script.files.get(name, "") is None else ""
 
-    def _path_below_folder(self, path: str) -> str:
-        """Returns a path below the folder of the script, or an absolute one, from the folder the command runs in."""
-        return normpath(join(self.runs_in or "", path))
+    def _is_below_folder(self, name: str) -> bool:
+        """Returns True if there is a file below the folder of the script."""
+        folder = self.folder.resolve()
+        file = (folder / name).resolve()
+        return folder in file.parents and file.is_file()
+
+    def _path_below_folder(self, path: str) -> str | None:
+        """Returns a path below the folder of the script, or an absolute one; None where the folder is not known.
+
+        It has placeholders where only the shell knows its name.
+        """
+        found = follow_path(self.script, path)
+        folder = "" if found.from_script or found.text.startswith("/") else self.runs_in
+        return None if folder is None else normpath(join(folder, found.text))
 
     def leave_out_unknown(self) -> None:
         """Takes out, with a note, the lists and objects of which only the shell knows what they are."""
@@ -224,22 +239,31 @@ class Call:
         return f"only the shell knows what ${name} stands for" if name and self._cat_output(word) is None else ""
 
     def _read_file(self, path: str, word: Word) -> str:
-        written = self.script.files.get(self._path_below_folder(path))
+        name = self._path_below_folder(path) or path
+        written = self.script.files.get(name)
         if written is not None:
             return written
         if "\0" in path:
             self.refuse("a NUL is no part of a file's name", "", word)
         folder = self.folder.resolve()
-        file = (folder / self._path_below_folder(path)).resolve()
+        file = (folder / name).resolve()
         if folder not in file.parents:
-            self.refuse(f"{path} is not below the folder of the script", "put it beside the script", word)
+            self.refuse(f"{name} is not below the folder of the script", "put it beside the script", word)
         if file.exists() and not file.is_file():
-            self.refuse(f"{path} is not a file", "paths are taken from the script's folder", word)
+            self.refuse(f"{name} is not a file", "paths are taken from the script's folder", word)
+        self._note_name(path, name)
         try:
             return file.read_bytes()[:_MOST_BYTES].decode("utf-8")
         except (OSError, UnicodeDecodeError) as error:
             reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
-            self.refuse(f"{path} can't be read: {reason}", "paths are taken from the script's folder", word)
+            self.refuse(f"{name} can't be read: {reason}", "paths are taken from the script's folder", word)
+
+    def _note_name(self, path: str, name: str) -> None:
+        """Notes that the name of a file holds for some values of the script's variables only."""
+        if follow_path(self.script, path).is_filled:
+            shown = PLACEHOLDER.sub(r"${\1}", path)
+            note = f"{shown} is read as {name}: with other values of the script's variables it is another file"
+            self.notes += [note] if note not in self.notes else []
 
     def objects(self, name: str, shape: Any) -> list[Json]:
         """Returns an option that is a list of objects, in JSON or shorthand; `shape` is botocore's of one of them."""

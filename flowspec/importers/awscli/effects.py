@@ -9,6 +9,7 @@ from posixpath import basename, join, normpath
 from typing import Any, NamedTuple, Protocol
 
 from flowspec.importers.awscli.parsed import PROFILES, REGIONS, Command, Word
+from flowspec.importers.awscli.paths import follow_path
 from flowspec.importers.awscli.variables import Variables
 from flowspec.importers.placeholders import PLACEHOLDER
 
@@ -188,17 +189,23 @@ class Shell:
     def _note_file(self, words: list[Word]) -> None:
         """Keeps what a command writes into a file, where it is a here document; else, that it is written."""
         first, *rest = [word.text for word in words] or [""]
-        if self.folder is not None:
-            self.script.files |= {normpath(join(self.folder, one)): None for one in _files_changed(first, rest)}
+        changed = filter(None, map(self._file_name, _files_changed(first, rest)))
+        self.script.files |= dict.fromkeys(changed)
         tee = [one for one in rest if not one.startswith("-")] if first == "tee" else []
         target, more = self.target or (tee[0] if tee else "", False)
-        if not target or self.folder is None:
+        name = self._file_name(target) if target else None
+        if name is None:
             return
-        name = normpath(join(self.folder, target))
         text = self.stdin if first in ("cat", "tee") and len(rest) == len(tee) else None
         old = self.script.files.get(name, "") if more else ""
         known = text is not None and old is not None and not self.is_conditional
         self.script.files[name] = f"{old}{text}" if known else None
+
+    def _file_name(self, path: str) -> str | None:
+        """Returns a path from the folder of the script, with placeholders, or an absolute one; None: not known."""
+        found = follow_path(self.script, path)
+        folder = "" if found.from_script or found.text.startswith("/") else self.folder
+        return None if folder is None else normpath(join(folder, found.text))
 
 
 def _has_command(words: list[Word]) -> bool:

@@ -85,6 +85,13 @@ class Script:
             yield name
             text = self.texts.get(name, "")
 
+    def single_value(self, name: str) -> str | None:
+        """Returns the value of a variable to which the script gives one only; None without one."""
+        text, known = self.texts.get(name), self.variables.get(name)
+        if not text or known is None or name in self.uncertain:
+            return None
+        return text if text == known.default or placeholder_name(text) else None
+
     def note(self, name: str, text: str) -> None:
         """Adds a note on a variable, once; without a name it is one on any."""
         self.notes[name and safe_name(name), text] = None

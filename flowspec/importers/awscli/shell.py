@@ -211,7 +211,9 @@ class _Reader(Cursor):
         matched = _REDIRECTED.match(self.text, self.at)
         assert matched
         if matched["how"] in (">", ">>", ">|"):
-            self.shell.target = (matched["file"], matched["how"] == ">>")
+            file, is_literal = matched["file"], matched["quote"] == "'"
+            file = file if is_literal else self._nested_reader(file, self.line(self.at)).expand_text()
+            self.shell.target = (file, matched["how"] == ">>")
         self.at = matched.end()
 
     def expand_text(self) -> str:

@@ -30,6 +30,7 @@ NOTES = {
     "jq-pipeline": ["`aws emr set-termination-protection` is not imported"],
     "trap-terminates": ["the script terminates the cluster itself: here keep_alive is false"],
     "override-per-environment": ["$EXTRA stands among the options in line"],
+    "settings-beside-the-script": ["${STEPS} is read as steps-prod.json: with other values of the script's variables"],
     "old-ami": ["no --region is said: the jars named are those of us-east-1"],
 }
 
@@ -103,6 +104,15 @@ _CREATE = "aws emr create-cluster --name n --release-label emr-6.15.0 --instance
         (f"T=(a)\nmapfile -t T < u\n{_CREATE} --steps ${{T[@]}}", "Steps", "shell knows what $T"),
         (f"cd $X\n{_CREATE} --configurations file://c.json", "Configurations", "the script changes its folder before"),
         (f"{_CREATE} --steps file://$X.json", "Steps", "its name is known only to the shell"),
+        (f"X=s.json\n{_CREATE} --steps file://$X", "Steps", "${X} is not read: no such file is below the folder"),
+        (f"X=../s.json\n{_CREATE} --steps file://$X", "Steps", "${X} is not read: no such file is below the folder"),
+        (f"X=$(mktemp)\necho [] >$X\n{_CREATE} --steps file://$X", "Steps", "the script writes it itself"),
+        (
+            f"X=$(mktemp)\ncat >$X <<E\n[]\nE\nsed -i s/a/b/ $X\n{_CREATE} --steps file://$X",
+            "Steps",
+            "writes it itself",
+        ),
+        (f'D=$(dirname "$0")/..\n{_CREATE} --steps file://$D/s.json', "Steps", "no such file is below the folder"),
         (f'{_CREATE} --steps "$STEPS"', "Steps", "only the shell knows what $STEPS stands for"),
         (
             f"A=()\nif x; then A+=(Name=Hive); fi\n{_CREATE} --applications ${{A[@]}}",
