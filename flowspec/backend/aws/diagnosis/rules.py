@@ -557,6 +557,13 @@ RULES: tuple[Rule, ...] = (
         source="java.lang.ProcessBuilder; Python, subprocess",
     ),
     make_rule(
+        "shebang-missing",
+        r"\.(py|pl|rb|R|js|scala): line [0-9]+: ",
+        cause="A shell ran a program of another language, whose first line names no interpreter.",
+        advice="begin the file with the line of its interpreter, such as `#!/usr/bin/env python3`",
+        source="bash; POSIX, execvp() of a file that is no program",
+    ),
+    make_rule(
         "command-not-found",
         r": (command )?not found$",
         r": command not found",
