@@ -63,6 +63,8 @@ _SAMPLES_AT = {
     "Path": "s3://sample/sample",
     "Jar": "s3://sample/sample.jar",
 }
+# The same for numbers: the least that EMR takes.
+_NUMBERS_AT = {"IdleTimeout": 60}
 
 
 @dataclass(frozen=True)
@@ -265,7 +267,7 @@ def _sample(variable: Variable, member: str) -> Any:
         return _sample_of(variable.rules["pattern"], _TEXTS, PatternWork())
     if variable.type == "string":
         return _SAMPLES_AT.get(member, _SAMPLES["string"])
-    return variable.rules.get("minimum", _SAMPLES[variable.type])
+    return variable.rules.get("minimum", _NUMBERS_AT.get(member, _SAMPLES[variable.type]))
 
 
 def _text(value: Any) -> str:

@@ -232,6 +232,7 @@ def test_the_steps_of_another_spec(flowspec, living, tmp_path):
     ("text", "message"),
     [
         ("just words\n", "neither a spec nor a list of steps"),
+        ("steps:\n  - {name: x, type: command, args: [a]}\n", "leave out `steps:`, the file is the list itself"),
         ("- {name: x, type: sprak}\n", "sprak"),
         ("- {name: x, type: command, args: ['{{ day }}']}\n", "day"),
         ("- {name: x", "not YAML"),

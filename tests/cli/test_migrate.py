@@ -85,6 +85,7 @@ emr.put_managed_scaling_policy(ClusterId=flow, ManagedScalingPolicy={"ComputeLim
 emr.put_auto_termination_policy(ClusterId=flow, AutoTerminationPolicy={"IdleTimeout": 600})
 emr.modify_instance_groups(ClusterId=flow, InstanceGroups=[{"InstanceGroupId": emr.list_instance_groups(ClusterId=flow)["InstanceGroups"][1]["Id"], "InstanceCount": 2}])
 emr.add_job_flow_steps(JobFlowId="j-ANOTHER", Steps=[])
+emr.create_security_configuration(Name="at rest", SecurityConfiguration="{}")
 emr.get_waiter("cluster_running").wait(ClusterId=flow)
 while emr.describe_cluster(ClusterId=flow)["Cluster"]["Status"]["State"] != "TERMINATED":
     time.sleep(60)
@@ -105,6 +106,7 @@ def test_a_script_becomes_a_spec(migrate, script, flowspec, tmp_path):
     assert text.startswith("# Imported from launch.py by `flowspec migrate`.\n")
     assert f"# Note: the script uploads {tmp_path}/launch.py to s3://bucket/code/launch.py" in text
     assert "# Note: ModifyInstanceGroups came later, and is not imported" in text
+    assert "# Note: CreateSecurityConfiguration is not imported: it is about no cluster" in text
     assert "# Note: AddJobFlowSteps on j-ANOTHER, which the script did not make, is not imported" in text
     assert "ec2.DescribeSubnets" in text
     assert "\nregion: eu-west-1\n" in text

@@ -379,6 +379,18 @@ def test_arguments_that_are_not_known_are_a_variable_of_their_step(tmp_path, jar
     assert f'args: "{{{{ {variable} }}}}"' in text
 
 
+def test_an_idle_timeout_that_is_not_known_stays_in_its_place(tmp_path):
+    module = (
+        "JOB_FLOW_OVERRIDES = {'Name': 'n', 'ReleaseLabel': 'emr-7.5.0', 'Instances': {'InstanceGroups': [\n"
+        "    {'InstanceRole': 'MASTER', 'InstanceType': 'm5.xlarge', 'InstanceCount': 1}]},\n"
+        "    'AutoTerminationPolicy': {'IdleTimeout': int(timedelta(hours=1).total_seconds())}}\n"
+    )
+    compiled(wanted(module, name="m.py"), tmp_path)
+    text = (tmp_path / "job.yaml").read_text()
+    assert "api_params" not in text
+    assert 'auto_termination_policy: {idle_timeout: "{{' in text
+
+
 def test_what_is_no_python_is_refused_at_its_place():
     found = refusal("JOB_FLOW_OVERRIDES = {\n", name="m.py")
     assert (found.message, found.location.line) == ("this is not Python: '{' was never closed", 1)

@@ -21,19 +21,19 @@ def load_steps(path: Path) -> Document | Items:
     """
     source = read(path)
     root, found = compose(source)
-    if isinstance(root, Mapping):
+    if isinstance(root, Mapping) and not _has_steps_alone(root):
         return Document(path, source, root, tuple(found))
     if not isinstance(root, Items) or found:
         hint = "write `- name: …` and `type: …` for each step, or name a spec"
-        raise SpecError(
-            found
-            or [
-                source.diagnostic(
-                    "FS005", "this is neither a spec nor a list of steps", root.at if root else None, hint=hint
-                )
-            ]
-        )
+        hint = "leave out `steps:`, the file is the list itself" if isinstance(root, Mapping) else hint
+        message, at = "this is neither a spec nor a list of steps", root.at if root else None
+        raise SpecError(found or [source.diagnostic("FS005", message, at, hint=hint)])
     return root
+
+
+def _has_steps_alone(root: Mapping) -> bool:
+    """Returns True if a mapping has steps, and nothing that makes it a spec."""
+    return "steps" in root.entries and not root.entries.keys() & {"flowspec", "name", "extends"}
 
 
 def with_steps(document: Document, path: Path, steps: Items) -> Document:

@@ -124,10 +124,13 @@ def _fold(flows: Mapping[str, _JobFlow], call: Mapping[str, Any], rest: list[str
     operation, params = call["operation"], call["params"]
     owner = params.get("JobFlowId") or params.get("ClusterId") or params.get("ResourceId") or call["id"]
     named = params.get("JobFlowIds") or [owner]
+    if not any(named):
+        rest.append(f"{operation} is not imported: it is about no cluster, and `flowspec apply` does not do it")
+        return
     for name in named:
         flow = flows.get(str(name))
         if flow is None:
-            rest.append(f"{operation} on {name or 'no cluster'}, which the script did not make, is not imported")
+            rest.append(f"{operation} on {name}, which the script did not make, is not imported")
         else:
             note = fold(flow.params, operation, params)
             flow.notes += [note] if note else []
