@@ -379,6 +379,27 @@ def test_arguments_that_are_not_known_are_a_variable_of_their_step(tmp_path, jar
     assert f'args: "{{{{ {variable} }}}}"' in text
 
 
+@pytest.mark.parametrize(
+    ("args", "read"),
+    [
+        ("'s3-dist-cp --src s3://a/  --dest {0}'.format(TO).split()", ["s3-dist-cp", "--src", "s3://a/", "--dest", "hdfs:///x"]),
+        ("'a, b'.split(', ')", ["a", "b"]),
+        ("f'a {BY}'.split()", None),
+        ("'a b'.split(BY)", None),
+        ("'a'.split('')", None),
+    ],
+)  # fmt: skip
+def test_arguments_that_are_split_from_one_text(args, read):
+    module = (
+        "TO = 'hdfs:///x'\nBY = os.environ['BY']\n"
+        "EmrCreateJobFlowOperator(task_id='c', job_flow_overrides={'Name': 'n', 'Instances': {}, 'Steps': [\n"
+        f"    {{'Name': 's', 'HadoopJarStep': {{'Jar': 'command-runner.jar', 'Args': {args}}}}}]}})\n"
+    )
+    (step,) = wanted(module, name="m.py").params["Steps"]
+    made = step["HadoopJarStep"]["Args"]
+    assert (made if isinstance(made, list) else None) == read
+
+
 def test_an_idle_timeout_that_is_not_known_stays_in_its_place(tmp_path):
     module = (
         "JOB_FLOW_OVERRIDES = {'Name': 'n', 'ReleaseLabel': 'emr-7.5.0', 'Instances': {'InstanceGroups': [\n"

@@ -15,6 +15,8 @@ from flowspec.importers.placeholders import MARKS, PLACEHOLDER
 _DEEPEST = 50
 # Texts and lists that are repeated or put together; a launch script has far less.
 _LONGEST = 1_000_000
+# Methods of a text that is known.
+_ON_TEXTS = ("lower", "upper", "strip", "replace", "rstrip", "lstrip", "split")
 # Calls of the module's functions, and rounds of its comprehensions; some modules have hundreds.
 _MOST_ROUNDS = 10_000
 # All values that are read or made, in characters: each costs time, and the spec that they make is written and checked.
@@ -274,7 +276,9 @@ class Expressions:
             return owner.join(args[0])
         if not isinstance(owner, str) or not all(isinstance(one, str) for one in args):
             raise Unknown
-        if name in ("lower", "upper", "strip", "replace", "rstrip", "lstrip") and not _has_placeholder(owner):
+        # What stands for an unknown text has other letters, and may be several words.
+        looked_at = [owner, *args] if name == "split" else [owner]
+        if name in _ON_TEXTS and not any(map(_has_placeholder, looked_at)):
             _refuse_longer(owner, owner.count(args[0]) if name == "replace" else 0, args)
             return getattr(owner, name)(*args)
         if name == "format" and _simple_format(owner):
