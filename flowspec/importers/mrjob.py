@@ -208,9 +208,11 @@ class _Reader:
                 del owner[last]
 
     def _note_others(self) -> None:
-        for key in self.options:
+        for key, value in self.options.items():
             if key.startswith("bootstrap") and key != "bootstrap_actions":
-                self.notes.append(f"{key} is not imported: mrjob makes a script of it; write it as a bootstrap action")
+                # `bootstrap_python: false` asks for no script.
+                note = f"{key} is not imported: mrjob makes a script of it; write it as a bootstrap action"
+                self.notes += [note] if value is not False else []
             elif key in _OF_JOBS:
                 self.notes.append(f"{key} is not imported: it belongs to the steps of each job")
             elif key not in _READ | _OF_MRJOB:
