@@ -34,7 +34,7 @@ class ScriptPath(NamedTuple):
 def follow_path(script: Script, path: str) -> ScriptPath:
     """Returns what a script's path with placeholders stands for."""
     is_filled = False
-    for _ in range(_DEEPEST):
+    for _ in range(_DEEPEST if len(path) <= _LONGEST else 0):
         values = {name: text for name in PLACEHOLDER.findall(path) if (text := _value(script, name)) is not None}
         filled = PLACEHOLDER.sub(lambda found, values=values: values.get(found[1], found[0]), path)  # type: ignore[misc]
         if not values or len(filled) > _LONGEST:
@@ -56,6 +56,8 @@ def _value(script: Script, name: str) -> str | None:
     other = placeholder_name(text)
     command = script.substitutions.get(other, "").strip() if other else ""
     # Two variables with the output of `mktemp` have the same text, and are two files.
+    if text is None or len(text) > _LONGEST:
+        return None
     return text if not command or command in _WORKING_FOLDER or _names_own_folder(command) else None
 
 

@@ -2,6 +2,7 @@
 
 import re
 import subprocess
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -127,6 +128,16 @@ def test_what_only_the_shell_knows_is_noted_and_the_rest_imported(script, option
     assert compiled(source, tmp_path)["Name"] == "n"
     assert option not in {**source.params, **source.params["Instances"]}
     assert any(one.startswith("line ") and note in one for one in source.notes), source.notes
+
+
+def test_a_name_of_many_long_values_is_not_made(tmp_path):
+    script = f"A={'a' * 300_000}\n{_CREATE} --steps file://{'$A' * 300}\n"
+    tracemalloc.start()
+    source = wanted(script, folder=tmp_path)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert "Steps" not in source.params
+    assert peak < 40_000_000
 
 
 def test_a_file_that_a_command_reads_is_read(tmp_path):
