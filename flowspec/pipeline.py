@@ -54,7 +54,7 @@ if TYPE_CHECKING:
 class RunResult:
     """The end of a run: the cluster as it was then, the verdict on it, and the connection to it.
 
-    `joined` says that the run was there before, `skipped` that it had ended by then, so that nothing was run
+    `joined` says that the run was there before, `skipped` that it had already ended, so that nothing was run
     (`Plan.skipped`).
     """
 
@@ -134,7 +134,7 @@ def _find_unfinished(
 ) -> Unfinished | None:
     """Finds what `rerun` runs again on a cluster that ends with its steps: the rest of the last run; else None.
 
-    Raises FlowspecError for names of steps, which belong to a cluster that lives on, and what `unfinished` raises.
+    Raises FlowspecError for names of steps, which belong to a long-running cluster, and what `unfinished` raises.
     """
     if not rerun or lives_on(request.params) or (running and running.keep_alive):
         return None
@@ -200,7 +200,7 @@ def plan_offline(jobflow: JobFlow, request: Request) -> Plan:
 def preflight_on(emr: Emr, jobflow: JobFlow, request: Request, plan: Plan) -> Plan:
     """Looks up whether what a plan names is there: files, inputs, buckets, roles, networks. Changes and runs nothing.
 
-    A plan that submits nothing needs nothing, and is returned as it is.
+    A plan that submits nothing needs nothing, and is returned unchanged.
     """
     if not plan.has_changes:
         return plan

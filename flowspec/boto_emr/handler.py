@@ -74,7 +74,7 @@ def _element(owner: Any, name: str, value: Any, connection: Any) -> None:
     own = owner.startElement(name, {}, connection)
     node = owner if own is None else own
     if isinstance(value, dict | list):
-        # What has come to the API since then is left out: its names mean other things than the same ones around it.
+        # What is in members newer than boto 2 is left out: its names mean other things than those around it.
         if own is None and name not in _WRAPPERS:
             value = _join_texts(value)
         else:

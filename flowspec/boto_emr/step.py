@@ -305,7 +305,7 @@ class _UnstagedFiles(Files):
         """Returns None: the file is left as it is."""
 
     def report(self, *finding: Any, **more: Any) -> None:
-        """Reports nothing: two files of one name are Hadoop's to refuse, as they were."""
+        """Reports nothing: two files of one name are refused by Hadoop, as before."""
 
 
 def _as_list(value: str | Iterable[str] | None) -> list[str]:

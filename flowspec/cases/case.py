@@ -132,7 +132,7 @@ def _find_spec(document: Document, name: str | None) -> Path:
 def refuse_unusable(case: Case, path: Path, at: NodePath, *, may_be_missing: bool = False) -> None:
     """Raises SpecError unless a case's file or folder, and all in it, is there and in the tree of its spec.
 
-    A link to a folder in it is refused, too: none leads in a circle, and nothing is written by way of one.
+    A link to a folder in it is refused, too: so links can't form a cycle, and nothing is written through one.
     """
     _refuse_unusable_path(case, path, at, may_be_missing=may_be_missing)
     for folder, folders, names in os.walk(path):

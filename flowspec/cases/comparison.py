@@ -29,7 +29,7 @@ def difference(expected: Path, actual: Path, *, in_any_order: bool) -> str:
     """Returns how an output differs from the expected file or folder, "" when it does not. Raises OSError.
 
     A folder is compared with a folder file by file, a file with all the files of the output in the order of their
-    names. With `in_any_order` the lines of all files count, each as often as it is there.
+    names. With `in_any_order` the lines of all files are compared as a multiset.
     """
     if not actual.exists():
         return "there is no such output"

@@ -102,7 +102,7 @@ def run_tests(
             turns.stop()
             pool.shutdown(cancel_futures=True)
             raise
-    # A home that can't be written changes no result; `--last-failed` tells of it.
+    # A home that can't be written changes no result; `--last-failed` reports it.
     with suppress(FlowspecError):
         remember(cases, [one.path for one in results.values() if not one.succeeded])
     return tuple(results[case] for case in cases)

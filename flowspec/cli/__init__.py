@@ -205,7 +205,7 @@ def _run(argv: Sequence[str]) -> int:
 
 
 def print_error(error: Exception) -> Exit:
-    """Prints an error on stderr, whatever it is, and returns the exit code for it."""
+    """Prints any error on stderr, and returns its exit code."""
     if isinstance(error, click.ClickException | SpecError):
         _print_user_error(error)
         return Exit.USAGE
@@ -246,7 +246,7 @@ def _error_text(error: FlowspecError | OSError) -> str:
     return f"{message}\n  {_REMEDIES[error.errno]}" if error.errno in _REMEDIES else message
 
 
-# For what is no matter of the file or program that is named.
+# For errors that have nothing to do with the file or program that is named.
 _REMEDIES = {
     errno.EAGAIN: "no process can be started: raise their limit (ulimit -u, pids.max of a container), or end others",
     errno.EMFILE: "raise the limit of open files of a process: ulimit -n",

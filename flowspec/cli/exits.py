@@ -50,7 +50,7 @@ _FROM_BEST_TO_WORST = (
 
 
 def worst(codes: Iterable[int]) -> Exit:
-    """Returns the exit code of a command on many flows: the worst of theirs.
+    """Returns the exit code of a command on many flows: that of the worst flow.
 
     From best to worst: 0 ok, 3 changes, 6 still running, 7 cancelled, 8 locked, 9 stale, 2 invalid, 1 error, 4 step
     failed, 5 cluster failed, 130 interrupted. So a flow that was not begun hides none that failed in its run, and one

@@ -57,7 +57,7 @@ def follow(
     """Watches until the work is over, by `watch`, and prints how it ended; returns the exit code.
 
     With `launches` a cluster that failed before a step ran is followed by another, as the spec says; `timeout` seconds
-    are for all of them together, and for the logs that are waited for. `hooks` are told the end, if steps were
+    are for all of them together, and for the logs that are waited for. `hooks` are run at the end, if steps were
     submitted or waited for. A thread that is not the first one is interrupted by a `sleep` that raises
     KeyboardInterrupt.
     """
@@ -69,7 +69,7 @@ def follow(
             chosen = replace(chosen, cluster_id=applied.cluster_id, steps=applied.steps, failed=applied.failed)
             end = _watch(chosen, left(), sleep, watch)
     except KeyboardInterrupt:
-        # Between two launches: the last cluster has failed, and `apply` itself tells of the next one if it may run.
+        # Between two launches: the last cluster has failed, and `apply` reports the next one if it may run.
         if end and end.cluster.id == chosen.cluster_id:
             raise
         return _handle_interrupt(chosen, on_interrupt)

@@ -171,7 +171,7 @@ def print_warnings(diagnostics: Sequence[Diagnostic]) -> None:
 
 
 def log_printer() -> Callable[[bytes], None]:
-    """Returns what prints a log piece by piece: as it is, but on a terminal without what would drive it (as `less`).
+    """Returns what prints a log piece by piece: unchanged, but on a terminal without control sequences (as `less`).
 
     Printing raises BrokenPipeError when nobody reads on, so that no more is fetched.
     """
@@ -242,7 +242,7 @@ def _print(
     try:
         click.echo(shown, file=stream, nl=newline)
     except OSError as error:
-        # Of a result that is lost the user is told on stderr; of what is lost there, nobody can be.
+        # A lost result is reported on stderr; what is lost on stderr can't be reported.
         if stream is not sys.stderr and not isinstance(error, BrokenPipeError):
             raise
         _silence(stream)

@@ -93,7 +93,7 @@ def cost_by_request(
 
 
 def _hours_of(cluster: Cluster, now: datetime) -> float:
-    """Returns how long a run is up; 0 for a cluster that lives on, which has had other runs before this one."""
+    """Returns how long a run has lasted; 0 for a long-running cluster, which had earlier runs."""
     if cluster.keep_alive or cluster.created is None:
         return 0.0
     return (now - cluster.created).total_seconds() / 3600

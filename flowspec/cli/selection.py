@@ -68,7 +68,7 @@ def selected_specs(
     """Finds the specs that arguments name, by `find`, and `--select` chooses; a spec is rendered with `options`.
 
     A spec that can't be rendered is among them, so that the command says why. Raises NothingFound when an argument
-    names none, and when none is left; click.UsageError when one names a saved plan.
+    names none, and when none remains; click.UsageError when one names a saved plan.
     """
     refuse_saved_plans(paths)
     specs = find(paths)

@@ -42,7 +42,7 @@ Work: TypeAlias = "tuple[str, Callable[[], Check]]"
 
 
 def run_checks(works: Iterable[Work], seconds: float) -> list[Check]:
-    """Runs checks at once; one that takes longer than `seconds` is left behind as not checked."""
+    """Runs checks at once; one that takes longer than `seconds` is reported as not checked."""
     outcomes: dict[int, Check] = {}
     threads = []
 

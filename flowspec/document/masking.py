@@ -150,7 +150,7 @@ def _cut_off(text: str, known: Sequence[str]) -> Iterator[tuple[int, int]]:
 
 
 def _merge(found: Iterable[tuple[int, int]], replaced: int = 0) -> Iterator[tuple[int, int]]:
-    """Yields stretches in order. Those that overlap are one, for each tells of the other.
+    """Yields stretches in order. Overlapping ones are merged, since each would reveal a part of the other.
 
     The first `replaced` characters are such a stretch.
     """

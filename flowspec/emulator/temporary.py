@@ -75,7 +75,7 @@ def end_clusters(home: Path) -> None:
     folder = paths.clusters(home)
     clusters = [one.name for one in folder.iterdir()] if folder.is_dir() else []
     for cluster_id in clusters:
-        # A cluster whose record is broken is looked after below all the same.
+        # A cluster whose record is damaged is still cleaned up below.
         with suppress(FlowspecError):
             _terminate(home, cluster_id)
     deadline = time.monotonic() + _GRACE_SECONDS

@@ -29,7 +29,7 @@ from flowspec.engines.paths import FileSystems
 from flowspec.errors import FlowspecError, sentence_of
 
 _LOGGER = "com.amazon.elasticmapreduce.s3distcp.S3DistCp"
-# They speak of how S3 is written to, and change no byte of it.
+# They control how S3 is written, and do not change what is written.
 _VALUES_WITHOUT_EFFECT = frozenset({"--multipartUploadChunkSize", "--s3Endpoint", "--storageClass"})
 _SWITCHES_WITHOUT_EFFECT = frozenset({"--disableMultipartUpload", "--s3ServerSideEncryption"})
 _VALUES = _VALUES_WITHOUT_EFFECT | {
@@ -47,7 +47,7 @@ _UNFINISHED = ".s3-dist-cp."
 class Copy(NamedTuple):
     """The options of a run: `target_size` in bytes, None for no bound; `codec` one of gzip, none, keep.
 
-    `without_effect` are the options given that speak of S3 alone.
+    `without_effect` are the given options that concern only S3.
     """
 
     src: str

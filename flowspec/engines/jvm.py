@@ -31,7 +31,7 @@ _PLAIN = "here"
 _FILE_SYSTEM = "flowspec.FolderFileSystem"
 JAVA_REMEDY = "install Java 17, and have `java` on PATH or JAVA_HOME set"
 
-# An application whose own code says master("yarn") is told so at once, by the name of the host it looks for.
+# An application whose code says master("yarn") fails at once, with a host name that says why.
 _NO_YARN = {
     "yarn.resourcemanager.address": "leave-the-master-out-of-the-code.there-is-no-yarn-here.invalid:8032",
     "yarn.resourcemanager.connect.max-wait.ms": "100",

@@ -94,7 +94,7 @@ _READ_FIRST = ("conf", "files", "archives", "file", "cacheFile", "cacheArchive")
 def _refuse_streaming_options(_program: str, args: Sequence[str]) -> None:
     """Raises FlowspecError for an option of Hadoop Streaming that the engine does not support.
 
-    What Hadoop itself refuses is left to the step: its error is part of what the step does.
+    What Hadoop itself refuses is not checked here: the step fails with Hadoop's error.
     """
     from flowspec.engines.streaming.hadoop.arguments import Arguments, ClientError, Unsupported, parse
     from flowspec.engines.streaming.run.jobspec import build

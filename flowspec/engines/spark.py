@@ -4,7 +4,7 @@
 
 Options that need a cluster are translated, or left out and named once on stderr: the master becomes
 `local[*]`, cluster mode becomes client mode; executors are threads of the driver, which gets the requested memory as
-far as this machine has it. Files shipped with the application are in its working directory, as in YARN's
+up to what this machine has. Files shipped with the application are in its working directory, as in YARN's
 containers. Source of the options: org.apache.spark.launcher.SparkSubmitOptionParser.
 """
 
@@ -35,7 +35,7 @@ _SQL = ("--class", "org.apache.spark.sql.hive.thriftserver.SparkSQLCLIDriver")
 _SQL_OPTIONS = frozenset({"-d", "-e", "-f", "-i", "--database", "--define", "--hiveconf", "--hivevar"})
 
 _SWITCHES = frozenset({"--verbose", "-v", "--supervise", "--usage-error", "--version", "--help", "-h"})
-# Options and properties that speak of a cluster's machines, queues and identities.
+# Options and properties about a cluster's machines, queues and identities.
 _WITHOUT_EFFECT = frozenset(
     {
         *("--num-executors", "--executor-cores", "--total-executor-cores", "--driver-cores", "--queue"),

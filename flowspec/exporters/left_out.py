@@ -9,7 +9,7 @@ from flowspec.document.job_flow import JobFlow
 from flowspec.plan.runs.supervision import policy_of
 from flowspec.plan.runs.unattended import settings_texts
 
-# Who does it, by the key of the spec.
+# What carries a key of the spec out.
 _CARRIED_OUT_BY = {
     "timeout": "the watcher of a run cancels the step",
     "retry": "the watcher of a run adds the step again",

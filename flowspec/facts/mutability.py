@@ -216,7 +216,7 @@ def row_of(member: str, role: str = "") -> Row:
     """Returns the row of a member, such as "ReleaseLabel", or "Instances.InstanceGroups[].InstanceCount" with a role.
 
     The role's own row wins over that of all roles. A member that the table lacks (a newer API's) is REPLACE: a new
-    cluster certainly has it.
+    cluster certainly gets it.
     """
     for brackets in (f"[{role}]", "[*]"):
         found = _BY_MEMBER.get(member.replace("[]", brackets))

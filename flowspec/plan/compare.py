@@ -59,9 +59,9 @@ def make_plan(
     """Compares a request with `cluster`, the flow's active cluster if there is one.
 
     `assessment` is what the backend reports about the request (`assess`); `replace` allows ending a cluster
-    that can't be changed into the one asked for. On a cluster that lives on, `rerun` names steps to run again
+    that can't be changed into the one asked for. On a long-running cluster, `rerun` names steps to run again
     ("failed": all that failed), and `cancel_removed` cancels steps that the spec has no more. `now` is the time of the
-    plan, by which it tells how long a cluster is up; `region` is where a flow runs that names none. Raises SpecError
+    plan, from which the age of a cluster is computed; `region` is where a flow runs that names none. Raises SpecError
     when a step can't run on the backend: it is better to know before the steps ahead of it have run; and when the
     cluster may cost more than the budget. Raises NothingFound for a name in `rerun` that no step has.
     """
@@ -123,7 +123,7 @@ def as_shown(change: Change, jobflow: JobFlow, request: Request) -> Change:
 def _add_supervision(plan: Plan, jobflow: JobFlow, cluster: Cluster | None) -> Plan:
     """Returns the plan with the policies for its watchers, and the calls that tag a living cluster with them."""
     wanted = plan.request
-    # The tags of a cluster that lives on are about all steps that the spec may have on it.
+    # The tags of a long-running cluster cover all steps that the spec may have on it.
     steps = all_steps(wanted.get("Steps", ()), plan.omitted) if lives_on(wanted) else wanted.get("Steps", ())
     policies = step_policies(jobflow, {"Steps": steps})
     plan = dataclasses.replace(plan, supervision=tuple({**policy_tags(policies), **settings_tags(jobflow)}.items()))

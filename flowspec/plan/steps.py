@@ -1,6 +1,6 @@
-"""Decides which steps of a request have to be added to a cluster that lives on.
+"""Decides which steps of a request have to be added to a long-running cluster.
 
-A step is told apart by its name and by what would run (jar, main class, arguments, properties): one that is there
+A step is identified by its name and by what would run (jar, main class, arguments, properties): one that is there
 and pending, running or completed is left alone. Local scripts are staged under the hash of their content, so that a
 changed script is another step.
 """

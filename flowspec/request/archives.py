@@ -165,7 +165,7 @@ def _rules(folder: Path, lines: Sequence[str]) -> _Rules:
 def _patterns(lines: Sequence[str]) -> GitIgnoreSpec | None:
     """Returns the patterns of these lines; None when they can't be used.
 
-    They are matched by RE2, since Python's `re` needs for ever for `*a*a*a*a*a*b` and the like.
+    They are matched by RE2, since Python's `re` needs exponential time for patterns such as `*a*a*a*a*a*b`.
     """
     from pathspec import GitIgnoreSpec
 

@@ -1,6 +1,6 @@
 """A request without its secrets, for digests that others may see: those in tags and in plan files.
 
-A digest over a secret tells it to everyone who can guess it: all the rest of the request can be read, and a password
+Whoever can guess a secret can confirm the guess by its digest: all the rest of the request can be read, and a password
 out of a list of a million is found in a second. There is no key to hide it with, either, which two machines that apply
 one spec would both have. So a secret counts only by 12 bits of its own digest: a changed one is missed once in 4,096
 times, and of a million guesses some 240 remain. They depend on the secret alone, not on what surrounds it: of a

@@ -28,7 +28,7 @@ _MACHINES = frozenset({"InstanceGroups", "InstanceFleets"})
 
 
 def has_same_names(earlier: JobFlow, jobflow: JobFlow) -> bool:
-    """Returns True if an apply finds the earlier cluster, by the flow's name and its own; else it stays as it is."""
+    """Returns True if an apply finds the earlier cluster, by the flow's name and its own; else it is not changed."""
     return (earlier.name, earlier.cluster_name) == (jobflow.name, jobflow.cluster_name)
 
 
@@ -39,7 +39,7 @@ def compare_requests(
 
     What the specs say beside their requests is compared, too; the notes are on what can't be seen.
 
-    Of a flow that lives on, a change that a running cluster can't take has the action REPLACE, and the others name the
+    On a long-running cluster, a change that it can't take has the action REPLACE, and the others name the
     operation that makes it. Values that may be secrets are masked.
     """
     lasting = has_same_names(earlier, jobflow) and (lives_on(expand_shorthand(before.params)) or lives_on(after.params))
@@ -53,7 +53,7 @@ def compare_params(
 ) -> tuple[list[Change], tuple[str, ...]]:
     """Returns what the RunJobFlow request `after` changes against `before`, and notes on what can't be seen.
 
-    Either may be one that a cluster was read back as. `lasting`: the cluster lives on, so that changes name the
+    Either may be one that a cluster was read back as. `lasting`: the cluster is long-running, so that changes name the
     operation that makes them. Secrets are not masked.
     """
     then, now = _as_read_back(expand_shorthand(before)), after

@@ -22,7 +22,7 @@ _ENVIRONMENT = {
     "GIT_ALLOW_PROTOCOL": "none",
     "GIT_NO_LAZY_FETCH": "1",
     "GIT_TERMINAL_PROMPT": "0",
-    # A commit means what its id says, and not what refs/replace puts in its place.
+    # A commit is the one of its id, not the one that refs/replace names.
     "GIT_NO_REPLACE_OBJECTS": "1",
     "LC_ALL": "C",
 }

@@ -282,7 +282,7 @@ def _review_flow(path: str, target: str, before: _Side | None, after: _Side | No
 
 
 def _destroy_command(before: _Side) -> str:
-    """Returns the command line that ends the cluster of a flow, if it lives on after its steps; else ""."""
+    """Returns the command line that ends the cluster of a flow, if it is long-running; else ""."""
     flow, request = before.jobflow, before.request
     if flow is None or request is None or not lives_on(request.params):
         return ""

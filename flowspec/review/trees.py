@@ -77,7 +77,7 @@ class Trees:
         for entry, content in zip(entries, self._repository.blobs([one.oid for one in entries]), strict=True):
             if self._put(root / entry.path, entry, partial(os.symlink, os.fsdecode(content))):
                 self.links.add(entry.path)
-        # Only when all are there: a link may lead out by way of another one.
+        # Only when all exist: a link may lead out through another one.
         for entry in entries:
             path = root / entry.path
             if path.is_symlink() and not Path(os.path.realpath(path)).is_relative_to(root):

@@ -37,7 +37,7 @@ class AwsBackend:
         return connect_aws(endpoint, session)
 
     def submission_lock(self, endpoint: Endpoint) -> AbstractContextManager[bool]:  # noqa: ARG002 - the Protocol's
-        """Yields False: EMR has no lock and no client token, so that submissions are told apart by their tags."""
+        """Yields False: EMR has no lock and no client token, so that submissions are identified by their tags."""
         return nullcontext(False)
 
     def location(self, region: str) -> str:

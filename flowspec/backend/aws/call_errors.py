@@ -48,7 +48,7 @@ class TruncatedAnswer(Exception):
 def refuse_unreadable() -> Iterator[None]:
     """Raises TruncatedAnswer for an answer on which botocore fails: no object, or members of other types.
 
-    Its parser checks nothing, so that any exception may come of it. An exception from elsewhere is raised as it is.
+    Its parser checks nothing and may raise any exception. An exception from elsewhere is raised as it is.
     """
     try:
         yield

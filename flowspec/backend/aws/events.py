@@ -44,7 +44,7 @@ class Ended(NamedTuple):
 
     @property
     def run(self) -> Cluster:
-        """The cluster with only the steps that were judged: one that lives on may have hundreds of earlier runs."""
+        """The cluster with only the steps that were judged: a long-running one may have hundreds of earlier runs."""
         return replace(self.cluster, steps=tuple(step for step in self.cluster.steps if step.id in self.steps))
 
     def judged_with(self, failed: Collection[str]) -> Ended:

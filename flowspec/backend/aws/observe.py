@@ -109,7 +109,7 @@ def observe(emr: Emr, jobflow: JobFlow) -> Cluster | None:
     """Returns the active cluster of a flow on its target, read back to be compared; the earliest of several.
 
     Sends ListClusters once for 50 active clusters, DescribeCluster for each of the flow's name, and the five calls of
-    `read_live` and ListSteps for the one that is found: 7 calls where there is one.
+    `read_live` and ListSteps for the one that is found: 7 calls if one matches.
     """
     return observe_named(emr, jobflow)[0]
 

@@ -53,7 +53,7 @@ class Verdict(NamedTuple):
 def is_over(cluster: Cluster, only: Collection[str] | None = None) -> bool:
     """Returns True when there is nothing left to wait for: it has ended, or stays up with all its steps done.
 
-    `only` are the ids of the steps that count (those of one apply on a cluster that lives on); None for all.
+    `only` are the ids of the steps that count (those of one apply on a long-running cluster); None for all.
     """
     if cluster.has_ended:
         return True

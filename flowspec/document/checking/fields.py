@@ -67,12 +67,12 @@ def _child_field(at: Field, word: str) -> Field:
     if found is None:
         raise _unknown_field_error(at, shape, word)
     if word not in shape.get("properties", ()) and "additionalProperties" in shape and word:
-        # A name that people give: no member of the API has it.
+        # A name of the user's choice: not a member of the API.
         return Field(path, {"description": f"A name of your own below `{at.path}`.", **found}, at.member)
     if (kinds or "x-kind" in at.schema) and at.member:
         return Field(path, found, _member_of_step(at, found, word))
     if at.path.startswith("targets."):
-        # What a target overrides has its example where the spec has it.
+        # The example of a target's key is that of the same key of the spec.
         found = {**schemas.strict()["properties"].get(word, {}), **found}
     tool = found.get("x-tool") or (at.path and not at.member)
     member = "" if tool else ".".join(filter(None, (at.member, schemas.api_name(word, found))))

@@ -161,7 +161,7 @@ def _enum(operand: list[Any], schema: Schema, root: Schema) -> _Check:  # noqa: 
 
 
 def _equal(data: Any, other: Any) -> bool:
-    """Compares as JSON does, as far as it is certain: `1` is not `true`."""
+    """Compares as JSON does, as far as that is certain: `1` is not `true`."""
     return type(data) is type(other) and bool(data == other)
 
 

@@ -251,7 +251,7 @@ class _Renderer:
     def _mask_value(self, template: str, value: Any) -> Any:
         """Returns the value of a template with its secrets masked; MASK when that would leave a part of one.
 
-        Nothing is left of them if the template gives the same where what it reads is masked before.
+        None remains if the template gives the same result after its inputs are masked.
         """
         self._count_masking(value)
         try:

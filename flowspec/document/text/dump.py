@@ -72,7 +72,7 @@ def _element(item: Any, indent: str, path: tuple[str | int, ...]) -> Iterator[_L
 
 
 def scalar_text(value: Any) -> str:
-    """Returns a scalar as YAML: plain where all readers take it for the same value, else in double quotes."""
+    """Returns a scalar as YAML: plain if all readers read the same value, else in double quotes."""
     if isinstance(value, dict | list | tuple):
         return "{}" if isinstance(value, dict) else "[]"
     if isinstance(value, float):

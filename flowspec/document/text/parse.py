@@ -75,7 +75,7 @@ _NOUN, _BEGINS = "a job flow", "a spec begins with `flowspec: v1` and a `name:`"
 def load(path: str | os.PathLike[str], *, noun: str = _NOUN, begins: str = _BEGINS) -> Document:
     """Reads one spec file (UTF-8 YAML, up to 10 MB), or another document, which is `noun` and how it `begins`.
 
-    Raises `SpecError` when there is no document to speak of; lesser findings (a key given twice, an
+    Raises `SpecError` when there is no usable document; lesser findings (a key given twice, an
     unquoted template) are kept in `Document.diagnostics`, so that all are reported at once.
     """
     return document_of(read(path), noun=noun, begins=begins)
@@ -96,7 +96,7 @@ def document_of(source: Source, *, noun: str = _NOUN, begins: str = _BEGINS) -> 
 
 
 def tree_of(path: Path) -> Path:
-    """Returns the folder that what a spec speaks of has to be in: its git repository, else its own folder."""
+    """Returns the folder that all files of a spec have to be in: its git repository, else its own folder."""
     return Path(tree_around(os.path.dirname(os.path.realpath(path))))  # noqa: PTH120
 
 

@@ -1,7 +1,7 @@
 """Serializes submissions on one machine, so that a flow is never started twice.
 
 EMR has no such lock: there, `apply` can only detect a concurrent cluster after RunJobFlow and terminate the later
-one, whose first step may have started by then. On this machine all submissions use one home folder, so `apply`
+one, whose first step may already have started. On this machine all submissions use one home folder, so `apply`
 searches for a running cluster and calls RunJobFlow under a file lock.
 """
 
@@ -24,7 +24,7 @@ _POLL_SECONDS = 0.02
 
 @contextmanager
 def submission_lock(home: Path) -> Iterator[None]:
-    """Holds the home's submission lock. Raises FlowspecError if it can't be had within 30 s, or not at all."""
+    """Holds the home's submission lock. Raises FlowspecError if it is not free within 30 s or can't be taken."""
     prepare(home)
     path = submission_lock_file(home)
     try:

@@ -44,7 +44,7 @@ def can_see_itself() -> bool:
 
 
 def open_files() -> list[int]:
-    """Returns the descriptors of this process, and that of the listing itself, which is closed by then (Linux)."""
+    """Returns the descriptors of this process, including that of the listing, which is closed after it (Linux)."""
     with os.scandir("/proc/self/fd") as entries:
         return [int(entry.name) for entry in entries]
 

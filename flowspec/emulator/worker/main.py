@@ -87,7 +87,7 @@ class Worker:
     # -- bootstrap
 
     def _is_provisioned(self) -> bool:
-        """Returns False for the fault `no-capacity`, after it ended a cluster whose instances are not to be had."""
+        """Returns False for the fault `no-capacity`, after it ended a cluster whose instances are not available."""
         cluster = self._cluster()
         lacking = self._faults.find_missing_capacity(cluster.doc["request"])
         if not lacking or cluster.state != "STARTING":
@@ -176,7 +176,7 @@ class Worker:
             while running.exit_code() is None and self._cluster().state != "TERMINATING":
                 self._wake.sleep(None)
         finally:
-            # Also if the worker itself is told to end.
+            # Also if the worker itself is asked to stop.
             if running.exit_code() is None:
                 self._terminate([running])
             code = execution.finish(running, "Bootstrap action")
@@ -368,7 +368,7 @@ def _hold_lock(home: Path, cluster_id: str, inherited: int | None) -> bool:
 
 
 def _run(worker: Worker) -> int:
-    """Runs a cluster to its end. However that comes about, no process of the cluster is left."""
+    """Runs a cluster to its end. In any case, no process of the cluster remains."""
     try:
         worker.run()
         return 0

@@ -339,7 +339,7 @@ def _check_length(value: Any) -> Any:
 
 
 def _refuse_longer(text: str, places: int, values: list[Any]) -> None:
-    """Raises Unknown, before it is made, for a text that may be too long with the values put in its places."""
+    """Raises Unknown, before the text is made, if it may be too long with the values put in."""
     if len(text) + places * max((len(str(one)) for one in values), default=0) > _LONGEST:
         raise Unknown
 

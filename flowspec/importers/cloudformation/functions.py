@@ -16,7 +16,7 @@ from flowspec.importers.names import Names
 from flowspec.importers.placeholders import PLACEHOLDER, Variable, placeholder_name, substitute
 
 ABSENT: Any = object()
-"""The value of AWS::NoValue: what has it is not there."""
+"""The value of AWS::NoValue: a property with it is left out."""
 
 _PSEUDO = {
     "AWS::Partition": ("aws_partition", "aws"),

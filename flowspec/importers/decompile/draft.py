@@ -54,7 +54,7 @@ class Decompiled:
 class _Draft(NamedTuple):
     """A draft of the spec. `aside`: the members in api_params, with the reasons; `fields`: the other keys.
 
-    `lines` are `spec` as it is written, with `comments` and those at its `head`.
+    `lines` are the text of `spec`, with `comments` and those at its `head`.
     """
 
     lines: list[Line]

@@ -1,7 +1,7 @@
 """The members of a request -> the keys of a spec: `request.compile` in reverse, along the same schema.
 
 What compile carries over by rule is carried back by rule, so a key that the schema gains can be imported
-the same day. What has a friendlier shape in the spec is up to the module of the shape (`request.shapes`).
+the same day. Friendlier shapes of the spec are handled by the module of the shape (`request.shapes`).
 """
 
 from __future__ import annotations

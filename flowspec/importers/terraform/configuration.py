@@ -147,7 +147,7 @@ def given_values(
 ) -> dict[str, Any]:
     """Returns the values of a root module's variables, the last one of each name.
 
-    `files` and `settings` are those of -var-file and -var. `beside` says whether terraform.tfvars and its like are
+    `files` and `settings` are those of -var-file and -var. `beside` says whether terraform.tfvars and similar files are
     read, too. Raises `SyntaxFault` for one of `settings` that is no NAME=VALUE.
     """
     values: dict[str, Any] = {}

@@ -359,7 +359,7 @@ class _Writer:
         defaults = {member: value for member, value in _FLEET_TYPE_DEFAULTS.items() if member not in given}
         out = {**defaults, **self._members(block, FLEET_TYPE, "instance_type_configs")}
         if len(self._blocks(block, "ebs_config")) > 1:
-            # Seen with provider 5.100: it sends the volumes of an instance type only where there is one ebs_config.
+            # Seen with provider 5.100: it sends the volumes of an instance type only with a single ebs_config.
             place = self._place(block, "ebs_config")
             self.context.note(
                 f"{place}: all volumes are imported; Terraform's provider sends none where there are several"

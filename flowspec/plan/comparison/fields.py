@@ -1,4 +1,4 @@
-"""Compares the request that is wanted with the request that a living cluster stands for, member by member.
+"""Compares the request that is wanted with the request that a running cluster corresponds to, member by member.
 
 Only what the request states is compared. What it no longer states, but an earlier apply did (`managed`), is a
 difference, too: it has to be taken off the cluster.
@@ -84,7 +84,7 @@ def _compare_members(wanted: JsonView, live: Live, managed: Collection[str]) -> 
         # Of KerberosAttributes only the realm is given back, never the passwords.
         readable = {"Realm": value.get("Realm")} if name == "KerberosAttributes" else value
         if not same(name, readable, now):
-            # Nobody knows what EMR makes of a policy that says nothing; the operation that removes it is certain.
+            # What EMR does with an empty policy is not known; the operation that removes it is certain.
             gone = bool(row.undo) and removes(name, value)
             after, kind = (None, Kind.REMOVE) if gone else (value, Kind.SET)
             yield Difference((name,), snake(name), now, after, row, kind)

@@ -101,7 +101,7 @@ def step_policies(jobflow: JobFlow, params: Mapping[str, Any]) -> dict[str, Step
         raise FlowspecError(message, remedy="leave out `Steps` of api_params")
     found = {}
     for step in params.get("Steps", ()):
-        # Some of the spec's may be left out, and the one that enable_debugging adds is none of them.
+        # Some of the spec's may be left out, and the one that enable_debugging adds is not the spec's.
         index = next((index for index, (name, _) in enumerate(wanted) if name == step["Name"]), None)
         if index is not None:
             found[config_token(step)] = wanted[index][1]

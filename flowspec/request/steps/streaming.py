@@ -125,7 +125,7 @@ def _is_run_by_python3(command: str | None, at: KeyPath, step: SpecStep) -> bool
 
 
 def _first_line(path: Path) -> bytes | None:
-    """Returns the first line of a file; None if it can't be read, which is told where the file is wanted."""
+    """Returns the first line of a file; None if it can't be read: its user reports that."""
     try:
         # To open a named pipe waits for a writer.
         if not path.is_file():
@@ -181,7 +181,7 @@ def recognize(step: HadoopJarStep, target: StepTarget) -> Fields | None:
 
 
 def _read_streaming(args: list[str]) -> Fields:
-    """Reads the options of Hadoop Streaming; one stretch of other arguments, wherever it is, becomes `args`.
+    """Reads the options of Hadoop Streaming; one run of other arguments, at any position, becomes `args`.
 
     boto 2 puts a step's own arguments, such as `-jobconf KEY=VALUE`, before all others.
     """

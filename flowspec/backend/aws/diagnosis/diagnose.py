@@ -125,7 +125,7 @@ def diagnose(
     EMR), not at all when that is past; `notify` is called once, with a line for people, before it waits.
 
     What it returns shows no secret of `secrets`, nor a part of one that is cut by where an excerpt begins; it may
-    hold control characters. Logs that can't be read are no error: what EMR itself says is given all the same.
+    hold control characters. Logs that can't be read are no error: what EMR itself reports is still returned.
     """
     found = _diagnose_at_once(cluster, verdict, logs, secrets)
     ended = (verdict.step.ended if verdict.step else None) or cluster.ended or now()

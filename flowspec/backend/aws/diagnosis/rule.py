@@ -16,7 +16,7 @@ CANCELLED = "cancelled"
 class Weight(Enum):
     """The weight of a match of a rule.
 
-    SPECIFIC: it is the cause, wherever the last lines of the program are. EXCEPTION: an exception of the program's own,
+    SPECIFIC: it is the cause, at any distance from the program's last lines. EXCEPTION: an exception of its own,
     which is the cause where it is the one that ended it. SYMPTOM: how the program ended; counts only if nothing says
     why.
     """

@@ -17,7 +17,7 @@ from flowspec.backend.aws.diagnosis.rules import RULES, WRAPPERS
 # Lines of a program's own, or of progress, after which what was before is taken for survived. A shell says one line
 # more after a failed command, Spark's drivers up to ten; recorded programs that went on said 20 and more.
 _SURVIVED = 15
-# Of a program's plain words only its last count: before them it speaks of anything.
+# Of a program's plain output only its last lines count: earlier ones may be about anything.
 _LAST_WORDS = 6
 _USAGE = re.compile(r"\s*usage: ", re.IGNORECASE)
 # Lines of a stack trace that are shown around the line of the cause: a frame of Python has its place, its code and,

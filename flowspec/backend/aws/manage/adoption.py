@@ -128,7 +128,7 @@ def _forced_changes(plan: Plan) -> str:
 def _tags(plan: Plan) -> dict[str, str]:
     """Returns the tags of the flow. What is not known of a cluster that someone else made is not claimed.
 
-    Whether it was made with the members that EMR never shows, nobody knows; and it has neither the digest of the
+    It is not known whether it was made with the members that EMR never shows; and it has neither the digest of the
     request nor that of its steps while something of them differs.
     """
     unclaimed = {HIDDEN_TAG} if plan.joins else {HIDDEN_TAG, DIGEST_TAG, STEPS_TAG}

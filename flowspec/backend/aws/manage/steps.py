@@ -51,7 +51,7 @@ def add_steps(
 ) -> AddedSteps:
     """Adds the steps of a request that a cluster does not have yet, under the cluster's lock.
 
-    A step is told apart by its name and by what it runs. `rerun` names steps to run again ("failed": all that
+    A step is identified by its name and by what it runs. `rerun` names steps to run again ("failed": all that
     failed). Their local files are uploaded first. Raises FlowspecError when the cluster takes no steps, when the
     steps are for another backend, and when the cluster's history is too long to tell whether a step has run; Locked
     when another changes the cluster for longer than `lock_timeout` seconds; SpecError when a step can't run there.

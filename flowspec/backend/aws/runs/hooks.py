@@ -104,8 +104,8 @@ class Hooks:
     def run(self, end: Ended, cause: str = "") -> None:
         """Runs the hooks for an end: those of its outcome, then those of `on_end`; takes two minutes at most.
 
-        `cause` is the probable one of a failure. A run that was only not watched any longer has not ended, and sets
-        none off. Commands that have not ended by then, or at KeyboardInterrupt, are killed.
+        `cause` is the probable one of a failure. A run that is no longer watched has not ended, and
+        starts no hook. Commands that run for longer, or at KeyboardInterrupt, are killed.
         """
         if end.verdict.outcome is Outcome.TIMED_OUT:
             return

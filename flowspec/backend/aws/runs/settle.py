@@ -182,7 +182,7 @@ def _as_completed(step: Step, reason: str) -> Step:
 
 
 def cancelled_by(failed: Step, step: Step) -> bool:
-    """Returns whether EMR cancelled a step because an earlier one failed: it was there by then, and never ran."""
+    """Returns whether EMR cancelled a step because an earlier one failed: it had been added and never ran."""
     if step.state != "CANCELLED" or step.started is not None:
         return False
     return step.created is None or failed.ended is None or step.created <= failed.ended

@@ -42,7 +42,7 @@ from flowspec.plan.sensitive import sensitive_tokens
 class Applied(NamedTuple):
     """The cluster that runs the flow, whether it was there before, and how many files were uploaded.
 
-    `steps` are the ids of this apply's steps on a cluster that lives on; None where all of its steps are. `failed` are
+    `steps` are the ids of this apply's steps on a long-running cluster; None if all steps are. `failed` are
     those of the spec that had ended there without success before, and are not run again.
     """
 

@@ -58,7 +58,7 @@ def change_cluster(
     cluster_id = str(plan.converges)
     uploaded = upload(plan.uploads, emr, notify)
     if _wants_ready(plan):
-        # Not with the lock in hand, which others may wait for: a cluster takes minutes to start.
+        # Before the lock is taken, which others may wait for: a cluster takes minutes to start.
         _refuse_ended(cluster_id, wait_until_ready(emr, cluster_id, notify, sleep))
     with locked(emr, cluster_id, timeout=lock_timeout, notify=notify, sleep=sleep) as lock:
         cluster = read_back(emr, cluster_id)

@@ -23,7 +23,7 @@ from flowspec.plan.cluster import LOCK_TAG
 # An apply that is killed keeps others out no longer than this. It is renewed after each third of it, so that two
 # renewals in a row may fail, each after all its attempts.
 LOCK_LASTS = timedelta(minutes=10)
-# More than a call of EMR takes: who has read "no lock" before ours was written has written its own by then.
+# More than a call of EMR takes: after it, whoever read "no lock" before ours was written has written its own.
 _SETTLES_IN = 2.0
 _LOOK_AGAIN = 5.0
 
@@ -118,7 +118,7 @@ class Lock:
                 self._write(renewed)
                 self._held = renewed
             except FlowspecError:
-                # Tried again after another third; `check` says so when all were in vain.
+                # Tried again after another third; `check` reports it when all failed.
                 continue
 
     def _read(self) -> str:

@@ -257,7 +257,7 @@ class _Needs:
     def cycle(self, start: str, end: str) -> list[str]:
         """Returns the names from a step called `end`, which needs `start`, over what that needs in turn, back to `end`.
 
-        [] when none leads back, and when too many have been followed: a cycle has a step that comes too late as well.
+        [] when none leads back or too many were followed: a cycle also contains a step that comes too late (FS297).
         """
         before, waiting = {start: end}, [start]
         while waiting and self._left > 0:

@@ -24,7 +24,7 @@ Measure = Callable[..., None]
 
 
 class Method(NamedTuple):
-    """A method of a value, or a function: what a template has in hand before it calls it."""
+    """A method of a value, or a function: the value that a template gets before it calls it."""
 
     owner: Any
     name: str

@@ -27,7 +27,7 @@ _ERROR = 300
 
 
 def run(compiled: Compiled, names: Mapping[str, Any], sandbox: Sandbox) -> Any:
-    """Returns the value of a template. Raises `TemplateError`, whatever it is that fails."""
+    """Returns the value of a template. Raises `TemplateError` for every failure."""
     try:
         return sandbox.finished(compiled.function(Names(sandbox, names), sandbox))
     except Exception as error:  # noqa: BLE001 - a template can make Python raise nearly anything

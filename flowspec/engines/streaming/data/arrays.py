@@ -377,7 +377,7 @@ class _Lines:
             depth += step
 
     def _words(self, starts: Any, left: Any) -> Any:
-        """Returns the next bytes of lines of which so many are left, as numbers; nothing is less than any byte."""
+        """Returns the next bytes of lines, with `left` bytes to go, as numbers; a missing one is less than any."""
         words = _numpy.ndarray((len(self._text) - _WORD + 1,), ">u8", self._text, strides=(1,))
         kept = _numpy.array([(1 << 64) - (1 << 64 - 8 * size) for size in range(_WORD + 1)], _numpy.uint64)
         return words[starts].astype(_numpy.uint64) & kept[_numpy.minimum(left, _WORD)]

@@ -110,7 +110,7 @@ def blocks(file: BinaryIO, start: int, end: int) -> Iterator[Block]:
     """Yields the blocks of the split from byte `start` to `end` of a file, then those behind it.
 
     A block belongs to the split in which its mark begins. The first one of a file belongs to the first
-    split, wherever it begins: its position is not told, and the other splits pass it over.
+    split, at any position: where it begins is not recorded, and the other splits skip it.
     Raises `TaskFailure` where a block has no end.
     """
     start, end = (max(border, _FIRST_BLOCK + 1) if border else 0 for border in (start, end))

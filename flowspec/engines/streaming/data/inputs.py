@@ -96,7 +96,7 @@ def list_files(
 
 
 class _BadPath(Exception):
-    """One input path that does not exist or matches nothing; those of a job are told together."""
+    """One input path that does not exist or matches nothing; all of a job are reported together."""
 
 
 class _Lister:
@@ -260,7 +260,7 @@ def combined_sizes(conf: Configuration) -> CombinedSizes:
 def combine_files(found: list[InputFile], sizes: CombinedSizes) -> list[CombinedSplit]:
     """Combines files as CombineFileInputFormat.createSplits does where all blocks are on one node.
 
-    A file on a local file system is one block. An empty one has none, so it is on no node: it goes with what is left.
+    A file on a local file system is one block. An empty file has no block and no node: it joins the remaining files.
     """
     parts = [part for file in found for part in _blocks(file, sizes.most)]
     splits: list[CombinedSplit] = []

@@ -52,7 +52,7 @@ def _whole_digits(number: int, spare: int) -> tuple[str, int]:
 
 
 class _Division:
-    """Digit after digit of a number, until what is left is less than the doubles beside it are away."""
+    """Digit after digit of a number, until the rest is less than the distance to the adjacent doubles."""
 
     def __init__(self, number: float, exponent: int, significant: int, bits_used: int) -> None:
         fraction = 2 * math.frexp(number)[0]

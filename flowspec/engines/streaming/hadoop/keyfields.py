@@ -174,7 +174,7 @@ def _ordered_field(key: bytes, bounds: tuple[int, int] | None, field: KeyField) 
 def _ordered_text(text: bytes, size: int) -> bytes:
     """Encodes a text prefix-free, so that what follows never decides before it, and its complement reverses the order.
 
-    A text whose end lies before its start comes first, the more so the more it does.
+    A text whose end lies before its start comes first; the earlier the end, the earlier the text.
     """
     if size < 0:
         return b"\x00\x00" + (_LEAST + size).to_bytes(4, "big")

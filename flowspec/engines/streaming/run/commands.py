@@ -76,7 +76,7 @@ def find_program(name: str, working: Path, path: str) -> str:
 
 def start(command: str, environment: Mapping[str, str], working: Path) -> processes.Process:
     """Starts a command with three pipes. Raises `TaskFailure` as Java does when it can't be started."""
-    if not command:  # the property is dropped with its empty value, and nothing is found in its place
+    if not command:  # an empty property is dropped, so that the command is unset
         raise TaskFailure(
             _NOT_CONFIGURED[0],
             'java.lang.NullPointerException: Cannot invoke "String.toCharArray()" because "args" is null',
@@ -136,7 +136,7 @@ class CommandInput:
         self._held = data[ready - len(held) :]
 
     def close(self) -> None:
-        """Writes what is left, whether it is wanted or not, and closes the pipe."""
+        """Writes the remaining data, even if the reader does not want it, and closes the pipe."""
         try:
             self._wait_for_reader()
             if not self.broken:

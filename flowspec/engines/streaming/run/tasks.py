@@ -62,9 +62,9 @@ _MAX_GROUP_NAME, _MAX_NAME = 128, 64
 
 @dataclass
 class Task:
-    """One attempt at a task. `progress` is told how far it is: the bytes that it has read.
+    """One attempt at a task. `progress` is called with the number of bytes read so far.
 
-    `split` is what a map task reads; its combiner is told of it too.
+    `split` is what a map task reads; its combiner gets it, too.
     """
 
     job: Job
@@ -164,7 +164,7 @@ class Task:
         return commands.RunningCommand(process, feed, listen, longest, warn, patience=self._output_patience)
 
     def _output_patience(self, code: int) -> float:
-        """Returns the seconds that output is awaited after a command's end, if another process has it open."""
+        """Returns how many seconds to wait for output after a command's end, if another process has it open."""
         if self._is_failure(code):
             return 0
         return self.job.configuration.integer("stream.joindelay.milli", 0, bits=64) / 1000 or math.inf

@@ -1,6 +1,6 @@
 """The processes of a job: map workers that take one split after the other, and reduce tasks.
 
-Each is a fork of the client and tells it what became of its tasks as `TaskResult`s.
+Each is a fork of the client and sends it the results of its tasks as `TaskResult`s.
 """
 
 from __future__ import annotations

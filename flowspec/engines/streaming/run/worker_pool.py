@@ -25,7 +25,7 @@ _SHORTEST_PAUSE, _LONGEST_PAUSE = 0.0002, 0.005
 
 @dataclass(eq=False)
 class PoolProcess:
-    """A process, and the channel to it. As long as it is `awaited`, more is expected from it."""
+    """A process, and the channel to it. While it is `awaited`, more messages are expected from it."""
 
     pid: int
     channel: Connection
