@@ -5,16 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
-from itertools import chain, count
 from typing import Any
 
 from flowspec.errors import FlowspecError
 from flowspec.facts.api_model import Json
-from flowspec.importers.placeholders import PLACEHOLDER, placeholder, safe_name
+from flowspec.importers.names import Names
+from flowspec.importers.placeholders import PLACEHOLDER, Variable
 
 # A secret of a letter or two is only known where it is the whole value, as when it is masked.
 _SHORTEST_INSIDE = 3
-# No names of secrets, compared as `_bare`: those of a module's arguments, which Terraform refuses ("Input Variables"),
+# No names of secrets, without underscores: those of a module's arguments, which Terraform refuses ("Input Variables"),
 # that of CloudFormation's resource, and those of the object that has Airflow's variables.
 _RESERVED = frozenset(
     {
@@ -40,13 +40,24 @@ class Job:
     profile: str = ""
 
 
+class _NamesForAll(Names):
+    """Names that all formats take, and that differ without their underscores, which CloudFormation's can't have."""
+
+    def _is_taken(self, name: str) -> bool:
+        return name.replace("_", "") in {*_RESERVED, *(one.replace("_", "") for one in self.variables)}
+
+
 class References:
     """Replaces secrets by placeholders, which are named like the members that hold them."""
 
     def __init__(self, secrets: Collection[str]) -> None:
         self._secrets = sorted(filter(None, secrets), key=len, reverse=True)
-        self.values: dict[str, str] = {}
+        self._names = _NamesForAll()
+
+    @property
+    def values(self) -> dict[str, str]:
         """The secrets that were replaced, by their names."""
+        return {name: one.default for name, one in self._names.variables.items()}
 
     def replace_secrets(self, value: Any, member: str = "secret") -> Any:
         """Returns the value with a placeholder for each secret. Raises `FlowspecError` where one is in a key."""
@@ -76,22 +87,8 @@ class References:
         return text
 
     def _placeholder_of(self, secret: str, member: str) -> str:
-        known = (name for name, one in self.values.items() if one == secret)
-        name = next(known, None) or self._new_name(re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", member).lower())
-        self.values[name] = secret
-        return placeholder(name)
-
-    def _new_name(self, words: str) -> str:
-        taken = _RESERVED | {_bare(name) for name in self.values}
-        stem = safe_name(words)
-        return next(
-            one for one in chain([stem], (f"{stem}_{number}" for number in count(2))) if _bare(one) not in taken
-        )
-
-
-def _bare(name: str) -> str:
-    """Returns a name without what CloudFormation's names of parameters can't have."""
-    return name.replace("_", "")
+        words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", member).lower()
+        return self._names.placeholder_for(secret, words, Variable(default=secret))
 
 
 def write_placeholders(text: str, literal: Callable[[str], str], reference: Callable[[str], str]) -> str:

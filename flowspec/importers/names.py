@@ -23,10 +23,13 @@ class Names:
         """Returns the placeholder of the variable for the source's name `key`, named as near to `name` as can be."""
         if key not in self._known:
             taken = stem = safe_name(name)
-            while taken in self.variables:
+            while self._is_taken(taken):
                 taken = f"{stem}_{next(self._numbers[stem])}"
             self._known[key], self.variables[taken] = taken, variable
         return placeholder(self._known[key])
+
+    def _is_taken(self, name: str) -> bool:
+        return name in self.variables
 
     def stand_in(self, text: str, name: str, default: str | None = None, **rules: Any) -> str:
         """Returns the placeholder for a value that only the source's own tool can tell; `text` describes it."""
