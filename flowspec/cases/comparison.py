@@ -9,7 +9,7 @@ import shutil
 import zlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from difflib import unified_diff
+from difflib import diff_bytes, unified_diff
 from itertools import zip_longest
 from pathlib import Path
 
@@ -145,10 +145,8 @@ def _difference_of_texts(wanted: bytes, found: bytes) -> str:
 
 
 def _diff(ours: Sequence[bytes], theirs: Sequence[bytes]) -> list[str]:
-    # Latin-1 has a character for each byte.
-    wanted, found = ([line.decode("latin-1") for line in lines] for lines in (ours, theirs))
-    shown = list(unified_diff(wanted, found, n=_BEFORE, lineterm=""))[2:]
-    return [f"  {line[0]}{_printable(line[1:].encode('latin-1'))}" for line in shown if not line.startswith("@@")]
+    shown = list(diff_bytes(unified_diff, [*ours], [*theirs], n=_BEFORE, lineterm=b""))[2:]
+    return [f"  {chr(line[0])}{_printable(line[1:])}" for line in shown if not line.startswith(b"@@")]
 
 
 def _difference_of_lines(wanted: Iterable[bytes], found: Iterable[bytes]) -> str:
