@@ -71,9 +71,8 @@ def parse(program: str, words: Sequence[str]) -> Submission:
     own_words: list[str] = []
     while at < len(words):
         if program == "spark-sql" and not _is_spark_option(words[at]):
-            taken = 2 if words[at] in _SQL_OPTIONS else 1
-            own_words += words[at : at + taken]
-            at += taken
+            start, at = at, at + (2 if words[at] in _SQL_OPTIONS else 1)
+            own_words += words[start:at]
             continue
         if not words[at].startswith("-"):
             break
@@ -117,7 +116,7 @@ def _replace_node_paths(given: Submission, spark: jvm.Spark) -> Submission:
 
 def _is_spark_option(word: str) -> bool:
     """Returns True if a word of spark-sql's is an option for Spark, and not for the SQL program."""
-    return word.startswith("--") and word.partition("=")[0] not in {*_SQL_OPTIONS, "--silent"}
+    return word == "-c" or (word.startswith("--") and word.partition("=")[0] not in {*_SQL_OPTIONS, "--silent"})
 
 
 def _add_option(found: Submission, name: str, value: str) -> None:

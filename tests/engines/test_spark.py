@@ -209,7 +209,7 @@ def test_options_end_at_the_application():
 
 def test_options_of_spark_may_stand_among_those_of_sql():
     """As in Spark (SparkSubmitCommandBuilder.OptionParser, allowsMixedArguments)."""
-    words = ["-e", "-- all\nSELECT 1", "--master", "yarn", "--hiveconf", "a=b", "-S", "--conf", "c=d", "--database=x"]
+    words = ["-e", "-- all\nSELECT 1", "--master", "yarn", "--hiveconf", "a=b", "-S", "-c", "c=d", "--database=x"]
     found = spark.parse("spark-sql", words)
     assert (found.options, found.properties) == ([("--master", "yarn")], {"c": "d"})
     assert found.application == ("-e", "-- all\nSELECT 1", "--hiveconf", "a=b", "-S", "--database=x")
