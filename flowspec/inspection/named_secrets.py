@@ -51,7 +51,7 @@ def _is_secret(key: str, value: Any) -> bool:
 
 
 def _options(words: Sequence[str]) -> Iterator[tuple[int, str]]:
-    """Yields the index and the value of each that is secret by its name: `--token=X`, `--token X`, `-D a.token=X`."""
+    """Yields the word's index and the value of each secret option: `--token=X`, `--token X`, `-D a.token=X`."""
     for index, word in enumerate(words):
         name, sign, value = word.partition("=")
         if _NAME.fullmatch(name) and NAMES_A_SECRET.search(name):
