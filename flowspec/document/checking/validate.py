@@ -79,8 +79,8 @@ def validate(document: Document, *, emr_rules: bool = True) -> JobFlow:
     found = list(settings.applied(found))
     shown = diagnostics_to_show(found, document.target, secrets)
     if any(one.severity is Severity.ERROR for one in shown):
-        wrong = [*reading.failed, *(one.path for one in findings), *_suggested_keys(findings)]
-        raise InvalidJobFlow(shown, _job_flow(document, _valid_part(data, wrong), secrets, shown))
+        valid_part = _valid_part(data, [*given, *(one.path for one in findings)])
+        raise InvalidJobFlow(shown, _job_flow(document, valid_part, secrets, shown))
     return _job_flow(document, data, secrets, shown)
 
 
