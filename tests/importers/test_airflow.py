@@ -386,6 +386,8 @@ def test_arguments_that_are_not_known_are_a_variable_of_their_step(tmp_path, jar
         ("'a, b'.split(', ')", ["a", "b"]),
         ("f'a {BY}'.split()", None),
         ("'a b'.split(BY)", None),
+        ("'a b'.strip(BY).split()", None),
+        ("'a b'.replace(BY, 'c').split()", None),
         ("'a'.split('')", None),
     ],
 )  # fmt: skip

@@ -276,9 +276,8 @@ class Expressions:
             return owner.join(args[0])
         if not isinstance(owner, str) or not all(isinstance(one, str) for one in args):
             raise Unknown
-        # What stands for an unknown text has other letters, and may be several words.
-        looked_at = [owner, *args] if name == "split" else [owner]
-        if name in _ON_TEXTS and not any(map(_has_placeholder, looked_at)):
+        # What stands for an unknown text has other letters: nothing is to be looked for in it, nor it in others.
+        if name in _ON_TEXTS and not any(map(_has_placeholder, [owner, *args[:1]])):
             _refuse_longer(owner, owner.count(args[0]) if name == "replace" else 0, args)
             return getattr(owner, name)(*args)
         if name == "format" and _simple_format(owner):
