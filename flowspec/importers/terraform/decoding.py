@@ -6,6 +6,7 @@ import csv
 import json
 import re
 from decimal import Decimal
+from io import StringIO
 from typing import Any
 
 from flowspec.document.text.parse import compose
@@ -52,8 +53,8 @@ def _refuse_read_otherwise(root: Node) -> None:
 
 def decode_csv(text: Any) -> list[dict[str, str]]:
     """Returns the rows of a CSV text, by the names in its first line. Raises `Unknown` or an error for another text."""
-    lines = to_text(text).replace("\r\n", "\n").splitlines(keepends=True)
-    names, *rows = (row for row in csv.reader(lines, strict=True) if row)
+    lines = StringIO(to_text(text).replace("\r\n", "\n"))
+    names, *rows = filter(None, csv.reader(lines, strict=True))
     if len({*names}) < len(names):
         raise Unknown
     return [dict(zip(names, row, strict=True)) for row in rows]
