@@ -210,9 +210,9 @@ class _Reader:
     def _note_others(self) -> None:
         for key, value in self.options.items():
             if key.startswith("bootstrap") and key != "bootstrap_actions":
-                # `bootstrap_python: false` asks for no script.
-                note = f"{key} is not imported: mrjob makes a script of it; write it as a bootstrap action"
-                self.notes += [note] if value is not False else []
+                if value:
+                    note = f"{key} is not imported: mrjob makes a script of it; write it as a bootstrap action"
+                    self.notes.append(note)
             elif key in _OF_JOBS:
                 self.notes.append(f"{key} is not imported: it belongs to the steps of each job")
             elif key not in _READ | _OF_MRJOB:

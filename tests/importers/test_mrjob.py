@@ -81,7 +81,7 @@ def test_the_request_is_mrjobs(name, tmp_path, credentials):
 
 def test_what_is_not_the_clusters_is_noted(tmp_path):
     source = wanted(
-        "include: other.conf\nrunners:\n  emr:\n    bootstrap: [sudo yum install x]\n    bootstrap_python: false\n    setup: [make]\n    odd: 1\n"
+        "include: other.conf\nrunners:\n  emr:\n    bootstrap: [sudo yum install x]\n    bootstrap_python: false\n    bootstrap_files: []\n    setup: [make]\n    odd: 1\n"
         "    pool_clusters: true\n    max_mins_idle: 20\n    tags: {team: a}\n    region: eu-west-1\n",
         name="mrjob.conf",
     )
