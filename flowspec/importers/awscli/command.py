@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from posixpath import join, normpath
+from posixpath import normpath
 from typing import Any, NamedTuple, NoReturn
 
 from flowspec.document.nearest import did_you_mean
@@ -181,12 +181,12 @@ class Call:
 
     def _unreadable_reason(self, path: str) -> str:
         """Returns why the content of a file is known only when the script runs; "" for one that can be read now."""
-        name = self._path_below_folder(path)
+        name = follow_path(self.script, path, self.runs_in).name
         if name is None:
             return "the script changes its folder before"
         if name not in self.script.files and PLACEHOLDER.search(name):
             return "its name is known only to the shell"
-        if name not in self.script.files and PLACEHOLDER.search(path) and not self._is_below_folder(name):
+        if name not in self.script.files and name != normpath(path) and not self._is_below_folder(name):
             return "no such file is below the folder of the script"
         return "the script writes it itself" if self.script.files.get(name, "") is None else ""
 
@@ -195,15 +195,6 @@ class Call:
         folder = self.folder.resolve()
         file = (folder / name).resolve()
         return folder in file.parents and file.is_file()
-
-    def _path_below_folder(self, path: str) -> str | None:
-        """Returns a path below the folder of the script, or an absolute one; None where the folder is not known.
-
-        It has placeholders where only the shell knows its name.
-        """
-        found = follow_path(self.script, path)
-        folder = "" if found.from_script or found.text.startswith("/") else self.runs_in
-        return None if folder is None else normpath(join(folder, found.text))
 
     def leave_out_unknown(self) -> None:
         """Takes out, with a note, the lists and objects of which only the shell knows what they are."""
@@ -239,7 +230,8 @@ class Call:
         return f"only the shell knows what ${name} stands for" if name and self._cat_output(word) is None else ""
 
     def _read_file(self, path: str, word: Word) -> str:
-        name = self._path_below_folder(path) or path
+        found = follow_path(self.script, path, self.runs_in)
+        name = found.name or path
         written = self.script.files.get(name)
         if written is not None:
             return written
@@ -251,19 +243,15 @@ class Call:
             self.refuse(f"{name} is not below the folder of the script", "put it beside the script", word)
         if file.exists() and not file.is_file():
             self.refuse(f"{name} is not a file", "paths are taken from the script's folder", word)
-        self._note_name(path, name)
+        if found.is_filled:
+            shown = PLACEHOLDER.sub(r"${\1}", path)
+            note = f"{shown} is read as {name}: with other values of the script's variables it is another file"
+            self.notes += [note] if note not in self.notes else []
         try:
             return file.read_bytes()[:_MOST_BYTES].decode("utf-8")
         except (OSError, UnicodeDecodeError) as error:
             reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
             self.refuse(f"{name} can't be read: {reason}", "paths are taken from the script's folder", word)
-
-    def _note_name(self, path: str, name: str) -> None:
-        """Notes that the name of a file holds for some values of the script's variables only."""
-        if follow_path(self.script, path).is_filled:
-            shown = PLACEHOLDER.sub(r"${\1}", path)
-            note = f"{shown} is read as {name}: with other values of the script's variables it is another file"
-            self.notes += [note] if note not in self.notes else []
 
     def objects(self, name: str, shape: Any) -> list[Json]:
         """Returns an option that is a list of objects, in JSON or shorthand; `shape` is botocore's of one of them."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from itertools import pairwise
-from posixpath import basename, join, normpath
+from posixpath import basename, isabs, join
 from typing import Any, NamedTuple, Protocol
 
 from flowspec.importers.awscli.parsed import PROFILES, REGIONS, Command, Word
@@ -163,14 +163,11 @@ class Shell:
         self.script.note("", f"line {at.at.line}: {text}")
 
     def _change_folder(self, words: list[Word]) -> None:
-        """Carries out `cd FOLDER`; to the folder of the script itself where it asks for that."""
+        """Carries out `cd FOLDER`, if each run of the script goes to the same folder below or beside its own."""
         to = words[1].text if len(words) > 1 else "~"
-        if "dirname" in str(self.variables.description(to)):
-            self.folder = ""
-        elif self.is_conditional or self.folder is None or PLACEHOLDER.search(to) or to[:1] in "/~-":
-            self.folder = None
-        else:
-            self.folder = normpath(join(self.folder, to))
+        name, is_filled = follow_path(self.script, to, self.folder)
+        unknown = name is None or is_filled or isabs(name) or PLACEHOLDER.search(name) or to[:1] in "~-"
+        self.folder = None if unknown or (self.is_conditional and name != self.folder) else name
 
     def _call_function(self, words: list[Word]) -> bool:
         """Reads the body of a function where it is called. False for another command."""
@@ -189,11 +186,11 @@ class Shell:
     def _note_file(self, words: list[Word]) -> None:
         """Keeps what a command writes into a file, where it is a here document; else, that it is written."""
         first, *rest = [word.text for word in words] or [""]
-        changed = filter(None, map(self._file_name, _files_changed(first, rest)))
+        changed = filter(None, map(self._path, _files_changed(first, rest)))
         self.script.files |= dict.fromkeys(changed)
         tee = [one for one in rest if not one.startswith("-")] if first == "tee" else []
         target, more = self.target or (tee[0] if tee else "", False)
-        name = self._file_name(target) if target else None
+        name = self._path(target) if target else None
         if name is None:
             return
         text = self.stdin if first in ("cat", "tee") and len(rest) == len(tee) else None
@@ -201,11 +198,8 @@ class Shell:
         known = text is not None and old is not None and not self.is_conditional
         self.script.files[name] = f"{old}{text}" if known else None
 
-    def _file_name(self, path: str) -> str | None:
-        """Returns a path from the folder of the script, with placeholders, or an absolute one; None: not known."""
-        found = follow_path(self.script, path)
-        folder = "" if found.from_script or found.text.startswith("/") else self.folder
-        return None if folder is None else normpath(join(folder, found.text))
+    def _path(self, text: str) -> str | None:
+        return follow_path(self.script, text, self.folder).name
 
 
 def _has_command(words: list[Word]) -> bool:

@@ -33,7 +33,7 @@ class Command(NamedTuple):
     words: list[Word]
     environment: Mapping[str, str]
     conditional: bool = False
-    folder: str | None = ""
+    folder: str | None = "."
     stdin: str | None = None
 
 

@@ -81,7 +81,7 @@ class _Reader(Cursor):
         depth: int = 0,
         lists: bool = False,
         args: list[str] | None = None,
-        folder: str | None = "",
+        folder: str | None = ".",
         blocks: int = 0,
         scanning: bool = False,
     ) -> None:

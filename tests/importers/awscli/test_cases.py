@@ -114,6 +114,11 @@ _CREATE = "aws emr create-cluster --name n --release-label emr-6.15.0 --instance
             "writes it itself",
         ),
         (f'D=$(dirname "$0")/..\n{_CREATE} --steps file://$D/s.json', "Steps", "no such file is below the folder"),
+        (f'cd "$(dirname "$0")/.."\n{_CREATE} --steps file://s.json', "Steps", "no such file is below the folder"),
+        (f'H=$(cd "$(dirname "$0")/..")\ncd $H\n{_CREATE} --steps file://s.json', "Steps", "changes its folder before"),
+        (f'cd "$(dirname $(dirname "$0"))"\n{_CREATE} --steps file://s.json', "Steps", "changes its folder before"),
+        (f'D=$(dirname "$(dirname "$0")")\n{_CREATE} --steps file://$D/s.json', "Steps", "known only to the shell"),
+        (f'D=$(cd "$(dirname "$0")/a"; pwd)\n{_CREATE} --steps file://$D/s.json', "Steps", "known only to the shell"),
         (f'{_CREATE} --steps "$STEPS"', "Steps", "only the shell knows what $STEPS stands for"),
         (
             f"A=()\nif x; then A+=(Name=Hive); fi\n{_CREATE} --applications ${{A[@]}}",
