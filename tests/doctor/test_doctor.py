@@ -16,7 +16,7 @@ from flowspec.doctor import machine
 from flowspec.doctor.check import Check, State, run_checks
 from flowspec.doctor.needs import Needs
 from flowspec.document.text import requires
-from tests.endpoints import credentials, moto, moto_port  # noqa: F401 - fixtures
+from tests.endpoints import credentials, moto, moto_port, serving  # noqa: F401 - fixtures
 
 SPEC = """
 flowspec: v1
@@ -189,14 +189,15 @@ def test_an_account(doctor, moto, monkeypatch, capsys):  # noqa: F811 - fixtures
 
 
 @pytest.fixture
-def refusing():
-    """An endpoint that allows nothing."""
+def refusing(request):
+    """An endpoint that answers all calls alike: with a status, a type of content and a body."""
+    status, kind, body = request.param
 
     class Refusing(BaseHTTPRequestHandler):
         def answer(self):
             self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            body = b"<ErrorResponse><Error><Code>AccessDenied</Code><Message>no</Message></Error></ErrorResponse>"
-            self.send_response(403)
+            self.send_response(status)
+            self.send_header("Content-Type", kind)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             if self.command != "HEAD":
@@ -207,19 +208,28 @@ def refusing():
         def log_message(self, *_):
             pass
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Refusing)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_address[1]}"
-    server.shutdown()
-    server.server_close()
+    with serving(ThreadingHTTPServer(("127.0.0.1", 0), Refusing)) as server:
+        yield f"http://127.0.0.1:{server.server_address[1]}"
 
 
-def test_what_one_may_not_ask_is_not_checked(doctor, refusing, credentials, monkeypatch):  # noqa: F811 - a fixture
+DENIED = b"<ErrorResponse><Error><Code>AccessDenied</Code><Message>no</Message></Error></ErrorResponse>"
+
+
+@pytest.mark.parametrize(
+    ("refusing", "told"),
+    [
+        ((403, "text/xml", DENIED), "these credentials are not allowed to ask"),
+        ((200, "text/html", b"<html><body>hello</body></html>"), "the endpoint has no "),
+    ],
+    indirect=["refusing"],
+    ids=["denied", "a page of a proxy"],
+)
+def test_what_one_may_not_ask_is_not_checked(doctor, refusing, told, credentials, monkeypatch):  # noqa: F811 - a fixture
     monkeypatch.setenv("AWS_ENDPOINT_URL", refusing)
     _, found = doctor("job.yaml", "--target", "prod")
     for name in ("role EMR_DefaultRole", "profile EMR_EC2_DefaultRole", "bucket our-files"):
         assert found[name]["state"] == "not checked"
-        assert found[name]["found"] == "these credentials are not allowed to ask"
+        assert found[name]["found"].startswith(told)
 
 
 def test_a_region_that_is_none(doctor, monkeypatch, credentials):  # noqa: F811 - a fixture

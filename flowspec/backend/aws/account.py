@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from flowspec.backend.aws.call_errors import translated
-from flowspec.backend.aws.client import Endpoint, client_config, session_of
+from flowspec.backend.aws.client import Endpoint, call_service, client_config, service_client, session_of
 from flowspec.errors import ServiceError
 
 # Of an instance's firmware: "Identify EC2 instances", EC2 User Guide. Both files can be read without privileges.
@@ -63,14 +63,11 @@ class Account:
         return True
 
     def _call(self, service: str, operation: str, **params: str) -> dict[str, Any]:
-        from botocore import xform_name
-
         with translated(operation):
             # IAM and STS have an endpoint for all regions; botocore wants a region's name nevertheless.
             config = client_config(1, connect_timeout=self._timeout, read_timeout=self._timeout)
-            client = self._inner.create_client(service, self.region or "us-east-1", config=config)
-            answer: dict[str, Any] = getattr(client, xform_name(operation))(**params)
-            return answer
+            client = service_client(self._inner, service, self.region or "us-east-1", config=config)
+        return call_service(client, operation, params)
 
 
 def _is_on_ec2() -> bool:

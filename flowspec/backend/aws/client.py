@@ -177,12 +177,7 @@ class Emr:
             client = self._client(service, region or self.region, attempts, timeout)
 
         def call(operation: str, **params: Any) -> dict[str, Any]:
-            with translated(operation):
-                try:
-                    return _send(client, operation, params)
-                # An endpoint without this service answers with a page, or in another protocol.
-                except TruncatedAnswer as error:
-                    raise missing_service_error(service, operation) from error
+            return call_service(client, operation, params)
 
         return call
 
@@ -199,14 +194,9 @@ class Emr:
 
     def _client(self, service: str, region: str, attempts: int, timeout: float, **options: Any) -> Any:
         with translated(service), refuse_invalid_url(), _MAKING:
-            client = self._clients.session().create_client(
-                service,
-                region_name=region,
-                endpoint_url=self._endpoint_url(service),
-                config=client_config(attempts, connect_timeout=timeout, read_timeout=timeout, **options),
-            )
-        client.meta.events.register("after-call", refuse_page, unique_id="flowspec-page")
-        return client
+            config = client_config(attempts, connect_timeout=timeout, read_timeout=timeout, **options)
+            url = self._endpoint_url(service)
+            return service_client(self._clients.session(), service, region, endpoint_url=url, config=config)
 
     def _endpoint_url(self, service: str) -> str | None:
         return os.environ.get(f"AWS_ENDPOINT_URL_{service.upper()}") or self.endpoint.endpoint_url
@@ -294,6 +284,23 @@ def client_config(attempts: int, *, mode: Literal["legacy", "standard"] = "stand
     from botocore.config import Config
 
     return Config(retries={"total_max_attempts": attempts, "mode": mode}, **options)
+
+
+def service_client(session: Any, service: str, region: str, **options: Any) -> Any:
+    """Returns a client of another service than EMR, which takes no page of HTML for an answer."""
+    client = session.create_client(service, region, **options)
+    client.meta.events.register("after-call", refuse_page, unique_id="flowspec-page")
+    return client
+
+
+def call_service(client: Any, operation: str, params: dict[str, Any]) -> dict[str, Any]:
+    """Calls another service than EMR. Raises FlowspecError, which is a ServiceError if the service refuses."""
+    with translated(operation):
+        try:
+            return _send(client, operation, params)
+        # An endpoint without this service answers with a page, or in another protocol.
+        except TruncatedAnswer as error:
+            raise missing_service_error(client.meta.service_model.service_name, operation) from error
 
 
 def _send(client: Any, operation: str, params: dict[str, Any]) -> dict[str, Any]:
