@@ -85,9 +85,7 @@ def _refuse_useless_options(out: Path | None, *, offline: bool, preflight: bool)
     if preflight and offline:
         raise click.UsageError("--preflight and --offline exclude each other: the checks ask AWS")
     if str(out) == "-":
-        raise click.UsageError(
-            "--out and --format json exclude each other: the one writes the plan to a file, the other to stdout"
-        )
+        raise click.UsageError("--out saves a plan in a file; --format json prints one on stdout")
     if out and offline:
         raise click.UsageError("--out and --offline exclude each other: a saved plan is made for the running cluster")
 
