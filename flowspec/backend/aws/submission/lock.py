@@ -17,6 +17,7 @@ from datetime import datetime, timedelta, timezone
 from uuid import uuid4
 
 from flowspec.backend.aws.client import Emr
+from flowspec.backend.aws.command_lines import command_line
 from flowspec.errors import FlowspecError, Locked
 from flowspec.plan.cluster import LOCK_TAG
 
@@ -34,6 +35,7 @@ class Lock:
     def __init__(self, emr: Emr, cluster_id: str, tag: str, lasts: timedelta) -> None:
         self._emr = emr
         self._cluster_id = cluster_id
+        self._unlocking = command_line("unlock", emr, cluster_id)
         self._tag = tag
         self._lasts = lasts
         self._held = ""
@@ -52,8 +54,7 @@ class Lock:
             if waited >= timeout:
                 raise Locked(
                     f"another apply is changing cluster {self._cluster_id}: {held}",
-                    remedy="wait for it with --lock-timeout SECONDS, or remove the lock: "
-                    f"flowspec unlock {self._cluster_id}",
+                    remedy=f"wait for it with --lock-timeout SECONDS, or remove the lock: {self._unlocking}",
                     holder=held,
                 )
             sleep(_LOOK_AGAIN)
@@ -98,10 +99,7 @@ class Lock:
             # The last call may have let the cluster end, whose tags can't be changed any more.
             notify(f"the lock of cluster {self._cluster_id} was not removed: {error.sentence}")
         except KeyboardInterrupt:
-            notify(
-                f"the lock of cluster {self._cluster_id} may be left: {self._held}; "
-                f"remove it with: flowspec unlock {self._cluster_id}"
-            )
+            notify(f"the lock of cluster {self._cluster_id} may be left; remove it with: {self._unlocking}")
             raise
 
     def _renew_until_ended(self) -> None:

@@ -68,14 +68,15 @@ def test_a_lock_is_left_alone_for_a_moment_unless_the_backend_lets_nobody_write_
         assert slept == [2.0]
 
 
-def test_a_second_one_is_told_who_holds_it(emr):  # noqa: F811
+def test_a_second_one_is_told_who_holds_it(emr, monkeypatch):  # noqa: F811
     cluster_id = running(emr, GROUPS)
+    monkeypatch.setattr(type(emr.backend), "connection_settings", AwsBackend.connection_settings)
     with locked(emr, cluster_id, sleep=lambda _: None):
         second = locked(emr, cluster_id, sleep=lambda _: None)
         with pytest.raises(Locked) as refused:
             second.__enter__()
     assert f"another apply is changing cluster {cluster_id}" in refused.value.message
-    assert f"flowspec unlock {cluster_id}" in refused.value.remedy
+    assert refused.value.remedy.endswith(f"flowspec unlock {cluster_id} --region {emr.region}")
     assert held(emr, cluster_id) == ""
 
 
