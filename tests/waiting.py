@@ -5,9 +5,9 @@ import time
 PATIENCE = 60.0
 
 
-def wait_until(done):
-    """Waits until `done()` is true."""
+def wait_until(done, told=lambda: "nothing happened in time"):
+    """Waits until `done()` is true; fails with the text of `told()` if it never is."""
     deadline = time.monotonic() + PATIENCE
     while not done():
-        assert time.monotonic() < deadline, "nothing happened in time"
+        assert time.monotonic() < deadline, told()
         time.sleep(0.01)

@@ -9,7 +9,7 @@ from flowspec.boto_emr import EmrConnection, EmrResponseError, JarStep, Streamin
 from flowspec.boto_emr.jobflows import describe_job_flows
 from tests.boto_emr.conftest import RELEASE
 from tests.boto_emr.test_methods import run
-from tests.emulator.conftest import PATIENCE
+from tests.waiting import PATIENCE
 
 LOCAL = Endpoint("local")
 NAP = JarStep("nap", "command-runner.jar", action_on_failure="CONTINUE", step_args=["sleep", "60"])

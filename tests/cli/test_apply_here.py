@@ -6,11 +6,11 @@ import re
 import shutil
 import signal
 import subprocess
-import time
 
 import pytest
 
 from flowspec.emulator.state import paths
+from tests.waiting import wait_until
 
 
 def counted_by_tr(folder):
@@ -234,8 +234,7 @@ def test_ctrl_c_may_end_the_run(flowspec, start, job, choice, state):
 def test_kill_9_of_the_worker_is_told(flowspec, job, own_home):
     job("  - {name: slow, type: command, args: [sleep, '60']}")
     cluster_id = flowspec("apply", "job.yaml", "--detach").out.strip()
-    while "slow: RUNNING" not in flowspec("status", cluster_id).out:
-        time.sleep(0.05)
+    wait_until(lambda: "slow: RUNNING" in flowspec("status", cluster_id).out)
     # A worker that was forked has the command line of the tests: its log has its pid.
     (pid,) = re.findall(rf"pid (\d+) runs cluster {cluster_id}", paths.worker_log(own_home, cluster_id).read_text())
     os.kill(int(pid), signal.SIGKILL)

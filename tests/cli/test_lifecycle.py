@@ -6,13 +6,13 @@ import pty
 import re
 import subprocess
 import sys
-import time
 
 import pytest
 
 from flowspec import Endpoint, connect
 from flowspec.backend.aws.submission.lock import locked
 from flowspec.cli.exits import Exit
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.usefixtures("quick_launches")
 
@@ -82,10 +82,7 @@ def theirs():
         members = {"InstanceGroups": groups, "KeepJobFlowAliveWhenNoSteps": True, **instances}
         id_ = emr.create("RunJobFlow", Name=name, ReleaseLabel="emr-7.5.0", Instances=members)["JobFlowId"]
         made.append((emr, id_))
-        until = time.monotonic() + 30
-        while emr.call("DescribeCluster", ClusterId=id_)["Cluster"]["Status"]["State"] != "WAITING":
-            assert time.monotonic() < until
-            time.sleep(0.1)
+        wait_until(lambda: emr.call("DescribeCluster", ClusterId=id_)["Cluster"]["Status"]["State"] == "WAITING")
         return id_
 
     made = []
@@ -272,9 +269,7 @@ def queue(flowspec, own_home, tmp_path):
         f"keep_alive: true\n{CORE}\nsteps:\n{SLOW}\n"
     )
     id_ = flowspec("apply", "job.yaml", "--detach").out.strip()
-    until = time.monotonic() + 30
-    while "s0: RUNNING" not in flowspec("status", id_).out and time.monotonic() < until:
-        time.sleep(0.2)
+    wait_until(lambda: "s0: RUNNING" in flowspec("status", id_).out)
     yield id_
     flowspec("destroy", id_, "--detach")
 
@@ -287,9 +282,7 @@ def test_cancel(flowspec, queue):
     assert "no step is pending" in flowspec("cancel", queue, "--yes").out
     done = answer(flowspec("cancel", "queue", "s0", "--force", "--format", "json"))
     assert [(one["name"], one["accepted"]) for one in done["steps"]] == [("s0", True)]
-    until = time.monotonic() + 30
-    while "s0: CANCELLED" not in flowspec("status", queue).out and time.monotonic() < until:
-        time.sleep(0.2)
+    wait_until(lambda: "s0: CANCELLED" in flowspec("status", queue).out)
     done = flowspec("cancel", queue, re.search(r"s-\w+", flowspec("status", queue).out)[0])
     assert (done.code, "is not cancelled: Cannot cancel" in done.out) == (1, True)
     # A step that is over is known by its name as by its id; a name or an id of no step is a wrong argument.

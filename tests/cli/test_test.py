@@ -4,12 +4,12 @@ import json
 import signal
 import subprocess
 import sys
-import time
 from xml.etree import ElementTree
 
 import pytest
 
 from tests.cases.conftest import CASE, Flow
+from tests.waiting import wait_until
 
 
 @pytest.fixture
@@ -104,18 +104,13 @@ def test_ctrl_c_leaves_nothing(start, flow, tmp_path, number):
     (tmp_path / "scratch").mkdir()
     command = ["env", f"TMPDIR={tmp_path}/scratch", sys.executable, "-m", "flowspec", "test", "flow", "-j", "1"]
     process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    deadline = time.monotonic() + 120
-    while not (tmp_path / "running").exists():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    wait_until((tmp_path / "running").exists)
     process.send_signal(number)
     _, err = process.communicate(timeout=60)
     assert (process.returncode, "Traceback" in err) == (130, False), err
     assert list((tmp_path / "scratch").iterdir()) == []
     # A process that was killed is there until it has its turn once more.
-    while left := running(tmp_path):
-        assert time.monotonic() < deadline, left
-        time.sleep(0.05)
+    wait_until(lambda: not running(tmp_path), lambda: running(tmp_path))
 
 
 def running(folder):

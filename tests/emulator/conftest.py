@@ -7,7 +7,6 @@ import fcntl
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -19,11 +18,11 @@ from flowspec.emulator.errors import EmrError
 from flowspec.emulator.state import clock, lifecycle, paths
 from flowspec.emulator.state.store import Store
 from flowspec.facts import states
+from tests.waiting import PATIENCE, wait_until
 
 ROOT_WARNING = "warning: the emulator runs as root, and so does every step; start it as an ordinary user\n"
 MASTER = {"InstanceRole": "MASTER", "InstanceType": "m5.xlarge", "InstanceCount": 1}
 CORE = {"InstanceRole": "CORE", "InstanceType": "m5.xlarge", "InstanceCount": 2}
-PATIENCE = 60.0
 
 
 def request(
@@ -78,7 +77,7 @@ class Emr:
 
     def until(self, cluster_id: str, *states: str) -> str:
         """Waits until the cluster is in one of `states`; gives its id."""
-        self.patiently(lambda: self.state(cluster_id) in states, lambda: f"{self.state(cluster_id)}, not {states}")
+        wait_until(lambda: self.state(cluster_id) in states, lambda: f"{self.state(cluster_id)}, not {states}")
         return cluster_id
 
     def until_ended(self, cluster_id: str) -> str:
@@ -86,22 +85,16 @@ class Emr:
 
     def until_steps(self, cluster_id: str, *states: str) -> list[str]:
         """Waits until the steps, oldest first, are in these states."""
-        self.patiently(lambda: self.step_states(cluster_id) == list(states), lambda: str(self.steps(cluster_id)))
+        wait_until(lambda: self.step_states(cluster_id) == list(states), lambda: str(self.steps(cluster_id)))
         return list(states)
 
     def until_file(self, path: Path) -> str:
         """Waits for a file with something in it; gives its text."""
-        self.patiently(lambda: path.exists() and path.stat().st_size > 0, lambda: f"no {path}")
+        wait_until(lambda: path.exists() and path.stat().st_size > 0, lambda: f"no {path}")
         return path.read_text()
 
     def logs(self, cluster_id: str, number: int = 0) -> Path:
         return paths.step_logs(self.home, cluster_id, self.steps(cluster_id)[number]["Id"])
-
-    def patiently(self, done: Any, told: Any) -> None:
-        deadline = time.monotonic() + PATIENCE
-        while not done():
-            assert time.monotonic() < deadline, told()
-            time.sleep(0.01)
 
     def put_in_state(self, cluster_id: str, state: str) -> None:
         """Moves a cluster that has no worker."""

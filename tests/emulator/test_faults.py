@@ -22,6 +22,7 @@ from flowspec.errors import FlowspecError
 from flowspec.plan.changes import ApiCall, Plan
 from tests.emulator.conftest import CORE, MASTER, Emr, bash, request
 from tests.emulator.test_instances import FLEETS
+from tests.waiting import wait_until
 
 MODEL = botocore.session.get_session().get_service_model("emr")
 SPOT = {**CORE, "Market": "SPOT"}
@@ -269,7 +270,7 @@ def test_without_spot_a_core_instance_is_lost_and_replaced_soon(home, emr):
     faulty = Emr(Service(home, inject="spot-loss@1", time_scale=1000))
     cluster_id = faulty.run(bash("true"), groups=[MASTER, CORE], keep_alive=True)
     faulty.until_steps(cluster_id, "COMPLETED")
-    faulty.patiently(
+    wait_until(
         lambda: (
             sorted(state for _, state in listed(faulty, cluster_id, "CORE")) == ["RUNNING", "RUNNING", "TERMINATED"]
         ),

@@ -21,9 +21,9 @@ from flowspec.emulator.api.service import Service
 from flowspec.emulator.errors import EmrError
 from flowspec.emulator.http import MAX_BODY, Endpoint
 from flowspec.errors import FlowspecError
-from tests.emulator.conftest import PATIENCE, ROOT_WARNING, emulator
+from tests.emulator.conftest import ROOT_WARNING, emulator
 from tests.endpoints import serving as running
-from tests.waiting import wait_until
+from tests.waiting import PATIENCE, wait_until
 
 LIST = "ElasticMapReduce.ListClusters"
 

@@ -23,6 +23,7 @@ from flowspec.emulator.worker.supervisor import WORKER_DIED
 from flowspec.facts import states
 from tests.emulator.conftest import bash
 from tests.emulator.test_orphans import DAEMONS
+from tests.waiting import wait_until
 
 KILLS = int(os.environ.get("FLOWSPEC_KILLS", "40"))
 SEED = int(os.environ.get("FLOWSPEC_SEED", random.randrange(1_000_000)))
@@ -253,7 +254,4 @@ def check_outputs(emr, outputs, whole):
 
 
 def until_none_is_left(emr):
-    deadline = time.monotonic() + 60
-    while left := living(emr.home):
-        assert time.monotonic() < deadline, left
-        time.sleep(0.05)
+    wait_until(lambda: not living(emr.home), lambda: living(emr.home))

@@ -198,7 +198,7 @@ def test_a_killed_copy_leaves_no_half_file(emr, number):
     def halves():
         return [one for top in (emr.home / "tmp", target) for one in top.rglob("*") if one.is_file()]
 
-    emr.patiently(halves, lambda: str(emr.steps(cluster_id)))
+    wait_until(halves, lambda: str(emr.steps(cluster_id)))
     os.kill(leader(emr, cluster_id), number)
     emr.until_steps(cluster_id, "FAILED")
     assert halves() == []

@@ -15,6 +15,7 @@ from flowspec.emulator.worker.s3_sync import TreeSync
 from flowspec.emulator.worker.s3_sync_wrapper import uris_in
 from flowspec.errors import FlowspecError
 from tests.emulator.conftest import Emr, bash, emulator, request
+from tests.waiting import wait_until
 
 
 @pytest.fixture
@@ -182,7 +183,7 @@ def test_a_step_ends_with_its_worker(emr):
     pid = int(emr.until_file(emr.logs(cluster_id).parent / "work/pid"))
     worker = int((emr.home / "clusters" / cluster_id / "worker.log").read_text().split("pid ")[1].split()[0])
     os.kill(worker, signal.SIGKILL)
-    emr.patiently(lambda: processes.identity(pid) is None, lambda: f"{pid} lives")
+    wait_until(lambda: processes.identity(pid) is None, lambda: f"{pid} lives")
 
 
 def test_a_program_that_is_not_there_is_the_steps_failure(emr):

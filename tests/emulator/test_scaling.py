@@ -7,6 +7,7 @@ import pytest
 from flowspec.emulator.api.service import EmrError, Service
 from tests.emulator.conftest import CORE, MASTER, Emr, request
 from tests.emulator.test_instances import FLEETS
+from tests.waiting import wait_until
 
 RULE = {
     "Name": "out",
@@ -199,7 +200,7 @@ def test_policies_that_come_with_a_cluster_hold_once_it_is_ready(home, emr):
     assert sizes(quick, cluster_id)["TASK"] in (1, 3)
     quick.until(cluster_id, "WAITING")
     assert sizes(quick, cluster_id) == {"CORE": 3, "TASK": 1}
-    quick.patiently(
+    wait_until(
         lambda: {group["Status"]["State"] for group in groups(quick, cluster_id).values()} == {"RUNNING"},
         lambda: groups(quick, cluster_id),
     )

@@ -11,7 +11,7 @@ from flowspec.emulator.api.service import Service
 from flowspec.emulator.state.store import Store
 from flowspec.emulator.temporary import temporary_home
 from tests.emulator.test_worker import gone, gone_now
-from tests.engines.streaming.run.test_robustness import wait_for
+from tests.waiting import wait_until
 
 INSTANCES = {"MasterInstanceType": "m5.xlarge", "InstanceCount": 1, "KeepJobFlowAliveWhenNoSteps": True}
 REQUEST = {
@@ -58,7 +58,7 @@ def test_what_a_killed_process_left_is_ended_by_the_next(tmp_path, monkeypatch):
     command = [sys.executable, "-c", STARTING, str(pid_file)]
     with subprocess.Popen(command, env={**os.environ, "TMPDIR": str(tmp_path / "homes")}) as process:
         try:
-            wait_for(lambda: pid_file.exists() and pid_file.read_text().strip())
+            wait_until(lambda: pid_file.exists() and pid_file.read_text().strip())
             (left,) = (tmp_path / "homes").iterdir()
             os.utime(left / "owner.lock", (0, 0))
             with temporary_home():

@@ -11,6 +11,7 @@ import pytest
 
 from flowspec.engines import distcp
 from flowspec.errors import FlowspecError
+from tests.waiting import wait_until
 
 from .steps import Step
 
@@ -190,9 +191,7 @@ def test_sigterm_leaves_nothing_that_is_not_finished(step, other_disk):
     with step.start(
         "command-runner.jar", "s3-dist-cp", "--src=s3://logs/zeros", "--dest=hdfs:///in", "--outputCodec=gz"
     ) as process:
-        deadline = time.monotonic() + 60
-        while not tree(other_disk) and time.monotonic() < deadline:
-            time.sleep(0.01)
+        wait_until(lambda: tree(other_disk))
         process.terminate()
         assert process.wait() == 128 + signal.SIGTERM
     assert list(other_disk.iterdir()) == []

@@ -4,13 +4,13 @@ import json
 import os
 import signal
 import tarfile
-import time
 
 import pytest
 
 from flowspec.engines import spark, unsupported
 from flowspec.engines.jvm import find_java, find_spark
 from flowspec.errors import FlowspecError
+from tests.waiting import wait_until
 
 from .steps import Step, needs_spark
 
@@ -151,10 +151,7 @@ def test_sigterm_ends_it_all(tmp_path):
         # Not its group: so it is when the worker was killed, and the kernel tells its children.
         process.send_signal(signal.SIGTERM)
         assert process.wait(60) == 128 + signal.SIGTERM
-        deadline = time.monotonic() + 60
-        while group_lives(process.pid):
-            assert time.monotonic() < deadline, "something of it goes on"
-            time.sleep(0.1)
+        wait_until(lambda: not group_lives(process.pid), lambda: "something of it goes on")
 
 
 def group_lives(leader):

@@ -16,6 +16,7 @@ from moto import mock_aws
 from flowspec.errors import FlowspecError
 from flowspec.testing import emr as embed
 from tests.emulator.test_worker import gone
+from tests.waiting import wait_until
 
 ROLES = {"JobFlowRole": "EMR_EC2_DefaultRole", "ServiceRole": "EMR_DefaultRole"}
 STREAMING = ["hadoop-streaming", "-input", "s3://texts/in/", "-output", "s3://texts/out/", "-mapper", "cat"]
@@ -165,16 +166,9 @@ def test_workers_and_steps_end_with_the_block(tmp_path):
         emr = client()
         cluster_id = run(emr, str(script))
         emr.set_termination_protection(JobFlowIds=[cluster_id], TerminationProtected=True)
-        wait_for(tmp_path / "pid")
+        wait_until(lambda: (tmp_path / "pid").exists() and (tmp_path / "pid").read_text().strip())
     assert not embedded.home.exists()
     assert gone(int((tmp_path / "pid").read_text()))
-
-
-def wait_for(path):
-    deadline = time.monotonic() + 30
-    while not (path.exists() and path.read_text().strip()):
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 def test_beside_motos_s3():
@@ -253,10 +247,7 @@ def test_awswrangler_is_served():
         emr = client()
         cluster_id = run(emr, keep=True)
         step_id = awswrangler.emr.submit_step(cluster_id=cluster_id, command=" ".join(STREAMING))
-        deadline = time.monotonic() + 60
-        while awswrangler.emr.get_step_state(cluster_id, step_id) in {"PENDING", "RUNNING"}:
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
+        wait_until(lambda: awswrangler.emr.get_step_state(cluster_id, step_id) not in {"PENDING", "RUNNING"})
         assert awswrangler.emr.get_step_state(cluster_id, step_id) == "COMPLETED"
         awswrangler.emr.terminate_cluster(cluster_id=cluster_id)
         assert (embedded.s3 / "texts/out/part-00000").exists()

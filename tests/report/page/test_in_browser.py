@@ -10,6 +10,7 @@ from flowspec.site import respond_with_page
 from tests.emulator.conftest import bash
 from tests.endpoints import serving
 from tests.report.page.conftest import made_up, run
+from tests.waiting import wait_until
 
 EVIL = "<script>window.hacked = 1</script><img src=x onerror='window.hacked = 2'>"
 # WCAG 2.2, relative luminance and contrast.
@@ -214,7 +215,7 @@ def test_a_page_follows_its_cluster(browser, site, runs, tmp_path):
     go, end = tmp_path / "go", tmp_path / "end"
     waiting = f"echo first; until [ -e {go} ]; do sleep 0.1; done; echo second; until [ -e {end} ]; do sleep 0.1; done"
     cluster_id = run(runs.emr, bash(waiting, name="long"))
-    runs.emr.patiently(lambda: "first" in _log(runs, cluster_id), lambda: "it has not begun")
+    wait_until(lambda: "first" in _log(runs, cluster_id), lambda: "it has not begun")
     with browser.open(f"{site}/clusters/{cluster_id}") as page:
         page.eval("window.kept = 1; document.querySelector('#request').open = true")
         page.eval("document.querySelector('#request > summary').focus()")

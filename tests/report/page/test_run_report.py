@@ -25,6 +25,7 @@ from flowspec.report.page.view import run_view, shown_duration
 from tests.emulator.conftest import Emr, bash
 from tests.endpoints import serving
 from tests.report.page.conftest import FAILING, PASSWORD, START, made_up, run
+from tests.waiting import wait_until
 
 
 @pytest.fixture(scope="module")
@@ -163,7 +164,7 @@ def test_logs_that_cannot_be_read_are_a_note_and_asked_for_once(runs, monkeypatc
 
 def test_a_running_cluster(runs):
     cluster_id = run(runs.emr, bash("echo begun; sleep 600", name="long"), bash("true", name="next"), keep_alive=True)
-    runs.emr.patiently(lambda: runs.emr.step_states(cluster_id)[0] == "RUNNING", lambda: "not running")
+    wait_until(lambda: runs.emr.step_states(cluster_id)[0] == "RUNNING", lambda: "not running")
     report = make_report(runs.connection, cluster_id)
     assert report.outcome == "running"
     long, later = report.spans[1:3]
@@ -175,7 +176,7 @@ def test_a_running_cluster(runs):
 
 def test_a_run_that_someone_ended(runs):
     cluster_id = run(runs.emr, bash("sleep 600", name="long"))
-    runs.emr.patiently(lambda: runs.emr.step_states(cluster_id)[0] == "RUNNING", lambda: "not running")
+    wait_until(lambda: runs.emr.step_states(cluster_id)[0] == "RUNNING", lambda: "not running")
     runs.emr.call("TerminateJobFlows", JobFlowIds=[cluster_id])
     runs.emr.until_ended(cluster_id)
     report = make_report(runs.connection, cluster_id)
