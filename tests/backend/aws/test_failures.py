@@ -108,6 +108,7 @@ def test_every_rule_has_a_case(rule):
 
 # As shells, coreutils and the JDK print them; the last are no script's line ends.
 TOLD = [
+    ('/tmp/work/map.py: 3: Syntax error: word unexpected (expecting "do")', "shebang-missing"),
     ("/usr/bin/env: \u2018python3.9\\r\u2019: No such file or directory", "windows-line-ends"),
     ("/usr/bin/env: python3.9\r: No such file or directory", "windows-line-ends"),
     ("bash: ./run.sh: /bin/bash^M: bad interpreter: No such file or directory", "windows-line-ends"),

@@ -558,10 +558,10 @@ RULES: tuple[Rule, ...] = (
     ),
     make_rule(
         "shebang-missing",
-        r"\.(py|pl|rb|R|js|scala): line [0-9]+: ",
+        r"\.(py|pl|rb|R|js|scala): (line )?[0-9]+: ",
         cause="A shell ran a program of another language, whose first line names no interpreter.",
         advice="begin the file with the line of its interpreter, such as `#!/usr/bin/env python3`",
-        source="bash; POSIX, execvp() of a file that is no program",
+        source="bash, dash; POSIX, execvp() of a file that is no program",
     ),
     make_rule(
         "command-not-found",
