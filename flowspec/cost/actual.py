@@ -57,7 +57,7 @@ def actual_cost(
         hourly = instance_hourly(region, one["InstanceType"], market=market, volumes=(volumes or {}).get(owner, ()))
         unknown += hourly.unknown
         origins |= hourly.origins
-        if _has_no_end(one):
+        if "EndDateTime" not in _timeline(one):
             going.append(hourly.price)
         if hourly.price:
             amounts.append(hourly.price.times(seconds / _HOUR))
@@ -80,22 +80,21 @@ _HOUR = 3600
 
 def _unlisted(instances: Sequence[JsonView], now: datetime) -> Iterator[str]:
     """Yields what EMR may have left out of a list of instances."""
-    first = min(
-        (one.get("Status", {}).get("Timeline", {}).get("CreationDateTime", now) for one in instances), default=now
-    )
+    first = min((_timeline(one).get("CreationDateTime", now) for one in instances), default=now)
     if now - first > timedelta(days=LISTED_DAYS):
         yield f"instances that ended more than {LISTED_DAYS} days ago"
     if len(instances) >= MAX_LISTED:
         yield f"instances beyond the {MAX_LISTED:,} that EMR lists"
 
 
-def _has_no_end(instance: JsonView) -> bool:
-    return "EndDateTime" not in instance.get("Status", {}).get("Timeline", {})
+def _timeline(instance: JsonView) -> JsonView:
+    found: JsonView = instance.get("Status", {}).get("Timeline", {})
+    return found
 
 
 def _seconds(instance: JsonView, now: datetime) -> float:
     """Returns the billed seconds of an instance; 0 for one that is not there yet, or never was."""
-    timeline = instance.get("Status", {}).get("Timeline", {})
+    timeline = _timeline(instance)
     created, ready, ended = (timeline.get(f"{one}DateTime") for one in ("Creation", "Ready", "End"))
     if created is None or (ended and not ready):
         return 0.0
