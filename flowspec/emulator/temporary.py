@@ -1,6 +1,6 @@
 """A home that lasts as long as a test: what runs in it ends with it, and its files are removed.
 
-A process that is killed can do neither. Its home is then ended and removed when another one is made: a lock tells.
+A process that is killed does neither: whoever makes the next home does it for all homes whose lock nobody holds.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The EC2 instance types that EMR offers: `instance_types.json`, with its source."""
+"""The EC2 instance types that EMR offers (`instance_types.json`, with its source), and the volumes of an instance."""
 
 from __future__ import annotations
 

@@ -1,9 +1,8 @@
 """The connection to one EMR: AWS's, an endpoint's, or the embedded one.
 
-botocore retries reads, with jitter, and after throttling, too. Calls that create something are
-sent once: RunJobFlow and AddJobFlowSteps have no client token, and botocore would repeat them after a
-lost answer. When it is not known whether such a call took effect, `OutcomeUnknown` is raised, and the
-caller has to look for its effect before it sends the call again.
+botocore retries reads with jitter, also after throttling. Calls that create something are sent once: RunJobFlow and
+AddJobFlowSteps have no client token, and botocore would repeat them after a lost answer. When it is not known whether
+such a call took effect, `OutcomeUnknown` is raised, and the caller looks for its effect before it calls again.
 
 boto3 is imported when a connection is made, not before.
 """

@@ -23,7 +23,7 @@ _PATIENCE = 330.0
 
 @click.command("diagnose", cls=CommandWithStep, epilog="Example: flowspec diagnose job.yaml --format markdown")
 @CHOOSING
-@STEP(help="A step's id or name; default: the failed step, on a running cluster the latest of them.")
+@STEP(help="A step's id or name; default: the failed step; on a running cluster, the latest that failed.")
 @click.option(
     "--logs-timeout",
     type=Seconds(),
