@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 from uuid import uuid4
 
 from flowspec.backend.aws.client import Emr
+from flowspec.backend.aws.command_lines import command_line
 from flowspec.backend.aws.observe import CLOCK_SKEW, active_named, find_active, find_created, submitted_as
 from flowspec.backend.aws.submission.submit import submit_once
 from flowspec.backend.aws.submission.uploads import upload
@@ -205,7 +206,7 @@ def _resolve_race(plan: Plan, cluster_id: str, emr: Emr) -> str:
     Raises FlowspecError when the one that stays was made from another request than ours, and when it can't be looked
     for or ours can't be ended: the message names the cluster that was started.
     """
-    with _name_started_cluster(cluster_id, f"whether another apply of {plan.flow} was earlier is not known"):
+    with _name_started_cluster(emr, cluster_id, f"whether another apply of {plan.flow} was earlier is not known"):
         if {one.id for one in active_named(emr, plan.request["Name"])} <= {cluster_id, plan.replaces}:
             return cluster_id
         active = find_active(emr, plan.flow, plan.target, name=plan.request["Name"])
@@ -213,7 +214,7 @@ def _resolve_race(plan: Plan, cluster_id: str, emr: Emr) -> str:
     if not rivals or rivals[0].id == cluster_id or cluster_id not in {one.id for one in rivals}:
         return cluster_id
     winner = rivals[0]
-    with _name_started_cluster(cluster_id, f"another apply was earlier ({winner.id}), and ending ours failed"):
+    with _name_started_cluster(emr, cluster_id, f"another apply was earlier ({winner.id}), and ending ours failed"):
         emr.call("AddTags", ResourceId=cluster_id, Tags=[{"Key": RIVAL_TAG, "Value": winner.id}])
         emr.call("SetTerminationProtection", JobFlowIds=[cluster_id], TerminationProtected=False)
         emr.call("TerminateJobFlows", JobFlowIds=[cluster_id])
@@ -230,13 +231,13 @@ def _different_request_error(plan: Plan, what: str) -> FlowspecError:
 
 
 @contextmanager
-def _name_started_cluster(cluster_id: str, what: str) -> Iterator[None]:
+def _name_started_cluster(emr: Emr, cluster_id: str, what: str) -> Iterator[None]:
     """Says in an error of the block that a cluster was started, and which."""
     try:
         yield
     except FlowspecError as error:
         raise FlowspecError(
             f"cluster {cluster_id} was started; {what}: {error.message}",
-            remedy=f"look with `flowspec list`; follow it with `flowspec wait {cluster_id}`, "
-            f"or end it with `flowspec destroy {cluster_id}`",
+            remedy=f"follow it with `{command_line('wait', emr, cluster_id)}`, "
+            f"or end it with `{command_line('destroy', emr, cluster_id)}`",
         ) from error

@@ -8,6 +8,7 @@ from itertools import islice, takewhile
 from typing import Any, NamedTuple
 
 from flowspec.backend.aws.client import Emr
+from flowspec.backend.aws.command_lines import command_line
 from flowspec.backend.aws.live import step_config
 from flowspec.backend.aws.observe import describe_step, read_back
 from flowspec.backend.aws.submission.cancellation import cancel_steps
@@ -221,7 +222,7 @@ def add(
         read=_ids,
         find=lambda: _match_added(asked, adding.find_added(emr, cluster_id, known)),
         not_found=f"nothing of it is on cluster {cluster_id}",
-        remedy=f"look at the cluster before you send it again: flowspec status {cluster_id}",
+        remedy=f"look at the cluster before you send it again: {command_line('status', emr, cluster_id)}",
         sleep=sleep,
     )
 

@@ -134,7 +134,7 @@ def test_a_failed_look_for_rivals_names_the_cluster(faulty, operation):
         apply(PLAN, faulty)
     (made,) = set(clusters(faulty)) - {first}
     assert made in failed.value.message
-    assert f"flowspec destroy {made}" in failed.value.remedy
+    assert f"flowspec destroy {made} --region {faulty.region}" in failed.value.remedy
 
 
 def test_a_submission_sends_two_calls(faulty):
