@@ -27,7 +27,8 @@ from flowspec.inspection.reading import read_run
 from flowspec.plan.cluster import Cluster
 from flowspec.plan.sensitive import known_secrets, without_secrets
 from flowspec.report.page.html import policy, render_page
-from flowspec.report.page.view import kind_of, run_view, shown_duration, shown_time
+from flowspec.report.page.view import kind_of, run_view, shown_duration
+from flowspec.report.times import utc_text
 
 _MOST_CLUSTERS = 200
 # A page reads itself again after so many seconds, or so many times the CPU time that it took to make: with a failed
@@ -87,7 +88,7 @@ def _clusters_page(emr: Emr) -> str:
     running = sum(not one.has_ended for one in shown)
     values = {
         "clusters": [_row(one, _name(emr, one)) for one in shown],
-        "counted": f"{len(shown)} in region {emr.region}, {running} of them running.",
+        "counted": f"{len(shown)} in region {emr.region}, {running} of them not ended.",
         "left_out": "Older ones are not on this page." if len(clusters) > len(shown) else "",
     }
     return render_page("clusters.html", values, site=True, live=_LIVE)
@@ -113,7 +114,7 @@ def _row(cluster: Cluster, name: str) -> dict[str, str]:
         # A failed step can leave a cluster plainly TERMINATED.
         "kind": kind_of("FAILED" if cluster.reason_code == "STEP_FAILURE" else cluster.state),
         "reason": visible(cluster.reason),
-        "created": shown_time(cluster.created),
+        "created": utc_text(cluster.created),
         "took": shown_duration(max(0.0, (end - cluster.created).total_seconds()) if cluster.created else None),
     }
 

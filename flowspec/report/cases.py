@@ -13,7 +13,7 @@ from flowspec.document.escaping import visible
 from flowspec.errors import number_of
 from flowspec.report.colors import painted
 from flowspec.report.diagnostics import as_plain, as_text
-from flowspec.report.durations import duration_text
+from flowspec.report.times import duration_text
 
 _COLORS = {"passed": "32", "updated": "33", "failed": "31", "invalid": "31"}
 # XML 1.0 has no way to write these characters (production 2, Char).

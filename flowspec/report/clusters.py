@@ -12,6 +12,7 @@ from flowspec.plan.cluster import FLOW_TAG, SOURCE_TAG, TARGET_TAG, Cluster
 from flowspec.plan.sensitive import without_secrets
 from flowspec.report.columns import aligned
 from flowspec.report.costs import actual_document, idle_amounts, idle_notes, range_document
+from flowspec.report.times import utc_text
 
 
 def table(clusters: Sequence[Cluster]) -> str:
@@ -20,13 +21,13 @@ def table(clusters: Sequence[Cluster]) -> str:
         (
             one.id,
             one.state,
-            f"{one.created:%Y-%m-%d %H:%M}" if one.created else "",
+            utc_text(one.created, "minutes"),
             *(visible(one.tags.get(tag, "")) for tag in (FLOW_TAG, TARGET_TAG, SOURCE_TAG)),
             visible(one.name),
         )
         for one in map(without_secrets, clusters)
     ]
-    return "\n".join(aligned([("CLUSTER", "STATE", "CREATED", "FLOW", "TARGET", "SPEC", "NAME"), *rows]))
+    return "\n".join(aligned([("CLUSTER", "STATE", "CREATED (UTC)", "FLOW", "TARGET", "SPEC", "NAME"), *rows]))
 
 
 def idle_table(found: Sequence[IdleCluster]) -> str:
@@ -35,7 +36,7 @@ def idle_table(found: Sequence[IdleCluster]) -> str:
     rows = [
         (
             one.cluster.id,
-            f"{one.since:%Y-%m-%d %H:%M}",
+            utc_text(one.since, "minutes"),
             _span(one.idle),
             ", ".join(f"{count} {visible(kind)}" for kind, count in one.instances.items()),
             f"{sum(one.instance_hours.values()):.1f}",
@@ -46,7 +47,7 @@ def idle_table(found: Sequence[IdleCluster]) -> str:
         for one, cluster in zip(found, (without_secrets(one.cluster) for one in found), strict=True)
     ]
     paid = ("USD AN HOUR", "USD WHILE IDLE", "USD IN ALL") if are_paid else ()
-    head = ("CLUSTER", "IDLE SINCE", "FOR", "INSTANCES", "INSTANCE HOURS", *paid, "FLOW", "NAME")
+    head = ("CLUSTER", "IDLE SINCE (UTC)", "FOR", "INSTANCES", "INSTANCE HOURS", *paid, "FLOW", "NAME")
     return "\n".join([*aligned([head, *rows]), *idle_notes([one.cost for one in found if one.cost])])
 
 

@@ -15,7 +15,7 @@ from flowspec.backend.local.fidelity import LocalFidelity
 from flowspec.document.escaping import visible, visible_values
 from flowspec.errors import number_of
 from flowspec.plan.cluster import SOURCE_TAG, Cluster, Step
-from flowspec.report.durations import duration_text
+from flowspec.report.times import duration_text, utc_text
 
 Counters = Mapping[str, Mapping[str, int]]
 
@@ -108,8 +108,8 @@ def status(cluster: Cluster) -> str:
     cluster = visible_values(cluster)
     lines = [f"{cluster.name} ({cluster.id}): {cluster.state}{_reason_suffix(cluster)}"]
     facts = {
-        "created": cluster.created and f"{cluster.created:%Y-%m-%d %H:%M:%S %Z}",
-        "ended": cluster.ended and f"{cluster.ended:%Y-%m-%d %H:%M:%S %Z}",
+        "created": cluster.created and f"{utc_text(cluster.created)} UTC",
+        "ended": cluster.ended and f"{utc_text(cluster.ended)} UTC",
         "release": cluster.release_label,
         "logs": cluster.log_uri,
         "source": cluster.tags.get(SOURCE_TAG, ""),

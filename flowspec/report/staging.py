@@ -9,15 +9,16 @@ from flowspec.backend.aws.manage.staged import StagedFile
 from flowspec.document.escaping import visible
 from flowspec.errors import number_of
 from flowspec.report.columns import aligned
+from flowspec.report.times import utc_text
 
 
 def as_text(files: Sequence[StagedFile], users: Mapping[str, str]) -> str:
     """Returns a line for each file; `users` maps the hashes of files to what uses them."""
     rows = [
-        (f"{one.modified:%Y-%m-%d %H:%M}", f"{one.size:,}", visible(users.get(one.sha256, "")), visible(one.uri))
+        (utc_text(one.modified, "minutes"), f"{one.size:,}", visible(users.get(one.sha256, "")), visible(one.uri))
         for one in files
     ]
-    return "\n".join(aligned([("STAGED", "BYTES", "USED BY", "FILE"), *rows]))
+    return "\n".join(aligned([("STAGED (UTC)", "BYTES", "USED BY", "FILE"), *rows]))
 
 
 def total(files: Iterable[StagedFile]) -> str:

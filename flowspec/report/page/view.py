@@ -6,7 +6,7 @@ import json
 import shlex
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime, timezone
+from datetime import timezone
 from itertools import islice
 from typing import Any
 
@@ -24,9 +24,9 @@ from flowspec.inspection.timeline import Span, skip_note
 from flowspec.plan.changes import Change
 from flowspec.plan.cluster import FLOW_TAG, SOURCE_TAG, TAG_PREFIX, TARGET_TAG, Step
 from flowspec.plan.lines import NAMES_A_SECRET, fleet_line, group_line
-from flowspec.report.durations import duration_text
 from flowspec.report.failures import notes_of, place_of
 from flowspec.report.plans import differing_texts
+from flowspec.report.times import duration_text, utc_text
 from flowspec.request.instances import lives_on
 from flowspec.version import installed_version
 
@@ -71,10 +71,11 @@ def run_view(report: RunFacts, *, site: bool = False) -> View:
         "compared": report.compared,
         "baseline": _baseline(report),
         "steps": [_detail_view(one, report, anchors[one.step.id]) for one in report.details],
+        "not_begun": "No step has begun." if cluster.steps else "The cluster has no steps.",
         "detailed": _omitted_steps_note(report),
         "configuration": _configuration(report),
         "notes": report.notes,
-        "read_at": shown_time(report.read_at),
+        "read_at": utc_text(report.read_at),
         "version": installed_version(),
         "site": site,
     }
@@ -111,8 +112,8 @@ def _overview_rows(report: RunFacts) -> Iterator[tuple[str, str]]:
     yield "Spec", visible(tags.get(SOURCE_TAG, ""))
     yield "Release", cluster.release_label
     yield "Region", report.region if TRAITS[report.backend].on_aws else "this machine"
-    yield "Created", shown_time(cluster.created)
-    yield "Ended", shown_time(cluster.ended)
+    yield "Created", f"{utc_text(cluster.created)} UTC" if cluster.created else ""
+    yield "Ended", f"{utc_text(cluster.ended)} UTC" if cluster.ended else ""
     end = cluster.ended or report.read_at
     yield (
         "Took" if cluster.has_ended else "Up for",
@@ -121,11 +122,6 @@ def _overview_rows(report: RunFacts) -> Iterator[tuple[str, str]]:
 
 
 # -- times
-
-
-def shown_time(at: datetime | None) -> str:
-    """Returns `2026-11-28 09:00:00`, in UTC; "" for none."""
-    return f"{at.astimezone(timezone.utc):%Y-%m-%d %H:%M:%S}" if at else ""
 
 
 def shown_duration(seconds: float | None) -> str:
@@ -177,7 +173,7 @@ class _Timeline:
         self._end = max([*ends, report.cluster.ended or (self._start if report.cluster.has_ended else report.read_at)])
         self.length = max((self._end - self._start).total_seconds(), 0.001)
         one_day = self._start.astimezone(timezone.utc).date() == self._end.astimezone(timezone.utc).date()
-        self.day = shown_time(self._start)[:10] if one_day else ""
+        self.day = utc_text(self._start)[:10] if one_day else ""
         self._earlier = report.baseline.steps(report.cluster) if report.baseline else {}
 
     def view(self) -> View:
@@ -213,7 +209,7 @@ class _Timeline:
             "kind": kind_of(span.state),
             "failed": span.state == "FAILED",
             "anchor": self._anchors.get(span.step, ""),
-            "started": (shown_time(span.started)[11:] if self.day else shown_time(span.started)),
+            "started": (utc_text(span.started)[11:] if self.day else utc_text(span.started)),
             "took": shown_duration(seconds),
             "earlier": shown_duration(_seconds_of(before)) if before else "",
             # A bar that is too short to be seen gets a width all the same.
@@ -266,7 +262,7 @@ def _baseline(report: RunFacts) -> View | None:
     moved = [{"what": "spec", "then": visible(sources[0]), "now": visible(sources[1])}] if len({*sources}) > 1 else []
     return {
         "id": successful.id,
-        "created": shown_time(start),
+        "created": utc_text(start),
         "took": shown_duration((end - start).total_seconds() if end and start else None),
         "changes": [*moved, *(_change_view(one, report) for one in found.changes[:_MOST_CHANGES])],
         "more": f"{more:,} more differences are not on this page." if more > 0 else "",
