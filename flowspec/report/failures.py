@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from flowspec.document.escaping import visible, visible_values
 from flowspec.document.masking import mask
 from flowspec.plan.cluster import Cluster
-from flowspec.report.markdown import escaped, fenced
+from flowspec.report.markdown import escaped, fenced, with_code
 
 if TYPE_CHECKING:
     from flowspec.backend.aws.diagnosis.diagnose import Cause, Diagnosis
@@ -57,13 +57,13 @@ def as_markdown(cluster: Cluster, diagnosis: Diagnosis | None, secrets: Collecti
         return "\n".join([*lines, _NO_FAILURE.strip()])
     shown = visible_values(diagnosis)
     cause = shown.cause
-    lines += [f"**Probable cause:** {escape(cause.summary)} (`{cause.id}`)", ""]
+    lines += [f"**Probable cause:** {with_code(cause.summary, secrets)} (`{cause.id}`)", ""]
     lines += [f"From {escape(place)}:", ""] if (place := place_of(cause)) else []
     lines += [*fenced(mask(cause.quote, secrets)), ""] if cause.quote else []
-    lines += [f"- **Try:** {mask(advice, secrets)}" for advice in shown.advice]
+    lines += [f"- **Try:** {with_code(advice, secrets)}" for advice in shown.advice]
     lines += [f"- {escape(fact)}" for fact in shown.facts]
     lines += [f"- Logs: {escape(shown.logs)}"] if shown.logs else []
-    return "\n".join([*lines, *(f"- {escape(note)}" for note in notes_of(shown))])
+    return "\n".join([*lines, *(f"- {with_code(note, secrets)}" for note in notes_of(shown))])
 
 
 def notes_of(diagnosis: Diagnosis) -> list[str]:

@@ -17,7 +17,17 @@ def escaped(text: str, secrets: Collection[str] = ()) -> str:
 
     `secrets` are masked first: the mask would not find one whose characters are escaped.
     """
-    return re.sub(r"([\\`*_{}\[\]()#+!|<>~&-])", r"\\\1", visible(str(mask(text, secrets))))
+    return _escape(visible(str(mask(text, secrets))))
+
+
+def with_code(text: str, secrets: Collection[str] = ()) -> str:
+    """Returns a sentence of flowspec's as one line in which only the code between backquotes is Markdown."""
+    parts = re.split("(`[^`]+`)", visible(str(mask(text, secrets))))
+    return "".join(part if index % 2 else _escape(part) for index, part in enumerate(parts))
+
+
+def _escape(text: str) -> str:
+    return re.sub(r"([\\`*_{}\[\]()#+!|<>~&-])", r"\\\1", text)
 
 
 def folded(title: str, lines: Sequence[str], secrets: Collection[str] = (), *, unfolded: bool = False) -> list[str]:

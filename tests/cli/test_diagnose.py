@@ -65,7 +65,7 @@ def test_for_a_pull_request(flowspec, spec):
     flowspec("apply", path)
     lines = flowspec("diagnose", path, "--format", "markdown").out.split("\n")
     assert lines[0].startswith("### nightly (j-")
-    assert lines[2] == "**Probable cause:** No known cause. These are the last lines: (`unknown`)"
+    assert lines[2] == "**Probable cause:** Not known. These are the last lines: (`unknown`)"
     # The fence is longer than the one in the log.
     start = lines.index("````")
     assert lines[start : start + 4] == ["````", "```", "# <b>not ours</b>", "````"]
@@ -75,7 +75,7 @@ def test_what_is_unknown_is_said_to_be(flowspec, spec):
     path = spec("seq 20 >&2; exit 3")
     flowspec("apply", path)
     shown = flowspec("diagnose", path).out
-    assert "  cause: No known cause. These are the last lines: [unknown]\n" in shown
+    assert "  cause: Not known. These are the last lines: [unknown]\n" in shown
     assert "stderr, lines 9-20\n" in shown
     assert "    | 20\n" in shown
     assert "    | 8\n" not in shown

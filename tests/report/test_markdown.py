@@ -10,7 +10,7 @@ from flowspec.plan.cluster import Cluster
 from flowspec.plan.compare import make_plan
 from flowspec.plan.findings import Finding, Level
 from flowspec.report import failures, fleets, plans, reviews
-from flowspec.report.markdown import escaped
+from flowspec.report.markdown import escaped, with_code
 from flowspec.review.review import CHANGED, FlowReview, Review
 
 SECRET = "s3cr-et_1*"
@@ -25,6 +25,11 @@ def plan():
 
 def test_an_entity_stays_as_it_is_written():
     assert escaped("&lt;") == "\\&lt;"
+
+
+def test_code_of_a_sentence_stays_code():
+    assert with_code("`flowspec iam` [x] s3cret", ["s3cret"]) == r"`flowspec iam` \[x\] \(sensitive\)"
+    assert with_code("one ` alone") == r"one \` alone"
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 from collections.abc import Collection, Mapping
 from functools import lru_cache
 from importlib.resources import files
@@ -64,7 +65,7 @@ def _asset(name: str) -> str:
 
 @lru_cache(1)
 def _environment() -> Environment:
-    return Environment(
+    environment = Environment(
         loader=PackageLoader("flowspec.report.page"),
         autoescape=True,
         undefined=StrictUndefined,
@@ -72,6 +73,8 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters["split_at_code"] = _split_at_code
+    return environment
 
 
 @pass_context
@@ -80,3 +83,12 @@ def _shown(context: Context, value: Any) -> Any:
     if type(value) is not str:
         return value
     return "\n".join(map(visible_line, mask(value, context["secrets"]).split("\n")))
+
+
+@pass_context
+def _split_at_code(context: Context, text: str) -> list[str]:
+    """Returns the parts of a sentence of flowspec's: every second one is code, between backquotes.
+
+    It is masked as a whole: a secret may have backquotes.
+    """
+    return re.split("`([^`]+)`", _shown(context, text))

@@ -8,7 +8,7 @@ from flowspec.document.escaping import visible
 from flowspec.document.masking import mask
 from flowspec.inspection.run_facts import RunFacts
 from flowspec.report.failures import as_markdown
-from flowspec.report.markdown import escaped, fenced
+from flowspec.report.markdown import escaped, fenced, with_code
 from flowspec.report.page.view import run_view
 
 # More would not fit into a comment on GitHub (`report.markdown.COMMENT_LIMIT`).
@@ -30,7 +30,7 @@ class _Markdown:
     def parts(self) -> Iterator[Iterator[str]]:
         """Yields the lines of each part."""
         yield from (self._heading(), self._timeline(), self._differences(), self._cost())
-        yield (f"- {self._mask_and_escape(note)}" for note in self._view["notes"])
+        yield (f"- {with_code(note, self._report.secrets)}" for note in self._view["notes"])
 
     def _mask_and_escape(self, text: str) -> str:
         return escaped(text, self._report.secrets)
@@ -43,10 +43,19 @@ class _Markdown:
             yield f"### {self._mask_and_escape(cluster.name)} ({escaped(cluster.id)}): {escaped(self._report.outcome)}"
 
     def _timeline(self) -> Iterator[str]:
-        yield f"| Part | State | Started{escaped(self._view['zone'])} | Took | Last successful run |"
-        yield "|---|---|---|---:|---:|"
+        # A column for the earlier run only if there is one.
+        earlier = {"earlier": "Last successful run"} if self._view["baseline"] else {}
+        columns = {
+            "name": "Part",
+            "state": "State",
+            "started": f"Started{self._view['zone']}",
+            "took": "Took",
+            **earlier,
+        }
+        yield f"| {' | '.join(map(escaped, columns.values()))} |"
+        yield f"|---|---|---|---:|{'---:|' * len(earlier)}"
         for row in self._view["timeline"]["rows"][:_MOST_ROWS]:
-            cells = (self._mask_and_escape(row[name]) for name in ("name", "state", "started", "took", "earlier"))
+            cells = (self._mask_and_escape(row[name]) for name in columns)
             yield f"| {' | '.join(cells)} |"
         if self._view["counted"]:
             yield f"\n{escaped(self._view['counted'])}"
@@ -73,4 +82,4 @@ class _Markdown:
             yield from (
                 f"- {self._mask_and_escape(row['name'])}: {self._mask_and_escape(row['value'])}" for row in cost["rows"]
             )
-            yield from (f"- {self._mask_and_escape(note)}" for note in cost["notes"])
+            yield from (f"- {with_code(note, self._report.secrets)}" for note in cost["notes"])

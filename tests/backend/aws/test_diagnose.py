@@ -166,7 +166,7 @@ def test_logs_that_have_not_been_shipped_yet():
     ids=["gone", "empty"],
 )
 def test_logs_that_are_gone_are_told_from_empty_ones(logs, summary):
-    assert failed(logs, message="exit 3").cause.summary == f"No known cause, and {summary}."
+    assert failed(logs, message="exit 3").cause.summary == f"Not known, and {summary}."
 
 
 def test_no_logs_are_promised_without_a_log_uri():
@@ -209,7 +209,7 @@ def test_logs_that_cannot_be_read_do_not_hide_what_emr_says():
     assert found.unread == "GetObject: AccessDenied: s3://logs/x: no; ask for access"
     assert not found.logs_may_follow
     nothing = failed(UnreadableLogs(live=False), message="exit 3")
-    assert nothing.cause.summary == "No known cause, and the logs could not be read."
+    assert nothing.cause.summary == "Not known, and the logs could not be read."
 
 
 def test_a_bootstrap_log_that_cannot_be_read():

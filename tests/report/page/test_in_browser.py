@@ -129,6 +129,40 @@ def test_without_a_script_all_is_there_but_the_buttons(browser, red):
         page.until("document.querySelector('#step-1').open")
 
 
+def test_code_in_a_sentence_is_code_and_has_no_backquotes(browser, red, tmp_path):
+    with browser.open(red) as page:
+        assert "`" not in page.eval("document.querySelector('.failure').innerText")
+        assert page.eval("document.querySelector('.failure p:not(.cause) code').textContent") == "python:"
+    with browser.open(saved(made_up(notes=("`flowspec <x>` is code",)), tmp_path)) as page:
+        assert page.eval("document.querySelector('#notes li').innerHTML") == "<code>flowspec &lt;x&gt;</code> is code"
+
+
+def test_ids_and_arguments_of_a_step_are_whole_on_a_narrow_screen(browser, red):
+    with browser.open(red, width=390) as page:
+        page.eval("document.querySelectorAll('#steps details').forEach((one) => { one.open = true; })")
+        assert page.eval("document.querySelector('.step dd code').getClientRects().length") == 1
+        # An argument that is longer than a line begins in the line of its indentation.
+        tops = (
+            "[...document.querySelectorAll('.step div.copyable code')].map((one) => one.firstChild)"
+            ".filter((one) => one.data.includes('\\n  /')).map((text) => [1, 3].map((past) => {"
+            "const range = document.createRange(); const at = text.data.indexOf('\\n  /') + past;"
+            "range.setStart(text, at); range.setEnd(text, at + 1); return range.getBoundingClientRect().top; }))"
+        )
+        found = page.eval(tops)
+        assert found
+        assert [before for before, _ in found] == [after for _, after in found]
+
+
+def test_a_table_of_counters_has_its_height_before_it_is_scrolled_to(browser, red):
+    """An estimate in its place leaves a hole, and moves what is below it."""
+    with browser.open(red) as page:
+        page.eval("document.querySelector('#step-2').open = true")
+        table = (
+            "document.querySelector('#step-2 .wide').offsetHeight, document.querySelector('#step-2 table').offsetHeight"
+        )
+        assert page.eval(f"((outer, inner) => outer - inner)({table})") < 20
+
+
 @pytest.mark.parametrize("dark", [False, True])
 @pytest.mark.parametrize(
     "selector", ["h1", ".cause", ".note", ".place", "a", ".status.bad", "#steps .line", "mark", "button"]

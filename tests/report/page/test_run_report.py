@@ -19,7 +19,7 @@ from flowspec.inspection.run_facts import Cost
 from flowspec.inspection.tails import tail_of
 from flowspec.inspection.timeline import spans_of
 from flowspec.pipeline import make_report
-from flowspec.plan.cluster import Live
+from flowspec.plan.cluster import Live, Step
 from flowspec.report.json_text import as_json
 from flowspec.report.page.view import run_view, shown_duration
 from tests.emulator.conftest import Emr, bash
@@ -137,6 +137,23 @@ def test_markdown_has_cause_times_and_differences(red):
     assert any(line.startswith("| count words | COMPLETED |") for line in lines)
     assert "- instance group MASTER: type: m5.xlarge" in lines
     assert "+ instance group MASTER: type: m5.2xlarge" in lines
+
+
+def test_markdown_of_a_first_run_has_no_column_for_an_earlier_one():
+    shown = made_up([("count", "COMPLETED")], notes=("`flowspec wait` reads <it>",)).as_markdown()
+    assert "Took |\n|---|---|---|---:|\n" in shown
+    assert shown.endswith("- `flowspec wait` reads \\<it\\>")
+
+
+@pytest.mark.parametrize(
+    ("steps", "text"), [((), "The cluster has no steps."), ([("count", "PENDING")], "No step has begun.")]
+)
+def test_that_nothing_has_begun_is_said(steps, text):
+    report = made_up()
+    cluster = dataclasses.replace(
+        report.cluster, steps=tuple(Step(f"s-{name}", name, state, "CONTINUE") for name, state in steps)
+    )
+    assert f"<p>{text}</p>" in dataclasses.replace(report, cluster=cluster).as_html()
 
 
 def test_logs_that_are_gone_are_said_to_be(runs, tmp_path):

@@ -41,12 +41,12 @@ _NOISE = frozenset({"", "Streaming Command Failed!"})
 _BOOTSTRAP = re.compile(r"instance \((i-\w+)\), bootstrap action (\d+)")
 _TRACEBACK = re.compile(r"^Traceback \(most recent call last\):$", re.MULTILINE)
 _NO_LOGS = "give the spec a `log_uri`: without one EMR keeps no logs, so this failure has none"
-_NOT_KNOWN = "No known cause. These are the last lines:"
+_NOT_KNOWN = "Not known. These are the last lines:"
 _NOT_KNOWN_ADVICE = "read the whole log; the cause is often above the last lines"
 _CANCELLED_ADVICE = "to run what is left: flowspec apply SPEC --rerun failed"
-_NOTHING_SAID = "No known cause, and the logs hold no words."
-_NOTHING_THERE = "No known cause, and there are no logs to look in."
-_NOTHING_READ = "No known cause, and the logs could not be read."
+_NOTHING_SAID = "Not known, and the logs hold no words."
+_NOTHING_THERE = "Not known, and there are no logs to look in."
+_NOTHING_READ = "Not known, and the logs could not be read."
 # A cluster may have 256 steps that all failed alike.
 _SHOWN_STEPS = 3
 _TELLING = re.compile(r"\b(ERROR|FATAL)\b|^Caused by: |^Exception in thread |Exception: ")
