@@ -158,6 +158,8 @@ def _show_progress(events: Iterable[Event], secrets: frozenset[str]) -> Iterator
             if isinstance(event, StepChanged) and event.step.state == "RUNNING":
                 name = escape(visible(mask(event.step.name, secrets)))
                 bars[event.step.id] = progress.add_task(name, total=None, done="")
+                # One that is watched again has run before.
+                progress.tasks[-1].start_time = progress.get_time() - _seconds_since(event.step.started)
             elif isinstance(event, StepChanged) and event.step.id in bars:
                 progress.remove_task(bars.pop(event.step.id))
             elif isinstance(event, StepProgress) and event.step.id in bars:
@@ -168,6 +170,10 @@ def _show_progress(events: Iterable[Event], secrets: frozenset[str]) -> Iterator
                 # A line of its own, as elsewhere: rich would break it at the width, and copies and searches with it.
                 progress.console.print(mask(line, secrets), markup=False, soft_wrap=True)
             yield event
+
+
+def _seconds_since(at: datetime | None) -> float:
+    return max(0.0, (datetime.now(timezone.utc) - at).total_seconds()) if at else 0.0
 
 
 def _columns(width: int) -> list[ProgressColumn]:
@@ -184,7 +190,8 @@ def _columns(width: int) -> list[ProgressColumn]:
     name = Column(overflow="ellipsis", no_wrap=True, max_width=max(8, room - bar - 1))
     return [
         TextColumn("{task.description}", table_column=name),
-        *([BarColumn(bar_width=bar)] if bar else []),
+        # Not in rich's own colour, a red: nothing has failed.
+        *([BarColumn(bar_width=bar, complete_style="cyan", pulse_style="cyan")] if bar else []),
         TextColumn("{task.fields[done]}", table_column=Column(no_wrap=True)),
         *([TimeElapsedColumn(table_column=Column(no_wrap=True))] if room >= 8 else []),
     ]

@@ -53,6 +53,22 @@ def test_a_bar_on_a_terminal(slow, tmp_path):
     assert re.search(r"step s-\w+ slow: COMPLETED", seen)
 
 
+def test_the_bar_of_a_step_that_is_watched_again_shows_how_long_it_runs(tmp_path):
+    """In a colour that does not say that it failed."""
+    script = """
+from datetime import datetime, timedelta, timezone
+from flowspec.backend.aws.events import StepChanged
+from flowspec.cli.follow import _show_progress
+from flowspec.plan.cluster import Step
+started = datetime.now(timezone.utc) - timedelta(hours=3)
+list(_show_progress([StepChanged(Step("s-1", "slow", "RUNNING", "CONTINUE", started=started))], frozenset()))
+"""
+    code, seen = on_a_terminal([sys.executable, "-c", script], tmp_path, TERM="xterm-256color")
+    assert code == 0
+    assert re.search(r"slow .*━.*3:00:\d\d", seen)
+    assert "38;5;197m" not in seen
+
+
 def test_no_color(slow, tmp_path):
     command = [sys.executable, "-m", "flowspec", "apply", "job.yaml"]
     code, seen = on_a_terminal(command, tmp_path, until=BAR, NO_COLOR="1")
