@@ -48,7 +48,9 @@ def idle_table(found: Sequence[IdleCluster]) -> str:
     ]
     paid = ("USD AN HOUR", "USD WHILE IDLE", "USD IN ALL") if are_paid else ()
     head = ("CLUSTER", "IDLE SINCE (UTC)", "FOR", "INSTANCES", "INSTANCE HOURS", *paid, "FLOW", "NAME")
-    return "\n".join([*aligned([head, *rows]), *idle_notes([one.cost for one in found if one.cost])])
+    return "\n".join(
+        [*aligned([head, *rows], numbers=range(4, 5 + len(paid))), *idle_notes([one.cost for one in found if one.cost])]
+    )
 
 
 def _span(span: timedelta) -> str:

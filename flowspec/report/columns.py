@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 
 def cells(text: str) -> int:
@@ -20,7 +20,15 @@ def padded(text: str, width: int) -> str:
     return text + " " * (width - cells(text))
 
 
-def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Returns a line for each row, its cells below those of the other rows, with two spaces between them."""
-    widths = [max(map(cells, column)) for column in zip(*rows, strict=True)]
-    return ["  ".join(map(padded, row, widths)).rstrip() for row in rows]
+def aligned(rows: Sequence[Sequence[str]], *, numbers: Collection[int] = ()) -> list[str]:
+    """Returns a line for each row, its cells below those of the other rows, with two spaces between them.
+
+    The columns whose indexes are in `numbers` end below each other, so that their digits can be compared.
+    """
+    columns = [_aligned_column(column, right=index in numbers) for index, column in enumerate(zip(*rows, strict=True))]
+    return ["  ".join(row).rstrip() for row in zip(*columns, strict=True)]
+
+
+def _aligned_column(column: Sequence[str], *, right: bool) -> list[str]:
+    width = max(map(cells, column))
+    return [" " * (width - cells(text)) + text if right else padded(text, width) for text in column]

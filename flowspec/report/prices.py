@@ -45,9 +45,11 @@ def price_lines(shown: Sequence[Shown]) -> str:
     origin = ("DATE", "TABLE", "SOURCE")
     parts = []
     if instances:
-        parts.append(aligned([("REGION", "TYPE", "EC2 USD/H", "EMR USD/H", *origin), *instances]))
+        parts.append(aligned([("REGION", "TYPE", "EC2 USD/H", "EMR USD/H", *origin), *instances], numbers={2, 3}))
     if volumes:
-        parts.append(aligned([("REGION", "EBS", "GB USD/MONTH", "IOPS", "MIB/S", *origin), *volumes]))
+        parts.append(
+            aligned([("REGION", "EBS", "GB USD/MONTH", "IOPS", "MIB/S", *origin), *volumes], numbers={2, 3, 4})
+        )
     parts.append([f"[{number}] {visible(source)}" for source, number in sources.items()])
     return "\n\n".join("\n".join(lines) for lines in parts)
 

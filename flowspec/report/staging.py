@@ -18,7 +18,7 @@ def as_text(files: Sequence[StagedFile], users: Mapping[str, str]) -> str:
         (utc_text(one.modified, "minutes"), f"{one.size:,}", visible(users.get(one.sha256, "")), visible(one.uri))
         for one in files
     ]
-    return "\n".join(aligned([("STAGED (UTC)", "BYTES", "USED BY", "FILE"), *rows]))
+    return "\n".join(aligned([("STAGED (UTC)", "BYTES", "USED BY", "FILE"), *rows], numbers={1}))
 
 
 def total(files: Iterable[StagedFile]) -> str:

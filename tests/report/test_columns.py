@@ -20,6 +20,14 @@ def test_width_on_a_terminal(text):
     assert [cells(line) for line in aligned([(text, "|"), ("a" * 12, "|")])] == [15, 15]
 
 
+def test_numbers_end_below_each_other():
+    assert aligned([("BYTES", "FILE"), ("1,234", "a"), ("5", "b")], numbers={0}) == [
+        "BYTES  FILE",
+        "1,234  a",
+        "    5  b",
+    ]
+
+
 def starts(text, mark):
     """The columns at which a mark begins, in each line that has it."""
     return {cells(line.partition(mark)[0]) for line in text.splitlines() if mark in line}
