@@ -17,6 +17,8 @@ def as_text(graph: Graph, secrets: Collection[str] = ()) -> str:
 
 
 def _lines(graph: Graph) -> Iterator[str]:
+    if not graph.steps:
+        yield "no steps"
     for index, name in enumerate(graph.steps):
         yield f"{index + 1}. {name}"
         links = [one for one in graph.links if one.step == index]

@@ -322,7 +322,10 @@ def test_idle(flowspec, living, theirs):
     shown = answer(flowspec("idle", "--format", "json"))
     assert [(one["id"], one["instances"], one["done"]) for one in shown] == [(ours, {"m5.xlarge": 3}, "")]
     assert re.search(rf"{ours} +\S+ \S+ +0 min +3 m5.xlarge +0.0 +tiny +tiny", flowspec("idle").out)
-    assert ours not in flowspec("idle", "--at-least", "1h").out
+    none = flowspec("idle", "--at-least", "1h")
+    assert ours not in none.out
+    assert none.err == "note: no cluster is idle for so long\n"
+    assert flowspec("list", "--all", "--name", "nothing").err == "note: there is no such cluster\n"
     assert flowspec("idle", "--terminate").code == 2, "nobody can be asked here"
     flowspec("protect", ours)
     done = flowspec("idle", "--terminate", "--yes")

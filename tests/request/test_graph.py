@@ -193,6 +193,12 @@ def test_names_from_strangers_stay_labels():
     assert shown.endswith("<b>`\\n")
 
 
+def test_a_flow_without_steps_is_said_to_have_none():
+    graph = graph_of({"ReleaseLabel": "emr-7.5.0", "Steps": []})
+    assert graphs.as_text(graph) == "no steps"
+    assert ">no steps</desc>" in graphs.as_svg(graph)
+
+
 def test_secrets_are_masked_in_all_forms(made):
     flow, request = made("{name: s3cr3t-name, type: jar, jar: s3://a/p.jar, args: [s3://a/s3cr3t-name/x]}")
     graph = graph_of(request.params, flow.region)

@@ -12,7 +12,7 @@ from flowspec.cli.confirm import confirm
 from flowspec.cli.exits import Exit
 from flowspec.cli.locate import BACKEND, bare_endpoint
 from flowspec.cli.options import CONNECTION_WITHOUT_SPEC, YES, output_format
-from flowspec.cli.output import Level, eprint, eprint_report, print_result
+from flowspec.cli.output import Level, eprint, eprint_report, ewarn, print_result
 from flowspec.cli.times import parse_span
 from flowspec.errors import FlowspecError, number_of
 
@@ -62,6 +62,8 @@ def command(  # noqa: PLR0917 - click passes options by name
         print_result(as_json(list(documents)))
     elif not terminate or not found:
         print_result(clusters.idle_table(found))
+        if not found:
+            ewarn(f"note: no cluster is idle{' for so long' if at_least else ''}")
     return Exit.ERROR if "refused" in done.values() else Exit.OK
 
 

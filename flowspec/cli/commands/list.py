@@ -85,9 +85,10 @@ def command(  # noqa: PLR0917 - click passes options by name
         print_result(as_json([clusters.summary_document(one) for one in found.clusters]))
     else:
         print_result(clusters.table(found.clusters))
-        if not (found.clusters or ended or states):
-            which = "no such cluster" if name or tags or since or until else "no cluster"
-            ewarn(f"note: {which} is active; --all shows those that have ended, too")
+        if not found.clusters:
+            which = "no such cluster" if name != "*" or tags or since or until or states else "no cluster"
+            active = f"{which} is active; --all shows those that have ended, too"
+            ewarn(f"note: {f'there is {which}' if ended or states else active}")
     if found.unread:
         ewarn(f"note: these are the newest; {found.unread} older clusters were not looked at: see --limit")
     return Exit.OK
