@@ -42,14 +42,15 @@ def test_six_applies_are_one_run(start, job, tmp_path, over):
     assert len(clusters) == (tmp_path / "runs").read_text().count("x"), "no cluster was started and ended again"
 
 
-@pytest.mark.parametrize("seconds", [0, 3])
-def test_the_same_request_joins_even_a_run_that_is_over(flowspec, job, tmp_path, monkeypatch, seconds):
+@pytest.mark.parametrize("over", [True, False], ids=["over", "running"])
+def test_the_same_request_joins_even_a_run_that_is_over(flowspec, job, tmp_path, monkeypatch, over):
     """The other apply takes place between this one's look at the clusters and its submission."""
     from flowspec.backend.aws.submission import apply
 
-    job(COUNTED.format(folder=tmp_path, then=f"sleep {seconds}"))
-    options = [] if seconds == 0 else ["--detach"]
-    upload = apply.upload
+    go = tmp_path / "go"
+    job(COUNTED.format(folder=tmp_path, then="true" if over else running_until(go)))
+    options = [] if over else ["--detach"]
+    upload, find = apply.upload, apply._find_earlier_apply
 
     def other_first(*args):
         monkeypatch.setattr(apply, "upload", upload)
@@ -57,7 +58,13 @@ def test_the_same_request_joins_even_a_run_that_is_over(flowspec, job, tmp_path,
         assert done.returncode in (0, 6)
         return upload(*args)
 
+    def find_before_the_end(*args):
+        found = find(*args)
+        go.touch()
+        return found
+
     monkeypatch.setattr(apply, "upload", other_first)
+    monkeypatch.setattr(apply, "_find_earlier_apply", find_before_the_end)
     done = flowspec("apply", "job.yaml")
     assert (done.code, "started first; joined" in re.sub(r"j-\w+ ", "", done.err)) == (0, True), done.err
     assert (tmp_path / "runs").read_text() == "x\n"
