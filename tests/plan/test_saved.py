@@ -7,13 +7,13 @@ import pytest
 
 from flowspec.errors import StalePlan
 from flowspec.plan.saved import is_plan_file, plan_content, read_plan, refuse_stale, write_plan
-from tests.plan.conftest import GROUPS, changed, planned
+from tests.plan.conftest import GROUPS, planned
 
 WHERE = {"tool": "1.0", "account": "123456789012", "region": "us-east-1", "hooks": None}
 
 
-def content(params=GROUPS, **where):
-    return plan_content(planned(params), **WHERE | where)
+def content():
+    return plan_content(planned(GROUPS), **WHERE)
 
 
 def test_what_was_written_is_read(tmp_path):
@@ -29,15 +29,14 @@ def test_what_was_written_is_read(tmp_path):
     [
         ({"account": "210987654321"}, "the account was 123456789012 and is 210987654321"),
         ({"region": "eu-west-1"}, "the region was us-east-1 and is eu-west-1"),
-        (
-            {"params": changed(GROUPS, ("Name",), "weekly")},
-            "the spec, a variable or a local file gives another request",
-        ),
+        ({"digest": "another"}, "the spec, a variable or a local file gives another request"),
+        ({"assets": {"m.py": "another"}}, "local files have changed"),
+        ({"calls": []}, "other calls would be made"),
     ],
 )
 def test_what_has_moved_is_named(now, told):
     with pytest.raises(StalePlan) as refused:
-        refuse_stale(read_plan(write_plan(content(), {}), "1.0"), content(**now))
+        refuse_stale(read_plan(write_plan(content(), {}), "1.0"), {**content(), **now})
     assert told in refused.value.message
     assert "flowspec plan SPEC -o FILE" in refused.value.remedy
 
@@ -52,6 +51,7 @@ ROW = ["update", "instance group CORE: instances", "2", "4"]
         ([ROW], [], "the cluster has changed: instance group CORE: instances is as the spec says"),
         ([], [ROW], "the cluster has changed: instance group CORE: instances is 2 now"),
         ([], [["submit", "step one", None, "true"]], "the cluster has changed: step one"),
+        ([], [["replace", "applications", ["Hive"], ["Pig"]]], "the cluster has changed: applications"),
         ([ROW], [ROW], "the cluster has changed"),
     ],
 )
@@ -97,6 +97,8 @@ def test_a_file_that_someone_made_is_refused(text):
         read_plan(text, "1.0")
 
 
-@pytest.mark.parametrize("text", ["", "[]", '{"format": "other"}', '{"Name": "flowspec-plan"'])
+@pytest.mark.parametrize(
+    "text", ["", "[]", 'name: a\n# "format": "flowspec-plan"', '{"format": "other"}', '{"Name": "flowspec-plan"']
+)
 def test_other_files_are_no_plans(text):
     assert not is_plan_file(text)
