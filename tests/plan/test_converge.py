@@ -318,7 +318,7 @@ def test_a_member_without_effect_is_no_difference(emr, before, after):
 
 RULE_SLOW = {**RULE, "Action": {"SimpleScalingPolicyConfiguration": {"ScalingAdjustment": 1, "CoolDown": 300}}}
 LIMITED = {**LIMITS, "MaximumCoreCapacityUnits": 3}
-OTHER_CONFIGURATIONS = [{"Classification": "spark-defaults", "Properties": {"a": "2", "b": "3"}}]
+OTHER_CONFIGURATIONS = [{"Classification": "spark-defaults", "Properties": {"a": "2", "bC": "3"}}]
 COOL_DOWN = "auto_scaling_policy.rules.up.action.simple_scaling_policy_configuration.cool_down"
 
 
@@ -366,7 +366,7 @@ COOL_DOWN = "auto_scaling_policy.rules.up.action.simple_scaling_policy_configura
             SPARK,
             [
                 "~ instance group CORE: configurations.spark-defaults.properties.a 2 → 1  (ModifyInstanceGroups)",
-                "~ instance group CORE: configurations.spark-defaults.properties.b 3 → (none)  (ModifyInstanceGroups)",
+                "~ instance group CORE: configurations.spark-defaults.properties.bC 3 → (none)  (ModifyInstanceGroups)",
             ],
         ),
         (
@@ -494,6 +494,19 @@ def test_three_masters_are_protected_and_kept_by_emr_itself(emr, base, path):
         "keep_job_flow_alive_when_no_steps is true",
         "termination_protected is true",
     ]
+    stated = changed(wanted, ("Instances",), {**wanted["Instances"], **dict.fromkeys(switches, True)})
+    assert planned(stated, observed(emr, plan.joins)).notes == ()
+
+
+def test_more_groups_than_one_call_takes_are_added_by_two(emr):
+    many = [{**TASK, "Name": f"task {number}"} for number in range(7)]
+    plan = planned(
+        changed(G, ("Instances", "InstanceGroups"), [MASTER, CORE, TASK, *many]), observed(emr, running(emr, G))
+    )
+    assert [len(call.params["InstanceGroups"]) for call in plan.calls if call.operation == "AddInstanceGroups"] == [
+        5,
+        2,
+    ]
 
 
 def test_what_keeps_a_cluster_alive_comes_first_and_what_lets_it_end_last(emr):
@@ -535,7 +548,7 @@ def test_the_same_said_otherwise_is_no_difference(emr):
     cluster_id = running(emr, changed(there, ("Tags", 1), {"Key": "cost", "Value": "7"}))
     wanted = {
         **there,
-        "LogUri": "s3://logs/emr",
+        "LogUri": "s3n://logs/emr",
         "ServiceRole": "arn:aws:iam::123456789012:role/EMR_DefaultRole",
         "Applications": [{"Name": "spark"}, {"Name": "hive"}],
         "Tags": [{"Key": "cost", "Value": "7"}, {"Key": "team", "Value": "search"}],

@@ -8,10 +8,12 @@ import pytest
 
 import flowspec
 from flowspec.errors import SpecError
+from flowspec.facts.mutability import row_of
 from flowspec.plan.changes import Action, ApiCall, Assessment
-from flowspec.plan.cluster import Cluster, Step
+from flowspec.plan.cluster import MANAGED_TAG, Cluster, Step
 from flowspec.plan.compare import make_plan
-from flowspec.plan.comparison.differences import snake
+from flowspec.plan.comparison.differences import Difference, snake, token
+from flowspec.plan.converge import changes_of, intent_calls
 from flowspec.report import plans
 
 SPEC = """\
@@ -185,3 +187,16 @@ def test_a_plan_for_programs(job):
 )
 def test_members_have_the_names_of_the_spec(member, field):
     assert snake(member) == field
+
+
+def test_all_that_differs_of_a_bootstrap_action_is_shown():
+    scripts = ({"Path": "s3://b/1", "Args": ["--fast"]}, {"Path": "s3://b/2"})
+    before, after = ([{"Name": "tools", "ScriptBootstrapAction": one}] for one in scripts)
+    found = changes_of(Difference((), "bootstrap_actions", before, after, row_of("BootstrapActions")))
+    assert [one.address.rpartition(".")[2] for one in found] == ["path", "args"]
+
+
+@pytest.mark.parametrize(("number", "calls"), [(51, 1), (52, 0)])
+def test_no_more_tokens_are_written_than_a_tag_can_hold(number, calls):
+    new = "".join(token(str(one)) for one in range(number))
+    assert len(list(intent_calls({MANAGED_TAG: new}, cluster("digest")))) == calls
