@@ -80,6 +80,16 @@ def test_a_second_one_is_told_who_holds_it(emr, monkeypatch):  # noqa: F811
     assert held(emr, cluster_id) == ""
 
 
+@pytest.mark.parametrize(("name", "shown"), [("x" * 300, "x" * 150), ("", "unknown@")], ids=["long", "none"])
+def test_a_user_with_a_long_name_or_none_holds_it(emr, monkeypatch, name, shown):  # noqa: F811
+    cluster_id = running(emr, GROUPS)
+    for variable in ("LOGNAME", "USER", "LNAME", "USERNAME"):
+        monkeypatch.setenv(variable, name)
+    monkeypatch.setattr("os.getuid", lambda: 4_000_000)
+    with locked(emr, cluster_id, sleep=lambda _: None):
+        assert held(emr, cluster_id).startswith(shown)
+
+
 def test_an_apply_is_told_who_holds_it(emr):  # noqa: F811
     cluster_id = running(emr, GROUPS)
     plan = planned(changed(GROUPS, group(1, "InstanceCount"), 5), observed(emr, cluster_id))
@@ -170,6 +180,7 @@ def test_a_long_change_renews_its_lock(emr):  # noqa: F811
     with locked(emr, cluster_id, sleep=lambda _: None) as mine:
         first = held(emr, cluster_id)
         wait_until(lambda: held(emr, cluster_id) != first)
+        assert held(emr, cluster_id).split()[-1] == first.split()[-1]
         mine.check()
         with pytest.raises(Locked):
             locked(emr, cluster_id, sleep=lambda _: None).__enter__()
