@@ -119,7 +119,10 @@ def test_every_combination(state, code):
             expected = next(outcome for fits, outcome in TABLE if fits(state, code, set(steps)))
         else:
             expected = next(outcome for fits, outcome in TABLE_ALIVE if fits(set(steps)))
-        assert judge(cluster).outcome is expected, (steps, keep_alive)
+        verdict = judge(cluster)
+        assert verdict.outcome is expected, (steps, keep_alive)
+        decides = expected is Outcome.CANCELLED or not {"FAILED", "SKIPPED"}.isdisjoint(steps)
+        assert (verdict.step is not None) is decides, (steps, keep_alive)
 
 
 def test_the_table_speaks_of_every_state_that_is_known():
