@@ -157,7 +157,7 @@ def _staged_at(s3: Any, uri: str) -> datetime | None:
             written: datetime = s3.head_object(Bucket=bucket, Key=key)["LastModified"]
         except ClientError as error:
             # HEAD has no body, so a missing key and a missing bucket are both a bare 404; PutObject tells them apart.
-            if error.response["Error"]["Code"] not in {"404", "NoSuchKey", "NotFound"}:
+            if error.response["Error"]["Code"] != "404":
                 raise
             return None
     return written
