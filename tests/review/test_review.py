@@ -196,8 +196,9 @@ def test_steps(repo):
         return "steps:\n" + "".join(f"  - {{name: {name}, type: command, args: [{args}]}}\n" for name, args in words)
 
     before = spec(more=steps(("one", "a"), ("two", "b"), ("three", "c")))
-    after = spec(more=steps(("two", "b"), ("one", "a, x"), ("four", "d")))
+    after = spec(more=steps(("two, on_failure: CONTINUE", "b"), ("one", "a, x"), ("four", "d")))
     assert lines(changed(repo, {"a.yaml": before}, {"a.yaml": after})) == [
+        "~ step two: action_on_failure CONTINUE  a.yaml:14",
         "~ step one: args a → a x  a.yaml:15",
         "> step four: command-runner.jar d  a.yaml:16",
         "- step three: command-runner.jar c",
