@@ -127,7 +127,7 @@ def field_lengths(key: bytes, separator: bytes) -> list[int]:
 def field_range(key: bytes, lengths: list[int], separator: bytes, field: KeyField) -> tuple[int, int] | None:
     """Returns the start and end (exclusive) of a field within a key; None where the key has no such field.
 
-    The end may lie before the start (`-k2,1`), and character 0 of the first field before the key.
+    The end may lie before the start (`-k2,1`) or behind the key, and character 0 of the first field before the key.
     """
     if len(lengths) < field.begin:
         return None
@@ -137,7 +137,7 @@ def field_range(key: bytes, lengths: list[int], separator: bytes, field: KeyFiel
     end = len(key)
     if field.end and len(lengths) >= field.end:
         end = _start(lengths, separator, field.end) + (field.end_char or lengths[field.end - 1])
-    return start, min(end, len(key))
+    return start, end
 
 
 def _start(lengths: list[int], separator: bytes, number: int) -> int:
