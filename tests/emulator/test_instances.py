@@ -255,6 +255,10 @@ def test_a_group_grows_and_shrinks_and_keeps_a_record_of_who_left(still, cluster
     modify(still, core, InstanceCount=2)
     listed = instances(still, cluster_id, InstanceGroupId=core["Id"])
     assert len({instance["Id"] for instance in listed}) == 5
+    modify(still, core, InstanceCount=1)
+    later(100)
+    listed = instances(still, cluster_id, InstanceGroupId=core["Id"])
+    assert ["ReadyDateTime" in instance["Status"]["Timeline"] for instance in listed].count(False) == 1
 
 
 def test_a_named_instance_is_taken_out_and_not_replaced(still, cluster_id):
