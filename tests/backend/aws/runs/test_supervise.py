@@ -116,14 +116,19 @@ def test_a_step_that_runs_too_long_is_cancelled_and_the_next_one_runs(run):
     assert [text.rpartition(": ")[2] for text in flow.acted] == ["timeout, cancelled"]
 
 
-@pytest.mark.parametrize("action", ["CANCEL_AND_WAIT", "TERMINATE_CLUSTER"])
-def test_a_timeout_does_what_on_failure_says(run, action):
+@pytest.mark.parametrize(
+    ("action", "protected", "ends"),
+    [("CANCEL_AND_WAIT", False, False), ("TERMINATE_CLUSTER", False, True), ("TERMINATE_CLUSTER", True, False)],
+)
+def test_a_timeout_does_what_on_failure_says(run, action, protected, ends):
     flow = run(step("long", "sleep 600", "    timeout: 1\n", action) + step("next", "true"))
+    flow.emr.call("SetTerminationProtection", JobFlowIds=[flow.id], TerminationProtected=protected)
     verdict = flow.watch()
     assert (verdict.outcome, verdict.step.name) == (Outcome.STEP_FAILED, "long")
     assert flow.states() == [("long", "CANCELLED"), ("next", "CANCELLED")]
-    ended = describe(flow.emr, flow.id).state.startswith("TERMINAT")
-    assert ended is (action == "TERMINATE_CLUSTER")
+    assert describe(flow.emr, flow.id).state.startswith("TERMINAT") is ends
+    if protected:
+        flow.emr.call("SetTerminationProtection", JobFlowIds=[flow.id], TerminationProtected=False)
 
 
 def test_a_step_that_failed_is_run_again_with_those_after_it(run, tmp_path):
