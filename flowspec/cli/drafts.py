@@ -48,6 +48,13 @@ def write_draft(file: Path | None, text: str) -> None:
         print_result(text, newline=False)
 
 
+def check_folder(path: Path) -> None:
+    """Raises FlowspecError when the folder of a file that is going to be written is not there."""
+    if not path.parent.exists():
+        folder = shlex.quote(str(path.parent))
+        raise FlowspecError(f"{path}: its folder is not there", remedy=f"make it: mkdir -p {folder}")
+
+
 def write_whole(path: Path, text: str) -> None:
     """Writes the whole file or none of it (`replace_file`), behind a link, too.
 
@@ -61,9 +68,7 @@ def write_whole(path: Path, text: str) -> None:
         else:
             replace_file(file, text.encode())
     except OSError as error:
-        if not path.parent.exists():
-            folder = shlex.quote(str(path.parent))
-            raise FlowspecError(f"{path}: its folder is not there", remedy=f"make it: mkdir -p {folder}") from error
+        check_folder(path)
         # The name of the temporary file means nothing to users, and a full disk comes without any.
         raise OSError(error.errno, error.strerror, str(path)) from error
 

@@ -118,3 +118,31 @@ def test_a_step_that_is_named_without_its_option(flowspec, command):
     refused = flowspec(command, "job.yaml", "count words")
     assert refused.code == 2
     assert "a step is named by its option, --step 'count words'" in refused.err
+
+
+def test_of_a_step_that_was_run_again_the_latest_run_counts(flowspec, job, tmp_path):
+    def step(more):
+        return f"  - {{name: load, type: command, on_failure: CANCEL_AND_WAIT, args: [bash, -c, '{more}']}}"
+
+    spec = job(
+        f"{step('echo gone >&2; cat /not/there')}\n  - {{name: sum, type: command, args: [echo, summed]}}",
+        keep_alive="true",
+    )
+    assert flowspec("apply", spec).code == 4
+    try:
+        assert "[file-missing]" in flowspec("diagnose", spec).out
+        job(f"{step('echo corrected')}\n  - {{name: sum, type: command, args: [echo, summed]}}", keep_alive="true")
+        assert flowspec("apply", spec, "--rerun", "load", "--rerun", "sum").code == 0
+        failed, _, latest, _ = json.loads(flowspec("status", spec, "--format", "json").out)["steps"]
+        named = flowspec("logs", spec, "--step", "load", "--log", "stdout")
+        assert (named.code, named.out) == (0, "corrected\n")
+        told = f"this is the latest step called load, {latest['id']} (COMPLETED); earlier: {failed['id']} (FAILED)"
+        assert named.err == f"note: {told}\n"
+        assert flowspec("logs", spec, "--log", "stdout").out == "summed\n"
+        assert flowspec("logs", spec, "--step", failed["id"], "--log", "stderr").out.startswith("gone\n")
+        assert flowspec("diagnose", spec).out.endswith("  Nothing has failed.\n")
+        report = json.loads(flowspec("report", spec, "--format", "json").out)
+        assert (report["outcome"], report["diagnosis"], report["failed"]) == ("succeeded", None, None)
+        assert flowspec("wait", spec).code == 0
+    finally:
+        flowspec("destroy", spec)

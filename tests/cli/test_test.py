@@ -66,6 +66,13 @@ def test_results_for_programs(flowspec, flow):
     assert (one["outcome"], len(one["problems"])) == ("failed", 1)
 
 
+def test_a_report_without_its_folder_is_refused_before_a_case_runs(flowspec, flow):
+    flow.case()
+    done = flowspec("test", "flow", "--junit", "no such/report.xml")
+    assert (done.code, done.out) == (1, "")
+    assert done.err == ("error: no such/report.xml: its folder is not there\n  make it: mkdir -p 'no such'\n")
+
+
 def test_junit(flowspec, flow, tmp_path):
     flow.case()
     flow.case("x\x1b <&\"'ä", expected="\x00]]>\n")

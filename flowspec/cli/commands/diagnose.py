@@ -23,7 +23,10 @@ _PATIENCE = 330.0
 
 @click.command("diagnose", cls=CommandWithStep, epilog="Example: flowspec diagnose job.yaml --format markdown")
 @CHOOSING
-@STEP(help="A step's id or name; default: the failed step; on a running cluster, the latest that failed.")
+@STEP(
+    help="A step's id or name (the latest of that name); default: the failed step; on a running cluster, the latest "
+    "that failed."
+)
 @click.option(
     "--logs-timeout",
     type=Seconds(),

@@ -11,7 +11,7 @@ from flowspec.cli.exits import Exit
 from flowspec.cli.locate import CHOOSING, Chosen, choose, read_settled_cluster, steps_called
 from flowspec.cli.options import STEP, CommandWithStep, output_format
 from flowspec.cli.output import eprint, ewarn, log_printer, print_result, wait_for_more
-from flowspec.errors import FlowspecError, NothingFound
+from flowspec.errors import FlowspecError
 
 if TYPE_CHECKING:
     from flowspec.backend.aws.logs import Logs
@@ -23,7 +23,7 @@ _IN_JSON = 16 << 20
 
 @click.command("logs", cls=CommandWithStep, epilog="Example: flowspec logs job.yaml --step 'count words' --log stderr")
 @CHOOSING
-@STEP(help="A step's id or name; default: the failed step, else the one that started last.")
+@STEP(help="A step's id or name (the latest with it); default: the failed step, else the one that started last.")
 @click.option(
     "--log",
     "names",
@@ -100,18 +100,19 @@ def _explain_missing_logs(cluster: Cluster, step: Step, reader: Logs) -> str:
 
 
 def _choose_step(cluster: Cluster, wanted: str | None) -> Step:
+    from flowspec.backend.aws.runs.settle import without_repeated
+
     if not cluster.steps:
         raise FlowspecError(f"cluster {cluster.id} has no steps")
     if wanted is None:
-        begun = [step for step in cluster.steps if step.state not in {"PENDING", "CANCELLED"}]
+        begun = [step for step in without_repeated(cluster).steps if step.state not in {"PENDING", "CANCELLED"}]
         failed = [step for step in begun if step.state == "FAILED"]
         return (failed or begun[-1:] or list(cluster.steps))[0]
-    found = steps_called(cluster, wanted)
-    if len(found) > 1:
-        ids = ", ".join(f"{step.id} ({step.state})" for step in found)
-        problem = f"{len(found)} steps of cluster {cluster.id} are called {wanted!r}"
-        raise NothingFound(problem, remedy=f"name one of {ids}")
-    return found[0]
+    *earlier, latest = steps_called(cluster, wanted)
+    if earlier:
+        ids = ", ".join(f"{step.id} ({step.state})" for step in earlier)
+        ewarn(f"note: this is the latest step called {latest.name}, {latest.id} ({latest.state}); earlier: {ids}")
+    return latest
 
 
 def _follow(chosen: Chosen, step: Step, names: Sequence[str]) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from flowspec.cli import print_error
-from flowspec.cli.drafts import write_whole
+from flowspec.cli.drafts import check_folder, write_whole
 from flowspec.cli.exits import Exit
 from flowspec.cli.options import SPEC_PATH, output_format
 from flowspec.cli.output import eprint, print_result, wants_color
@@ -69,6 +69,9 @@ def command(paths: tuple[Path, ...], selects: tuple[str, ...], junit: Path | Non
         if result.crash:
             print_error(result.crash)
 
+    if junit:
+        # Not only after all cases have run.
+        check_folder(junit)
     results = run_tests(paths or (Path(),), select=selects, on_result=show, **options)
     if junit:
         write_whole(junit, report.as_junit(results).decode())

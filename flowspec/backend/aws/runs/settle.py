@@ -205,8 +205,11 @@ def settled_run(
 
 
 def without_repeated(cluster: Cluster) -> Cluster:
-    """Returns a settled cluster without the attempts that a watcher repeated, to be judged as a whole."""
-    repeated = _repeated_ids(cluster)
+    """Returns a settled cluster without the attempts that were repeated, to be judged as a whole.
+
+    A watcher repeats a step, or it is run again later, such as by `--rerun`, and completes then.
+    """
+    repeated = _repeated_ids(cluster) | _overtaken_ids(cluster)
     return replace(cluster, steps=tuple(one for one in cluster.steps if one.id not in repeated))
 
 
@@ -226,6 +229,27 @@ def _repeated_ids(cluster: Cluster) -> set[str]:
         marked = was_repeated(one, cluster)
         stopping += [one] if marked and one.action_on_failure != "CONTINUE" else []
         if latest[token_of(one)] != one.id and (marked or any(cancelled_by(failed, one) for failed in stopping)):
+            found.add(one.id)
+    return found
+
+
+def _overtaken_ids(cluster: Cluster) -> set[str]:
+    """Returns the ids of steps that failed, or were cancelled with one that did, and that were completed later.
+
+    They are known by their names: a corrected step has other arguments. One that was there when the other failed is
+    not a new run of it: steps that are submitted together may have the same name.
+    """
+    completed = {one.name: one for one in cluster.steps if one.state == "COMPLETED"}
+    found: set[str] = set()
+    stopping: Step | None = None
+    for one in cluster.steps:
+        if one.state == "FAILED":
+            since = one.ended
+            stopping = one if one.action_on_failure != "CONTINUE" else stopping
+        else:
+            since = stopping.ended if stopping and cancelled_by(stopping, one) else None
+        later = completed.get(one.name)
+        if since and later and later.created and since <= later.created:
             found.add(one.id)
     return found
 

@@ -20,6 +20,7 @@ from flowspec.backend.aws.runs.settle import (
     settled_run,
     tag_of_marks,
     was_repeated,
+    without_repeated,
 )
 from flowspec.backend.aws.runs.supervise import Supervisor, WatcherAction
 from flowspec.backend.aws.submission.apply import apply
@@ -462,6 +463,30 @@ def test_a_step_that_someone_cancels_later_is_not_skipped():
     there = Step("s-2", "next", "CANCELLED", created=now + timedelta(minutes=1))
     later = Step("s-3", "another day", "CANCELLED", created=now + timedelta(days=1))
     assert [cancelled_by(failed, one) for one in (there, later)] == [True, False]
+
+
+def test_a_step_that_a_later_one_of_its_name_did_over_does_not_count():
+    day = datetime(2026, 11, 28, tzinfo=timezone.utc)
+
+    def made(name, state, hour, on_failure="CONTINUE", begun=True):
+        created = day + timedelta(hours=hour)
+        ended = created + timedelta(minutes=5) if begun else None
+        return Step(
+            f"{name}-{hour}", name, state, on_failure, created=created, started=created if begun else None, ended=ended
+        )
+
+    def left(*steps):
+        return [one.id for one in without_repeated(Cluster("j-1", "x", "WAITING", steps=steps)).steps]
+
+    assert left(made("a", "FAILED", 1), made("a", "COMPLETED", 2)) == ["a-2"]
+    assert left(made("a", "FAILED", 1), made("a", "RUNNING", 2)) == ["a-1", "a-2"]
+    assert left(made("a", "COMPLETED", 1), made("a", "FAILED", 2)) == ["a-1", "a-2"]
+    assert left(made("a", "FAILED", 1), made("b", "COMPLETED", 2)) == ["a-1", "b-2"]
+    # Both were submitted together, perhaps without names of their own.
+    assert left(made("a", "FAILED", 1), made("a", "COMPLETED", 1)) == ["a-1", "a-1"]
+    stopped = made("a", "FAILED", 1, "CANCEL_AND_WAIT"), made("b", "CANCELLED", 1, begun=False)
+    assert left(*stopped, made("a", "COMPLETED", 2), made("b", "COMPLETED", 2)) == ["a-2", "b-2"]
+    assert left(made("b", "CANCELLED", 1, begun=False), made("b", "COMPLETED", 2)) == ["b-1", "b-2"]
 
 
 def test_a_log_without_an_exit_code_is_read_once_for_a_look():
