@@ -369,7 +369,7 @@ def test_what_a_branch_adds_to_options_is_noted_and_the_rest_imported(tmp_path):
         source = wanted(f"OPTS='{REST}'\nif prod; then {added}; fi\naws emr create-cluster $OPTS")
         assert source.notes == ("line 2: a branch or loop adds `--log-uri s3://b/` to $OPTS, which is not imported",)
         assert compiled(source, tmp_path)["Name"] == "etl"
-    source = wanted(f'O=({REST})\n[ -n x ] && O+=(--log-uri s3://b/)\naws emr create-cluster "${{O[@]}}"')
+    source = wanted(f'O=({REST})\nprod && O+=(--log-uri s3://b/)\naws emr create-cluster "${{O[@]}}"')
     assert source.notes == ("line 2: a branch or loop adds `--log-uri s3://b/` to $O, which is not imported",)
 
 

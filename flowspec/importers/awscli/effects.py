@@ -8,6 +8,7 @@ from itertools import pairwise
 from posixpath import basename, isabs, join
 from typing import Any, NamedTuple, Protocol
 
+from flowspec.importers.awscli.conditions import MOST_WORDS, outcome
 from flowspec.importers.awscli.parsed import PROFILES, REGIONS, Command, Word
 from flowspec.importers.awscli.paths import follow_path
 from flowspec.importers.awscli.variables import Variables
@@ -66,6 +67,11 @@ class Shell:
         self.args, self.folder, self.blocks = args, folder, blocks
         self.loops: list[Loop] = []
         self.depends = False
+        self.negated, self.in_condition = False, False
+        # Of the blocks, and of what stands before && or ||: whether it is run with the defaults of all variables.
+        self._outcomes: list[bool | None] = [None] * blocks
+        self._dependence: bool | None = None
+        self._result: bool | None = None
         self.stdin: str | None = None
         self.target: tuple[str, bool] | None = None
         self._current_line, self._follow = here, follow
@@ -75,8 +81,59 @@ class Shell:
         """True in a branch, in a loop that is not read round by round, and after && and ||."""
         return self.blocks > len(self.loops) or self.depends
 
+    @property
+    def is_default(self) -> bool | None:
+        """Whether the place is reached with the defaults of all variables; None where that is not known."""
+        outcomes = [*self._outcomes, *([self._dependence] if self.depends else [])]
+        return False if False in outcomes else None if None in outcomes else True
+
+    def open_block(self) -> None:
+        """Begins a branch or a loop."""
+        self.blocks += 1
+        self._outcomes.append(None)
+
+    def close_block(self) -> None:
+        """Ends the innermost branch or loop."""
+        self.blocks -= 1
+        self._outcomes.pop()
+
+    def begin_rounds(self, loop: Loop) -> None:
+        """Makes a loop of the innermost block that is read round by round."""
+        self.loops.append(loop)
+        self._outcomes[-1] = True
+
+    def take_reserved_word(self, word: str) -> None:
+        """Follows a reserved word of a branch: its condition begins or ends, or it is the other branch."""
+        self.negated = word == "!" and not self.negated
+        if word in ("if", "then"):
+            self.in_condition = word == "if"
+        elif word in ("else", "elif") and self._outcomes:
+            before = self._outcomes[-1]
+            self._outcomes[-1] = None if before is None or word == "elif" else not before
+
+    def end_command(self, operator: str) -> None:
+        """Follows what stands after a command: &&, ||, or any other end."""
+        depended, self.depends = self.depends, operator in ("&&", "||")
+        if not self.depends:
+            self._result = None
+            return
+        self._dependence = None if depended or self._result is None else self._result == (operator == "&&")
+        if self.in_condition:
+            self._outcomes[-1], self.in_condition = None, False
+
+    def _note_result(self, words: list[Word]) -> None:
+        """Keeps whether a command succeeds with the defaults of all variables, where that is known."""
+        texts = [self.variables.text_by_default(word.text) for word in words[: MOST_WORDS + 1]]
+        found = None if None in texts else outcome([text or "" for text in texts])
+        self._result = not found if self.negated and found is not None else found
+        if self.in_condition and self._outcomes:
+            self._outcomes[-1] = self._result
+
     def run(self, words: list[Word], *, is_local: bool) -> None:
         """Carries out a command; one that is not the shell's own is kept. `is_local`: it declares local variables."""
+        if words:
+            self._note_result(words)
+        self.negated = False
         rest, given, exported = self._apply_assignments(words, is_local=is_local)
         if rest and not exported and not self._run_builtin(rest) and not self._call_function(rest):
             self._record_command(rest, given)
@@ -122,6 +179,7 @@ class Shell:
             added=bool(assigned["more"]),
             local=self.args is not None and is_local,
             conditional=self.is_conditional,
+            by_default=self.is_default,
         )
 
     def _run_builtin(self, words: list[Word]) -> bool:

@@ -52,8 +52,9 @@ class Script:
 
     `outputs` gives for a variable that holds the output of commands what those commands are, and `substitutions` the
     text within its `$( )`; `texts` gives what was last assigned to each; `uncertain` names those that a branch or loop
-    assigns, `split` those that were replaced by their words, and `notes` tell of assignments whose effect is not
-    certain, by variable. `files` are those that the script writes, with what a here document puts into them (None: not
+    assigns, `forgotten` those that a command sets to what is not known, `split` those that were replaced by their
+    words, and `notes` tell of assignments whose effect is not certain, by variable; `given` tells which the script's
+    arguments set. `files` are those that the script writes, with what a here document puts into them (None: not
     known), `unclosed` is the place of the first quote that is never closed. The last members are of use while a script
     is read: its functions, what it does at its end (`trap`), how much was read more than once, and the variables added:
     their names by stem and description (`added`), the last number of each stem (`numbers`).
@@ -65,8 +66,10 @@ class Script:
     substitutions: dict[str, str] = field(default_factory=dict)
     texts: dict[str, str] = field(default_factory=dict)
     uncertain: set[str] = field(default_factory=set)
+    forgotten: set[str] = field(default_factory=set)
     split: set[str] = field(default_factory=set)
     notes: dict[tuple[str, str], None] = field(default_factory=dict)
+    given: dict[str, str] = field(default_factory=dict)
     files: dict[str, str | None] = field(default_factory=dict)
     unclosed: Place | None = None
     functions: dict[str, Function] = field(default_factory=dict)
@@ -99,7 +102,8 @@ class Script:
     def notes_on(self, names: Iterable[str]) -> list[str]:
         """Returns the notes on these variables, on those that they are made of, and on those that were split."""
         known = follow_names([*names, *self.split], lambda name: PLACEHOLDER.findall(self.texts.get(name, "")))
-        return [text for name, text in self.notes if not name or name in known]
+        given = [text for name, text in self.given.items() if name in self.split]
+        return [*(text for name, text in self.notes if not name or name in known), *given]
 
 
 def follow_names(names: Iterable[str], names_in_value: Callable[[str], Iterable[str]]) -> set[str]:

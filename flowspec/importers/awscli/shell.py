@@ -139,7 +139,7 @@ class _Reader(Cursor):
             self.folders.append(self.shell.folder)
         elif char == ")" and self.folders:
             self.shell.folder = self.folders.pop()
-        self.shell.depends = self.text.startswith(("&&", "||"), self.at)
+        self.shell.end_command(self.text[self.at : self.at + 2])
         if char == "\n" and self.resume:
             self.at, self.resume = self.resume, 0
         else:
@@ -308,7 +308,7 @@ class _Reader(Cursor):
         if not bounded or any(set(text) & set("*?[{~") for text in texts) or _LEAVES_LOOP.search(self.text, self.at):
             return
         self.variables.literals[words[1].text] = texts[0]
-        self.shell.loops.append(Loop(words[1].text, texts[1:], self.at, self.shell.blocks))
+        self.shell.begin_rounds(Loop(words[1].text, texts[1:], self.at, self.shell.blocks))
 
     def _end_loop(self) -> None:
         """Goes back from `done` for the next word."""
@@ -320,7 +320,7 @@ class _Reader(Cursor):
             self.shell.loops.append(loop._replace(rest=loop.rest[1:]))
             # The `do` after it is read again, and its block is still open.
             self.jump = loop.at
-            self.shell.blocks += 1
+            self.shell.open_block()
 
     # --- what the shell would replace ---
 
@@ -408,9 +408,13 @@ class _Reader(Cursor):
         reader = self._nested_reader(self.take_enclosed("(", ")"), line, lists=True)
         items = reader.items()
         self.word = None
-        conditional = self.shell.is_conditional
         self.variables.assign_items(
-            assigned["name"], items, self._current_line, added=bool(assigned["more"]), conditional=conditional
+            assigned["name"],
+            items,
+            self._current_line,
+            added=bool(assigned["more"]),
+            conditional=self.shell.is_conditional,
+            by_default=self.shell.is_default,
         )
 
     def _read_expansion(self) -> str:
@@ -511,7 +515,7 @@ class _Reader(Cursor):
             self.braces += (first == "{") - (first == "}")
             self.closed = first == "}" and self.braces == 0
             if first in _OPENING:
-                self.shell.blocks += 1
+                self.shell.open_block()
                 if first not in _LEADING:
                     if first == "for":
                         self._begin_loop(words)
@@ -519,7 +523,8 @@ class _Reader(Cursor):
             if first in _CLOSING and self.shell.blocks > 0:
                 if first == "done":
                     self._end_loop()
-                self.shell.blocks -= 1
+                self.shell.close_block()
+            self.shell.take_reserved_word(first)
             words = words[1:]
         return words
 

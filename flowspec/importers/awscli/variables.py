@@ -30,6 +30,9 @@ _SEVERAL = re.compile(r"[ \t\n]|^-")
 _DEEPEST = 20
 # Characters of a value that grows: ten lines of `A=$A$A$A$A$A$A$A$A$A$A` would fill the memory.
 _LONGEST = 1_000_000
+# Of a value that a script compares with another.
+_LONGEST_TESTED = 1_000
+_GIVEN = re.compile(r"OPTARG|arg[0-9]", re.ASCII)
 
 
 @dataclass
@@ -59,6 +62,25 @@ class Variables:
         if name in self.literals:
             return self.literals[name]
         return None if name in self.script.uncertain else self.texts.get(name)
+
+    def text_by_default(self, text: str, met: dict[str, str | None] | None = None, depth: int = 0) -> str | None:
+        """Returns a text with the values that its variables have unless a branch sets them; None: not known.
+
+        `met` are the values of variables that were met already: each is made once.
+        """
+        met = {} if met is None else met
+        for name in set(PLACEHOLDER.findall(text)):
+            if name not in met:
+                value = self.literals.get(name, self.texts.get(name))
+                is_known = value is not None and name not in self.script.forgotten and depth < _DEEPEST
+                # A value that is made of itself is not known.
+                met[name] = None
+                met[name] = self.text_by_default(value or "", met, depth + 1) if is_known else None
+            value = met[name]
+            if value is None or len(value) > _LONGEST_TESTED:
+                return None
+            text = text.replace(placeholder(name), value)
+        return text
 
     def resolve(self, text: str) -> str:
         """Returns the value of the variable that is the whole text; any other text as it is."""
@@ -120,9 +142,19 @@ class Variables:
         name = ["", *self.script.aliases(text)][-1]
         return self.script.variables[name].rules.get("description") if name in self.script.variables else ""
 
-    # --- assignments; `conditional`: in a branch or a loop ---
+    # --- assignments; `conditional`: in a branch or loop; `by_default`: reached with the defaults of all variables ---
 
-    def assign(self, name: str, value: str, line: Line, *, added: bool, local: bool, conditional: bool) -> None:
+    def assign(
+        self,
+        name: str,
+        value: str,
+        line: Line,
+        *,
+        added: bool,
+        local: bool,
+        conditional: bool,
+        by_default: bool | None,
+    ) -> None:
         """Does `NAME=VALUE`; `added`: it is `+=`; `local`: the variable is a called function's own."""
         if name in self.literals or local:
             if not conditional and name not in self.script.uncertain:
@@ -131,14 +163,23 @@ class Variables:
             self.literals.pop(name, None)
         own = placeholder(safe_name(name))
         value = own + value if added else value
-        if conditional:
-            self._assign_conditionally(name, own, value, line)
-        else:
+        if not conditional:
             self._assign_unconditionally(name, own, value, line)
+        elif own in value and name in self.texts:
+            self._note_addition(name, value.replace(own, "").strip(), line, by_default)
+            if by_default:
+                self._assign_unconditionally(name, own, value, line)
+        elif self._is_default_of(name, value):
+            told = f"line {line()}: an argument of the script sets ${name}: it is imported as it is without that"
+            self.script.given[safe_name(name)] = told
+        else:
+            self._note_conditional(name, value, line)
 
-    def _assign_conditionally(self, name: str, own: str, value: str, line: Line) -> None:
-        added = own in value and name in self.texts
-        self._note_conditional(name, value.replace(own, "").strip() if added else value, line, added=added)
+    def _is_default_of(self, name: str, value: str) -> bool:
+        """Returns True if what a variable had before is its default, since the value is an argument of the script."""
+        other = placeholder_name(value) or ""
+        is_given = _GIVEN.fullmatch(other) or str(self.description(value)).startswith("${")
+        return bool(is_given and self.texts.get(name)) and name not in self.script.forgotten
 
     def _assign_unconditionally(self, name: str, own: str, value: str, line: Line) -> None:
         old = self.texts.get(name)
@@ -152,12 +193,19 @@ class Variables:
             self._note_reassignment(name, line)
         self.texts[name] = self.script.texts[name] = value
 
-    def assign_items(self, name: str, items: list[str], line: Line, *, added: bool, conditional: bool) -> None:
+    def assign_items(
+        self, name: str, items: list[str], line: Line, *, added: bool, conditional: bool, by_default: bool | None
+    ) -> None:
         """Does `NAME=( ITEM … )`; `added`: it is `+=`."""
         known = self.arrays.get(name, [])
-        if conditional:
-            more = items if added else _added_items(items, known)
-            self._note_conditional(name, " ".join(items if more is None else more), line, added=more is not None)
+        more = items if added else _added_items(items, known)
+        if conditional and more is None:
+            self._note_conditional(name, " ".join(items), line)
+        elif conditional and more is not None:
+            by_default = by_default if name in self.arrays else None
+            self._note_addition(name, " ".join(more), line, by_default)
+            if by_default:
+                self.arrays[name] = [*known, *more]
         else:
             self.arrays[name] = [*known, *items] if added else items
 
@@ -166,22 +214,34 @@ class Variables:
         if any(name in one for one in (self.texts, self.arrays, self.literals)):
             self.literals.pop(name, None)
             self.script.uncertain.add(name)
+            self.script.forgotten.add(name)
             self.script.note(name, f"line {line()}: `{by}` sets ${name}: give its value")
 
-    def _note_conditional(self, name: str, text: str, line: Line, *, added: bool) -> None:
-        shown = PLACEHOLDER.sub(r"${\1}", text)[:80]
-        if added:
-            self.script.note(name, f"line {line()}: a branch or loop adds `{shown}` to ${name}, which is not imported")
-            return
+    def _note_addition(self, name: str, text: str, line: Line, by_default: bool | None) -> None:
+        effects = {
+            True: "as it does with the defaults of its variables",
+            False: "with other values of its variables than the defaults, which is not imported",
+            None: "which is not imported",
+        }
+        self.script.note(
+            name, f"line {line()}: a branch or loop adds `{_shown(text)}` to ${name}, {effects[by_default]}"
+        )
+
+    def _note_conditional(self, name: str, text: str, line: Line) -> None:
         self.script.uncertain.add(name)
         # Enough to tell which commands it comes from.
         self.script.texts[name] = self.script.texts.get(name, "") + text
         self.script.note(
-            name, f"line {line()}: a branch or loop sets ${name} to `{shown}`: it is a variable without a default"
+            name,
+            f"line {line()}: a branch or loop sets ${name} to `{_shown(text)}`: it is a variable without a default",
         )
 
     def _note_reassignment(self, name: str, line: Line) -> None:
         self.script.note(name, f"line {line()}: ${name} is assigned for a second time; check its value")
+
+
+def _shown(text: str) -> str:
+    return PLACEHOLDER.sub(r"${\1}", text)[:80]
 
 
 def is_split(value: str) -> bool:

@@ -26,7 +26,11 @@ def cases():
 
 CASES = cases()
 NOTES = {
-    "getopts": ["a branch or loop sets $COUNT to `${OPTARG}`"],
+    "options-by-default": [
+        "adds `--auto-terminate` to $ARGS, as it does with the defaults of its variables",
+        "adds `--ebs-root-volume-size 50` to $ARGS, with other values of its variables than the defaults",
+        "an argument of the script sets $APPS: it is imported as it is without that",
+    ],
     "case-environment": ["a branch or loop sets $CORE_TYPE to `m5.xlarge`"],
     "jq-pipeline": ["`aws emr set-termination-protection` is not imported"],
     "trap-terminates": ["the script terminates the cluster itself: here keep_alive is false"],
@@ -58,6 +62,44 @@ def test_the_request_is_the_one_that_the_script_sends(name, tmp_path):
     assert made == judge.folded(calls)
     for note in NOTES.get(name, ()):
         assert any(note in one for one in source.notes), source.notes
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        "KEEP=no\nread KEEP\n{}",
+        "{}",
+        "KEEP=$(keep_it)\n{}",
+        "KEEP=no\nif other && [ $KEEP = no ]; then {}; fi",
+        "KEEP=no\nif [ $KEEP = no ] || other; then {}; fi",
+        "KEEP=no\nif other; then :; elif [ $KEEP = no ]; then {}; else {}; fi",
+        "KEEP=no\nif other; then {}; fi",
+        "KEEP=no\nfor one in $ALL; do {}; done",
+        "KEEP=no\n(( $KEEP )) && A+=(--auto-terminate)",
+        "KEEP=no\n[ $KEEP = no ] | other && A+=(--auto-terminate)",
+        "KEEP=no\n[[ $KEEP == n* ]] && A+=(--auto-terminate)",
+    ],
+)
+def test_an_option_whose_condition_is_not_known_is_not_imported(script):
+    added = 'if [ "$KEEP" = no ]; then A+=(--auto-terminate); fi'
+    script = script.replace("{}", added if script.count("\n{}") or script == "{}" else "A+=(--auto-terminate)")
+    source = wanted(f'A=(--name n)\n{script}\n{_CREATE} "${{A[@]}}"')
+    assert source.params["Instances"]["KeepJobFlowAliveWhenNoSteps"] is True
+    assert any("adds `--auto-terminate` to $A, which is not imported" in one for one in source.notes), source.notes
+
+
+def test_the_variables_of_a_condition_are_read_to_an_end():
+    made = "".join(f'A{number}="$A{number - 1}$A{number - 2}"\n' for number in range(2, 19))
+    chain = "".join(f"B{number}=$B{number - 1}\n" for number in range(1, 3000))
+    script = f'A0=\nA1=\n{made}B0=x\n{chain}A=(--name n)\n[ -z "$A18" ] && A+=(--auto-terminate)\n[ $B2999 = x ]\n'
+    source = wanted(f'{script}{_CREATE} "${{A[@]}}"')
+    assert source.params["Instances"]["KeepJobFlowAliveWhenNoSteps"] is False
+
+
+def test_what_arguments_set_has_no_default_without_one_before():
+    for before in ("", "NAME=\n", "NAME=n\nread NAME\n"):
+        script = f'{before}while getopts n: o; do case $o in n) NAME="$OPTARG";; esac; done\n{_CREATE} --name "$NAME"'
+        assert wanted(script).variables["NAME"].default is None
 
 
 def test_a_comment_in_a_substitution_adds_nothing():
