@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Sequence
+from os.path import normpath
 from typing import Any
 from xml.etree import ElementTree
 
@@ -25,7 +26,7 @@ def result_text(result: CaseResult, *, color: bool) -> str:
     word = painted(f"{result.outcome.value:<7}", _COLORS[result.outcome.value], color=color)
     lines = [f"{word} {visible(result.name)} ({duration_text(result.seconds)})"]
     lines += [f"  {line}" for problem in result.problems for line in problem.split("\n")]
-    lines += [f"  wrote {visible(str(path))}" for path in result.updated]
+    lines += [f"  wrote {visible(normpath(path))}" for path in result.updated]
     if result.home:
         lines.append(f"  kept: FLOWSPEC_HOME={result.home} flowspec list --backend local --all")
     if result.diagnostics:

@@ -66,6 +66,12 @@ def test_results_for_programs(flowspec, flow):
     assert (one["outcome"], len(one["problems"])) == ("failed", 1)
 
 
+def test_an_output_beside_the_cases_is_named_by_its_plain_path(flowspec, flow):
+    flow.case(text="inputs: {'s3://acme/in/': in}\nexpect: {'s3://acme/out/': ../counts}\n", expected=None)
+    done = flowspec("test", "flow", "--update")
+    assert (done.code, done.out.splitlines()[1:]) == (0, ["  wrote flow/tests/counts"])
+
+
 def test_a_report_without_its_folder_is_refused_before_a_case_runs(flowspec, flow):
     flow.case()
     done = flowspec("test", "flow", "--junit", "no such/report.xml")
