@@ -1,4 +1,4 @@
-"""What `[ … ]`, `[[ … ]]` and `test` give for words that are known (POSIX, "test"; bash, "Conditional Constructs")."""
+"""Evaluates `[ … ]`, `[[ … ]]` and `test` with words that are known (POSIX, "test"; bash, "Conditional Constructs")."""
 
 from __future__ import annotations
 

@@ -83,7 +83,7 @@ class Shell:
 
     @property
     def is_default(self) -> bool | None:
-        """Whether the place is reached with the defaults of all variables; None where that is not known."""
+        """True if the place is reached with the defaults of all variables, False if not; None: not known."""
         outcomes = [*self._outcomes, *([self._dependence] if self.depends else [])]
         return False if False in outcomes else None if None in outcomes else True
 
