@@ -18,7 +18,7 @@ from flowspec.backend.aws.logs import PATIENCE, Logs, logs_of
 from flowspec.backend.aws.verdict import Verdict, judge
 from flowspec.errors import FlowspecError, ServiceError
 from flowspec.facts.limits import TAG_VALUE
-from flowspec.plan.cluster import REPEATED_TAG, TIMED_OUT_TAG, Cluster, Step
+from flowspec.plan.cluster import FLOW_TAG, REPEATED_TAG, TIMED_OUT_TAG, Cluster, Step
 from flowspec.plan.runs.supervision import StepPolicy, read_policies, token_of
 
 # "WARN Step failed with exitCode 3 and took 5 seconds" is the last line of EMR's controller log.
@@ -236,9 +236,12 @@ def _repeated_ids(cluster: Cluster) -> set[str]:
 def _overtaken_ids(cluster: Cluster) -> set[str]:
     """Returns the ids of steps that failed, or were cancelled with one that did, and that were completed later.
 
-    They are known by their names: a corrected step has other arguments. One that was there when the other failed is
-    not a new run of it: steps that are submitted together may have the same name.
+    They are known by their names, as a corrected step has other arguments; so only on the cluster of a flow, as other
+    tools may give all steps one name. A step that was there when the other failed is not a new run of it: steps that
+    are submitted together may have the same name.
     """
+    if FLOW_TAG not in cluster.tags:
+        return set()
     completed = {one.name: one for one in cluster.steps if one.state == "COMPLETED"}
     found: set[str] = set()
     stopping: Step | None = None

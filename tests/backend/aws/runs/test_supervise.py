@@ -31,7 +31,7 @@ from flowspec.document.checking.validate import validate
 from flowspec.document.text.parse import load
 from flowspec.errors import FlowspecError, ServiceError, SpecError
 from flowspec.pipeline import make_report, plan_on
-from flowspec.plan.cluster import WATCH_TAG, WATCHER_TAG, Cluster, Step
+from flowspec.plan.cluster import FLOW_TAG, WATCH_TAG, WATCHER_TAG, Cluster, Step
 from flowspec.plan.runs.supervision import StepPolicy, policy_tags, token_of
 from flowspec.report.json_text import as_json
 from flowspec.request.compile import compile
@@ -475,13 +475,19 @@ def test_a_step_that_a_later_one_of_its_name_did_over_does_not_count():
             f"{name}-{hour}", name, state, on_failure, created=created, started=created if begun else None, ended=ended
         )
 
-    def left(*steps):
-        return [one.id for one in without_repeated(Cluster("j-1", "x", "WAITING", steps=steps)).steps]
+    def left(*steps, tags=None):
+        return [
+            one.id
+            for one in without_repeated(
+                Cluster("j-1", "x", "WAITING", tags={FLOW_TAG: "x"} if tags is None else tags, steps=steps)
+            ).steps
+        ]
 
     assert left(made("a", "FAILED", 1), made("a", "COMPLETED", 2)) == ["a-2"]
     assert left(made("a", "FAILED", 1), made("a", "RUNNING", 2)) == ["a-1", "a-2"]
     assert left(made("a", "COMPLETED", 1), made("a", "FAILED", 2)) == ["a-1", "a-2"]
     assert left(made("a", "FAILED", 1), made("b", "COMPLETED", 2)) == ["a-1", "b-2"]
+    assert left(made("a", "FAILED", 1), made("a", "COMPLETED", 2), tags={}) == ["a-1", "a-2"], "of another tool"
     # Both were submitted together, perhaps without names of their own.
     assert left(made("a", "FAILED", 1), made("a", "COMPLETED", 1)) == ["a-1", "a-1"]
     stopped = made("a", "FAILED", 1, "CANCEL_AND_WAIT"), made("b", "CANCELLED", 1, begun=False)
