@@ -399,3 +399,13 @@ def test_a_span_where_a_number_of_seconds_is_wanted(flowspec, arguments):
     refused = flowspec(*arguments)
     assert refused.code == 2
     assert f"Invalid value for '{arguments[2]}': '{arguments[3]}' is not a number of seconds: write 5400" in refused.err
+
+
+def test_a_home_that_is_deleted_ends_the_watch_soon(start, job, own_home):
+    job("  - {name: slow, type: command, args: [sleep, '600']}")
+    process = start("apply", "job.yaml")
+    assert any("slow: RUNNING" in line for line in process.stderr)
+    own_home.rename(own_home.with_suffix(".gone"))
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert re.search(r"error: there is no cluster j-\w+ in the embedded EMR, where it has been seen\n", err)

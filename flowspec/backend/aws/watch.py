@@ -26,7 +26,8 @@ from flowspec.backend.aws.runs.settle import ExitCodes, awaits_exit_code, settle
 from flowspec.backend.aws.runs.supervise import Supervisor, WatcherAction
 from flowspec.backend.aws.verdict import Outcome, Verdict, counted_steps, is_over, judge
 from flowspec.engines.counters import parse_progress
-from flowspec.errors import FlowspecError
+from flowspec.errors import FlowspecError, NothingFound
+from flowspec.facts.backends import TRAITS
 from flowspec.facts.states import OPEN
 from flowspec.plan.cluster import Cluster
 
@@ -91,7 +92,7 @@ def watch(
                 if is_over(run_cluster, counted) and not supervisor.waits_for(cluster, codes):
                     yield _ended_event(run_cluster, counted, judge(run_cluster, counted))
                     return
-            if deadline is not None and clock() >= deadline:
+            if _has_passed(deadline, clock()):
                 yield _ended_event(run_cluster or cluster, counted, Verdict(Outcome.TIMED_OUT))
                 return
 
@@ -110,8 +111,9 @@ def _poll_cluster(
             try:
                 cluster = describe(emr, cluster_id)
             except FlowspecError as error:
-                if _is_final(error, cluster, last_answer, deadline, clock()):
-                    raise
+                now = clock()
+                if final := _final_error(error, emr, cluster, now - last_answer, _has_passed(deadline, now)):
+                    raise final from error.__cause__
                 if cluster:
                     yield cluster, False
             else:
@@ -119,16 +121,28 @@ def _poll_cluster(
                 yield cluster, True
 
 
-def _is_final(error: FlowspecError, seen: Cluster | None, answered: float, deadline: float | None, now: float) -> bool:
-    """Returns True if a look at a cluster that failed is the last one.
+def _has_passed(deadline: float | None, now: float) -> bool:
+    return deadline is not None and now >= deadline
 
-    A cluster that was there does not vanish: the network did, or the service says "slow down". At the first look,
-    right after a submission perhaps, only the latter is tolerated, and no longer than until the deadline: there is no
-    cluster yet to report as still running.
+
+def _final_error(
+    error: FlowspecError, emr: Emr, seen: Cluster | None, silent_for: float, is_late: bool
+) -> FlowspecError | None:
+    """Returns what ends the watch after a look at a cluster failed with `error`; None if it is looked at again.
+
+    A cluster that was there is looked for again: the network comes back, or the service says "slow down". That there
+    is none any more is believed when it is said for two polls. At the first look, right after a submission perhaps,
+    only what is transient is tolerated, and not when it `is_late`: there is no cluster yet to report as still running.
     """
-    if now - answered > _PATIENCE:
-        return True
-    return seen is None and (not is_transient(error) or (deadline is not None and now >= deadline))
+    if seen is None:
+        is_tolerated = is_transient(error) and not is_late
+        return None if is_tolerated and silent_for <= _PATIENCE else error
+    if not isinstance(error, NothingFound):
+        return error if silent_for > _PATIENCE else None
+    if silent_for <= 2 * TRAITS[emr.backend.name].longest_poll:
+        return None
+    remedy = "the folder of the embedded EMR was deleted, or the credentials are now those of another account"
+    return FlowspecError(f"{error.message}, where it has been seen", remedy=remedy)
 
 
 class _Seen:
@@ -268,10 +282,12 @@ class Fleet:
         try:
             cluster = describe(self._emr, one.cluster_id)
         except FlowspecError as error:
-            if _is_final(error, one.cluster, one.answered, one.deadline, self._clock()):
+            now = self._clock()
+            is_late = _has_passed(one.deadline, now)
+            if final := _final_error(error, self._emr, one.cluster, now - one.answered, is_late):
                 self._watched.remove(one)
-                yield Unreachable(error)
-            one.schedule_next_look(self._clock())
+                yield Unreachable(final)
+            one.schedule_next_look(now)
             return
         one.answered = self._clock()
         one.schedule_next_look(one.answered)
