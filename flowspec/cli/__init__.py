@@ -44,8 +44,11 @@ from flowspec.cli.output import (
     wants_color,
 )
 from flowspec.errors import FlowspecError, Locked, NothingFound, SpecError, StalePlan
+from flowspec.interrupts import INTERRUPTS
 
 if TYPE_CHECKING:
+    from types import FrameType
+
     from click.shell_completion import CompletionItem
 
 # All commands in the order of their use, each with its summary; up to 63 characters fit on a line of 80 columns.
@@ -278,16 +281,25 @@ def main() -> None:
     wait_for_readers()
     if instruction := os.environ.get("_FLOWSPEC_COMPLETE"):
         _exit(_complete(instruction))
-    # CI runners and service managers stop us by SIGTERM: it is an interrupt like Ctrl-C, with the same choices.
+    # These are interrupts like Ctrl-C, with the same choices: a process that just ended would leave its lock.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # Below nohup it stays ignored.
+    if signal.getsignal(signal.SIGHUP) is signal.SIG_DFL:
+        signal.signal(signal.SIGHUP, _interrupt_once)
     _exit(run(sys.argv[1:]))
+
+
+def _interrupt_once(number: int, _: FrameType | None) -> NoReturn:
+    # Of a terminal that is closed both the kernel and the shell tell; the second would interrupt the clean-up.
+    signal.signal(number, signal.SIG_IGN)
+    raise KeyboardInterrupt
 
 
 def _exit(status: int) -> NoReturn:
     """Ends the process after the exit handlers, without Python's clean-up of all modules, which takes 10 ms."""
     # The verdict is the exit code: an interrupt from here on would print the traceback of an exit handler, or end the
     # process by its signal.
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in INTERRUPTS:
         signal.signal(number, signal.SIG_IGN)
     # Profilers and measurements of coverage write their results in exit handlers.
     atexit._run_exitfuncs()

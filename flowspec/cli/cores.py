@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from flowspec.errors import FlowspecError
 from flowspec.facts.machine import usable_cores
-from flowspec.interrupts import interrupts_held_back
+from flowspec.interrupts import INTERRUPTS, interrupts_held_back
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -62,6 +62,7 @@ def _map_in_processes(work: Callable[[Item], Result], items: Sequence[Item], wor
 
 
 def _ignore_interrupts() -> None:
-    # Ctrl-C reaches all processes; the first one tells the others to stop.
+    # The terminal sends them to all processes; the first one tells the others to stop.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT, signal.SIGTERM})
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, INTERRUPTS)

@@ -18,7 +18,7 @@ from flowspec.backend.aws.verdict import Outcome, Verdict
 from flowspec.backend.aws.watch import Event, Watch, watch
 from flowspec.cli.exits import Exit, exit_of
 from flowspec.cli.locate import Chosen
-from flowspec.cli.output import Level, eprint, eprint_report, ewarn, is_shown, on_terminal, print_result
+from flowspec.cli.output import Level, eprint, eprint_report, ewarn, is_shown, on_terminal, open_for_bars, print_result
 from flowspec.document.escaping import visible
 from flowspec.document.masking import mask
 from flowspec.errors import FlowspecError, number_of, sentence_of
@@ -151,7 +151,7 @@ def _show_progress(events: Iterable[Event], secrets: frozenset[str]) -> Iterator
     from rich.markup import escape
     from rich.progress import Progress
 
-    console = Console(stderr=True, highlight=False)
+    console = Console(file=open_for_bars(), highlight=False)
     with Progress(*_columns(console.width), console=console, transient=True) as progress:
         bars: dict[str, Any] = {}
         for event in events:

@@ -10,9 +10,11 @@ full disk: none of this changes what a command does, or its exit code.
 from __future__ import annotations
 
 import codecs
+import errno
 import io
 import os
 import select
+import stat
 import sys
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
@@ -36,6 +38,23 @@ class _BlockingFile(io.FileIO):
             ready.register(self, select.POLLOUT)
             ready.poll()
         return written
+
+
+class _FileForBars(_BlockingFile):
+    """A terminal that may be closed while it is written to."""
+
+    def write(self, data: Any, /) -> int:
+        try:
+            return super().write(data)
+        except OSError:
+            _discard(self.fileno())
+            return len(data)
+
+
+def open_for_bars() -> TextIO:
+    """Opens stderr for the bars of rich, which would end the command when the terminal is closed."""
+    file = io.BufferedWriter(_FileForBars(sys.stderr.fileno(), "w", closefd=False))
+    return io.TextIOWrapper(file, encoding=sys.stderr.encoding, errors=sys.stderr.errors)
 
 
 def escape_unencodable() -> None:
@@ -243,9 +262,15 @@ def _print(
         click.echo(shown, file=stream, nl=newline)
     except OSError as error:
         # A lost result is reported on stderr; what is lost on stderr can't be reported.
-        if stream is not sys.stderr and not isinstance(error, BrokenPipeError):
+        if stream is not sys.stderr and not _is_closed_by_reader(stream, error):
             raise
         _silence(stream)
+
+
+def _is_closed_by_reader(stream: TextIO, error: OSError) -> bool:
+    """Returns True for the error of a pipe whose reader has gone, or of a terminal that was closed."""
+    is_device = stat.S_ISCHR(os.fstat(stream.fileno()).st_mode)
+    return isinstance(error, BrokenPipeError) or (error.errno == errno.EIO and is_device)
 
 
 def _masked(text: str, secrets: Collection[str]) -> str:
@@ -257,5 +282,10 @@ def _masked(text: str, secrets: Collection[str]) -> str:
 
 
 def _silence(stream: TextIO) -> None:
-    # Nobody reads on. What is still in the buffer would fail again when Python flushes it at exit.
-    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+    # What is still in the buffer would fail again when Python flushes it at exit.
+    _discard(stream.fileno())
+
+
+def _discard(descriptor: int) -> None:
+    # Nobody reads on.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), descriptor)

@@ -3,12 +3,14 @@
 import os
 import pty
 import re
+import signal
 import subprocess
 import sys
 
 import pytest
 
 from flowspec.cli import COMMANDS
+from tests.endpoints import NIGHTLY, way_to_embedded
 
 BAR = "slow .*━"
 
@@ -160,3 +162,50 @@ def test_lines_elsewhere(start, job):
     assert [state for state in states if state != "TERMINATING"][-2:] == ["COMPLETED", "TERMINATED"]
     # On a slow machine the step is seen RUNNING, as the cluster is.
     assert len(changes) == len(set(changes)), "one line for each change"
+
+
+def start_on_own_terminal(argv, cwd, *, hang_up):
+    """Starts a command as the leader of a session, to which SIGHUP is sent when its terminal is closed.
+
+    Returns its process id and the terminal; with SIG_IGN for `hang_up` it is ignored, as below nohup.
+    """
+    pid, terminal = pty.fork()
+    if not pid:
+        signal.signal(signal.SIGHUP, hang_up)
+        os.chdir(cwd)
+        os.execve(sys.executable, [sys.executable, "-m", "flowspec", *argv], {**os.environ, "TERM": "xterm"})
+    return pid, terminal
+
+
+def exit_code(pid):
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+
+def test_a_terminal_that_is_closed_leaves_no_lock(tmp_path, credentials):
+    spec = f"{NIGHTLY}keep_alive: true\ninstance_groups: [{{role: MASTER, type: m5.xlarge, count: 1}}]\n"
+    (tmp_path / "job.yaml").write_text(spec)
+    with way_to_embedded(tmp_path / "emr") as way:
+        argv = ("apply", "job.yaml", "--skip-preflight", "--detach", "--endpoint-url", way.url)
+        assert exit_code(start_on_own_terminal(argv, tmp_path, hang_up=signal.SIG_DFL)[0]) == 0
+        (tmp_path / "job.yaml").write_text(f"{spec}termination_protected: true\n")
+        way.faults["SetTerminationProtection"] = ["slow"]
+        pid, terminal = start_on_own_terminal(argv, tmp_path, hang_up=signal.SIG_DFL)
+        assert way.waiting.wait(60)
+        os.close(terminal)
+        # The shell tells of it, too.
+        os.kill(pid, signal.SIGHUP)
+        assert exit_code(pid) == 130
+        way.released.set()
+        (cluster,) = way.service.call("ListClusters", {})["Clusters"]
+        tags = way.service.call("DescribeCluster", {"ClusterId": cluster["Id"]})["Cluster"]["Tags"]
+    assert "flowspec:lock" not in {tag["Key"] for tag in tags}
+
+
+def test_a_terminal_that_is_closed_below_nohup_leaves_the_verdict(slow, tmp_path):
+    pid, terminal = start_on_own_terminal(["apply", "job.yaml"], tmp_path, hang_up=signal.SIG_IGN)
+    seen = b""
+    while not re.search(BAR, seen.decode(errors="replace")):
+        seen += os.read(terminal, 65536)
+    os.close(terminal)
+    (tmp_path / "go").touch()
+    assert exit_code(pid) == 0

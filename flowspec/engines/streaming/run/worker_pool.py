@@ -16,7 +16,7 @@ from flowspec.engines.exit_status import as_in_shell
 from flowspec.engines.linux import adopt_orphans, die_with_parent
 from flowspec.engines.streaming.data.processes import kill_children
 from flowspec.engines.streaming.hadoop.failure import ONE_AT_A_TIME, TaskFailure
-from flowspec.interrupts import interrupts_held_back
+from flowspec.interrupts import INTERRUPTS, interrupts_held_back
 
 _GRACE = 3.0  # seconds that a process gets to end its own children
 # Between two looks whether a process has ended: most end within a millisecond, and the step waits for it.
@@ -98,7 +98,7 @@ class WorkerPool:
         """Runs a child to its end; never returns."""
         status = 1
         try:
-            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT, signal.SIGTERM})
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, INTERRUPTS)
             die_with_parent(parent)
             adopt_orphans()
             for member in self._members:
