@@ -206,7 +206,7 @@ class FaultyS3(ThreadingHTTPServer):
 
     A fault is None, an (HTTP status, error code) pair that is answered instead, "cut" (half of the body and then
     the end of the connection, though all of it was announced), "slow" (the body comes in five pieces, half a
-    second apart), "silent" (no answer at all while the server runs), or "refused" (nobody listens).
+    second apart), "undated" (no Last-Modified), "silent" (no answer at all while the server runs), or "refused" (nobody listens).
     """
 
     daemon_threads = True
@@ -245,7 +245,10 @@ class _S3Handler(BaseHTTPRequestHandler):
             xml = f"<Error><Code>{fault[1]}</Code><Message>as asked for</Message></Error>"
             self.answer(fault[0], {"Content-Type": "application/xml"}, xml.encode())
         else:
-            self.answer(*passed_on(self, body, self.server.moto_port))
+            status, headers, content = passed_on(self, body, self.server.moto_port)
+            if fault == "undated":
+                headers.pop("last-modified", None)
+            self.answer(status, headers, content)
 
     do_GET = do_PUT = do_HEAD = do_POST = do_DELETE = handle_any  # noqa: N815 - the names that http.server calls
 
@@ -296,7 +299,7 @@ def passed_on(handler, body, port):
         headers = {name: value for name, value in handler.headers.items() if name != "Expect"}
         connection.request(handler.command, handler.path, body, headers)
         answer = connection.getresponse()
-        kept = {"Content-Type", "ETag", "Last-Modified", *(["Content-Length"] if handler.command == "HEAD" else [])}
+        kept = {"Content-Type", "ETag", "last-modified", *(["Content-Length"] if handler.command == "HEAD" else [])}
         # Those of S3, by which its answers differ from a page of something else.
         headers = {name: value for name, value in answer.getheaders() if name in kept or name.startswith("x-amz")}
         return answer.status, headers, answer.read()

@@ -33,6 +33,8 @@ _IN_PARTS = 1 << 30
 _BLOCK = 1 << 20
 # What S3 says when the content has another checksum than was announced.
 _OTHER_CONTENT = {"BadDigest", "XAmzContentChecksumMismatch", "InvalidDigest"}
+# A proxy on the way may remove the header.
+_LONG_AGO = datetime.min.replace(tzinfo=timezone.utc)
 _ACCESS = "read and write below it (target's `staging:`)"
 
 
@@ -148,18 +150,19 @@ def exists(s3: Any, uri: str) -> bool:
 
 
 def _staged_at(s3: Any, uri: str) -> datetime | None:
-    """Returns when the object at a URI was written; None where there is none."""
+    """Returns when the object at a URI was written, long ago if that is not said; None where there is none."""
     from botocore.exceptions import ClientError
 
     bucket, key = split_s3(uri)
     with s3_errors("HeadObject", uri, access=_ACCESS):
         try:
-            written: datetime = s3.head_object(Bucket=bucket, Key=key)["LastModified"]
+            answer = s3.head_object(Bucket=bucket, Key=key)
         except ClientError as error:
             # HEAD has no body, so a missing key and a missing bucket are both a bare 404; PutObject tells them apart.
             if error.response["Error"]["Code"] != "404":
                 raise
             return None
+    written: datetime = answer.get("LastModified", _LONG_AGO)
     return written
 
 

@@ -9,6 +9,7 @@ from io import BytesIO
 
 import pytest
 
+from flowspec.backend.aws.client import connect
 from flowspec.backend.aws.submission.staging import stage
 from flowspec.errors import FlowspecError, ServiceError
 from flowspec.request.archives import members, packed
@@ -46,6 +47,14 @@ def test_each_is_uploaded_once(emr, s3, tmp_path):
     assert stored(s3, asset) == b"print()"
 
 
+def test_a_file_whose_age_is_not_told_is_sent_again(emr, s3, faulty_s3, tmp_path):
+    (tmp_path / "map.py").write_text("print(1)\n")
+    asset = asset_of(tmp_path / "map.py")
+    faulty_s3("undated")
+    behind_proxy = connect(emr.endpoint)
+    assert [sent for _ in range(2) for _, sent in stage(behind_proxy, [asset])] == [True, True]
+
+
 def test_a_directory_arrives_as_its_archive(emr, s3, tmp_path):
     folder = tmp_path / "lib"
     folder.mkdir()
@@ -59,6 +68,7 @@ MEASURED = """
 import resource, sys
 from pathlib import Path
 from flowspec.backend.aws.client import Endpoint, connect
+from flowspec.backend.aws.client import connect
 from flowspec.backend.aws.submission.staging import stage
 from flowspec.request.assets import Asset
 
