@@ -78,10 +78,19 @@ def export(flow: JobFlow, to: str, request: Request | None = None) -> Exported:
         f"{one.name} has to be at {one.uri}: `flowspec apply` {'packs and ' if one.packages else ''}uploads it"
         for one in request.assets
     ]
+    notes += _note_on_date(flow, request)
     notes += [mask(note, request.secrets) for note in note_left_out(flow, format_.title, format_.instead)]
     notes += format_.notes(job) if format_.notes else []
     notes += _differences(format_, text, job, request) if format_.kind else []
     return Exported(text, tuple(dict.fromkeys(notes)))
+
+
+def _note_on_date(flow: JobFlow, request: Request) -> Iterator[str]:
+    """Yields a note if the date of rendering is in the request: in another tool it stays the same in each run."""
+    moment = flow.document.moment
+    ds = f"{moment[:4]}-{moment[4:6]}-{moment[6:8]}"
+    if moment and any(one in str(request.params) for one in (ds, moment)):
+        yield f"the date {ds} stands in place of `ds` and `ts`: all later runs have the same"
 
 
 def _differences(format_: _Format, text: str, job: Job, request: Request) -> Iterator[str]:

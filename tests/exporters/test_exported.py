@@ -513,6 +513,15 @@ def test_files_that_flowspec_uploads_are_noted(tmp_path):
     assert [one for one in made.notes if one.startswith("a.py has to be at s3://s/")]
 
 
+@pytest.mark.parametrize("template", ["{{ ds }}", "{{ ts }}"])
+def test_a_date_that_later_runs_have_too_is_noted(template, tmp_path):
+    dated, _ = exported("airflow", tmp_path, SPEC.replace("s3://acme/a.py", f'"s3://acme/{template}/a.py"'))
+    (note,) = set(dated.notes) - set(exported("airflow", tmp_path)[0].notes)
+    assert re.fullmatch(
+        r"the date \d{4}-\d\d-\d\d stands in place of `ds` and `ts`: all later runs have the same", note
+    )
+
+
 def test_a_secret_in_a_name_is_refused(tmp_path):
     with pytest.raises(FlowspecError, match="a secret is part of a name in Properties"):
         exported("aws-cli", tmp_path, SPEC.replace("url:", '"{{ pw }}":'))
