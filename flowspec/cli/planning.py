@@ -140,6 +140,7 @@ def note_renamed(plan: Plan, emr: Emr) -> None:
     For plans that start a cluster. Describes active clusters, since EMR lists no tags: an apply may cost that, a plan
     may not.
     """
+    from flowspec.backend.aws.command_lines import command_line
     from flowspec.backend.aws.observe import find_from_source
     from flowspec.backend.aws.submission.apply import source_of
     from flowspec.plan.cluster import FLOW_TAG
@@ -149,7 +150,7 @@ def note_renamed(plan: Plan, emr: Emr) -> None:
     for one in find_from_source(emr, partial(source_of, Path(plan.source)), flow=plan.flow, target=plan.target):
         ewarn(
             f"note: cluster {one.id} ({one.state}) was started from {plan.source} as flow {one.tags[FLOW_TAG]}; "
-            f"if that is this flow under an earlier name, end it with: flowspec destroy {one.id}",
+            f"if that is this flow under an earlier name, end it with: {command_line('destroy', emr, one.id)}",
         )
 
 

@@ -14,6 +14,7 @@ from itertools import chain, islice
 from typing import Any
 
 from flowspec.backend.aws.client import Emr
+from flowspec.backend.aws.command_lines import command_line
 from flowspec.backend.aws.live import read_live, s3_uri, step_config
 from flowspec.document.job_flow import JobFlow
 from flowspec.errors import FlowspecError, NothingFound, ServiceError
@@ -75,7 +76,7 @@ def describe_step(emr: Emr, cluster_id: str, step_id: str) -> Step:
     except ServiceError as error:
         if error.code != "InvalidRequestException":
             raise
-        remedy = f"`flowspec status {cluster_id}` shows its steps"
+        remedy = f"`{command_line('status', emr, cluster_id)}` shows its steps"
         raise NothingFound(f"cluster {cluster_id} has no step {step_id}", remedy=remedy) from error
 
 

@@ -18,6 +18,7 @@ from flowspec.cli.output import ewarn, print_result
 @output_format("text", "json")
 def command(what: str, cost: bool, format_: str, **options: Any) -> int:
     """Show a cluster and its steps. WHAT is a spec, a cluster's id, or its name."""
+    from flowspec.backend.aws.command_lines import command_line
     from flowspec.backend.aws.spending import spent
     from flowspec.report import costs, runs
     from flowspec.report.json_text import as_json
@@ -25,7 +26,8 @@ def command(what: str, cost: bool, format_: str, **options: Any) -> int:
     chosen = choose(what, **options)
     cluster = read_settled_cluster(chosen)
     for other in chosen.others:
-        ewarn(f"note: cluster {other} has the tags of this flow, too; `flowspec status {other}` shows it")
+        shown_by = command_line("status", chosen.emr, other)
+        ewarn(f"note: cluster {other} has the tags of this flow, too; `{shown_by}` shows it")
     if cost and not chosen.emr.endpoint.traits.is_paid:
         raise click.UsageError("--cost is for clusters on EMR: on this machine nothing is paid")
     paid = spent(chosen.emr, chosen.cluster_id) if cost else None

@@ -10,6 +10,7 @@ from pathlib import Path
 from uuid import uuid4
 
 from flowspec.backend.aws.client import Emr
+from flowspec.backend.aws.command_lines import command_line
 from flowspec.backend.aws.observe import describe, find_active, read_back
 from flowspec.backend.aws.submission.apply import source_of
 from flowspec.backend.aws.submission.change import mark_sensitive
@@ -84,9 +85,10 @@ def _refuse_owned(emr: Emr, cluster: Cluster, jobflow: JobFlow) -> None:
         )
     active = find_active(emr, jobflow.name, jobflow.target, name=jobflow.cluster_name)
     if active:
+        end = command_line("destroy", emr, active[0].id)
         raise FlowspecError(
             f"flow {jobflow.name} has a cluster already: {active[0].id} ({active[0].state})",
-            remedy=f"end that first (flowspec destroy {active[0].id}), or adopt this one for another target",
+            remedy=f"end that first ({end}), or adopt this one for another target",
         )
 
 

@@ -123,7 +123,7 @@ def _plan_resize(cluster_id: str, live: Live, address: str, count: int) -> Resiz
     if _role(group) == "CORE" and not count and not fleets:
         raise FlowspecError(
             "a core group has at least one instance (ModifyInstanceGroups: 'Instance count must be greater than 0.')",
-            remedy=f"`flowspec destroy {cluster_id}` ends the cluster",
+            remedy="`flowspec destroy` ends the cluster",
         )
     _refuse_scaled(live.params, group, group_id)
     return Resize(group_id, _address(group, group_id), member, group.get(member, 0), count)
