@@ -376,25 +376,21 @@ class _Writer:
 
     def _action(self, block: Values) -> Json:
         self._members(block, {}, "bootstrap_action")
+        args = self._list(block.get("args"), self._place(block, "args"))
         return {
             "Name": block.get("name"),
-            "ScriptBootstrapAction": {"Path": block.get("path"), **self._args(block)},
+            "ScriptBootstrapAction": {"Path": block.get("path"), **_member_if_set("Args", args)},
         }
-
-    def _args(self, block: Values) -> Json:
-        """Returns the member of the arguments, without empty ones: the provider leaves them out (seen with 5.100)."""
-        args = self._list(block.get("args"), self._place(block, "args"))
-        return _member_if_set("Args", [one for one in args if one not in ("", None)])
 
     def _step(self, block: Values) -> Json:
         self._members(block, {}, "step")
         jar = self._block(block, "hadoop_jar_step")
         out = self._members(jar, JAR)
-        out.pop("Args", None)
-        out |= self._args(jar)
+        # The provider leaves out arguments and values of properties that are empty (seen with 5.100).
+        args = self._list(out.pop("Args", None), self._place(jar, "args"))
+        out |= _member_if_set("Args", [one for one in args if one != ""])
         properties = out.pop("Properties", None)
         if isinstance(properties, dict):
-            # The provider leaves out empty values of properties, too.
             pairs = [{"Key": key, "Value": properties[key]} for key in sorted(properties) if properties[key] != ""]
             out |= _member_if_set("Properties", pairs)
         elif properties is not None:
