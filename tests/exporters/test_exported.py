@@ -251,8 +251,8 @@ def test_every_job_flow_comes_back_as_it_was_but_for_what_the_format_has_no_word
             elif found := re.match(r"(\S+) is .* for .*, and .* here$", note):
                 assert unindexed(found[1]) in OTHERWISE[to], note
             else:
-                # Settings of a watcher, and files: Airflow has a word for all that a request has.
-                assert to != "airflow" or re.search(r" is left out of Airflow| has to be at ", note), note
+                # Settings of a watcher, files and dates: Airflow has a word for all that a request has.
+                assert to != "airflow" or re.search(r" is left out of Airflow| has to be at |^the date ", note), note
         if to == "stepfunctions":
             # What the service takes for granted.
             params = {"Steps": [], **_with_one_secret(request)}
