@@ -47,7 +47,7 @@ class _FileForBars(_BlockingFile):
         try:
             return super().write(data)
         except OSError:
-            _discard(self.fileno())
+            _silence(self.fileno())
             return len(data)
 
 
@@ -215,7 +215,7 @@ def _print_bytes(content: bytes) -> None:
         sys.stdout.buffer.write(content)
         sys.stdout.buffer.flush()
     except BrokenPipeError:
-        _silence(sys.stdout)
+        _silence(sys.stdout.fileno())
         raise
 
 
@@ -230,7 +230,7 @@ def wait_for_more(seconds: float) -> None:
         time.sleep(seconds)
         return
     if watched.poll(seconds * 1000):
-        _silence(sys.stdout)
+        _silence(sys.stdout.fileno())
         raise BrokenPipeError
 
 
@@ -264,7 +264,7 @@ def _print(
         # A lost result is reported on stderr; what is lost on stderr can't be reported.
         if stream is not sys.stderr and not _is_closed_by_reader(stream, error):
             raise
-        _silence(stream)
+        _silence(stream.fileno())
 
 
 def _is_closed_by_reader(stream: TextIO, error: OSError) -> bool:
@@ -281,11 +281,6 @@ def _masked(text: str, secrets: Collection[str]) -> str:
     return str(mask(text, _secrets.union(secrets)))
 
 
-def _silence(stream: TextIO) -> None:
-    # What is still in the buffer would fail again when Python flushes it at exit.
-    _discard(stream.fileno())
-
-
-def _discard(descriptor: int) -> None:
-    # Nobody reads on.
+def _silence(descriptor: int) -> None:
+    # Nobody reads on. What is still in a buffer would fail again when Python flushes it at exit.
     os.dup2(os.open(os.devnull, os.O_WRONLY), descriptor)

@@ -87,10 +87,9 @@ def export(flow: JobFlow, to: str, request: Request | None = None) -> Exported:
 
 def _note_on_date(flow: JobFlow, request: Request) -> Iterator[str]:
     """Yields a note if the date of rendering is in the request: in another tool it stays the same in each run."""
-    moment = flow.document.moment
-    ds = f"{moment[:4]}-{moment[4:6]}-{moment[6:8]}"
-    if moment and any(one in str(request.params) for one in (ds, moment)):
-        yield f"the date {ds} stands in place of `ds` and `ts`: all later runs have the same"
+    day, moment, params = flow.document.day, flow.document.moment, str(request.params)
+    if moment and (day in params or moment in params):
+        yield f"the date {day} stands in place of `ds` and `ts`: all later runs have the same"
 
 
 def _differences(format_: _Format, text: str, job: Job, request: Request) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""What names say is secret in the arguments and the configuration of a cluster, though no spec does."""
+"""Secrets of a cluster that are found by their names, in arguments and configurations, without a spec."""
 
 import pytest
 

@@ -180,6 +180,11 @@ class Document:
     secrets: frozenset[str] = frozenset()
     moment: str = ""
 
+    @property
+    def day(self) -> str:
+        """The value of `ds` in a rendered document: the day of its rendering; "" before that."""
+        return f"{self.moment[:4]}-{self.moment[4:6]}-{self.moment[6:8]}" if self.moment else ""
+
     def find(self, path: NodePath) -> Node | None:
         """Returns the node at `path`, or None."""
         node: Node | None = self.root

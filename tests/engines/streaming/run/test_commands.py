@@ -218,7 +218,7 @@ def test_what_a_command_leaves_behind_with_its_output_open_is_told_once(tmp_path
     told = []
 
     def tell(text):
-        """Lets what remains go on for six times the patience, in which nothing is told again."""
+        """Keeps a warning, and lets the background process end 0.3 s later: in six times the patience no second comes."""
         told.append(text)
         (tmp_path / "told").touch()
 
