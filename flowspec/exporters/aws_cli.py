@@ -8,7 +8,7 @@ from typing import Any
 
 from flowspec.exporters.job import Job, without, write_placeholders
 from flowspec.facts.api_model import Json
-from flowspec.importers.awscli.command import NUMBERS, OBJECTS, SWITCHES, TEXTS
+from flowspec.importers.awscli.command import OBJECTS, SCALARS, SWITCHES
 from flowspec.importers.awscli.instances import EC2
 
 # JSON that is longer is written in lines.
@@ -32,8 +32,7 @@ def _options(job: Job) -> list[str]:
     instances = params["Instances"]
     out = [_option("region", job.region), _option("profile", job.profile), _option("name", params.get("Name"))]
     out += [_option("release-label", params.get("ReleaseLabel")), _option("ami-version", params.get("AmiVersion"))]
-    out += [_option(name, params.get(member)) for name, member in (TEXTS | NUMBERS).items()]
-    out += [_option(name, params.get(member)) for name, member in OBJECTS.items()]
+    out += [_option(name, params.get(member)) for name, member in (SCALARS | OBJECTS).items()]
     # With an AMI version the AWS CLI makes NewSupportedProducts of applications, but of those that it has steps for.
     out.append(_option("applications", params.get("Applications") or params.get("NewSupportedProducts")))
     out.append(_option("configurations", params.get("Configurations")))

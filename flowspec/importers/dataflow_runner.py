@@ -16,7 +16,7 @@ from flowspec.facts.api_model import Json, input_shape
 from flowspec.importers.names import Names
 from flowspec.importers.placeholders import Wanted
 from flowspec.importers.refusal import load_json, refuse
-from flowspec.importers.shapes import convert_members
+from flowspec.importers.shapes import convert_members, members_that_are_set
 
 _GO_TEMPLATE = re.compile(r"\{\{(.*?)\}\}", re.DOTALL)
 _ENVIRONMENT = re.compile(r"""\s*systemEnv\s+["`](\w+)["`]\s*""")
@@ -157,10 +157,11 @@ def _instances(ec2: Json) -> Json:
         count = 1 if role == "master" else one.get("count", 0)
         if count:
             out["InstanceGroups"].append(_group(role, one, count))
-    out |= {"Ec2KeyName": ec2["keyName"]} if ec2.get("keyName") else {}
-    subnet, zone = place.get("vpc", {}).get("subnetId"), place.get("classic", {}).get("availabilityZone")
-    out |= {"Ec2SubnetId": subnet} if subnet else {}
-    return out | ({"Placement": {"AvailabilityZone": zone}} if zone else {})
+    return out | members_that_are_set(
+        Ec2KeyName=ec2.get("keyName"),
+        Ec2SubnetId=place.get("vpc", {}).get("subnetId"),
+        Placement=members_that_are_set(AvailabilityZone=place.get("classic", {}).get("availabilityZone")),
+    )
 
 
 def _group(role: str, one: Json, count: Any) -> Json:

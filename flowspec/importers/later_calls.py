@@ -29,19 +29,14 @@ def fold(request: Json, operation: str, params: Json) -> str:
     return _ROLE if params.get("ExecutionRoleArn") else ""
 
 
-def _steps(flow: Json, params: Json) -> None:
-    flow["Steps"] = [*flow.get("Steps", []), *params["Steps"]]
+def _extend(owner: Json, member: str, items: list[Json]) -> None:
+    owner[member] = [*owner.get(member, []), *items]
 
 
 def _groups(flow: Json, params: Json) -> None:
     # EMR takes groups or the three members that are short for them, not both.
     flow.update(expand_shorthand(flow))
-    instances = flow["Instances"]
-    instances["InstanceGroups"] = [*instances.get("InstanceGroups", []), *params["InstanceGroups"]]
-
-
-def _fleet(flow: Json, params: Json) -> None:
-    flow["Instances"]["InstanceFleets"] = [*flow["Instances"].get("InstanceFleets", []), params["InstanceFleet"]]
+    _extend(flow["Instances"], "InstanceGroups", params["InstanceGroups"])
 
 
 def _tags(flow: Json, params: Json) -> None:
@@ -69,9 +64,9 @@ def _remove_member(member: str) -> Callable[[Json, Json], None]:
 
 
 _FOLDS: Mapping[str, Callable[[Json, Json], None]] = {
-    "AddJobFlowSteps": _steps,
+    "AddJobFlowSteps": lambda flow, params: _extend(flow, "Steps", params["Steps"]),
     "AddInstanceGroups": _groups,
-    "AddInstanceFleet": _fleet,
+    "AddInstanceFleet": lambda flow, params: _extend(flow["Instances"], "InstanceFleets", [params["InstanceFleet"]]),
     "AddTags": _tags,
     "RemoveTags": _untags,
     "ModifyCluster": _set_members("StepConcurrencyLevel", "ExtendedSupport"),

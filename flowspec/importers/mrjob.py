@@ -19,7 +19,7 @@ from flowspec.facts.api_model import Json, input_shape
 from flowspec.importers.names import Names
 from flowspec.importers.placeholders import Wanted
 from flowspec.importers.refusal import refuse
-from flowspec.importers.shapes import convert_members
+from flowspec.importers.shapes import convert_members, members_that_are_set
 
 _DEFAULT_VERSION = "6.0.0"
 _PLAIN = {
@@ -127,16 +127,13 @@ class _Reader:
             out["InstanceFleets"] = given["instance_fleets"]
         else:
             out["InstanceGroups"] = given.get("instance_groups") or self._groups()
-        if given.get("zone"):
-            out["Placement"] = {"AvailabilityZone": given["zone"]}
-        if given.get("ec2_key_pair"):
-            out["Ec2KeyName"] = given["ec2_key_pair"]
-        subnet = given.get("subnet")
-        several = isinstance(subnet, list) and len(subnet) > 1
-        if subnet:
-            one = subnet[0] if isinstance(subnet, list) else subnet
-            out["Ec2SubnetIds" if several else "Ec2SubnetId"] = subnet if several else one
-        return out
+        subnets = given.get("subnet")
+        if isinstance(subnets, list) and len(subnets) > 1:
+            out["Ec2SubnetIds"] = subnets
+        elif subnets:
+            out["Ec2SubnetId"] = subnets[0] if isinstance(subnets, list) else subnets
+        placement = members_that_are_set(AvailabilityZone=given.get("zone"))
+        return out | members_that_are_set(Placement=placement, Ec2KeyName=given.get("ec2_key_pair"))
 
     def _groups(self) -> list[Json]:
         workers = {role: count for role in ("core", "task") if (count := self.options.get(f"num_{role}_instances"))}

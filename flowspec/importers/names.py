@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from itertools import count
 from typing import Any
 
-from flowspec.importers.placeholders import PLACEHOLDER, Variable, placeholder, safe_name
+from flowspec.importers.placeholders import Variable, placeholder, placeholders_in, safe_name
 
 
 class Names:
@@ -16,10 +15,10 @@ class Names:
 
     def __init__(self) -> None:
         self.variables: dict[str, Variable] = {}
-        self._known: dict[str, str] = {}
+        self._known: dict[object, str] = {}
         self._numbers: dict[str, Iterator[int]] = defaultdict(lambda: count(2))
 
-    def placeholder_for(self, key: str, name: str, variable: Variable) -> str:
+    def placeholder_for(self, key: object, name: str, variable: Variable) -> str:
         """Returns the placeholder of the variable for the source's name `key`, named as near to `name` as can be."""
         if key not in self._known:
             taken = stem = safe_name(name)
@@ -37,5 +36,5 @@ class Names:
 
     def variables_in(self, params: Any) -> Mapping[str, Variable]:
         """Returns the variables that a request has placeholders of."""
-        found = set(PLACEHOLDER.findall(json.dumps(params, ensure_ascii=False)))
+        found = placeholders_in(params)
         return {name: one for name, one in self.variables.items() if name in found}

@@ -7,6 +7,7 @@ within a text. A placeholder that is the whole value has the variable's type, as
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -18,15 +19,6 @@ from flowspec.facts.api_model import input_shape
 
 MARKS = re.compile("[\ue0f5\ue0f6]")
 PLACEHOLDER = re.compile("\ue0f5(\\w+)\ue0f6")
-_TYPES = {
-    "integer": "integer",
-    "long": "integer",
-    "double": "number",
-    "float": "number",
-    "boolean": "boolean",
-    "list": "list",
-    "map": "mapping",
-}
 # Values for variables without a default, so that the spec can be compiled and compared with the request.
 _SAMPLES: Mapping[str, Any] = {
     "string": "sample",
@@ -120,7 +112,7 @@ class Wanted:
     @property
     def samples(self) -> dict[str, Any]:
         """A value for each variable that has no default."""
-        places = {name: member for name, member, _ in _placeholder_uses(self.params)}
+        places = {name: member for name, member, _ in placeholder_uses(self.params)}
         return {name: _sample(one, places.get(name, "")) for name, one in self.variables.items() if one.default is None}
 
 
@@ -135,6 +127,11 @@ def placeholder_name(value: Any) -> str | None:
     return match[1] if match else None
 
 
+def placeholders_in(value: Any) -> set[str]:
+    """Returns the variables whose placeholders are anywhere in a JSON value, its keys included."""
+    return set(PLACEHOLDER.findall(json.dumps(value, ensure_ascii=False)))
+
+
 def safe_name(name: str) -> str:
     """Turns a text into a valid name of a variable, with as little change as possible."""
     name = re.sub(r"\W+", "_", name, flags=re.ASCII).strip("_")
@@ -147,23 +144,22 @@ def substitute(value: Any, values: Mapping[str, Any], shape: Any = None) -> Any:
     Where botocore's `shape` is a string, a number or truth value is written as text.
     """
     if isinstance(value, dict):
-        members, other = getattr(shape, "members", {}), getattr(shape, "value", None)
         return {
-            _fill_text(key, values): substitute(item, values, members.get(key, other)) for key, item in value.items()
+            _fill_text(key, values): substitute(item, values, part_shape(shape, key)) for key, item in value.items()
         }
     if isinstance(value, list):
-        return [substitute(item, values, getattr(shape, "member", None)) for item in value]
+        return [substitute(item, values, part_shape(shape)) for item in value]
     if not isinstance(value, str):
         return value
     name = placeholder_name(value)
     if name is None or name not in values:
         return _fill_text(value, values)
     is_text = getattr(shape, "type_name", "") == "string" and isinstance(values[name], int | float)
-    return _text(values[name]) if is_text else values[name]
+    return text_of(values[name]) if is_text else values[name]
 
 
 def _fill_text(text: str, values: Mapping[str, Any]) -> str:
-    return PLACEHOLDER.sub(lambda found: _text(values.get(found[1], found[0])), text)
+    return PLACEHOLDER.sub(lambda found: text_of(values.get(found[1], found[0])), text)
 
 
 def map_texts(value: Any, change: Callable[[str], Any]) -> Any:
@@ -180,54 +176,26 @@ def replace_texts(value: Any, names: Mapping[str, str]) -> Any:
     return map_texts(value, lambda text: names.get(text, text))
 
 
-def infer_types(params: Mapping[str, Any], variables: Mapping[str, Variable], shape: Any) -> dict[str, Variable]:
-    """Gives each variable that fills a whole number, boolean, list or map that type. `shape` is botocore's."""
-    out = dict(variables)
-    for name, _, kind in _placeholder_uses(params, shape=shape):
-        known = out.get(name)
-        if known and known.type == "string" and kind in _TYPES:
-            out[name] = _convert_variable(known, _TYPES[kind])
-    return out
+def part_shape(shape: Any, member: str | None = None) -> Any:
+    """Returns botocore's shape of a member, of a value of a map or, without a name, of an item; None if not known."""
+    if member is None:
+        return getattr(shape, "member", None)
+    return getattr(shape, "members", {}).get(member, getattr(shape, "value", None))
 
 
-def _convert_variable(variable: Variable, wanted: str) -> Variable:
-    """Returns the variable with another type; unchanged where its default is no text of that type.
-
-    A default that is put together from others is text: it is left out.
-    """
-    default = variable.default
-    if default is None or PLACEHOLDER.search(default):
-        return replace(variable, type=wanted, default=None)
-    if wanted == "integer" and re.fullmatch(r"-?[0-9]{1,18}", default):
-        return replace(variable, type=wanted, default=int(default), rules=_number_rules(variable.rules))
-    if wanted == "number" and re.fullmatch(r"-?[0-9]+(\.[0-9]+)?", default):
-        return replace(variable, type=wanted, default=float(default), rules=_number_rules(variable.rules))
-    if wanted == "boolean" and default.lower() in ("true", "false"):
-        rules = {key: rule for key, rule in variable.rules.items() if key != "enum"}
-        return replace(variable, type=wanted, default=default.lower() == "true", rules=rules)
-    return variable
-
-
-def _number_rules(rules: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns the rules of a variable for texts, for one that is a number."""
-    return {key: [float(one) if "." in str(one) else int(one) for one in rule] if key == "enum" else rule
-            for key, rule in rules.items() if key != "pattern"}  # fmt: skip
-
-
-def _placeholder_uses(value: Any, member: str = "", shape: Any = None) -> Iterator[tuple[str, str, str]]:
-    """Yields the placeholders in a request: variable, nearest member, and the member's type ("" for part of a text)."""
+def placeholder_uses(value: Any, shape: Any = None, member: str = "") -> Iterator[tuple[str, str, Any]]:
+    """Yields the placeholders in a request: variable, nearest member, and the value's shape (None: part of a text)."""
     if isinstance(value, dict):
-        members = getattr(shape, "members", {})
         for key, item in value.items():
-            yield from ((name, member, "") for name in PLACEHOLDER.findall(key))
-            yield from _placeholder_uses(item, key, members.get(key, getattr(shape, "value", None)))
+            yield from ((name, member, None) for name in PLACEHOLDER.findall(key))
+            yield from placeholder_uses(item, part_shape(shape, key), key)
     elif isinstance(value, list):
         for item in value:
-            yield from _placeholder_uses(item, member, getattr(shape, "member", None))
+            yield from placeholder_uses(item, part_shape(shape), member)
     elif isinstance(value, str):
         whole = placeholder_name(value)
         for name in PLACEHOLDER.findall(value):
-            yield name, member if whole else "", shape.type_name if whole and shape else ""
+            yield name, member if whole else "", shape if whole else None
 
 
 def drop_unprovable_rules(variable: Variable, work: PatternWork) -> Variable:
@@ -270,6 +238,6 @@ def _sample(variable: Variable, member: str) -> Any:
     return variable.rules.get("minimum", _NUMBERS_AT.get(member, _SAMPLES[variable.type]))
 
 
-def _text(value: Any) -> str:
+def text_of(value: Any) -> str:
     """Returns a value within a text, as a template renders it."""
     return str(value).lower() if isinstance(value, bool) else str(value)

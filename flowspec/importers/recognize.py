@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Mapping
+from typing import Any
 
 from flowspec.document.text.tree import Source
 from flowspec.importers.dataflow_runner import is_file as is_dataflow_runner
@@ -70,87 +70,67 @@ def _recognize_json(source: Source) -> str:
 # --- files of other kinds ---
 
 
-class _ForeignFile(NamedTuple):
-    """A kind of file that is no source: its sign, what it is, and what to do with it."""
-
-    sign: Callable[[str], object]
-    what: str
-    hint: str
-
-
-def _matches_all(*patterns: str) -> Callable[[str], bool]:
-    compiled = [re.compile(one, re.MULTILINE) for one in patterns]
-    return lambda text: all(one.search(text) for one in compiled)
-
-
 _SOURCES = "import takes a request, an AWS CLI script, CloudFormation or Terraform"
-_STRUCTURED = (
-    _ForeignFile(
-        _matches_all(r"^service\s*:", r"^(provider|functions|resources|plugins)\s*:"),
+# Files of other kinds: the signs, all of which such a file has, then what it is, and what to do with it.
+_STRUCTURED: tuple[tuple[str, ...], ...] = (
+    (
+        r"^service\s*:",
+        r"^(provider|functions|resources|plugins)\s*:",
         "this is a serverless.yml of the Serverless Framework",
         "`serverless package` writes its CloudFormation template into .serverless/, which import takes",
     ),
-    _ForeignFile(
-        _matches_all(r"^StartAt\s*:", r"^States\s*:"),
+    (
+        r"^StartAt\s*:",
+        r"^States\s*:",
         "this is a state machine of Step Functions",
         "import takes the Parameters of its createCluster state, as JSON in a file of its own",
     ),
-    _ForeignFile(
-        _matches_all(r"^flowspec\s*:\s*v\d"),
+    (
+        r"^flowspec\s*:\s*v\d",
         "this is a spec already",
         "`flowspec validate` checks it, `flowspec compile` gives its request",
     ),
-    _ForeignFile(
-        _matches_all(r"^apiVersion\s*:", r"^kind\s*:"),
-        "this is a Kubernetes manifest",
-        _SOURCES,
-    ),
-    _ForeignFile(
-        _matches_all(r"^(-\s+)?hosts\s*:", r"^\s*tasks\s*:"),
-        "this is an Ansible playbook",
-        _SOURCES,
-    ),
+    (r"^apiVersion\s*:", r"^kind\s*:", "this is a Kubernetes manifest", _SOURCES),
+    (r"^(-\s+)?hosts\s*:", r"^\s*tasks\s*:", "this is an Ansible playbook", _SOURCES),
 )
-_TEXTS = (
-    _ForeignFile(
-        _matches_all(r"^(import\s|from\s+[\w.]+\s+import\s)|^#!.*python"),
+_TEXTS: tuple[tuple[str, ...], ...] = (
+    (
+        r"^(import\s|from\s+[\w.]+\s+import\s)|^#!.*python",
         "this is a Python script",
         "`flowspec migrate {file}` runs it with the AWS SDK answered on this machine, and writes specs of its requests",
     ),
-    _ForeignFile(
-        _matches_all(r"\bemr\s+add-steps\b"),
+    (
+        r"\bemr\s+add-steps\b",
         "this script adds steps to a cluster that exists; what is missing is `aws emr create-cluster`",
         "put the steps into --steps of a create-cluster command and import that",
     ),
-    _ForeignFile(
-        _matches_all(r"\bemr\s+[a-z]+-[a-z-]+"),
+    (
+        r"\bemr\s+[a-z]+-[a-z-]+",
         "this script has no `aws emr create-cluster` in it",
         "import takes the command that makes a cluster; what is done to it later belongs to the spec by hand",
     ),
-    _ForeignFile(
-        _matches_all(r"^\s*(\S*/)?(hadoop|yarn)\s+(jar|streaming)\b|hadoop-streaming"),
+    (
+        r"^\s*(\S*/)?(hadoop|yarn)\s+(jar|streaming)\b|hadoop-streaming",
         "this is a script that runs Hadoop on a cluster, without the cluster itself",
         "what it runs is a step: begin with a spec that has `steps:` with the mapper, reducer, input and output",
     ),
-    _ForeignFile(
-        _matches_all(r"^\s*(\S*/)?spark-submit\b"),
+    (
+        r"^\s*(\S*/)?spark-submit\b",
         "this is a script that runs spark-submit on a cluster, without the cluster itself",
         "what it runs is a step: begin with a spec that has `steps:` with `type: spark`",
     ),
-    _ForeignFile(
-        _matches_all(r"^#!.*\b(ba|z|k|da)?sh\b"),
+    (
+        r"^#!.*\b(ba|z|k|da)?sh\b",
         "this is a shell script without `aws emr create-cluster`",
         "import takes the script that makes the cluster",
     ),
-    _ForeignFile(
-        _matches_all(
-            r"""\brequire\(['"](aws-sdk|@aws-sdk)|from\s+['"]@aws-sdk|import\s+software\.amazon|com\.amazonaws"""
-        ),
+    (
+        r"""\brequire\(['"](aws-sdk|@aws-sdk)|from\s+['"]@aws-sdk|import\s+software\.amazon|com\.amazonaws""",
         "this is a program that uses the AWS SDK",
         "import takes the request that it sends: write the parameters of RunJobFlow into a file as JSON",
     ),
-    _ForeignFile(
-        _matches_all(r"^\s*[A-Za-z_]\w*\s*=\s*(\"|\[|\{|\d|true|false)"),
+    (
+        r"^\s*[A-Za-z_]\w*\s*=\s*(\"|\[|\{|\d|true|false)",
         "this looks like values for Terraform's variables",
         "give it with the module: `flowspec import main.tf --var-file {file}`",
     ),
@@ -165,10 +145,10 @@ def refuse_structured(source: Source) -> None:
         _refuse_first(source, _STRUCTURED)
 
 
-def _refuse_first(source: Source, others: tuple[_ForeignFile, ...]) -> None:
-    for other in others:
-        if other.sign(source.text):
-            refuse(source, other.what, other.hint.replace("{file}", source.argument))
+def _refuse_first(source: Source, others: tuple[tuple[str, ...], ...]) -> None:
+    for *signs, what, hint in others:
+        if all(re.search(sign, source.text, re.MULTILINE) for sign in signs):
+            refuse(source, what, hint.replace("{file}", source.argument))
 
 
 def _refuse_values(source: Source, value: Any) -> None:

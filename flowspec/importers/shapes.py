@@ -5,10 +5,27 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
-from flowspec.importers.placeholders import PLACEHOLDER, Variable, placeholder_name
+from flowspec.facts.api_model import Json
+from flowspec.importers.placeholders import (
+    PLACEHOLDER,
+    Variable,
+    part_shape,
+    placeholder_name,
+    placeholder_uses,
+    text_of,
+)
 
+_TYPES = {
+    **dict.fromkeys(("integer", "long"), "integer"),
+    **dict.fromkeys(("double", "float"), "number"),
+    "boolean": "boolean",
+    "list": "list",
+    "map": "mapping",
+}
+"""The types of a spec's variables, by those of the API's shapes."""
 _INTEGER = re.compile(r"-?[0-9]{1,18}")
 _NUMBER = re.compile(r"-?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]{1,3})?")
 _TEXT_OR_PLACEHOLDER = re.compile(rf'"(?:\\.|[^"\\])*"|{PLACEHOLDER.pattern}', re.DOTALL)
@@ -33,16 +50,14 @@ def convert_scalars(value: Any, shape: Any) -> Any:
     if shape is None or placeholder_name(value) or value is None:
         return value
     if isinstance(value, dict):
-        members = getattr(shape, "members", {})
-        other = getattr(shape, "value", None)
-        return {key: convert_scalars(item, members.get(key, other)) for key, item in value.items()}
+        return {key: convert_scalars(item, part_shape(shape, key)) for key, item in value.items()}
     if shape.type_name == "list":
         return [convert_scalars(item, shape.member) for item in (value if isinstance(value, list) else [value])]
     return value if isinstance(value, list) else _convert_scalar(value, shape.type_name)
 
 
 def _convert_scalar(value: Any, kind: str) -> Any:
-    text = str(value).lower() if isinstance(value, bool) else str(value)
+    text = text_of(value)
     if kind == "string":
         return text
     if kind in ("integer", "long") and _INTEGER.fullmatch(text):
@@ -54,20 +69,41 @@ def _convert_scalar(value: Any, kind: str) -> Any:
     return value
 
 
-def allowed_values(value: Any, shape: Any) -> dict[str, list[str]]:
-    """Returns the values that the API takes for each placeholder that is the whole value of an enum, by its name."""
-    name = placeholder_name(value)
-    if name:
-        return {name: list(shape.enum)} if getattr(shape, "enum", None) else {}
-    out: dict[str, list[str]] = {}
-    if isinstance(value, dict):
-        members, other = getattr(shape, "members", {}), getattr(shape, "value", None)
-        for key, item in value.items():
-            out |= allowed_values(item, members.get(key, other))
-    elif isinstance(value, list):
-        for item in value:
-            out |= allowed_values(item, getattr(shape, "member", None))
+def members_that_are_set(**members: Any) -> Json:
+    """Returns the members of a structure, but for those with nothing in them: None, and what is empty."""
+    return {name: value for name, value in members.items() if value not in (None, "", [], {})}
+
+
+def fit_variables(variables: Mapping[str, Variable], params: Any, shape: Any) -> dict[str, Variable]:
+    """Returns the variables of a request in the types, and limited to the values, that the API has where they are used.
+
+    Only a variable that nobody gave a value is limited.
+    """
+    out = dict(variables)
+    for name, _, used_as in placeholder_uses(params, shape):
+        known = out.get(name)
+        if known is None or used_as is None:
+            continue
+        if used_as.enum and known.default is None and "enum" not in known.rules:
+            out[name] = replace(known, rules={**known.rules, "enum": list(used_as.enum)})
+        elif known.type == "string" and used_as.type_name in _TYPES:
+            out[name] = _convert_variable(known, used_as.type_name)
     return out
+
+
+def _convert_variable(variable: Variable, kind: str) -> Variable:
+    """Returns the variable in the type for a kind of shape; unchanged where its default is no text of that type.
+
+    A default that is put together from others is text: it is left out, as are the rules that are for texts.
+    """
+    default = variable.default
+    made = None if default is None or PLACEHOLDER.search(default) else _convert_scalar(default, kind)
+    if isinstance(made, str):
+        return variable
+    rules = {key: rule for key, rule in variable.rules.items() if key not in ("pattern", "enum")}
+    allowed = [_convert_scalar(one, kind) for one in variable.rules.get("enum", ()) if kind != "boolean"]
+    allowed = [one for one in allowed if not isinstance(one, str)]
+    return replace(variable, type=_TYPES[kind], default=made, rules={**rules, "enum": allowed} if allowed else rules)
 
 
 def convert_members(

@@ -32,14 +32,12 @@ from flowspec.importers.decompile.request_file import read as read_request
 from flowspec.importers.placeholders import (
     MARKS,
     PLACEHOLDER,
-    Variable,
     Wanted,
     drop_unprovable_rules,
-    infer_types,
 )
 from flowspec.importers.recognize import recognize_kind, refuse_structured
 from flowspec.importers.refusal import refuse
-from flowspec.importers.shapes import allowed_values
+from flowspec.importers.shapes import fit_variables
 from flowspec.importers.terraform import module as terraform
 from flowspec.plugins import IMPORTERS, ImporterPlugin, failing, plugins
 
@@ -134,18 +132,13 @@ def importer_names() -> list[str]:
 
 
 def _check_wanted(wanted: Wanted, source: Source) -> Wanted:
-    shape = input_shape()
     # An escape (\ue0f5) in the source would make a placeholder of its own.
     shown = json.dumps(wanted.params, ensure_ascii=False)
     if MARKS.search(PLACEHOLDER.sub("", shown)) or not set(PLACEHOLDER.findall(shown)) <= wanted.variables.keys():
         _refuse_marks(source)
     work = PatternWork()
-    allowed = allowed_values(wanted.params, shape)
-    variables = {
-        name: drop_unprovable_rules(_limit_to_allowed(one, allowed.get(name, ())), work)
-        for name, one in wanted.variables.items()
-    }
-    wanted = replace(wanted, variables=infer_types(wanted.params, variables, shape))
+    fitted = fit_variables(wanted.variables, wanted.params, input_shape())
+    wanted = replace(wanted, variables={name: drop_unprovable_rules(one, work) for name, one in fitted.items()})
     check(wanted.request, source)
     return wanted
 
@@ -153,10 +146,3 @@ def _check_wanted(wanted: Wanted, source: Source) -> Wanted:
 def _refuse_marks(source: Source) -> NoReturn:
     """Refuses a source with the characters around a placeholder, which would be taken for one."""
     refuse(source, "a character of Unicode's private use (U+E0F5, U+E0F6) is in it", "take it out")
-
-
-def _limit_to_allowed(variable: Variable, allowed: Sequence[str]) -> Variable:
-    """Returns a variable that nobody gave a value, limited to what EMR's API takes where it is used."""
-    if not allowed or variable.default is not None or "enum" in variable.rules:
-        return variable
-    return replace(variable, rules={**variable.rules, "enum": list(allowed)})

@@ -250,6 +250,29 @@ def test_the_corpus_written_as_templates():
     assert paths
 
 
+@pytest.mark.parametrize(
+    ("parameter", "declared"),
+    [
+        ('AllowedPattern: "[0-9]+"', {"type": "integer"}),
+        ('AllowedPattern: "[0-9]+", Default: "15"', {"type": "integer", "default": 15}),
+        ('AllowedValues: ["15", auto], Default: "15"', {"type": "integer", "default": 15, "enum": [15]}),
+        ('AllowedValues: ["15", "30"]', {"type": "integer", "enum": [15, 30]}),
+    ],
+)
+def test_the_rules_of_a_text_become_those_of_the_number_that_it_is(parameter, declared, tmp_path):
+    text = f"""\
+Parameters:
+  Size: {{Type: String, {parameter}}}
+Resources:
+  C:
+    Type: AWS::EMR::Cluster
+    Properties: {{Name: n, ReleaseLabel: emr-6.15.0, EbsRootVolumeSize: !Ref Size, Instances: {{MasterInstanceType: m5.xlarge}}}}
+"""
+    source = wanted(text)
+    assert source.variables["Size"].declared == declared
+    assert compiled(source, tmp_path)["EbsRootVolumeSize"] == source.request["EbsRootVolumeSize"]
+
+
 def test_conditions_that_use_each_other_thrice_are_evaluated_once():
     conditions = {f"C{n}": {"Fn::And": [{"Condition": f"C{n + 1}"}] * 3} for n in range(40)}
     conditions["C40"] = {"Fn::Equals": ["a", "a"]}

@@ -10,6 +10,7 @@ from posixpath import normpath
 from typing import Any, NamedTuple, NoReturn
 
 from flowspec.document.nearest import did_you_mean
+from flowspec.document.schema import camel_case
 from flowspec.document.text.tree import Source
 from flowspec.facts.api_model import Json
 from flowspec.importers.awscli.parsed import REGIONS, Command, Script, Word
@@ -31,39 +32,31 @@ def _switches(*names: str) -> set[str]:
 
 _ATTRIBUTES = _switches("visible-to-all-users", "termination-protected", "auto-terminate", "unhealthy-node-replacement")
 _FLAGS = {*_ATTRIBUTES, *_switches("enable-debugging", "extended-support", "session-enabled"), "use-default-roles"}
-TEXTS = {
-    "additional-info": "AdditionalInfo",
-    "log-uri": "LogUri",
-    "os-release-label": "OSReleaseLabel",
-    "log-encryption-kms-key-id": "LogEncryptionKmsKeyId",
-    "service-role": "ServiceRole",
-    "auto-scaling-role": "AutoScalingRole",
-    "scale-down-behavior": "ScaleDownBehavior",
-    "security-configuration": "SecurityConfiguration",
-    "custom-ami-id": "CustomAmiId",
-    "repo-upgrade-on-boot": "RepoUpgradeOnBoot",
-    "step-execution-role-arn": "StepExecutionRoleArn",
-}
-NUMBERS = {
-    "step-concurrency-level": "StepConcurrencyLevel",
-    "ebs-root-volume-size": "EbsRootVolumeSize",
-    "ebs-root-volume-iops": "EbsRootVolumeIops",
-    "ebs-root-volume-throughput": "EbsRootVolumeThroughput",
-}
-OBJECTS = {
-    "kerberos-attributes": "KerberosAttributes",
-    "managed-scaling-policy": "ManagedScalingPolicy",
-    "auto-termination-policy": "AutoTerminationPolicy",
-    "monitoring-configuration": "MonitoringConfiguration",
-}
-SWITCHES = {"extended-support": "ExtendedSupport", "session-enabled": "SessionEnabled"}
+
+
+def _members(*options: str) -> dict[str, str]:
+    """Returns the members of the request that are named like their options."""
+    other = {"os-release-label": "OSReleaseLabel"}
+    return {name: other.get(name) or camel_case(name.replace("-", "_")) for name in options}
+
+
+SCALARS = _members(
+    *("additional-info", "log-uri", "os-release-label", "log-encryption-kms-key-id", "service-role"),
+    *("auto-scaling-role", "scale-down-behavior", "security-configuration", "custom-ami-id", "repo-upgrade-on-boot"),
+    *("step-execution-role-arn", "step-concurrency-level", "ebs-root-volume-size", "ebs-root-volume-iops"),
+    "ebs-root-volume-throughput",
+)
+OBJECTS = _members(
+    *("kerberos-attributes", "managed-scaling-policy", "auto-termination-policy", "monitoring-configuration")
+)
+SWITCHES = _members("extended-support", "session-enabled")
 _SEVERAL = {"tags", "tag-keys", "cluster-ids"}
 _LISTS = {"instance-groups", "instance-fleets", "bootstrap-actions", "applications", "steps", "placement-group-configs"}
 _STRUCTURED = {
     *(*OBJECTS, *_LISTS, "configurations", "ec2-attributes", "emrfs", "restore-from-hbase-backup", "instance-fleet")
 }
 _SINGLE = {
-    *(*TEXTS, *NUMBERS, *OBJECTS, "release-label", "ami-version", "instance-type", "instance-count", "name"),
+    *(*SCALARS, *OBJECTS, "release-label", "ami-version", "instance-type", "instance-count", "name"),
     *("configurations", "ec2-attributes", "emrfs", "restore-from-hbase-backup"),
 }
 # What says how to call EMR, or what to print: no part of the request.
@@ -109,20 +102,17 @@ class Given(NamedTuple):
 
 @dataclass
 class Call:
-    """One `aws emr` command that is read: `command` is its name, `folder` that of the script that `script` is.
+    """One `aws emr` command that is read: `at` is its name, `folder` that of the script that `script` is.
 
-    `runs_in` is the folder that it runs in, from there (None: unknown); `creating` is the command that made its cluster
-    (None: it is that command itself); `left_out` are options whose values are not known.
+    `creating` is the command that made its cluster (None: it is that command itself); `left_out` are options whose
+    values are not known.
     """
 
     source: Source
     folder: Path
+    script: Script
+    command: Command
     at: Word
-    command: str = "create-cluster"
-    environment: Mapping[str, str] = field(default_factory=dict)
-    conditional: bool = False
-    script: Script = field(default_factory=Script)
-    runs_in: str | None = ""
     creating: Call | None = None
     options: dict[str, Given] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
@@ -132,6 +122,10 @@ class Call:
         """Returns True if the option was given."""
         return name in self.options
 
+    def gives(self, name: str) -> bool:
+        """Returns True if `--name` or `--no-name` was given."""
+        return self.has(name) or self.has(f"no-{name}")
+
     def text(self, name: str) -> str | None:
         """Returns the text of an option of one value; from its file, where it names one."""
         given = self.options.get(name)
@@ -139,7 +133,7 @@ class Call:
 
     def setting(self, name: str, variables: tuple[str, ...]) -> str:
         """Returns the text of an option, or of the first of several environment variables that is set; "" for none."""
-        return self.text(name) or next(filter(None, map(self.environment.get, variables)), "")
+        return self.text(name) or next(filter(None, map(self.command.environment.get, variables)), "")
 
     @property
     def region(self) -> str:
@@ -181,7 +175,7 @@ class Call:
 
     def _unreadable_reason(self, path: str) -> str:
         """Returns why the content of a file is known only when the script runs; "" for one that can be read now."""
-        name = follow_path(self.script, path, self.runs_in).name
+        name = follow_path(self.script, path, self.command.folder).name
         if name is None:
             return "the script changes its folder before"
         if name not in self.script.files and PLACEHOLDER.search(name):
@@ -230,7 +224,7 @@ class Call:
         return f"only the shell knows what ${name} stands for" if name and self._cat_output(word) is None else ""
 
     def _read_file(self, path: str, word: Word) -> str:
-        found = follow_path(self.script, path, self.runs_in)
+        found = follow_path(self.script, path, self.command.folder)
         name = found.name or path
         written = self.script.files.get(name)
         if written is not None:
@@ -309,8 +303,7 @@ class Call:
             words = self.json("tags")
         if not all(isinstance(word, str) for word in words):
             self.refuse("--tags takes texts, as in team=search", "", self.options["tags"].at)
-        pairs = (word.partition("=") for word in words)
-        return [{"Key": key, "Value": value} for key, _, value in pairs]
+        return [key_and_value(word) for word in words]
 
     def choice(self, name: str) -> bool:
         """Returns True for `--name`, False for `--no-name` and when neither is given."""
@@ -342,9 +335,10 @@ class Members(NamedTuple):
     type_name: str = "structure"
 
 
-def member_if_set(member: str, value: Any) -> Json:
-    """Returns a member as the CLI sends it: nothing for what is empty."""
-    return {member: value} if value else {}
+def key_and_value(text: str) -> Json:
+    """Returns the pair that KEY=VALUE means."""
+    key, _, value = text.partition("=")
+    return {"Key": key, "Value": value}
 
 
 def name_of_command(words: list[Word]) -> str:
@@ -374,17 +368,7 @@ def read_call(command: Command, source: Source, folder: Path, script: Script, cr
     found = _find_command(words)
     assert found, "name_of_command found it"
     start, emr, at = found
-    call = Call(
-        source,
-        folder,
-        words[at],
-        words[at].text,
-        command.environment,
-        command.conditional,
-        script,
-        command.folder,
-        creating,
-    )
+    call = Call(source, folder, script, command, words[at], creating)
     _take_options(call, [word for index, word in enumerate(words) if index > start and index not in (emr, at)])
     call.leave_out_unknown()
     return call
@@ -411,7 +395,7 @@ def _take_options(call: Call, words: list[Word]) -> None:
 
 def _resolve_option(call: Call, given: str, word: Word) -> str:
     """Returns the option of this name, or the only one that begins with it (argparse's abbreviations)."""
-    known = _OPTIONS[call.command] | _GLOBAL | _GLOBAL_FLAGS
+    known = _OPTIONS[call.at.text] | _GLOBAL | _GLOBAL_FLAGS
     if given in known:
         return given
     matches = sorted(name for name in known if given and name.startswith(given))
@@ -420,7 +404,7 @@ def _resolve_option(call: Call, given: str, word: Word) -> str:
             f"--{given} could be {', '.join(f'--{name}' for name in matches)}", "write the option's whole name", word
         )
     if not matches:
-        call.refuse(f"--{given} is not an option of {call.command}", did_you_mean(given, known), word)
+        call.refuse(f"--{given} is not an option of {call.at.text}", did_you_mean(given, known), word)
     return matches[0]
 
 

@@ -6,12 +6,12 @@ import re
 from collections.abc import Callable
 from itertools import pairwise
 from posixpath import basename, isabs, join
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple
 
 from flowspec.importers.awscli.conditions import MOST_WORDS, outcome
 from flowspec.importers.awscli.parsed import PROFILES, REGIONS, Command, Word
 from flowspec.importers.awscli.paths import follow_path
-from flowspec.importers.awscli.variables import Variables
+from flowspec.importers.awscli.variables import Reached, Variables
 from flowspec.importers.placeholders import PLACEHOLDER
 
 ASSIGNED = re.compile(r"(?P<name>[A-Za-z_]\w*)(?P<more>\+?)=(?P<value>.*)", re.DOTALL | re.ASCII)
@@ -37,20 +37,14 @@ class Loop(NamedTuple):
     blocks: int
 
 
-class Follow(Protocol):
-    """Reads a text that is run in the place of a command."""
-
-    def __call__(self, text: str, line: int, **more: Any) -> bool:
-        """Returns False if that would be too deep or too much."""
-
-
 class Shell:
     """The state of a shell at a place of its script.
 
     `args` are those of the function that is called, `folder` is where commands run (None: not known), `blocks` the
     number of branches and loops that are open, `loops` those of them that are read round by round; `depends` says
     whether the command depends on the one before it (&&, ||). `stdin` is the here document that the command reads,
-    `target` the file that it writes and whether it appends. `here` gives the line of the place.
+    `target` the file that it writes and whether it appends. `follow` reads a text that is run in the place of a
+    command; it returns False if that would be too deep or too much.
     """
 
     def __init__(
@@ -59,9 +53,7 @@ class Shell:
         args: list[str] | None,
         folder: str | None,
         blocks: int,
-        *,
-        here: Callable[[], int],
-        follow: Follow,
+        follow: Callable[..., bool],
     ) -> None:
         self.script, self.variables = variables.script, variables
         self.args, self.folder, self.blocks = args, folder, blocks
@@ -74,7 +66,12 @@ class Shell:
         self._result: bool | None = None
         self.stdin: str | None = None
         self.target: tuple[str, bool] | None = None
-        self._current_line, self._follow = here, follow
+        self._follow = follow
+
+    @property
+    def reached(self) -> Reached:
+        """The way in which an assignment at the place is reached."""
+        return Reached(self.is_conditional, self.is_default)
 
     @property
     def is_conditional(self) -> bool:
@@ -163,7 +160,7 @@ class Shell:
     def _record_command(self, words: list[Word], given: dict[str, str]) -> None:
         """Records a command for the import, with the variables of AWS that are in force for it."""
         environment = {
-            name: self.variables.refer_if_uncertain(name, text, self._current_line)
+            name: self.variables.refer(name) if name in self.script.uncertain else text
             for name in (*REGIONS, *PROFILES)
             if (text := given.get(name, self.variables.texts.get(name))) is not None
         }
@@ -172,15 +169,9 @@ class Shell:
     def _assign(self, word: Word, *, is_local: bool) -> None:
         assigned = ASSIGNED.fullmatch(word.text)
         assert assigned
-        self.variables.assign(
-            assigned["name"],
-            assigned["value"],
-            self._current_line,
-            added=bool(assigned["more"]),
-            local=self.args is not None and is_local,
-            conditional=self.is_conditional,
-            by_default=self.is_default,
-        )
+        local = self.args is not None and is_local
+        name, more, value = assigned.groups()
+        self.variables.assign(name, value, self.reached, added=bool(more), local=local)
 
     def _run_builtin(self, words: list[Word]) -> bool:
         """Applies what a builtin of the shell does to the commands after it. Returns False for another command."""
@@ -214,7 +205,7 @@ class Shell:
         for name in _names_set(words):
             # A loop over known words gives its variable one of them after the other.
             if first != "for" or name not in self.variables.literals:
-                self.variables.forget(name, first.partition("=")[0], self._current_line)
+                self.variables.forget(name, first.partition("=")[0])
 
     def _note_unread(self, at: Word, text: str) -> None:
         """Adds a note on commands that are not read, any of which may set a variable."""

@@ -7,20 +7,19 @@ from typing import Any
 
 from flowspec.facts.api_model import Json, input_shape
 from flowspec.facts.recommended import DEFAULT_ROLES
-from flowspec.importers.awscli.command import Call, Members, member_if_set
+from flowspec.importers.awscli.command import Call, Members
 from flowspec.importers.placeholders import PLACEHOLDER
+from flowspec.importers.shapes import members_that_are_set
 
 EC2 = {
-    "KeyName": "Ec2KeyName",
-    "SubnetId": "Ec2SubnetId",
-    "SubnetIds": "Ec2SubnetIds",
-    "EmrManagedMasterSecurityGroup": "EmrManagedMasterSecurityGroup",
-    "EmrManagedSlaveSecurityGroup": "EmrManagedSlaveSecurityGroup",
-    "ServiceAccessSecurityGroup": "ServiceAccessSecurityGroup",
-    "AdditionalMasterSecurityGroups": "AdditionalMasterSecurityGroups",
-    "AdditionalSlaveSecurityGroups": "AdditionalSlaveSecurityGroups",
+    member.removeprefix("Ec2"): member
+    for member in (
+        *("Ec2KeyName", "Ec2SubnetId", "Ec2SubnetIds", "EmrManagedMasterSecurityGroup", "EmrManagedSlaveSecurityGroup"),
+        *("ServiceAccessSecurityGroup", "AdditionalMasterSecurityGroups", "AdditionalSlaveSecurityGroups"),
+    )
 }
 """The members of --ec2-attributes that are members of Instances, under their names there."""
+_ZONES = ("AvailabilityZone", "AvailabilityZones")
 
 
 def read_instances(call: Call) -> Json:
@@ -36,7 +35,7 @@ def read_instances(call: Call) -> Json:
         out |= _make_uniform_groups(call)
     out["KeepJobFlowAliveWhenNoSteps"] = not call.choice("auto-terminate")
     out["TerminationProtected"] = call.choice("termination-protected")
-    if call.has("unhealthy-node-replacement") or call.has("no-unhealthy-node-replacement"):
+    if call.gives("unhealthy-node-replacement"):
         out["UnhealthyNodeReplacement"] = call.choice("unhealthy-node-replacement")
     if call.has("ec2-attributes"):
         out |= _ec2_members(_ec2_attributes(call))
@@ -111,25 +110,22 @@ def _ec2_attributes(call: Call) -> Json:
 
 
 def _ec2_members(given: Json) -> Json:
-    out: Json = {}
-    for key, member in EC2.items():
-        out |= member_if_set(member, given.get(key))
-    for key in ("AvailabilityZone", "AvailabilityZones"):
+    out = members_that_are_set(**{member: given.get(key) for key, member in EC2.items()})
+    for key in _ZONES:
         if key in given:
-            out["Placement"] = member_if_set(key, given[key])
+            out["Placement"] = members_that_are_set(**{key: given[key]})
     return out
 
 
 def read_roles(call: Call) -> Json:
     """Returns the roles of the request that --ec2-attributes and --use-default-roles say."""
     given = _ec2_attributes(call) if call.has("ec2-attributes") else {}
-    known = {*EC2, "AvailabilityZone", "AvailabilityZones", "InstanceProfile"}
-    call.note_unread(given, known, "--ec2-attributes")
-    for one, other in (("SubnetId", "SubnetIds"), ("AvailabilityZone", "AvailabilityZones")):
+    call.note_unread(given, {*EC2, *_ZONES, "InstanceProfile"}, "--ec2-attributes")
+    for one, other in (("SubnetId", "SubnetIds"), _ZONES):
         if one in given and other in given:
             call.refuse(f"{one} and {other} exclude each other", "keep one", call.options["ec2-attributes"].at)
     if not call.has("use-default-roles"):
-        return member_if_set("JobFlowRole", given.get("InstanceProfile"))
+        return members_that_are_set(JobFlowRole=given.get("InstanceProfile"))
     if "InstanceProfile" in given:
         message = "--use-default-roles and InstanceProfile exclude each other"
         call.refuse(message, "keep one", call.options["ec2-attributes"].at)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
 
 from flowspec.facts.api_model import Json, input_shape
 from flowspec.importers.awscli.command import Call, name_of_command, read_call
@@ -17,13 +18,6 @@ from flowspec.importers.shapes import convert_scalars
 # These only ask, wait or look for logs.
 _HARMLESS = re.compile(r"(describe|list|get)-[a-z-]+|wait|ls|help")
 _OWNERS = ("cluster-id", "resource-id", "cluster-ids")
-_SWITCHES: Mapping[str, tuple[str, str, bool]] = {
-    "visible-to-all-users": ("SetVisibleToAllUsers", "VisibleToAllUsers", True),
-    "termination-protected": ("SetTerminationProtection", "TerminationProtected", True),
-    "auto-terminate": ("SetKeepJobFlowAliveWhenNoSteps", "KeepJobFlowAliveWhenNoSteps", False),
-    "unhealthy-node-replacement": ("SetUnhealthyNodeReplacement", "UnhealthyNodeReplacement", True),
-}
-"""By option of modify-cluster-attributes: operation, member, and the value that the option gives it."""
 
 
 def take_over(script: Script, creating: Command, created: Sequence[Command], params: Json, call: Call) -> None:
@@ -56,18 +50,18 @@ def _foreign_cluster_reason(script: Script, owner: str, creating: Command, creat
 
 
 def _apply_command(later: Call, params: Json, call: Call, line: int) -> None:
-    if later.conditional:
+    if later.command.conditional:
         place = "is in a branch or a loop"
-        if later.command != "add-steps":
-            call.notes.append(f"line {line}: `aws emr {later.command}` {place}, and is not imported")
+        if later.at.text != "add-steps":
+            call.notes.append(f"line {line}: `aws emr {later.at.text}` {place}, and is not imported")
             return
         call.notes.append(f"line {line}: `aws emr add-steps` {place}; its steps are imported once")
-    operations = list(_CALLS[later.command](later))
-    for operation, given in operations:
-        note = fold(params, operation, given)
+    given = [one for one in _CALLS[later.at.text] if not one.option or later.gives(one.option)]
+    for operation in given:
+        note = fold(params, operation.name, operation.read(later))
         if note:
             call.notes.append(f"line {line}: {note}")
-    if later.command == "add-steps" and operations:
+    if later.at.text == "add-steps" and given:
         note = "the steps that `aws emr add-steps` adds in the script are imported, too"
         call.notes += [] if note in call.notes else [note]
     call.notes += later.notes
@@ -90,74 +84,66 @@ def _commands_producing(script: Script, text: str) -> list[Command]:
 
 # --- the commands, as the operations that they call ---
 
-_Operations = Iterator[tuple[str, Json]]
+
+class _Operation(NamedTuple):
+    """An operation that is called where its option is given ("": always), with the parameters that `read` returns."""
+
+    name: str
+    option: str = ""
+    read: Callable[[Call], Json] = lambda _: {}
 
 
-def _steps(later: Call) -> _Operations:
-    if later.has("steps"):
-        role = later.text("execution-role-arn")
-        yield "AddJobFlowSteps", {"Steps": read_steps(later), "ExecutionRoleArn": role}
+def _switch(name: str, option: str, member: str, *, value: bool = True) -> _Operation:
+    """Returns the operation that gives a member `value` for --OPTION, and its opposite for --no-OPTION."""
+    return _Operation(name, option, lambda later: {member: later.choice(option) == value})
 
 
-def _groups(later: Call) -> _Operations:
-    if later.has("instance-groups"):
-        yield "AddInstanceGroups", {"InstanceGroups": read_groups(later)}
+def _policy(name: str, option: str, member: str) -> _Operation:
+    return _Operation(name, option, lambda later: {member: later.object(option, input_shape().members[member])})
 
 
-def _fleet(later: Call) -> _Operations:
-    if later.has("instance-fleet"):
-        fleet = later.object("instance-fleet", fleet_shape())
-        yield "AddInstanceFleet", {"InstanceFleet": convert_fleet(later, fleet)}
+def _read_steps(later: Call) -> Json:
+    return {"Steps": read_steps(later), "ExecutionRoleArn": later.text("execution-role-arn")}
 
 
-def _tags(later: Call) -> _Operations:
-    yield "AddTags", {"Tags": later.tags()}
+def _read_concurrency(later: Call) -> Json:
+    member = "StepConcurrencyLevel"
+    return {member: convert_scalars(later.text("step-concurrency-level"), input_shape().members[member])}
 
 
-def _untags(later: Call) -> _Operations:
-    if later.has("tag-keys"):
-        yield "RemoveTags", {"TagKeys": [word.text for word in later.options["tag-keys"].words]}
+def _read_fleet(later: Call) -> Json:
+    return {"InstanceFleet": convert_fleet(later, later.object("instance-fleet", fleet_shape()))}
 
 
-def _cluster(later: Call) -> _Operations:
-    if later.has("step-concurrency-level"):
-        shape = input_shape().members["StepConcurrencyLevel"]
-        yield "ModifyCluster", {"StepConcurrencyLevel": convert_scalars(later.text("step-concurrency-level"), shape)}
-    if later.has("extended-support") or later.has("no-extended-support"):
-        yield "ModifyCluster", {"ExtendedSupport": later.choice("extended-support")}
-
-
-def _attributes(later: Call) -> _Operations:
-    for option, (operation, member, value) in _SWITCHES.items():
-        if later.has(option) or later.has(f"no-{option}"):
-            yield operation, {member: later.choice(option) == value}
-
-
-def _policy(option: str, operation: str, member: str) -> Callable[[Call], _Operations]:
-    def operations(later: Call) -> _Operations:
-        if later.has(option):
-            yield operation, {member: later.object(option, input_shape().members[member])}
-
-    return operations
-
-
-def _operation_only(operation: str) -> Callable[[Call], _Operations]:
-    return lambda later: iter([(operation, {})])  # noqa: ARG005 - commands are read alike
-
-
-_CALLS: Mapping[str, Callable[[Call], _Operations]] = {
-    "add-steps": _steps,
-    "add-instance-groups": _groups,
-    "add-instance-fleet": _fleet,
-    "add-tags": _tags,
-    "remove-tags": _untags,
-    "modify-cluster": _cluster,
-    "modify-cluster-attributes": _attributes,
-    "put-managed-scaling-policy": _policy("managed-scaling-policy", "PutManagedScalingPolicy", "ManagedScalingPolicy"),
-    "put-auto-termination-policy": _policy(
-        "auto-termination-policy", "PutAutoTerminationPolicy", "AutoTerminationPolicy"
+_CALLS: Mapping[str, tuple[_Operation, ...]] = {
+    "add-steps": (_Operation("AddJobFlowSteps", "steps", _read_steps),),
+    "add-instance-groups": (
+        _Operation("AddInstanceGroups", "instance-groups", lambda later: {"InstanceGroups": read_groups(later)}),
     ),
-    "remove-managed-scaling-policy": _operation_only("RemoveManagedScalingPolicy"),
-    "remove-auto-termination-policy": _operation_only("RemoveAutoTerminationPolicy"),
-    "terminate-clusters": _operation_only("TerminateJobFlows"),
+    "add-instance-fleet": (_Operation("AddInstanceFleet", "instance-fleet", _read_fleet),),
+    "add-tags": (_Operation("AddTags", "", lambda later: {"Tags": later.tags()}),),
+    "remove-tags": (
+        _Operation(
+            "RemoveTags", "tag-keys", lambda later: {"TagKeys": [one.text for one in later.options["tag-keys"].words]}
+        ),
+    ),
+    "modify-cluster": (
+        _Operation("ModifyCluster", "step-concurrency-level", _read_concurrency),
+        _switch("ModifyCluster", "extended-support", "ExtendedSupport"),
+    ),
+    "modify-cluster-attributes": (
+        _switch("SetVisibleToAllUsers", "visible-to-all-users", "VisibleToAllUsers"),
+        _switch("SetTerminationProtection", "termination-protected", "TerminationProtected"),
+        _switch("SetKeepJobFlowAliveWhenNoSteps", "auto-terminate", "KeepJobFlowAliveWhenNoSteps", value=False),
+        _switch("SetUnhealthyNodeReplacement", "unhealthy-node-replacement", "UnhealthyNodeReplacement"),
+    ),
+    "put-managed-scaling-policy": (
+        _policy("PutManagedScalingPolicy", "managed-scaling-policy", "ManagedScalingPolicy"),
+    ),
+    "put-auto-termination-policy": (
+        _policy("PutAutoTerminationPolicy", "auto-termination-policy", "AutoTerminationPolicy"),
+    ),
+    "remove-managed-scaling-policy": (_Operation("RemoveManagedScalingPolicy"),),
+    "remove-auto-termination-policy": (_Operation("RemoveAutoTerminationPolicy"),),
+    "terminate-clusters": (_Operation("TerminateJobFlows"),),
 }

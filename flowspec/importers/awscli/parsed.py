@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from flowspec.document.text.tree import Place
+from flowspec.importers.names import Names
 from flowspec.importers.placeholders import PLACEHOLDER, Variable, placeholder_name, safe_name
 
 # The environment of the AWS CLI, in the order in which it (2.x for the region) and botocore look at it.
@@ -56,12 +56,11 @@ class Script:
     words, and `notes` tell of assignments whose effect is not certain, by variable; `given` tells which the script's
     arguments set. `files` are those that the script writes, with what a here document puts into them (None: not
     known), `unclosed` is the place of the first quote that is never closed. The last members are of use while a script
-    is read: its functions, what it does at its end (`trap`), how much was read more than once, and the variables added:
-    their names by stem and description (`added`), the last number of each stem (`numbers`).
+    is read: its functions, what it does at its end (`trap`), and how much was read more than once.
     """
 
     commands: list[Command] = field(default_factory=list)
-    variables: dict[str, Variable] = field(default_factory=dict)
+    names: Names = field(default_factory=Names)
     outputs: dict[str, list[Command]] = field(default_factory=dict)
     substitutions: dict[str, str] = field(default_factory=dict)
     texts: dict[str, str] = field(default_factory=dict)
@@ -77,8 +76,11 @@ class Script:
     rounds: int = 0
     calls: int = 0
     characters: int = 0
-    added: dict[str, dict[str, str]] = field(default_factory=dict)
-    numbers: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def variables(self) -> dict[str, Variable]:
+        """The variables met, by name."""
+        return self.names.variables
 
     def aliases(self, text: str) -> Iterator[str]:
         """Yields the variable that is the whole text, the one that is the whole value of that, and so on, each once."""

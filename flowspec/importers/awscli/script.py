@@ -7,19 +7,16 @@ applications of AMIs into jars and bootstrap actions.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from flowspec.document.text.tree import Source
 from flowspec.facts.api_model import Json, input_shape
 from flowspec.importers.awscli.command import (
-    NUMBERS,
     OBJECTS,
+    SCALARS,
     SWITCHES,
-    TEXTS,
     Call,
-    member_if_set,
     name_of_command,
     read_call,
 )
@@ -28,9 +25,9 @@ from flowspec.importers.awscli.later import take_over
 from flowspec.importers.awscli.parsed import PROFILES, Script, follow_names
 from flowspec.importers.awscli.shell import parse
 from flowspec.importers.awscli.software import read_software
-from flowspec.importers.placeholders import PLACEHOLDER, Wanted, placeholder
+from flowspec.importers.placeholders import PLACEHOLDER, Wanted, placeholder, placeholders_in
 from flowspec.importers.refusal import choose, refuse
-from flowspec.importers.shapes import convert_scalars
+from flowspec.importers.shapes import convert_scalars, members_that_are_set
 
 _LONGEST_SHOWN = 200  # characters of a command in a note
 
@@ -53,8 +50,7 @@ def read(source: Source, folder: Path, cluster: str = "") -> Wanted:
     region, profile = call.region, call.setting("profile", PROFILES)
     if call.has("endpoint-url"):
         call.notes.append("--endpoint-url is not imported: a target of the spec may have an endpoint_url")
-    met = PLACEHOLDER.findall(json.dumps([params, region, profile], ensure_ascii=False))
-    used = follow_names(met, lambda name: _names_in_default(script, name))
+    used = follow_names(placeholders_in([params, region, profile]), lambda name: _names_in_default(script, name))
     variables = {name: one for name, one in script.variables.items() if name in used}
     stray = [name for word in created[number].words for name in PLACEHOLDER.findall(word.text)]
     notes = [*script.notes_on([*used, *stray]), *_notes_on_outputs(script, variables)]
@@ -95,27 +91,23 @@ def _request(call: Call) -> Json:
     _refuse_contradictions(call)
     params: Json = {"Name": _cluster_name(call)}
     params |= _release(call)
-    params |= {member: text for name, member in TEXTS.items() if (text := call.text(name))}
+    shapes = input_shape().members
+    params |= {
+        member: convert_scalars(text, shapes[member]) for name, member in SCALARS.items() if (text := call.text(name))
+    }
     params["VisibleToAllUsers"] = call.choice("visible-to-all-users") or not call.has("no-visible-to-all-users")
     params["Tags"] = call.tags()
     params["Instances"] = read_instances(call)
     params |= read_roles(call)
     params |= read_software(call)
-    shapes = input_shape().members
-    params |= {
-        member: convert_scalars(text, shapes[member]) for name, member in NUMBERS.items() if (text := call.text(name))
-    }
-    for name, member in OBJECTS.items():
-        if call.has(name):
-            params |= member_if_set(member, call.object(name, shapes.get(member)))
+    objects = {member: call.object(name, shapes.get(member)) for name, member in OBJECTS.items() if call.has(name)}
+    params |= members_that_are_set(**objects)
     _refuse_logs_without_place(call, params.get("MonitoringConfiguration", {}))
     if call.has("placement-group-configs"):
-        params |= member_if_set(
-            "PlacementGroupConfigs",
-            call.objects("placement-group-configs", shapes["PlacementGroupConfigs"].member),
-        )
+        placements = call.objects("placement-group-configs", shapes["PlacementGroupConfigs"].member)
+        params |= members_that_are_set(PlacementGroupConfigs=placements)
     for name, member in SWITCHES.items():
-        if call.has(name) or call.has(f"no-{name}"):
+        if call.gives(name):
             params[member] = call.choice(name)
     return params
 
@@ -152,7 +144,7 @@ def _refuse_logs_without_place(call: Call, monitoring: Json) -> None:
     """Refuses logs without --log-uri, which the CLI wants unless both of these kinds of logs are disabled."""
     logging = monitoring.get("S3LoggingConfiguration")
     policy = logging.get("LogTypeUploadPolicy") if isinstance(logging, dict) else None
-    if not isinstance(policy, dict) or PLACEHOLDER.search(json.dumps(policy, ensure_ascii=False)):
+    if not isinstance(policy, dict) or placeholders_in(policy):
         return
     if not call.has("log-uri") and any(policy.get(kind) != "disabled" for kind in ("system-logs", "application-logs")):
         call.refuse("S3LoggingConfiguration needs --log-uri", "", call.options["monitoring-configuration"].at)
@@ -162,7 +154,7 @@ def _release(call: Call) -> Json:
     if not call.has("release-label"):
         if call.has("configurations"):
             call.notes.append("--configurations is left out, as the AWS CLI leaves it out beside --ami-version")
-        return member_if_set("AmiVersion", call.text("ami-version"))
+        return members_that_are_set(AmiVersion=call.text("ami-version"))
     out: Json = {"ReleaseLabel": call.text("release-label")}
     if call.has("configurations"):
         out["Configurations"] = call.json("configurations")

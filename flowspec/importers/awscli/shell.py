@@ -91,7 +91,8 @@ class _Reader(Cursor):
         self.source = source
         self.script, self.variables = variables.script, variables
         self.depth, self.lists = depth, lists
-        self.shell = Shell(self.variables, args, folder, blocks, here=self._current_line, follow=self._follow)
+        self.variables.here = self._current_line
+        self.shell = Shell(self.variables, args, folder, blocks, self._follow)
         # Those that end with the subshells around the place.
         self.folders: list[str | None] = []
         # While a function's end is looked for, nothing is taken from its body.
@@ -272,7 +273,7 @@ class _Reader(Cursor):
         if not found:
             return False
         for name in names_calculated(found[1]):
-            self.variables.forget(name, "((", self._current_line)
+            self.variables.forget(name, "((")
         self.at = found.end()
         return True
 
@@ -406,16 +407,9 @@ class _Reader(Cursor):
         line = self.line(self.at)
         self.at -= 1
         reader = self._nested_reader(self.take_enclosed("(", ")"), line, lists=True)
-        items = reader.items()
         self.word = None
-        self.variables.assign_items(
-            assigned["name"],
-            items,
-            self._current_line,
-            added=bool(assigned["more"]),
-            conditional=self.shell.is_conditional,
-            by_default=self.shell.is_default,
-        )
+        name, more = assigned.groups()
+        self.variables.assign_items(name, reader.items(), self.shell.reached, added=bool(more))
 
     def _read_expansion(self) -> str:
         if self.text[self.at] == "`" or self.text.startswith("$(", self.at):
@@ -429,11 +423,7 @@ class _Reader(Cursor):
             self.at += 1
             return "$"
         self.at = named.end()
-        return (
-            self.variables.refer(named["name"], self._current_line)
-            if named["name"]
-            else self._positional(named["position"])
-        )
+        return self.variables.refer(named["name"]) if named["name"] else self._positional(named["position"])
 
     def _positional(self, position: str) -> str:
         """Returns the value of `$1`, `$@` and the like."""
@@ -479,7 +469,7 @@ class _Reader(Cursor):
             self.variables.texts[name] = simple["word"]
         elif how in (":+", "+"):
             return self.variables.add(name, f"${{{inner}}}")
-        return self.variables.refer(name, self._current_line)
+        return self.variables.refer(name)
 
     # --- words and commands ---
 

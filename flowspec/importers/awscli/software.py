@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from flowspec.facts.api_model import Json, input_shape
-from flowspec.importers.awscli.command import Call, Members, member_if_set
+from flowspec.importers.awscli.command import Call, Members, key_and_value
 from flowspec.importers.placeholders import PLACEHOLDER
+from flowspec.importers.shapes import members_that_are_set
 from flowspec.request.steps import hive, pig, spark, streaming
 from flowspec.request.steps.target import StepTarget, debugging_step
 
@@ -67,8 +68,9 @@ def read_software(call: Call) -> Json:
     if call.has("steps"):
         _refuse_steps_without_application(call)
         made.steps += read_steps(call)
-    out = {**made.more, **member_if_set("NewSupportedProducts", made.products)}
-    return out | member_if_set("BootstrapActions", made.actions) | member_if_set("Steps", made.steps)
+    return made.more | members_that_are_set(
+        NewSupportedProducts=made.products, BootstrapActions=made.actions, Steps=made.steps
+    )
 
 
 def _shape_with_args() -> Any:
@@ -130,7 +132,7 @@ def _bootstrap_action_uri(made: _Software, name: str) -> str:
 
 
 def _action(name: str, path: str, args: list[str] | None = None) -> Json:
-    return {"Name": name, "ScriptBootstrapAction": {"Path": path, **member_if_set("Args", args)}}
+    return {"Name": name, "ScriptBootstrapAction": {"Path": path, **members_that_are_set(Args=args)}}
 
 
 def _bootstrap_actions(call: Call) -> list[Json]:
@@ -153,7 +155,11 @@ def _hbase_restore(call: Call) -> Json:
 
 
 def _step(name: str, on_failure: str, jar: str, args: list[str] | None) -> Json:
-    return {"Name": name, "ActionOnFailure": on_failure, "HadoopJarStep": {"Jar": jar, **member_if_set("Args", args)}}
+    return {
+        "Name": name,
+        "ActionOnFailure": on_failure,
+        "HadoopJarStep": {"Jar": jar, **members_that_are_set(Args=args)},
+    }
 
 
 def _refuse_steps_without_application(call: Call) -> None:
@@ -179,13 +185,13 @@ def _build_step(call: Call, given: Json) -> Json:
     jar, args = _jar_and_args(call, given, kind, target)
     step = _step(_STEP_NAMES[kind] if name is None else name, "CONTINUE" if action is None else action, jar, args)
     if kind == "custom_jar":
-        step["HadoopJarStep"] |= member_if_set("MainClass", given.get("MainClass"))
-        step["HadoopJarStep"] |= member_if_set("Properties", _properties(given.get("Properties")))
-    monitoring = member_if_set("LogUri", given.get("LogUri")) | member_if_set(
-        "EncryptionKeyArn", given.get("EncryptionKeyArn")
-    )
-    if monitoring:
-        step["StepMonitoringConfiguration"] = {"S3MonitoringConfiguration": monitoring}
+        properties = given["Properties"].split(",") if given.get("Properties") is not None else []
+        step["HadoopJarStep"] |= members_that_are_set(
+            MainClass=given.get("MainClass"), Properties=[key_and_value(one) for one in properties]
+        )
+    logs = members_that_are_set(LogUri=given.get("LogUri"), EncryptionKeyArn=given.get("EncryptionKeyArn"))
+    if logs:
+        step["StepMonitoringConfiguration"] = {"S3MonitoringConfiguration": logs}
     known = {"Type", "Name", "ActionOnFailure", "Args", "LogUri", "EncryptionKeyArn"}
     own = {"Jar", "MainClass", "Properties"} if kind == "custom_jar" else set()
     call.note_unread(given, known | own, "--steps")
@@ -201,13 +207,6 @@ def _jar_and_args(call: Call, given: Json, kind: str, target: StepTarget) -> tup
     else:
         invocation = _INVOCATIONS[kind](target)
     return invocation.jar, [*invocation.head, *args]
-
-
-def _properties(text: str | None) -> list[Json]:
-    if text is None:
-        return []
-    pairs = (one.partition("=") for one in text.split(","))
-    return [{"Key": key, "Value": value} for key, _, value in pairs]
 
 
 # --- EMRFS ---

@@ -10,7 +10,7 @@ import re
 from collections import ChainMap
 from collections.abc import Callable, MutableMapping, Sequence
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import NamedTuple
 
 from flowspec.importers.awscli.parsed import Script
 from flowspec.importers.placeholders import (
@@ -20,9 +20,6 @@ from flowspec.importers.placeholders import (
     placeholder_name,
     safe_name,
 )
-
-Line: TypeAlias = "Callable[[], int]"
-"""Returns the line that a note names; counted only when there is a note."""
 
 # A value that the shell splits, or an option.
 _SEVERAL = re.compile(r"[ \t\n]|^-")
@@ -35,18 +32,27 @@ _LONGEST_TESTED = 1_000
 _GIVEN = re.compile(r"OPTARG|arg[0-9]", re.ASCII)
 
 
+class Reached(NamedTuple):
+    """The way in which a place is reached: `conditional` in a branch or loop, `by_default` (None: unknown) with all defaults."""
+
+    conditional: bool
+    by_default: bool | None
+
+
 @dataclass
 class Variables:
     """The variables of a `script` at a place of it.
 
     `texts` are assigned values with placeholders, `arrays` are lists of them, and `literals` are the values that a
-    variable has within a loop over known words or a function that is called with known arguments.
+    variable has within a loop over known words or a function that is called with known arguments. `here` counts the
+    line that a note names.
     """
 
     script: Script
     texts: MutableMapping[str, str] = field(default_factory=dict)
     arrays: MutableMapping[str, list[str]] = field(default_factory=dict)
     literals: dict[str, str] = field(default_factory=dict)
+    here: Callable[[], int] = lambda: 0
 
     def for_same_shell(self) -> Variables:
         """Returns the variables for a text in the same shell, whose assignments last but for those of literals."""
@@ -97,7 +103,7 @@ class Variables:
                 text = text.replace(placeholder(inner), self.expand_split(inner, value, depth + 1))
         return text
 
-    def refer(self, name: str, line: Line) -> str:
+    def refer(self, name: str) -> str:
         """Returns the text for `$NAME`: a literal, or a placeholder, of whose value the script keeps the default."""
         if name in self.literals:
             return self.literals[name]
@@ -109,12 +115,8 @@ class Variables:
         rules = {"description": described} if described else {}
         met = self.script.variables.setdefault(known, Variable(default=default, rules=rules))
         if met.default is not None and default is not None and met.default != default:
-            self._note_reassignment(name, line)
+            self._note_reassignment(name)
         return placeholder(known)
-
-    def refer_if_uncertain(self, name: str, text: str, line: Line) -> str:
-        """Returns a placeholder for a variable without a certain value; else the text."""
-        return self.refer(name, line) if name in self.script.uncertain else text
 
     def _default(self, text: str | None) -> str | None:
         """Returns the default of a variable with this text, which may refer to others; of a copy that of the other."""
@@ -123,57 +125,36 @@ class Variables:
 
     def add(self, name: str, description: str, *, fresh: bool = False) -> str:
         """Adds a variable for what has no name in the script, or one already taken; `fresh`: never one added before."""
-        stem = safe_name(name)
-        added = self.script.added.setdefault(stem, {})
-        if fresh or description not in added:
-            # Goes on from the last number: to try all again for each variable costs the square of their number.
-            number, known = self.script.numbers[stem], stem
-            while known in self.script.variables:
-                number = max(number, 1) + 1
-                known = f"{stem}_{number}"
-            self.script.numbers[stem] = number
-            self.script.variables[known] = Variable(rules={"description": description})
-            added.setdefault(description, known)
-            return placeholder(known)
-        return placeholder(added[description])
+        key = object() if fresh else (safe_name(name), description)
+        return self.script.names.placeholder_for(key, name, Variable(rules={"description": description}))
 
     def description(self, text: str) -> object:
         """Returns the description of the variable that a text is, or that its value is; "" without one."""
         name = ["", *self.script.aliases(text)][-1]
         return self.script.variables[name].rules.get("description") if name in self.script.variables else ""
 
-    # --- assignments; `conditional`: in a branch or loop; `by_default`: reached with the defaults of all variables ---
+    # --- assignments ---
 
-    def assign(
-        self,
-        name: str,
-        value: str,
-        line: Line,
-        *,
-        added: bool,
-        local: bool,
-        conditional: bool,
-        by_default: bool | None,
-    ) -> None:
+    def assign(self, name: str, value: str, reached: Reached, *, added: bool, local: bool) -> None:
         """Does `NAME=VALUE`; `added`: it is `+=`; `local`: the variable is a called function's own."""
         if name in self.literals or local:
-            if not conditional and name not in self.script.uncertain:
+            if not reached.conditional and name not in self.script.uncertain:
                 self.literals[name] = self.literals.get(name, "") * added + value
                 return
             self.literals.pop(name, None)
         own = placeholder(safe_name(name))
         value = own + value if added else value
-        if not conditional:
-            self._assign_unconditionally(name, own, value, line)
+        if not reached.conditional:
+            self._assign_unconditionally(name, own, value)
         elif own in value and name in self.texts:
-            self._note_addition(name, value.replace(own, "").strip(), line, by_default)
-            if by_default:
-                self._assign_unconditionally(name, own, value, line)
+            self._note_addition(name, value.replace(own, "").strip(), reached.by_default)
+            if reached.by_default:
+                self._assign_unconditionally(name, own, value)
         elif self._is_default_of(name, value):
-            told = f"line {line()}: an argument of the script sets ${name}: it is imported as it is without that"
+            told = f"line {self.here()}: an argument of the script sets ${name}: it is imported as it is without that"
             self.script.given[safe_name(name)] = told
         else:
-            self._note_conditional(name, value, line)
+            self._note_conditional(name, value)
 
     def _is_default_of(self, name: str, value: str) -> bool:
         """Returns True if what a variable had before is its default, since the value is an argument of the script."""
@@ -181,63 +162,59 @@ class Variables:
         is_given = _GIVEN.fullmatch(other) or str(self.description(value)).startswith("${")
         return bool(is_given and self.texts.get(name)) and name not in self.script.forgotten
 
-    def _assign_unconditionally(self, name: str, own: str, value: str, line: Line) -> None:
+    def _assign_unconditionally(self, name: str, own: str, value: str) -> None:
         old = self.texts.get(name)
         if old is not None and value.count(own) * len(old) > _LONGEST:
             self.script.uncertain.add(name)
-            self.script.note(name, f"line {line()}: ${name} gets too long: it is a variable without a default")
+            self._note(name, f"${name} gets too long: it is a variable without a default")
             return
         if old is not None and own in value:
             value = value.replace(own, old)
         elif old is not None and old != value:
-            self._note_reassignment(name, line)
+            self._note_reassignment(name)
         self.texts[name] = self.script.texts[name] = value
 
-    def assign_items(
-        self, name: str, items: list[str], line: Line, *, added: bool, conditional: bool, by_default: bool | None
-    ) -> None:
+    def assign_items(self, name: str, items: list[str], reached: Reached, *, added: bool) -> None:
         """Does `NAME=( ITEM … )`; `added`: it is `+=`."""
         known = self.arrays.get(name, [])
         more = items if added else _added_items(items, known)
-        if conditional and more is None:
-            self._note_conditional(name, " ".join(items), line)
-        elif conditional and more is not None:
-            by_default = by_default if name in self.arrays else None
-            self._note_addition(name, " ".join(more), line, by_default)
+        if not reached.conditional:
+            self.arrays[name] = [*known, *items] if added else items
+        elif more is None:
+            self._note_conditional(name, " ".join(items))
+        else:
+            by_default = reached.by_default if name in self.arrays else None
+            self._note_addition(name, " ".join(more), by_default)
             if by_default:
                 self.arrays[name] = [*known, *more]
-        else:
-            self.arrays[name] = [*known, *items] if added else items
 
-    def forget(self, name: str, by: str, line: Line) -> None:
+    def forget(self, name: str, by: str) -> None:
         """Takes the value of a variable, if it has one, for uncertain: the command `by` sets another."""
         if any(name in one for one in (self.texts, self.arrays, self.literals)):
             self.literals.pop(name, None)
             self.script.uncertain.add(name)
             self.script.forgotten.add(name)
-            self.script.note(name, f"line {line()}: `{by}` sets ${name}: give its value")
+            self._note(name, f"`{by}` sets ${name}: give its value")
 
-    def _note_addition(self, name: str, text: str, line: Line, by_default: bool | None) -> None:
+    def _note(self, name: str, text: str) -> None:
+        self.script.note(name, f"line {self.here()}: {text}")
+
+    def _note_addition(self, name: str, text: str, by_default: bool | None) -> None:
         effects = {
             True: "as it does with the defaults of its variables",
             False: "with other values of its variables than the defaults, which is not imported",
             None: "which is not imported",
         }
-        self.script.note(
-            name, f"line {line()}: a branch or loop adds `{_shown(text)}` to ${name}, {effects[by_default]}"
-        )
+        self._note(name, f"a branch or loop adds `{_shown(text)}` to ${name}, {effects[by_default]}")
 
-    def _note_conditional(self, name: str, text: str, line: Line) -> None:
+    def _note_conditional(self, name: str, text: str) -> None:
         self.script.uncertain.add(name)
         # Enough to tell which commands it comes from.
         self.script.texts[name] = self.script.texts.get(name, "") + text
-        self.script.note(
-            name,
-            f"line {line()}: a branch or loop sets ${name} to `{_shown(text)}`: it is a variable without a default",
-        )
+        self._note(name, f"a branch or loop sets ${name} to `{_shown(text)}`: it is a variable without a default")
 
-    def _note_reassignment(self, name: str, line: Line) -> None:
-        self.script.note(name, f"line {line()}: ${name} is assigned for a second time; check its value")
+    def _note_reassignment(self, name: str) -> None:
+        self._note(name, f"${name} is assigned for a second time; check its value")
 
 
 def _shown(text: str) -> str:

@@ -13,7 +13,14 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from flowspec.importers.names import Names
-from flowspec.importers.placeholders import PLACEHOLDER, Variable, placeholder_name, substitute
+from flowspec.importers.placeholders import (
+    PLACEHOLDER,
+    Variable,
+    placeholder_name,
+    placeholders_in,
+    substitute,
+    text_of,
+)
 
 ABSENT: Any = object()
 """The value of AWS::NoValue: a property with it is left out."""
@@ -133,11 +140,8 @@ class Functions:
             return self._passed_parameter(name)
         if name in self.parameters:
             parameter = _mapping(self.parameters[name])
-            parameter = (
-                {**parameter, "Default": self.given[name], "Type": _plain_type(parameter)}
-                if name in self.given
-                else parameter
-            )
+            if name in self.given:
+                parameter = {**parameter, "Default": self.given[name], "Type": _plain_type(parameter)}
             return self.names.placeholder_for(f"Ref {self.prefix}{name}", name, _variable(parameter))
         resource = _mapping(self.resources.get(name))
         kind = resource.get("Type", "which is not in the template")
@@ -195,19 +199,21 @@ class Functions:
 
     # --- lists ---
 
+    def _list(self, argument: Any) -> list[Any]:
+        """Returns a value that has to be a list. Raises `TypeError`."""
+        items = self.value(argument)
+        if not isinstance(items, list):
+            raise TypeError
+        return items
+
     def join(self, argument: Any) -> Any:
         """Evaluates Fn::Join."""
         delimiter, items = argument
-        found = self.value(items)
-        if not isinstance(found, list):
-            raise TypeError
-        return delimiter.join(map(self.text, found))
+        return delimiter.join(map(self.text, self._list(items)))
 
     def select(self, argument: Any) -> Any:
         """Evaluates Fn::Select."""
-        index, items = self.value(argument[0]), self.value(argument[1])
-        if not isinstance(items, list):
-            raise TypeError
+        index, items = self.value(argument[0]), self._list(argument[1])
         if int(index) < 0:
             raise IndexError
         return items[int(index)]
@@ -225,7 +231,7 @@ class Functions:
         Raises `ValueError` where a parameter is among the keys: the result depends on its value.
         """
         keys = [self.value(one) for one in argument[:3]]
-        if any(PLACEHOLDER.search(str(key)) for key in keys):
+        if placeholders_in(keys):
             raise ValueError
         found: Any = self.mappings
         try:
@@ -238,10 +244,7 @@ class Functions:
 
     def length(self, argument: Any) -> int:
         """Evaluates Fn::Length."""
-        items = self.value(argument)
-        if not isinstance(items, list):
-            raise TypeError
-        return len(items)
+        return len(self._list(argument))
 
     def to_json(self, argument: Any) -> str:
         """Evaluates Fn::ToJsonString.
@@ -274,7 +277,7 @@ class Functions:
             if one.default is not None and not one.rules.get("sensitive")
         }
         made = substitute(value, defaults)
-        if PLACEHOLDER.search(json.dumps(made, ensure_ascii=False)):
+        if placeholders_in(made):
             raise ValueError
         return made
 
@@ -297,12 +300,8 @@ class Functions:
         return ABSENT
 
     def _is_scalar(self, value: Any) -> bool:
-        if (
-            isinstance(value, dict)
-            and len(value) == 1
-            and next(iter(value)) in ("Ref", "Fn::If", "Fn::Sub", "Fn::GetAtt")
-        ):
-            return value != {"Ref": "AWS::NoValue"}
+        if isinstance(value, dict) and len(value) == 1 and value != {"Ref": "AWS::NoValue"}:
+            return next(iter(value)) in ("Ref", "Fn::If", "Fn::Sub", "Fn::GetAtt")
         return isinstance(value, str | int | float)
 
     def evaluate_condition(self, name: Any) -> bool | None:
@@ -364,7 +363,7 @@ def _text(value: Any) -> str:
     """Returns a value as the text that CloudFormation has for it. Raises `TypeError`."""
     if not isinstance(value, str | int | float):
         raise TypeError
-    return str(value).lower() if isinstance(value, bool) else str(value)
+    return text_of(value)
 
 
 def _plain_type(parameter: Mapping[str, Any]) -> str:

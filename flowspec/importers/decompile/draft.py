@@ -52,7 +52,7 @@ class Decompiled:
 
 
 class _Draft(NamedTuple):
-    """A draft of the spec. `aside`: the members in api_params, with the reasons; `fields`: the other keys.
+    """A draft of the spec. `aside`: the members in api_params, with the reasons.
 
     `lines` are the text of `spec`, with `comments` and those at its `head`.
     """
@@ -60,7 +60,6 @@ class _Draft(NamedTuple):
     lines: list[Line]
     redactor: Redactor
     aside: dict[Member, str]
-    fields: dict[str, Any]
     spec: dict[str, Any]
     comments: dict[tuple[str | int, ...], list[str]]
     head: list[str]
@@ -149,7 +148,7 @@ def _draft(wanted: Wanted, rejected: _Rejected, folder: Path, head: list[str], k
     variables = _variables(redactor, wanted.variables)
     if variables:
         spec = {"flowspec": spec["flowspec"], "name": spec["name"], "variables": variables, **spec}
-    return _Draft(write(spec, comments, head), redactor, aside, fields, spec, comments, head)
+    return _Draft(write(spec, comments, head), redactor, aside, spec, comments, head)
 
 
 # --- what the source uploads itself ---

@@ -62,16 +62,21 @@ def _repeat_by_count(value: Any) -> list[Repetition]:
     if number != int(number) or not 0 <= number <= _MOST_INSTANCES:
         raise Unknown
     numbers = range(int(number))
-    return [Repetition(f"[{at}]", {"count": Namespace({"index": at}.__getitem__)}) for at in numbers]
+    return [Repetition(index_of(at), {"count": Namespace({"index": at}.__getitem__)}) for at in numbers]
 
 
 def _repeat_by_for_each(value: Any) -> list[Repetition]:
     if not isinstance(value, SetOf | dict) or len(value) > _MOST_INSTANCES:
         raise Unknown
     return [
-        Repetition(f'["{key}"]', {"each": Namespace({"key": key, "value": inner}.__getitem__)})
+        Repetition(index_of(key), {"each": Namespace({"key": key, "value": inner}.__getitem__)})
         for key, inner in pairs_of(value)
     ]
+
+
+def index_of(key: Any) -> str:
+    """Returns the index that an address has for a number of `count`, or a key of `for_each`."""
+    return f'["{key}"]' if isinstance(key, str) else f"[{key}]"
 
 
 def evaluate_block(body: Body, scope: Scope, path: str) -> Values:
@@ -115,9 +120,7 @@ def _expand_dynamic_block(block: Block, scope: Scope, path: str) -> list[Values]
     scope.context.used = set()
     try:
         expr = body.attributes["for_each"]
-        value = scope.strict(expr)
-        value = scope.context.fill_placeholders(value) if isinstance(value, str) else value
-        pairs = pairs_of(value)
+        pairs = pairs_of(scope.collection(expr))
     except (Unknown, LookupError, TypeError, ValueError, SyntaxFault, ArithmeticError):
         pairs, content = [], None
     if content is None:

@@ -11,12 +11,11 @@ from typing import Any
 
 from flowspec.document.rendering.patterns import PatternWork
 from flowspec.importers.names import Names
-from flowspec.importers.placeholders import PLACEHOLDER, placeholder_name, substitute
+from flowspec.importers.placeholders import PLACEHOLDER, placeholder_name, placeholders_in, substitute
 from flowspec.importers.terraform.functions import jsonencode
 from flowspec.importers.terraform.values import (
     SetOf,
     Unknown,
-    has_placeholder,
     to_text,
 )
 
@@ -67,9 +66,9 @@ class Context:
 
         Nor is anything computed from a sensitive value: the result would be in the spec.
         """
-        if not has_placeholder(value):
+        names = placeholders_in(value)
+        if not names:
             return value
-        names = set(PLACEHOLDER.findall(json.dumps(value, ensure_ascii=False)))
         if not names <= self.known.keys() or any(self.names.variables[one].rules.get("sensitive") for one in names):
             raise Unknown
         self.used |= {self.shown.get(one, one) for one in names}
@@ -103,7 +102,7 @@ class Context:
             return f"{{{inner}}}"
         if isinstance(value, list):
             return f"[{','.join(map(self.encode_json, value))}]"
-        if isinstance(value, str) and has_placeholder(value):
+        if isinstance(value, str) and PLACEHOLDER.search(value):
             return self._encode_text(value)
         return jsonencode(value)
 

@@ -10,7 +10,7 @@ from io import StringIO
 from typing import Any
 
 from flowspec.document.text.parse import compose
-from flowspec.document.text.tree import Items, Mapping, Node, Source, plain
+from flowspec.document.text.tree import Source, plain, scalars
 from flowspec.errors import SpecError
 from flowspec.importers.terraform.values import Unknown, to_text
 
@@ -34,21 +34,10 @@ def decode_yaml(text: Any) -> Any:
         raise Unknown from None
     if root is None or found:
         raise Unknown
-    _refuse_read_otherwise(root)
+    words = (one for one in scalars(root) if one.plain and isinstance(one.value, str))
+    if any(_READ_OTHERWISE.fullmatch(one.text) for one in words):
+        raise Unknown
     return plain(root)
-
-
-def _refuse_read_otherwise(root: Node) -> None:
-    """Raises `Unknown` if there is a value in a tree that Terraform reads as another than a spec does."""
-    nodes = [root]
-    while nodes:
-        node = nodes.pop()
-        if isinstance(node, Mapping):
-            nodes += [one for entry in node.entries.values() for one in entry]
-        elif isinstance(node, Items):
-            nodes += node.items
-        elif node.plain and isinstance(node.value, str) and _READ_OTHERWISE.fullmatch(node.text):
-            raise Unknown
 
 
 def decode_csv(text: Any) -> list[dict[str, str]]:

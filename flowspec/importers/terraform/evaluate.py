@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import unicodedata
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -157,12 +157,6 @@ class Scope:
 
     # --- operators ---
 
-    def _literal(self, expr: syntax.Literal) -> Any:
-        return expr.value
-
-    def _items(self, expr: syntax.Items) -> list[Any]:
-        return [self.value(one) for one in expr.items]
-
     def _pairs(self, expr: syntax.Pairs) -> dict[str, Any]:
         return {to_text(self.context.fill_placeholders(self.strict(key))): self.value(item) for key, item in expr.pairs}
 
@@ -229,19 +223,19 @@ class Scope:
         return out
 
     def _selected_scopes(self, expr: syntax.For) -> list[Scope]:
-        scopes = [self.binding(**bound) for bound in self._bindings(expr.names, self._collection(expr.collection))]
-        if expr.condition is None:
-            return scopes
-        return [scope for scope in scopes if to_truth(scope.known(expr.condition))]
+        scopes = self._rounds(expr.names, expr.collection)
+        return scopes if expr.condition is None else [one for one in scopes if to_truth(one.known(expr.condition))]
 
-    def _collection(self, expr: Expr) -> Any:
+    def collection(self, expr: Expr) -> Any:
+        """Returns the value of an expression whose elements are needed one by one. Raises one of `FAULTS`."""
         value = self.strict(expr)
         return self.context.fill_placeholders(value) if isinstance(value, str) else value
 
-    def _bindings(self, names: tuple[str, ...], collection: Any) -> Iterator[dict[str, Any]]:
-        for key, value in pairs_of(collection):
-            self.context.spend()
-            yield {names[0]: value} if len(names) == 1 else {names[0]: key, names[1]: value}
+    def _rounds(self, names: tuple[str, ...], collection: Expr) -> list[Scope]:
+        pairs = pairs_of(self.collection(collection))
+        self.context.spend(len(pairs))
+        # A single name is that of the value.
+        return [self.binding(**{names[0]: key, names[-1]: value}) for key, value in pairs]
 
     # --- templates ---
 
@@ -269,8 +263,7 @@ class Scope:
             chosen = to_truth(self.known(hcl.expression(part.condition, line)))
             return self._render_parts(part.yes if chosen else part.no, line)
         assert isinstance(part, Loop)
-        collection = self._collection(hcl.expression(part.collection, line))
-        scopes = [self.binding(**bound) for bound in self._bindings(part.names, collection)]
+        scopes = self._rounds(part.names, hcl.expression(part.collection, line))
         return "".join(scope._render_parts(part.body, line) for scope in scopes)
 
     def text(self, value: Any) -> str:
@@ -336,9 +329,9 @@ _OPERATORS: Mapping[str, Callable[[Decimal, Decimal], Any]] = {
     ">=": lambda one, other: one >= other,
 }
 _EVALUATORS: Mapping[type[Expr], Callable[[Scope, Any], Any]] = {
-    syntax.Literal: Scope._literal,
+    syntax.Literal: lambda _, expr: expr.value,
     syntax.Template: Scope._template,
-    syntax.Items: Scope._items,
+    syntax.Items: lambda scope, expr: [scope.value(one) for one in expr.items],
     syntax.Pairs: Scope._pairs,
     syntax.Name: Scope._name,
     syntax.Attribute: Scope._attribute,

@@ -59,10 +59,6 @@ def _map(value: Any) -> dict[str, Any]:
 # --- collections ---
 
 
-def _element(items: Any, index: Any) -> Any:
-    return _list(items)[int(to_number(index)) % len(items)]
-
-
 def _flatten(items: Any) -> list[Any]:
     return [inner for one in _list(items) for inner in (_flatten(one) if isinstance(one, list) else [one])]
 
@@ -73,10 +69,6 @@ def _lookup(content: Any, key: Any, *default: Any) -> Any:
     if not default:
         raise Unknown
     return default[0]
-
-
-def _merge(*objects: Any) -> dict[str, Any]:
-    return {key: value for one in objects if one is not None for key, value in _map(one).items()}
 
 
 def _range(*limits: Any) -> list[Any]:
@@ -125,26 +117,10 @@ def _product(*lists: Any) -> list[Any]:
     return [list(one) for one in itertools.product(*map(unify_types, lists))]
 
 
-def _sorted(items: Any) -> list[str]:
-    return sorted(map(to_text, _list(items)), key=str.encode)
-
-
 def _one(items: Any) -> Any:
     if len(_list(items)) > 1:
         raise Unknown
     return items[0] if items else None
-
-
-def _contains(items: Any, wanted: Any) -> bool:
-    return any(equal(one, wanted) for one in _list(items))
-
-
-def _index(items: Any, wanted: Any) -> int:
-    return [equal(one, wanted) for one in _list(items)].index(True)
-
-
-def _zipmap(keys: Any, values: Any) -> dict[str, Any]:
-    return dict(zip(map(to_text, _list(keys)), _list(values), strict=True))
 
 
 def _same_type(*lists: Any) -> list[list[Any]]:
@@ -158,10 +134,6 @@ def _matchkeys(values: Any, keys: Any, wanted: Any) -> list[Any]:
     return [value for value, key in zip(_list(values), searched[0], strict=True) if key in searched[1]]
 
 
-def _coalesce_lists(*lists: Any) -> list[Any]:
-    return next(one for one in lists if _list(one))
-
-
 def _intersection(*sets: Any) -> SetOf:
     first, *others = _same_type(*sets)
     return SetOf(one for one in first if all(one in other for other in others))
@@ -170,10 +142,6 @@ def _intersection(*sets: Any) -> SetOf:
 def _difference(items: Any, excluded: Any) -> SetOf:
     first, other = _same_type(items, excluded)
     return SetOf(one for one in first if one not in other)
-
-
-def _union(*sets: Any) -> SetOf:
-    return SetOf(one for each in _same_type(*sets) for one in each)
 
 
 # --- texts ---
@@ -292,10 +260,6 @@ def _base_name(path: Any) -> str:
     return posixpath.basename(text.rstrip("/")) or text[:1] or "."
 
 
-def _folder_name(path: Any) -> str:
-    return re.sub("^/+", "/", posixpath.normpath(posixpath.dirname(to_text(path))))
-
-
 def _indent(spaces: Any, text: Any) -> str:
     number = int(to_number(spaces))
     if number > _MOST_SPACES:
@@ -318,10 +282,6 @@ def jsonencode(value: Any) -> str:
     for mark in "<>&\u2028\u2029":
         text = text.replace(mark, f"\\u{ord(mark):04x}")
     return text
-
-
-def _base64decode(text: Any) -> str:
-    return base64.b64decode(to_text(text), validate=True).decode("utf-8")
 
 
 def _hash_function(name: str) -> Callable[[Any], str]:
@@ -351,32 +311,24 @@ def _sum(items: Any) -> Any:
     return plain_number(sum(map(to_decimal, items), Decimal(0)))
 
 
-def _as_list(value: Any) -> list[Any]:
-    return unify_types(list(_list(value)))
-
-
-def _as_map(value: Any) -> dict[str, Any]:
-    return dict(zip(_map(value), unify_types(list(value.values())), strict=True))
-
-
 # Functions that only pass values on, so that a placeholder may be among them.
 LENIENT: Mapping[str, Callable[..., Any]] = {
     "chunklist": _chunks,
-    "coalescelist": _coalesce_lists,
+    "coalescelist": lambda *lists: next(one for one in lists if _list(one)),
     "concat": lambda *lists: [item for one in lists for item in _list(one)],
-    "element": _element,
+    "element": lambda items, index: _list(items)[int(to_number(index)) % len(items)],
     "flatten": _flatten,
     "keys": lambda content: sorted(_map(content)),
     "length": _length,
     "lookup": _lookup,
-    "merge": _merge,
+    "merge": lambda *objects: {key: value for one in objects if one is not None for key, value in _map(one).items()},
     "one": _one,
     "reverse": lambda items: list(reversed(_list(items))),
     "slice": _slice,
-    "tolist": _as_list,
-    "tomap": _as_map,
+    "tolist": lambda value: unify_types(list(_list(value))),
+    "tomap": lambda value: dict(zip(_map(value), unify_types(list(value.values())), strict=True)),
     "values": lambda content: [_map(content)[key] for key in sorted(content)],
-    "zipmap": _zipmap,
+    "zipmap": lambda keys, values: dict(zip(map(to_text, _list(keys)), _list(values), strict=True)),
     "list": lambda *items: list(items),
     "map": lambda *pairs: dict(zip(map(to_text, pairs[::2]), pairs[1::2], strict=True)),
     "nonsensitive": lambda value: value,
@@ -387,21 +339,21 @@ FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     "abs": lambda number: abs(to_number(number)),
     "alltrue": lambda items: all(map(to_truth, _list(items))),
     "anytrue": lambda items: any(map(to_truth, _list(items))),
-    "base64decode": _base64decode,
+    "base64decode": lambda text: base64.b64decode(to_text(text), validate=True).decode("utf-8"),
     "base64encode": lambda text: base64.b64encode(to_text(text).encode()).decode(),
     "base64sha256": lambda text: base64.b64encode(hashlib.sha256(to_text(text).encode()).digest()).decode(),
     "basename": _base_name,
     "chomp": lambda text: to_text(text).rstrip("\r\n"),
     "compact": lambda items: [to_text(one) for one in _list(items) if one not in (None, "")],
-    "contains": _contains,
+    "contains": lambda items, wanted: any(equal(one, wanted) for one in _list(items)),
     "csvdecode": decode_csv,
-    "dirname": _folder_name,
+    "dirname": lambda path: re.sub("^/+", "/", posixpath.normpath(posixpath.dirname(to_text(path)))),
     "distinct": _distinct,
     "endswith": lambda text, end: to_text(text).endswith(to_text(end)),
     "format": _format,
     "formatlist": _format_list,
     "indent": _indent,
-    "index": _index,
+    "index": lambda items, wanted: [equal(one, wanted) for one in _list(items)].index(True),
     "jsondecode": decode_json,
     "lower": _change_case(str.lower),
     "matchkeys": _matchkeys,
@@ -414,12 +366,12 @@ FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     "setintersection": _intersection,
     "setproduct": _product,
     "setsubtract": _difference,
-    "setunion": _union,
+    "setunion": lambda *sets: SetOf(one for each in _same_type(*sets) for one in each),
     "sha1": _hash_function("sha1"),
     "sha256": _hash_function("sha256"),
     "sha512": _hash_function("sha512"),
     "signum": lambda number: (to_number(number) > 0) - (to_number(number) < 0),
-    "sort": _sorted,
+    "sort": lambda items: sorted(map(to_text, _list(items)), key=str.encode),
     "split": _split,
     "startswith": lambda text, begin: to_text(text).startswith(to_text(begin)),
     "strcontains": lambda text, inner: to_text(inner) in to_text(text),

@@ -119,27 +119,15 @@ class _Reader:
     def _line(self, tree: Any) -> int:
         return 0 if tree.meta.empty else tree.meta.line + self.offset
 
-    def _term(self, tree: Any, text: str, line: int) -> Expr:  # noqa: ARG002 - kinds are read alike
-        return self.expr(_subtrees(tree)[0])
-
-    def _literal(self, _tree: Any, text: str, line: int) -> Expr:
-        return syntax.Literal(text, line, _WORDS[text])
-
     def _number(self, _tree: Any, text: str, line: int) -> Expr:
         value = Decimal(text)
         return syntax.Literal(text, line, int(value) if value == value.to_integral_value() else float(value))
-
-    def _string(self, _tree: Any, text: str, line: int) -> Expr:
-        return syntax.Template(text, line, text[1:-1], quoted=True)
 
     def _heredoc(self, _tree: Any, text: str, line: int) -> Expr:
         found = _HEREDOC.fullmatch(text)
         if not found:
             raise SyntaxFault("a heredoc without its end", line)
         return syntax.Template(text, line, found["body"].replace("\r\n", "\n"), flush=bool(found["flush"]))
-
-    def _name(self, _tree: Any, text: str, line: int) -> Expr:
-        return syntax.Name(text, line, text)
 
     def _tuple(self, tree: Any, text: str, line: int) -> Expr:
         return syntax.Items(text, line, tuple(map(self.expr, _subtrees(tree))))
@@ -209,15 +197,14 @@ class _Reader:
         )  # fmt: skip
 
     _KINDS: dict[str, Callable[[_Reader, Any, str, int], Expr]] = {  # noqa: RUF012 - read only
-        "expr_term": _term,
-        "literal_value": _literal,
+        "expr_term": lambda reader, tree, *_: reader.expr(_subtrees(tree)[0]),
+        "literal_value": lambda _reader, _tree, text, line: syntax.Literal(text, line, _WORDS[text]),
         "int_lit": _number,
         "float_lit": _number,
-        "string": _string,
+        "string": lambda _reader, _tree, text, line: syntax.Template(text, line, text[1:-1], quoted=True),
         "heredoc_template": _heredoc,
         "heredoc_template_trim": _heredoc,
-        "identifier": _name,
-        "keyword": _name,
+        **dict.fromkeys(("identifier", "keyword"), lambda _reader, _tree, text, line: syntax.Name(text, line, text)),
         "tuple": _tuple,
         "object": _object,
         "index_expr_term": _get,

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from flowspec.importers.placeholders import Variable, placeholder_name
-from flowspec.importers.terraform.blocks import META, Repetition, Values, evaluate_block, repetitions
+from flowspec.importers.terraform.blocks import META, Repetition, Values, evaluate_block, index_of, repetitions
 from flowspec.importers.terraform.configuration import (
     Module,
     default_of,
@@ -332,9 +332,10 @@ class _Reference(Symbol):
         index = repetition.suffix if repetition else ""
         super().__init__(f"{kind}.{name}{index}", owner.scope)
         self.owner, self.kind, self.name, self.repetition = owner, kind, name, repetition
+        self.body = owner.module.resources.get((kind, name))
 
     def attribute(self, name: str) -> Any:
-        body = self.owner.module.resources.get((self.kind, self.name))
+        body = self.body
         argument = _IDS.get(self.kind, "") if name == "id" else name
         unmade = Symbol(f"{self.text}.{name}", self.scope)
         if body is None or argument not in body.attributes or argument in META:
@@ -351,20 +352,16 @@ class _Reference(Symbol):
         return unmade if value is None or isinstance(value, list | dict) else value
 
     def index(self, key: Any) -> Any:
-        body = self.owner.module.resources.get((self.kind, self.name))
-        for one in self._repetitions(body) if body else ():
-            if one.suffix in (f"[{key}]", f'["{key}"]'):
-                return _Reference(self.owner, self.kind, self.name, one)
+        for one in self.items() if self.body else ():
+            if one.repetition.suffix in (f"[{key}]", f'["{key}"]'):
+                return one
         return super().index(key)
 
     def items(self) -> list[Any]:
-        body = self.owner.module.resources.get((self.kind, self.name))
-        if body is None:
+        if self.body is None:
             raise Unknown
-        return [_Reference(self.owner, self.kind, self.name, one) for one in self._repetitions(body)]
-
-    def _repetitions(self, body: Body) -> list[Repetition]:
-        return repetitions(body, self.owner.scope, f"{self.owner.prefix}{self.kind}.{self.name}")
+        found = repetitions(self.body, self.owner.scope, f"{self.owner.prefix}{self.kind}.{self.name}")
+        return [_Reference(self.owner, self.kind, self.name, one) for one in found]
 
 
 class _Data(Symbol):
@@ -398,19 +395,20 @@ class _Outputs(Symbol):
         self.owner, self.name, self.at = owner, name, index
 
     def attribute(self, name: str) -> Any:
-        children = self.owner.children(self.name) if self.name in self.owner.module.calls else None
-        found = next((one for index, one in children or () if index == self.at), None)
+        found = next((one for index, one in self._children or () if index == self.at), None)
         output = found.module.outputs.get(name) if found else None
         if found is None or output is None or "value" not in output.attributes:
             return super().attribute(name)
         return found.scope.raw(output.attributes["value"])
 
     def index(self, key: Any) -> Any:
-        shown = f'["{key}"]' if isinstance(key, str) else f"[{key}]"
-        return _Outputs(self.owner, self.name, shown)
+        return _Outputs(self.owner, self.name, index_of(key))
 
     def items(self) -> list[Any]:
-        children = self.owner.children(self.name) if self.name in self.owner.module.calls else None
-        if children is None:
+        if self._children is None:
             raise Unknown
-        return [_Outputs(self.owner, self.name, index) for index, _ in children]
+        return [_Outputs(self.owner, self.name, index) for index, _ in self._children]
+
+    @property
+    def _children(self) -> list[tuple[str, Instance]] | None:
+        return self.owner.children(self.name) if self.name in self.owner.module.calls else None

@@ -11,91 +11,67 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from flowspec.document.schema import camel_case
 from flowspec.facts.api_model import Json, input_shape
-from flowspec.importers.placeholders import placeholder_name
-from flowspec.importers.shapes import convert_scalars, parse_json
+from flowspec.importers.placeholders import PLACEHOLDER, placeholder_name
+from flowspec.importers.shapes import convert_scalars, members_that_are_set, parse_json
 from flowspec.importers.terraform.blocks import Values
 from flowspec.importers.terraform.context import Context
 from flowspec.importers.terraform.functions import jsonencode
 from flowspec.importers.terraform.instances import Resource
-from flowspec.importers.terraform.values import Unknown, has_placeholder, to_whole
+from flowspec.importers.terraform.values import Unknown, to_whole
 
 Table = Mapping[str, str]
 
-CLUSTER: Table = {
-    "additional_info": "AdditionalInfo",
-    "autoscaling_role": "AutoScalingRole",
-    "custom_ami_id": "CustomAmiId",
-    "ebs_root_volume_size": "EbsRootVolumeSize",
-    "log_encryption_kms_key_id": "LogEncryptionKmsKeyId",
-    "log_uri": "LogUri",
-    "name": "Name",
-    "os_release_label": "OSReleaseLabel",
-    "release_label": "ReleaseLabel",
-    "scale_down_behavior": "ScaleDownBehavior",
-    "security_configuration": "SecurityConfiguration",
-    "service_role": "ServiceRole",
-    "step_concurrency_level": "StepConcurrencyLevel",
-    "visible_to_all_users": "VisibleToAllUsers",
-}
-INSTANCES: Table = {
-    "keep_job_flow_alive_when_no_steps": "KeepJobFlowAliveWhenNoSteps",
-    "termination_protection": "TerminationProtected",
-    "unhealthy_node_replacement": "UnhealthyNodeReplacement",
-}
-EC2: Table = {
-    "key_name": "Ec2KeyName",
-    "subnet_id": "Ec2SubnetId",
-    "subnet_ids": "Ec2SubnetIds",
-    "emr_managed_master_security_group": "EmrManagedMasterSecurityGroup",
-    "emr_managed_slave_security_group": "EmrManagedSlaveSecurityGroup",
-    "service_access_security_group": "ServiceAccessSecurityGroup",
-    "additional_master_security_groups": "AdditionalMasterSecurityGroups",
-    "additional_slave_security_groups": "AdditionalSlaveSecurityGroups",
-}
-KERBEROS: Table = {
+# The members that are not called like their arguments.
+_OTHER_NAMES: Table = {
     "ad_domain_join_password": "ADDomainJoinPassword",
     "ad_domain_join_user": "ADDomainJoinUser",
-    "cross_realm_trust_principal_password": "CrossRealmTrustPrincipalPassword",
-    "kdc_admin_password": "KdcAdminPassword",
-    "realm": "Realm",
-}
-AUTO_TERMINATION: Table = {"idle_timeout": "IdleTimeout"}
-PLACEMENT: Table = {"instance_role": "InstanceRole", "placement_strategy": "PlacementStrategy"}
-GROUP: Table = {
-    "name": "Name",
-    "bid_price": "BidPrice",
-    "instance_type": "InstanceType",
-    "instance_count": "InstanceCount",
-}
-VOLUME: Table = {"size": "SizeInGB", "type": "VolumeType", "iops": "Iops", "throughput": "Throughput"}
-FLEET: Table = {
-    "name": "Name",
-    "target_on_demand_capacity": "TargetOnDemandCapacity",
-    "target_spot_capacity": "TargetSpotCapacity",
-}
-FLEET_TYPE: Table = {
-    "instance_type": "InstanceType",
-    "weighted_capacity": "WeightedCapacity",
-    "bid_price": "BidPrice",
-    "bid_price_as_percentage_of_on_demand_price": "BidPriceAsPercentageOfOnDemandPrice",
-}
-CONFIGURATION: Table = {"classification": "Classification", "properties": "Properties"}
-SPOT: Table = {
-    "allocation_strategy": "AllocationStrategy",
-    "block_duration_minutes": "BlockDurationMinutes",
-    "timeout_action": "TimeoutAction",
-    "timeout_duration_minutes": "TimeoutDurationMinutes",
-}
-ON_DEMAND: Table = {"allocation_strategy": "AllocationStrategy"}
-LIMITS: Table = {
-    "unit_type": "UnitType",
-    "minimum_capacity_units": "MinimumCapacityUnits",
-    "maximum_capacity_units": "MaximumCapacityUnits",
-    "maximum_core_capacity_units": "MaximumCoreCapacityUnits",
+    "autoscaling_role": "AutoScalingRole",
+    "key_name": "Ec2KeyName",
     "maximum_ondemand_capacity_units": "MaximumOnDemandCapacityUnits",
+    "os_release_label": "OSReleaseLabel",
+    "size": "SizeInGB",
+    "subnet_id": "Ec2SubnetId",
+    "subnet_ids": "Ec2SubnetIds",
+    "termination_protection": "TerminationProtected",
+    "type": "VolumeType",
 }
-JAR: Table = {"jar": "Jar", "main_class": "MainClass", "args": "Args", "properties": "Properties"}
+
+
+def _table(*arguments: str) -> Table:
+    """Returns the member of each argument."""
+    return {name: _OTHER_NAMES.get(name) or camel_case(name) for name in arguments}
+
+
+CLUSTER = _table(
+    *("additional_info", "autoscaling_role", "custom_ami_id", "ebs_root_volume_size", "log_encryption_kms_key_id"),
+    *("log_uri", "name", "os_release_label", "release_label", "scale_down_behavior", "security_configuration"),
+    *("service_role", "step_concurrency_level", "visible_to_all_users"),
+)
+INSTANCES = _table("keep_job_flow_alive_when_no_steps", "termination_protection", "unhealthy_node_replacement")
+EC2 = _table(
+    *("key_name", "subnet_id", "subnet_ids", "emr_managed_master_security_group", "emr_managed_slave_security_group"),
+    *("service_access_security_group", "additional_master_security_groups", "additional_slave_security_groups"),
+)
+KERBEROS = _table(
+    *("ad_domain_join_password", "ad_domain_join_user", "cross_realm_trust_principal_password", "kdc_admin_password"),
+    "realm",
+)
+AUTO_TERMINATION = _table("idle_timeout")
+PLACEMENT = _table("instance_role", "placement_strategy")
+GROUP = _table("name", "bid_price", "instance_type", "instance_count")
+VOLUME = _table("size", "type", "iops", "throughput")
+FLEET = _table("name", "target_on_demand_capacity", "target_spot_capacity")
+FLEET_TYPE = _table(*("instance_type", "weighted_capacity", "bid_price", "bid_price_as_percentage_of_on_demand_price"))
+CONFIGURATION = _table("classification", "properties")
+SPOT = _table("allocation_strategy", "block_duration_minutes", "timeout_action", "timeout_duration_minutes")
+ON_DEMAND = _table("allocation_strategy")
+LIMITS = _table(
+    *("unit_type", "minimum_capacity_units", "maximum_capacity_units", "maximum_core_capacity_units"),
+    "maximum_ondemand_capacity_units",
+)
+JAR = _table("jar", "main_class", "args", "properties")
 
 # Arguments and blocks that are read in a way of their own, by where they are.
 READ_APART: Mapping[str, frozenset[str]] = {
@@ -162,11 +138,6 @@ def add_part(params: Json, part: Resource, context: Context) -> None:
     context.note(f"{part.address} is part of the request: in Terraform it is a resource of its own")
 
 
-def _member_if_set(member: str, value: Any) -> Json:
-    """Returns the member, unless there is nothing in it."""
-    return {member: value} if value not in (None, "", [], {}) else {}
-
-
 def _distinct(items: list[Any]) -> list[Any]:
     """Returns the items of a set of the provider's, each once; they may be of another type than it wants."""
     return [one for index, one in enumerate(items) if one not in items[:index]]
@@ -215,14 +186,20 @@ class _Writer:
 
     def _list(self, value: Any, what: str) -> list[Any]:
         """Returns a list whose elements are needed one by one."""
+        made = self._known(value, what)
+        return made if isinstance(made, list) else [] if made is None else [made]
+
+    def _known(self, value: Any, what: str) -> Any:
+        """Returns a value that has to be known here; of a placeholder with a note, and None where it can't be."""
+        if not placeholder_name(value):
+            return value
         try:
-            made = self.context.fill_placeholders(value) if placeholder_name(value) else value
-            if made is not value:
-                self.context.note(f"{what} is taken from the value of {self._source(value)}")
+            made = self.context.fill_placeholders(value)
         except Unknown:
             self.context.note(f"{what} is not imported: only Terraform knows {self._source(value)}")
-            return []
-        return made if isinstance(made, list) else [] if made is None else [made]
+            return None
+        self.context.note(f"{what} is taken from the value of {self._source(value)}")
+        return made
 
     def _blocks(self, block: Values, key: str) -> list[Values]:
         """Returns the blocks of a name; they may be written as an attribute, whose value only Terraform may know."""
@@ -253,23 +230,21 @@ class _Writer:
         params["Instances"] = self._instances(body, {**_INSTANCE_DEFAULTS, **instances})
         if "AdditionalInfo" in params:
             params["AdditionalInfo"] = _compact(params["AdditionalInfo"])
-        params |= _member_if_set("JobFlowRole", self._block(body, "ec2_attributes").get("instance_profile"))
         applications = self._list(body.get("applications"), self._place(body, "applications"))
-        # A set in the provider, so that doubles are sent once.
-        params |= _member_if_set("Applications", [{"Name": one} for one in _distinct(applications)])
-        params |= _member_if_set("Configurations", self._configurations(body))
-        params |= _member_if_set(
-            "BootstrapActions", [self._action(one) for one in self._blocks(body, "bootstrap_action")]
+        params |= members_that_are_set(
+            JobFlowRole=self._block(body, "ec2_attributes").get("instance_profile"),
+            # A set in the provider, so that doubles are sent once.
+            Applications=[{"Name": one} for one in _distinct(applications)],
+            Configurations=self._configurations(body),
+            BootstrapActions=[self._action(one) for one in self._blocks(body, "bootstrap_action")],
+            Steps=[self._step(one) for one in self._blocks(body, "step")],
+            Tags=self._tags(body),
+            KerberosAttributes=self._members(self._block(body, "kerberos_attributes"), KERBEROS),
+            AutoTerminationPolicy=self._members(self._block(body, "auto_termination_policy"), AUTO_TERMINATION),
+            PlacementGroupConfigs=[
+                self._members(one, PLACEMENT) for one in self._blocks(body, "placement_group_config")
+            ],
         )
-        params |= _member_if_set("Steps", [self._step(one) for one in self._blocks(body, "step")])
-        params |= _member_if_set("Tags", self._tags(body))
-        params |= _member_if_set(
-            "KerberosAttributes", self._members(self._block(body, "kerberos_attributes"), KERBEROS)
-        )
-        timeout = self._members(self._block(body, "auto_termination_policy"), AUTO_TERMINATION)
-        params |= _member_if_set("AutoTerminationPolicy", timeout)
-        placements = [self._members(one, PLACEMENT) for one in self._blocks(body, "placement_group_config")]
-        params |= _member_if_set("PlacementGroupConfigs", placements)
         made: Json = convert_scalars(params, input_shape())
         return made
 
@@ -278,11 +253,7 @@ class _Writer:
         groups = [self.group(one, role) for word, role in roles for one in self._blocks(body, f"{word}_instance_group")]
         groups += [self.group(one, str(one.get("instance_role"))) for one in self._blocks(body, "instance_group")]
         fleets = [self.fleet(one, role) for word, role in roles for one in self._blocks(body, f"{word}_instance_fleet")]
-        out |= (
-            _member_if_set("InstanceGroups", groups)
-            | _member_if_set("InstanceFleets", fleets)
-            | self._old_instances(body)
-        )
+        out |= members_that_are_set(InstanceGroups=groups, InstanceFleets=fleets) | self._old_instances(body)
         return out | self._ec2(self._block(body, "ec2_attributes"))
 
     def _ec2(self, block: Values) -> Json:
@@ -324,8 +295,10 @@ class _Writer:
         members = self._members(block, GROUP, "group")
         market = "SPOT" if "BidPrice" in members else "ON_DEMAND"
         out = {"InstanceRole": role, "Market": market, "InstanceCount": 1, **members, **self._ebs(block)}
-        out |= _member_if_set("AutoScalingPolicy", self._json(block, "autoscaling_policy"))
-        return out | _member_if_set("Configurations", self._json(block, "configurations_json"))
+        return out | members_that_are_set(
+            AutoScalingPolicy=self._json(block, "autoscaling_policy"),
+            Configurations=self._json(block, "configurations_json"),
+        )
 
     def _ebs(self, block: Values) -> Json:
         volumes = [
@@ -335,23 +308,19 @@ class _Writer:
             }
             for one in self._blocks(block, "ebs_config")
         ]
-        configuration = _member_if_set("EbsBlockDeviceConfigs", volumes)
-        if block.get("ebs_optimized") is not None:
-            configuration["EbsOptimized"] = block["ebs_optimized"]
-        return _member_if_set("EbsConfiguration", configuration)
+        configuration = members_that_are_set(EbsBlockDeviceConfigs=volumes, EbsOptimized=block.get("ebs_optimized"))
+        return members_that_are_set(EbsConfiguration=configuration)
 
     def fleet(self, block: Values, role: str) -> Json:
         """Returns an instance fleet."""
         out = {"InstanceFleetType": role, **_FLEET_DEFAULTS, **self._members(block, FLEET, "fleet")}
-        out |= _member_if_set(
-            "InstanceTypeConfigs", [self._fleet_type(one) for one in self._blocks(block, "instance_type_configs")]
-        )
+        types = [self._fleet_type(one) for one in self._blocks(block, "instance_type_configs")]
         launch = self._block(block, "launch_specifications")
         self._members(launch, {}, "launch_specifications")
         spot = self._members(self._block(launch, "spot_specification"), SPOT)
         on_demand = self._members(self._block(launch, "on_demand_specification"), ON_DEMAND)
-        specifications = _member_if_set("SpotSpecification", spot) | _member_if_set("OnDemandSpecification", on_demand)
-        return out | _member_if_set("LaunchSpecifications", specifications)
+        specifications = members_that_are_set(SpotSpecification=spot, OnDemandSpecification=on_demand)
+        return out | members_that_are_set(InstanceTypeConfigs=types, LaunchSpecifications=specifications)
 
     def _fleet_type(self, block: Values) -> Json:
         # A percentage of 0 is sent as none; the default is sent where there is no argument.
@@ -365,7 +334,7 @@ class _Writer:
                 f"{place}: all volumes are imported; Terraform's provider sends none where there are several"
             )
         found = [self._members(one, CONFIGURATION) for one in self._blocks(block, "configurations")]
-        return out | self._ebs(block) | _member_if_set("Configurations", found)
+        return out | self._ebs(block) | members_that_are_set(Configurations=found)
 
     def limits(self, block: Values) -> Json:
         """Returns the limits of a managed scaling policy."""
@@ -379,7 +348,7 @@ class _Writer:
         args = self._list(block.get("args"), self._place(block, "args"))
         return {
             "Name": block.get("name"),
-            "ScriptBootstrapAction": {"Path": block.get("path"), **_member_if_set("Args", args)},
+            "ScriptBootstrapAction": {"Path": block.get("path"), **members_that_are_set(Args=args)},
         }
 
     def _step(self, block: Values) -> Json:
@@ -388,16 +357,16 @@ class _Writer:
         out = self._members(jar, JAR)
         # The provider leaves out arguments and values of properties that are empty (seen with 5.100).
         args = self._list(out.pop("Args", None), self._place(jar, "args"))
-        out |= _member_if_set("Args", [one for one in args if one != ""])
+        out |= members_that_are_set(Args=[one for one in args if one != ""])
         properties = out.pop("Properties", None)
         if isinstance(properties, dict):
             pairs = [{"Key": key, "Value": properties[key]} for key in sorted(properties) if properties[key] != ""]
-            out |= _member_if_set("Properties", pairs)
+            out |= members_that_are_set(Properties=pairs)
         elif properties is not None:
             self.context.note(f"{self._place(jar, 'properties')} is not imported: only Terraform knows it")
         return {
             "Name": block.get("name"),
-            **_member_if_set("ActionOnFailure", block.get("action_on_failure")),
+            **members_that_are_set(ActionOnFailure=block.get("action_on_failure")),
             "HadoopJarStep": out,
         }
 
@@ -413,7 +382,7 @@ class _Writer:
         if body.get("configurations_json") is not None:
             return self._json(body, "configurations_json")
         text = body.get("configurations")
-        if not isinstance(text, str) or has_placeholder(text):
+        if not isinstance(text, str) or PLACEHOLDER.search(text):
             return self._json(body, "configurations")
         place = self._place(body, "configurations")
         if text.startswith("http"):
@@ -429,15 +398,8 @@ class _Writer:
 
     def _json(self, block: Values, key: str) -> Any:
         """Returns an argument that is JSON in a text, or in the value of a variable."""
-        text, place = block.get(key), self._place(block, key)
-        if text is not None and placeholder_name(text):
-            source = self._source(text)
-            try:
-                text = self.context.fill_placeholders(text)
-            except Unknown:
-                self.context.note(f"{place} is not imported: only Terraform knows {source}")
-                return None
-            self.context.note(f"{place} is taken from the value of {source}")
+        place = self._place(block, key)
+        text = self._known(block.get(key), place)
         if not isinstance(text, str):
             return text
         try:
@@ -461,6 +423,6 @@ def _capitalized(value: Any) -> Any:
 def _compact(text: str) -> str:
     """Returns JSON in a text as the provider rewrites it; a text with a placeholder is left."""
     try:
-        return text if has_placeholder(text) else jsonencode(json.loads(text))
+        return text if PLACEHOLDER.search(text) else jsonencode(json.loads(text))
     except ValueError:
         return text

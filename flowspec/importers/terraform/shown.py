@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from flowspec.facts.api_model import Json
-from flowspec.importers.terraform.blocks import Values
+from flowspec.importers.terraform.blocks import Values, index_of
 from flowspec.importers.terraform.context import Context
 from flowspec.importers.terraform.instances import Resource, without_indexes
 
@@ -50,7 +50,7 @@ def _state_resources(resources: list[Json]) -> Iterator[Resource]:
         for instance in one.get("instances", []) if one.get("mode", "managed") == "managed" else ():
             key = ".".join(filter(None, [one.get("module"), one.get("type"), one.get("name")]))
             at = instance.get("index_key")
-            index = "" if at is None else f"[{at}]" if isinstance(at, int) else f'["{at}"]'
+            index = "" if at is None else index_of(at)
             yield Resource(str(one.get("type")), key, f"{key}{index}", _values(instance.get("attributes", {}), key))
 
 

@@ -22,7 +22,7 @@ from flowspec.importers.terraform.values import (
 
 
 class Evaluator(Protocol):
-    """The part of a `Scope` that these functions need."""
+    """The part of `evaluate.Scope` that these functions need."""
 
     context: Context
 
@@ -125,12 +125,8 @@ def _file(scope: Evaluator, expr: syntax.Call) -> str:
     return scope.context.read(to_text(scope.context.fill_placeholders(name)))
 
 
-def _file_hash(scope: Evaluator, expr: syntax.Call) -> Any:
-    return FUNCTIONS[expr.name.removeprefix("file")](_file(scope, expr))
-
-
-def _file_base64(scope: Evaluator, expr: syntax.Call) -> Any:
-    return FUNCTIONS["base64encode"](_file(scope, expr))
+def _encode_file(scope: Evaluator, expr: syntax.Call) -> Any:
+    return FUNCTIONS[_ENCODINGS[expr.name]](_file(scope, expr))
 
 
 def _file_exists(scope: Evaluator, expr: syntax.Call) -> bool:
@@ -166,21 +162,21 @@ def _certainly_fails(scope: Evaluator, expr: Expr) -> bool:
     return target is None or (isinstance(target, list) and is_number(key) and key >= len(target))
 
 
+# The functions that encode a file as others encode a text.
+_ENCODINGS = {"filebase64": "base64encode", "filemd5": "md5", "filesha1": "sha1", "filesha256": "sha256"}
+
 SPECIAL: Mapping[str, Callable[[Evaluator, syntax.Call], Any]] = {
     "can": _can,
     "ceil": _rounded,
     "floor": _rounded,
     "coalesce": _coalesce,
     "file": _file,
-    "filebase64": _file_base64,
     "fileexists": _file_exists,
-    "filemd5": _file_hash,
-    "filesha1": _file_hash,
-    "filesha256": _file_hash,
     "format": _format,
     "join": _join,
     "jsonencode": _jsonencode,
     "templatefile": _template_file,
     "try": _try,
     **dict.fromkeys(PATTERNS, _with_pattern),
+    **dict.fromkeys(_ENCODINGS, _encode_file),
 }

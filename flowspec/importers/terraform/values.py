@@ -37,15 +37,6 @@ def _sort_key(value: Any) -> tuple[int, Any]:
     return (0, value) if is_number(value) else (2, json.dumps(value, sort_keys=True))
 
 
-def has_placeholder(value: Any) -> bool:
-    """Returns True if there is a placeholder anywhere in a value."""
-    if isinstance(value, str):
-        return PLACEHOLDER.search(value) is not None
-    if isinstance(value, dict):
-        return any(has_placeholder(key) or has_placeholder(item) for key, item in value.items())
-    return isinstance(value, list) and any(map(has_placeholder, value))
-
-
 def is_number(value: Any) -> bool:
     """Returns True if a value is a number; booleans are not."""
     return isinstance(value, int | float) and not isinstance(value, bool)
