@@ -71,7 +71,8 @@ def _properties(params: Json) -> Json:
         out["Configurations"] = _configurations(out["Configurations"])
     if "Steps" in out:
         steps = [{key: one[key] for key in _STEP if key in one} for one in out["Steps"]]
-        out["Steps"] = [{**one, "HadoopJarStep": _step_jar(one["HadoopJarStep"])} for one in steps]
+        jars = [_with_properties_as("StepProperties", one["HadoopJarStep"]) for one in steps]
+        out["Steps"] = [{**one, "HadoopJarStep": jar} for one, jar in zip(steps, jars, strict=True)]
     if "Tags" in out:
         out["Tags"] = [{"Value": "", **tag} for tag in out["Tags"]]
     out["Instances"] = _instances(params["Instances"])
@@ -105,13 +106,11 @@ def _with_configurations(one: Json) -> Json:
 
 
 def _configurations(given: list[Json]) -> list[Json]:
-    named = [{("ConfigurationProperties" if key == "Properties" else key): item for key, item in one.items()}
-             for one in given]  # fmt: skip
-    return [_with_configurations(one) for one in named]
+    return [_with_configurations(_with_properties_as("ConfigurationProperties", one)) for one in given]
 
 
-def _step_jar(given: Json) -> Json:
-    return {("StepProperties" if key == "Properties" else key): value for key, value in given.items()}
+def _with_properties_as(name: str, given: Json) -> Json:
+    return {(name if key == "Properties" else key): value for key, value in given.items()}
 
 
 # --- references and YAML ---

@@ -96,25 +96,21 @@ def _ec2(params: Json, instances: Json) -> _Block:
 
 def _owned_instances(instances: Json) -> Json:
     """Returns the first group or fleet of the master and the core nodes; all others are resources of their own."""
-    out: Json = {}
-    for one in instances.get("InstanceGroups", []):
-        if one["InstanceRole"] != "TASK":
-            out[f"{one['InstanceRole'].lower()}_instance_group"] = [_group(one)]
-    for one in instances.get("InstanceFleets", []):
-        if one["InstanceFleetType"] != "TASK":
-            out[f"{one['InstanceFleetType'].lower()}_instance_fleet"] = [_fleet(one)]
-    return out
+    return {
+        f"{one[role].lower()}_instance_{kind}": [write_one(one)]
+        for kind, member, role, write_one in _INSTANCES
+        for one in instances.get(member, [])
+        if one[role] != "TASK"
+    }
 
 
 def _parts(params: Json, label: str) -> Iterator[tuple[str, _Block]]:
     """Yields the resources that belong to the cluster."""
     owner = {"cluster_id": _Raw(f"aws_emr_cluster.{label}.id")}
     instances = params["Instances"]
-    groups = [_group(one) for one in instances.get("InstanceGroups", []) if one["InstanceRole"] == "TASK"]
-    fleets = [_fleet(one) for one in instances.get("InstanceFleets", []) if one["InstanceFleetType"] == "TASK"]
-    for kind, found in (("aws_emr_instance_group", groups), ("aws_emr_instance_fleet", fleets)):
-        for number, one in enumerate(found, 1):
-            yield f'resource "{kind}" "task_{number}"', _Block({**owner, **one})
+    for kind, member, role, write_one in _INSTANCES:
+        for number, one in enumerate((one for one in instances.get(member, []) if one[role] == "TASK"), 1):
+            yield f'resource "aws_emr_instance_{kind}" "task_{number}"', _Block({**owner, **write_one(one)})
     if "ManagedScalingPolicy" in params:
         limits = _arguments(params["ManagedScalingPolicy"].get("ComputeLimits", {}), tables.LIMITS)
         yield 'resource "aws_emr_managed_scaling_policy" "scaling"', _Block({**owner, "compute_limits": [limits]})
@@ -166,6 +162,13 @@ def _fleet(one: Json) -> _Block:
         if member in given
     }
     return _Block({**out, "launch_specifications": [_Block(launch)]}) if launch else out
+
+
+# The word for instances in Terraform, their member and that of their role in the request, and what writes one.
+_INSTANCES = (
+    ("group", "InstanceGroups", "InstanceRole", _group),
+    ("fleet", "InstanceFleets", "InstanceFleetType", _fleet),
+)
 
 
 def _action(one: Json) -> _Block:

@@ -58,11 +58,6 @@ def _set_instances_member(member: str) -> Callable[[Json, Json], None]:
     return lambda flow, params: flow["Instances"].update({member: params[member]})
 
 
-def _remove_member(member: str) -> Callable[[Json, Json], None]:
-    """Returns a function that takes a member out of the request."""
-    return lambda flow, _: flow.pop(member, None)
-
-
 _FOLDS: Mapping[str, Callable[[Json, Json], None]] = {
     "AddJobFlowSteps": lambda flow, params: _extend(flow, "Steps", params["Steps"]),
     "AddInstanceGroups": _groups,
@@ -72,8 +67,8 @@ _FOLDS: Mapping[str, Callable[[Json, Json], None]] = {
     "ModifyCluster": _set_members("StepConcurrencyLevel", "ExtendedSupport"),
     "PutManagedScalingPolicy": _set_members("ManagedScalingPolicy"),
     "PutAutoTerminationPolicy": _set_members("AutoTerminationPolicy"),
-    "RemoveManagedScalingPolicy": _remove_member("ManagedScalingPolicy"),
-    "RemoveAutoTerminationPolicy": _remove_member("AutoTerminationPolicy"),
+    "RemoveManagedScalingPolicy": lambda flow, _: flow.pop("ManagedScalingPolicy", None),
+    "RemoveAutoTerminationPolicy": lambda flow, _: flow.pop("AutoTerminationPolicy", None),
     "SetTerminationProtection": _set_instances_member("TerminationProtected"),
     "SetUnhealthyNodeReplacement": _set_instances_member("UnhealthyNodeReplacement"),
     "SetKeepJobFlowAliveWhenNoSteps": _set_instances_member("KeepJobFlowAliveWhenNoSteps"),

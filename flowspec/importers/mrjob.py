@@ -127,13 +127,13 @@ class _Reader:
             out["InstanceFleets"] = given["instance_fleets"]
         else:
             out["InstanceGroups"] = given.get("instance_groups") or self._groups()
-        subnets = given.get("subnet")
+        placement, subnets = members_that_are_set(AvailabilityZone=given.get("zone")), given.get("subnet")
+        out |= members_that_are_set(Placement=placement, Ec2KeyName=given.get("ec2_key_pair"))
         if isinstance(subnets, list) and len(subnets) > 1:
             out["Ec2SubnetIds"] = subnets
         elif subnets:
             out["Ec2SubnetId"] = subnets[0] if isinstance(subnets, list) else subnets
-        placement = members_that_are_set(AvailabilityZone=given.get("zone"))
-        return out | members_that_are_set(Placement=placement, Ec2KeyName=given.get("ec2_key_pair"))
+        return out
 
     def _groups(self) -> list[Json]:
         workers = {role: count for role in ("core", "task") if (count := self.options.get(f"num_{role}_instances"))}

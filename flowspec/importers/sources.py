@@ -41,18 +41,16 @@ from flowspec.importers.shapes import fit_variables
 from flowspec.importers.terraform import module as terraform
 from flowspec.plugins import IMPORTERS, ImporterPlugin, failing, plugins
 
-# The readers that take values for variables.
-_WITH_VALUES: Mapping[str, Callable[..., Wanted]] = {
-    "cloudformation": cloudformation.read,
-    "terraform": terraform.read,
-}
-
-_PLAIN: Mapping[str, Callable[[Source, Path, str], Wanted]] = {
+_READERS: Mapping[str, Callable[..., Wanted]] = {
     "aws-cli": awscli.read,
     "airflow": airflow.read,
     "dataflow-runner": dataflow_runner.read,
     "mrjob": mrjob.read,
+    "cloudformation": cloudformation.read,
+    "terraform": terraform.read,
 }
+# The readers that take values for variables.
+_WITH_VALUES = ("cloudformation", "terraform")
 
 
 def read(
@@ -86,11 +84,8 @@ def read(
     if kind == "request":
         return Wanted(read_request(name, data))
     try:
-        if kind in _WITH_VALUES:
-            wanted = _WITH_VALUES[kind](source, folder, cluster, var_files=var_files, settings=settings)
-        else:
-            wanted = _PLAIN[kind](source, folder, cluster)
-        return _check_wanted(wanted, source)
+        values = {"var_files": var_files, "settings": settings} if kind in _WITH_VALUES else {}
+        return _check_wanted(_READERS[kind](source, folder, cluster, **values), source)
     except RecursionError:
         refuse(source, "nested too deeply")
     except MemoryError:
@@ -100,7 +95,7 @@ def read(
 def _plugin_importers() -> Mapping[str, ImporterPlugin]:
     """Returns the importers of plugins by their names. Raises FlowspecError for one that is called like ours."""
     importers: Mapping[str, ImporterPlugin] = plugins(IMPORTERS)
-    for name in {"request", *_PLAIN, *_WITH_VALUES} & importers.keys():
+    for name in {"request", *_READERS} & importers.keys():
         with failing(IMPORTERS, name):
             raise ValueError("an importer of this name is flowspec's own")
     return importers
@@ -128,7 +123,7 @@ def _read_by_plugin(name: str, importer: ImporterPlugin, source: Source, folder:
 
 def importer_names() -> list[str]:
     """Returns the kinds of sources that `read` takes, those of plugins, too."""
-    return ["request", *_PLAIN, *_WITH_VALUES, *_plugin_importers()]
+    return ["request", *_READERS, *_plugin_importers()]
 
 
 def _check_wanted(wanted: Wanted, source: Source) -> Wanted:

@@ -17,6 +17,11 @@ _DEEPEST = 50
 _LONGEST = 1_000_000
 # Methods of a text that is known.
 _ON_TEXTS = ("lower", "upper", "strip", "replace", "rstrip", "lstrip", "split")
+_CONVERSIONS: Mapping[str, Callable[[Any], Any]] = {
+    "str": str,
+    "int": int,
+    **dict.fromkeys(("list", "copy.deepcopy", "deepcopy"), lambda one: one),
+}
 # Calls of the module's functions, and rounds of its comprehensions; some modules have hundreds.
 _MOST_ROUNDS = 10_000
 # All values that are read or made, in characters: each costs time, and the spec that they make is written and checked.
@@ -173,24 +178,17 @@ class Expressions:
         nodes = [*([None] * (len(plain) - len(args.defaults))), *args.defaults]
         kinds = inspect.Parameter
 
-        def make_parameter(one: ast.arg, kind: Any, node: ast.expr | None = None) -> inspect.Parameter:
+        def make_parameter(one: ast.arg, kind: Any, node: ast.expr | None) -> inspect.Parameter:
             default = kinds.empty if node is None else self._evaluate_with_locals({}, lambda: self.value(node))
             return kinds(one.arg, kind, default=default)
 
-        return inspect.Signature(
-            [
-                *(
-                    make_parameter(one, kinds.POSITIONAL_OR_KEYWORD, node)
-                    for one, node in zip(plain, nodes, strict=True)
-                ),
-                *([make_parameter(args.vararg, kinds.VAR_POSITIONAL)] if args.vararg else []),
-                *(
-                    make_parameter(one, kinds.KEYWORD_ONLY, node)
-                    for one, node in zip(args.kwonlyargs, args.kw_defaults, strict=True)
-                ),
-                *([make_parameter(args.kwarg, kinds.VAR_KEYWORD)] if args.kwarg else []),
-            ]
-        )
+        rows = [
+            *((one, kinds.POSITIONAL_OR_KEYWORD, node) for one, node in zip(plain, nodes, strict=True)),
+            (args.vararg, kinds.VAR_POSITIONAL, None),
+            *((one, kinds.KEYWORD_ONLY, node) for one, node in zip(args.kwonlyargs, args.kw_defaults, strict=True)),
+            (args.kwarg, kinds.VAR_KEYWORD, None),
+        ]
+        return inspect.Signature([make_parameter(one, kind, node) for one, kind, node in rows if one])
 
     def _dict(self, node: ast.Dict) -> Any:
         out: dict[str, Any] = {}
@@ -256,12 +254,8 @@ class Expressions:
             return {str(one.arg): self.value(one.value) for one in node.keywords}
         if isinstance(node.func, ast.Attribute) and not node.keywords:
             return self._method(self.value(node.func.value), node.func.attr, args)
-        if (
-            called in ("str", "int", "list", "copy.deepcopy", "deepcopy")
-            and len(args) == 1
-            and not _has_placeholder(args[0])
-        ):
-            return {"str": str, "int": int}.get(called, lambda one: one)(args[0])
+        if called in _CONVERSIONS and len(args) == 1 and not _has_placeholder(args[0]):
+            return _CONVERSIONS[called](args[0])
         raise Unknown
 
     def _method(self, owner: Any, name: str, args: list[Any]) -> Any:
@@ -287,16 +281,13 @@ class Expressions:
 
     def _environment(self, name: Any, default: Any) -> str:
         text = f"the environment variable {name} of Airflow's worker"
-        return self.names.stand_in(
-            text, str(name).lower(), None if default is None or _has_placeholder(default) else str(default)
-        )
+        return self.names.stand_in(text, str(name).lower(), _default_of(default))
 
     def _airflow_variable(self, node: ast.Call, args: list[Any]) -> str:
         named = {one.arg: one.value for one in node.keywords}
         fallback = named.get("default_var") or named.get("default")
         default = self.value(fallback) if fallback is not None else args[1] if len(args) > 1 else None
-        known = isinstance(default, str | int | float) and not _has_placeholder(default)
-        return self.names.stand_in(f"the variable {args[0]} of Airflow", str(args[0]), str(default) if known else None)
+        return self.names.stand_in(f"the variable {args[0]} of Airflow", str(args[0]), _default_of(default))
 
 
 def _name_for(node: ast.expr) -> str:
@@ -329,6 +320,11 @@ def _unpack_target(target: ast.expr, value: Any) -> dict[str, Any]:
 
 def _has_placeholder(value: Any) -> bool:
     return isinstance(value, str) and MARKS.search(value) is not None
+
+
+def _default_of(value: Any) -> str | None:
+    """Returns a value as the default of a variable; None for one that is not known, or no text."""
+    return str(value) if isinstance(value, str | int | float) and not _has_placeholder(value) else None
 
 
 def _check_length(value: Any) -> Any:

@@ -47,7 +47,7 @@ SCALARS = _members(
     "ebs-root-volume-throughput",
 )
 OBJECTS = _members(
-    *("kerberos-attributes", "managed-scaling-policy", "auto-termination-policy", "monitoring-configuration")
+    "kerberos-attributes", "managed-scaling-policy", "auto-termination-policy", "monitoring-configuration"
 )
 SWITCHES = _members("extended-support", "session-enabled")
 _SEVERAL = {"tags", "tag-keys", "cluster-ids"}

@@ -144,7 +144,9 @@ class Shell:
         declared, which makes arguments of all words after it.
         """
         given: dict[str, str] = {}
-        exported, calls = False, _has_command(words)
+        # What comes before a command applies to that command only.
+        calls = any(word.text not in DECLARING and not ASSIGNED.fullmatch(word.text) for word in words)
+        exported = False
         while words and (words[0].text in DECLARING or ASSIGNED.fullmatch(words[0].text)):
             assigned = ASSIGNED.fullmatch(words[0].text)
             exported = exported or words[0].text in DECLARING - {"env"}
@@ -249,11 +251,6 @@ class Shell:
 
     def _path(self, text: str) -> str | None:
         return follow_path(self.script, text, self.folder).name
-
-
-def _has_command(words: list[Word]) -> bool:
-    """Returns True if a command follows the assignments, which then apply to that command only."""
-    return any(word.text not in DECLARING and not ASSIGNED.fullmatch(word.text) for word in words)
 
 
 def _names_set(words: list[Word]) -> list[str]:

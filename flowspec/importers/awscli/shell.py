@@ -329,12 +329,11 @@ class _Reader(Cursor):
         """Takes an unquoted variable whose value is known to be several words, options or nothing, word by word."""
         if self._take_array_items():
             return True
-        named = _PLAIN.match(self.text, self.at)
-        text = self.variables.certain_value(named["braced"] or named["name"]) if named else None
-        if named is None or text is None or self._is_in_assignment() or not is_split(text):
+        name, text, end = self._plain_variable()
+        if text is None or self._is_in_assignment() or not is_split(text):
             return False
-        self.at = named.end()
-        text = self.variables.expand_split(named["braced"] or named["name"], text)
+        self.at = end
+        text = self.variables.expand_split(name, text)
         self._add_words(text.split(), joined=not text[:1].isspace())
         if text[-1:].isspace():
             self._end_word()
@@ -354,15 +353,21 @@ class _Reader(Cursor):
 
     def _take_structured_variable(self) -> bool:
         """Takes `"$NAME"` that holds an object, a list, a pair or the name of a file: its form says what is meant."""
-        named = _PLAIN.match(self.text, self.at)
-        text = self.variables.certain_value(named["braced"] or named["name"]) if named else None
-        if named is None or text is None or self.word or not self.text.startswith('"', named.end()):
+        name, text, end = self._plain_variable()
+        is_whole = not self.word and self.text[self.at - 1] == '"' and self.text.startswith('"', end)
+        if text is None or not is_whole or not _STRUCTURED.match(text):
             return False
-        if self.text[self.at - 1] != '"' or not _STRUCTURED.match(text):
-            return False
-        self.at = named.end()
-        self.word = [self.variables.expand_split(named["braced"] or named["name"], text)]
+        self.at = end
+        self.word = [self.variables.expand_split(name, text)]
         return True
+
+    def _plain_variable(self) -> tuple[str, str | None, int]:
+        """Returns the variable that `$NAME` or `${NAME}` here is, its value (None: not certain), and its end."""
+        named = _PLAIN.match(self.text, self.at)
+        if named is None:
+            return "", None, self.at
+        name = named["braced"] or named["name"]
+        return name, self.variables.certain_value(name), named.end()
 
     def _take_array_items(self) -> bool:
         """Takes `${NAME[@]}` of a known array, or `$@` of a function that is called, item by item."""

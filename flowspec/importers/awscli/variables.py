@@ -33,7 +33,7 @@ _GIVEN = re.compile(r"OPTARG|arg[0-9]", re.ASCII)
 
 
 class Reached(NamedTuple):
-    """The way in which a place is reached: `conditional` in a branch or loop, `by_default` (None: unknown) with all defaults."""
+    """The way to a place: `conditional` in a branch or loop; `by_default` with all defaults (None: not known)."""
 
     conditional: bool
     by_default: bool | None

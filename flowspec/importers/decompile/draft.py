@@ -186,7 +186,7 @@ def _with_local_file(draft: _Draft, uri: str, file: str, folder: Path) -> _Draft
 def _compiles_with_uploads(draft: _Draft, wanted: Wanted, folder: Path, uri: str) -> bool:
     """Returns True if a draft compiles to the request, but for the name under which the file is staged."""
     try:
-        made = _compile_draft(draft, {**draft.redactor.variables, **wanted.samples}, folder)
+        made = _compile_draft(draft, wanted, folder)
     except SpecError:
         return False
     params: Any = made.params
@@ -240,13 +240,11 @@ def _variables(redactor: Redactor, declared: Mapping[str, Variable]) -> dict[str
     for name, one in declared.items():
         if one.template:
             literal[name] = {"type": one.type, "default": one.template, **literal[name]}
-    return literal | {
-        name: {"type": "string", "sensitive": True, "env": name.upper()}
+    for name in redactor.variables:
         # The environment's AWS_… are the credentials of the user who runs flowspec, not those of the job.
-        if not name.startswith("aws_")
-        else {"type": "string", "sensitive": True}
-        for name in redactor.variables
-    }
+        env = {} if name.startswith("aws_") else {"env": name.upper()}
+        literal[name] = {"type": "string", "sensitive": True, **env}
+    return literal
 
 
 # --- proving it ---
@@ -257,7 +255,7 @@ def _reject_errors(draft: _Draft, wanted: Wanted, folder: Path, rejected: _Rejec
     params = wanted.request
     before = rejected.count
     try:
-        made = _compile_draft(draft, {**draft.redactor.variables, **wanted.samples}, folder).params
+        made = _compile_draft(draft, wanted, folder).params
     except SpecError as error:
         _reject_places(error, draft, params, rejected)
         reason = error.message
@@ -271,11 +269,12 @@ def _reject_errors(draft: _Draft, wanted: Wanted, folder: Path, rejected: _Rejec
     return True
 
 
-def _compile_draft(draft: _Draft, variables: Mapping[str, Any], folder: Path) -> Request:
+def _compile_draft(draft: _Draft, wanted: Wanted, folder: Path) -> Request:
     source = Source("job.yaml", draft.text)
     root, found = compose(source)
     assert isinstance(root, MappingNode)
     document = Document(folder / "job.yaml", source, root, tuple(found))
+    variables = {**draft.redactor.variables, **wanted.samples}
     return compile(validate(render(document, variables=variables, environ={}), emr_rules=False))
 
 

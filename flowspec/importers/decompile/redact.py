@@ -75,27 +75,18 @@ class Redactor:
     variables: dict[str, str] = field(default_factory=dict)
     places: dict[str, list[str]] = field(default_factory=dict)
 
-    def redact(self, value: Any, path: tuple[str | int, ...] = ()) -> Any:
-        """Returns the value with all of its texts (keys too) as a spec has them."""
+    def redact(self, value: Any, path: tuple[str | int, ...] = (), name: str = "") -> Any:
+        """Returns the value with all of its texts (keys too) as a spec has them; `name` is that of a text."""
         if isinstance(value, dict):
-            return {escape(key): self._redact_item(value, key, item, path) for key, item in value.items()}
+            named = value["Key"] if isinstance(value.get("Key"), str) else "Value"
+            names = {key: named if key == "Value" else key for key in value}
+            # Tags are no place for secrets (AWS, "Tagging best practices"): a tag named `token` is not one.
+            names = {} if path[:1] == ("tags",) else names
+            return {escape(key): self.redact(item, (*path, key), names.get(key, "")) for key, item in value.items()}
         if isinstance(value, list):
-            options = ["", *(one if isinstance(one, str) else "" for one in value)]
-            named = (_option_name(option) for option in options)
-            return [
-                self._redact_text(item, name, (*path, index))
-                if isinstance(item, str)
-                else self.redact(item, (*path, index))
-                for index, (item, name) in enumerate(zip(value, named, strict=False))
-            ]
-        return self._redact_text(value, "", path) if isinstance(value, str) else value
-
-    def _redact_item(self, owner: dict[str, Any], key: str, item: Any, path: tuple[str | int, ...]) -> Any:
-        if not isinstance(item, str):
-            return self.redact(item, (*path, key))
-        name = owner["Key"] if key == "Value" and isinstance(owner.get("Key"), str) else key
-        # Tags are no place for secrets (AWS, "Tagging best practices"): a tag named `token` is not one.
-        return self._redact_text(item, "" if path[:1] == ("tags",) else name, (*path, key))
+            items = enumerate(zip(value, ["", *map(_option_name, value)], strict=False))
+            return [self.redact(item, (*path, index), option) for index, (item, option) in items]
+        return self._redact_text(value, name, path) if isinstance(value, str) else value
 
     def _redact_text(self, text: str, name: str, path: tuple[str | int, ...]) -> str:
         spots = (
@@ -173,9 +164,9 @@ def _is_secret(name: str, value: str) -> bool:
     return bool(_PASSWORD.search(name.lower())) or not _NUMBER.fullmatch(value)
 
 
-def _option_name(word: str) -> str:
-    """Returns the option that a word is, which names the word after it; "" for any other word."""
-    return word if re.fullmatch(r"--?[A-Za-z][\w.-]*", word) else ""
+def _option_name(word: Any) -> str:
+    """Returns the option that a word is, which names the word after it; "" for anything else."""
+    return word if isinstance(word, str) and re.fullmatch(r"--?[A-Za-z][\w.-]*", word) else ""
 
 
 def _find_secrets(text: str, name: str) -> Iterator[_SecretSpan]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
@@ -66,11 +67,7 @@ class Recognizer:
         return Steps(items if items or not debugging else None, debugging)
 
     def _step(self, config: dict[str, Any], skipped: int) -> Step:
-        fitting = self._matching_steps(config)
-        for _ in range(skipped):
-            if next(fitting, None) is None:
-                break
-        step = next(fitting, None)
+        step = next(islice(self._matching_steps(config), skipped, None), None)
         if step is None:
             raise Inexpressible("a step that the spec has no words for")
         return step

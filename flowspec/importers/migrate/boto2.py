@@ -12,11 +12,7 @@ from typing import Any
 
 _EMR = "flowspec.boto_emr"
 # Where boto 2 had what flowspec.boto_emr keeps together.
-_KEPT = {
-    "boto.exception": f"{_EMR}.exception",
-    "boto.regioninfo": f"{_EMR}.regioninfo",
-    "boto.resultset": f"{_EMR}.resultset",
-}
+_KEPT = {f"boto.{name}": f"{_EMR}.{name}" for name in ("exception", "regioninfo", "resultset")}
 
 
 def install(uploaded: Callable[[str, str], None]) -> None:
@@ -64,7 +60,7 @@ class _Module(ModuleType):
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
             raise AttributeError(name)
-        if self.__name__ == "boto" and name in ("emr", "exception", "regioninfo", "resultset"):
+        if self.__name__ == "boto" and _flowspec_module(f"boto.{name}"):
             return importlib.import_module(f"boto.{name}")
         return _PermissiveStub
 

@@ -44,19 +44,9 @@ def _value(shape: Any, name: str, service: str, depth: int) -> Any:
         return [] if service == "s3" or depth >= _DEEPEST else [_value(shape.member, name.rstrip("s"), service, depth)]
     if kind == "string":
         return _TEXTS.get(name) or (shape.enum[0] if shape.enum else f"sample-{name or 'text'}")
-    return _scalar(shape, kind)
-
-
-def _scalar(shape: Any, kind: str) -> Any:
     if kind == "blob":
         return _body() if shape.serialization.get("streaming") else b""
-    values = {
-        "map": {},
-        "boolean": False,
-        "timestamp": datetime.now(timezone.utc),
-        "double": 1.0,
-        "float": 1.0,
-    }
+    values = {"map": {}, "boolean": False, "timestamp": datetime.now(timezone.utc), "double": 1.0, "float": 1.0}
     return values.get(kind, 1)
 
 

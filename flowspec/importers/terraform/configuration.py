@@ -7,6 +7,7 @@ into the others. The root module's variables get values from terraform.tfvars, *
 from __future__ import annotations
 
 import json
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,7 +16,7 @@ from typing import Any
 from flowspec.importers.terraform import hcl
 from flowspec.importers.terraform.context import LARGEST_FILE, Context
 from flowspec.importers.terraform.evaluate import Scope
-from flowspec.importers.terraform.syntax import Block, Body, Expr, Literal, SyntaxFault
+from flowspec.importers.terraform.syntax import LABELS, Body, Expr, Literal, SyntaxFault
 from flowspec.importers.terraform.values import Unknown, convert_to_type, type_name
 
 Note = Callable[[str], None]
@@ -25,44 +26,27 @@ _ENDS = (".tf", ".tf.json")
 
 @dataclass
 class Module:
-    """The declarations in the files of one folder."""
+    """The declarations in the files of one folder.
+
+    `blocks` are those of each kind, by their label or labels; providers by label and alias.
+    """
 
     folder: Path
-    variables: dict[str, Body] = field(default_factory=dict)
-    local: dict[str, tuple[Body, Expr]] = field(default_factory=dict)
-    resources: dict[tuple[str, str], Body] = field(default_factory=dict)
-    data: dict[tuple[str, str], Body] = field(default_factory=dict)
-    calls: dict[str, Body] = field(default_factory=dict)
-    outputs: dict[str, Body] = field(default_factory=dict)
-    providers: dict[str, Body] = field(default_factory=dict)
+    local: dict[str, Expr] = field(default_factory=dict)
+    blocks: dict[str, dict[Any, Body]] = field(default_factory=lambda: defaultdict(dict))
 
     def add(self, body: Body, *, override: bool = False) -> None:
         """Adds the blocks of a file."""
         for block in body.blocks:
             if block.kind == "locals":
-                self.local.update({name: (block.body, expr) for name, expr in block.body.attributes.items()})
-                continue
-            owner, key = self._storage_of(block)
-            if owner is None:
-                continue
-            owner[key] = _merged(owner[key], block.body) if override and key in owner else block.body
-
-    def _storage_of(self, block: Block) -> tuple[dict[Any, Body] | None, Any]:
-        """Returns the mapping that keeps a block, and its key there."""
-        owners: dict[str, tuple[dict[Any, Body], int]] = {
-            "variable": (self.variables, 1),
-            "output": (self.outputs, 1),
-            "module": (self.calls, 1),
-            "resource": (self.resources, 2),
-            "data": (self.data, 2),
-        }
-        if block.kind == "provider" and block.labels == ("aws",):
-            alias = block.body.attributes.get("alias")
-            return self.providers, alias.text.strip('"') if alias else ""
-        owner, count = owners.get(block.kind, (None, 0))
-        if owner is None or len(block.labels) != count:
-            return None, ""
-        return owner, block.labels[0] if count == 1 else block.labels
+                self.local |= block.body.attributes
+            elif len(block.labels) == LABELS.get(block.kind):
+                key: Any = block.labels if len(block.labels) > 1 else block.labels[0]
+                if block.kind == "provider":
+                    alias = block.body.attributes.get("alias")
+                    key = (key, alias.text.strip('"') if alias else "")
+                known = self.blocks[block.kind]
+                known[key] = _merged(known[key], block.body) if override and key in known else block.body
 
 
 def _merged(base: Body, override: Body) -> Body:
@@ -158,8 +142,8 @@ def given_values(
         name, mark, text = setting.partition("=")
         if not mark:
             raise SyntaxFault(f"'{setting}' is no NAME=VALUE")
-        values[name.strip()] = _setting(module.variables.get(name.strip()), text, context, module.folder)
-    for name in sorted(values.keys() - module.variables.keys()):
+        values[name.strip()] = _setting(module.blocks["variable"].get(name.strip()), text, context, module.folder)
+    for name in sorted(values.keys() - module.blocks["variable"].keys()):
         context.note(f"{name} is given a value, but the root module has no variable {name}")
     return values
 

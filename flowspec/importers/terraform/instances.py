@@ -80,7 +80,7 @@ class Instance:
             "path": Namespace(self._path),
             "terraform": Namespace(self._terraform),
         }
-        for kind, _ in module.resources:
+        for kind, _ in module.blocks["resource"]:
             bound[kind] = Namespace(lambda name, kind=kind: _Reference(self, kind, name))  # type: ignore[misc]
         self.scope = Scope(context, module.folder, bound, self.prefix)
 
@@ -105,7 +105,7 @@ class Instance:
         """Returns a variable of a called module."""
         assert self.caller is not None
         expr = self.caller.body.attributes.get(name)
-        declared = self.module.variables.get(name)
+        declared = self.module.blocks["variable"].get(name)
         value = None if expr is None else self.caller.scope.value(expr)
         if value is not None or declared is None:
             return _convert_if_possible(value, declared)
@@ -115,7 +115,7 @@ class Instance:
             return Symbol(f"var.{name}", self.scope)
 
     def _root_variable(self, name: str) -> Any:
-        declared = self.module.variables.get(name)
+        declared = self.module.blocks["variable"].get(name)
         if declared is None:
             return self._declare_variable(name, Variable(rules={"description": f"in Terraform: var.{name}"}))
         if name in self.given:
@@ -124,7 +124,9 @@ class Instance:
             value = default_of(declared, self.scope)
         else:
             return self._variable_without_value(name, declared)
-        if value is None or isinstance(value, dict) or (isinstance(value, list) and not _texts_only(value)):
+        if value is None or isinstance(value, dict):
+            return value
+        if isinstance(value, list) and not all(isinstance(one, str) for one in value):
             return value
         return self._declare_variable(name, _variable_of(declared, value), value)
 
@@ -132,8 +134,8 @@ class Instance:
         kind = type_name(type_of(declared))
         if kind in ("map", "object", "tuple"):
             return Symbol(f"var.{name}", self.scope)
-        items = Variable("list") if kind in ("list", "set") else Variable("string")
-        return self._declare_variable(name, Variable(items.type, None, _variable_rules(declared)))
+        variable = Variable("list" if kind in ("list", "set") else "string", None, _variable_rules(declared))
+        return self._declare_variable(name, variable)
 
     def _declare_variable(self, name: str, variable: Variable, value: Any = None) -> str:
         made = self.context.names.placeholder_for(f"var.{name}", name, variable)
@@ -150,7 +152,7 @@ class Instance:
             self._open.add(f"local.{name}")
             before, self.context.used = self.context.used, set()
             try:
-                value = self.scope.value(self.module.local[name][1])
+                value = self.scope.value(self.module.local[name])
                 self._locals[name] = _Local(value, frozenset(self.context.used), self._size(value))
             finally:
                 self.context.used = before
@@ -194,7 +196,7 @@ class Instance:
         return self._children[name]
 
     def _load_called_module(self, name: str) -> list[tuple[str, Instance]] | None:
-        body = self.module.calls[name]
+        body = self.module.blocks["module"][name]
         where = self._folder_of(name, body)
         if where is None or self.prefix.count("module.") >= _DEEPEST_MODULE:
             return None
@@ -235,7 +237,8 @@ class Instance:
         """Returns the region of a provider's configuration; "" where it has none."""
         if self.caller:
             return self.caller.region(alias)
-        expr = self.module.providers[alias].attributes.get("region") if alias in self.module.providers else None
+        provider = self.module.blocks["provider"].get(("aws", alias))
+        expr = provider.attributes.get("region") if provider else None
         try:
             return self.scope.known(expr) if expr else ""
         except Unknown:
@@ -245,10 +248,10 @@ class Instance:
 
     def resources(self, kinds: tuple[str, ...], parts: tuple[str, ...]) -> Iterator[Resource]:
         """Yields the instances of resources of these kinds; those of `parts` only where their number is known."""
-        for (kind, name), body in self.module.resources.items():
+        for (kind, name), body in self.module.blocks["resource"].items():
             if kind in kinds or kind in parts:
                 yield from self._instances(kind, name, body, assume=kind in kinds)
-        for name, body in self.module.calls.items():
+        for name, body in self.module.blocks["module"].items():
             found = self.children(name)
             if found is None:
                 source = body.attributes["source"].text if "source" in body.attributes else ""
@@ -298,10 +301,6 @@ def _convert_if_possible(value: Any, declared: Body | None) -> Any:
         return value
 
 
-def _texts_only(value: list[Any]) -> bool:
-    return all(isinstance(one, str) for one in value)
-
-
 def _variable_rules(declared: Body) -> dict[str, Any]:
     rules: dict[str, Any] = {}
     description = declared.attributes.get("description")
@@ -332,7 +331,7 @@ class _Reference(Symbol):
         index = repetition.suffix if repetition else ""
         super().__init__(f"{kind}.{name}{index}", owner.scope)
         self.owner, self.kind, self.name, self.repetition = owner, kind, name, repetition
-        self.body = owner.module.resources.get((kind, name))
+        self.body = owner.module.blocks["resource"].get((kind, name))
 
     def attribute(self, name: str) -> Any:
         body = self.body
@@ -369,7 +368,7 @@ class _Data(Symbol):
 
     def __init__(self, owner: Instance, kind: str, name: str) -> None:
         super().__init__(f"data.{kind}.{name}", owner.scope)
-        self.owner, self.kind, self.body = owner, kind, owner.module.data.get((kind, name))
+        self.owner, self.kind, self.body = owner, kind, owner.module.blocks["data"].get((kind, name))
 
     def attribute(self, name: str) -> Any:
         arguments = self.body.attributes if self.body else {}
@@ -396,7 +395,7 @@ class _Outputs(Symbol):
 
     def attribute(self, name: str) -> Any:
         found = next((one for index, one in self._children or () if index == self.at), None)
-        output = found.module.outputs.get(name) if found else None
+        output = found.module.blocks["output"].get(name) if found else None
         if found is None or output is None or "value" not in output.attributes:
             return super().attribute(name)
         return found.scope.raw(output.attributes["value"])
@@ -411,4 +410,4 @@ class _Outputs(Symbol):
 
     @property
     def _children(self) -> list[tuple[str, Instance]] | None:
-        return self.owner.children(self.name) if self.name in self.owner.module.calls else None
+        return self.owner.children(self.name) if self.name in self.owner.module.blocks["module"] else None

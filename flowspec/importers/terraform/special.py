@@ -86,11 +86,6 @@ def _coalesce(scope: Evaluator, expr: syntax.Call) -> Any:
     raise Unknown
 
 
-def _jsonencode(scope: Evaluator, expr: syntax.Call) -> str:
-    (value,) = scope.arguments(expr)
-    return scope.context.encode_json(value)
-
-
 def _try(scope: Evaluator, expr: syntax.Call) -> Any:
     """Returns the first argument without an error; what depends on AWS has none as far as is known."""
     for one in expr.args:
@@ -174,7 +169,7 @@ SPECIAL: Mapping[str, Callable[[Evaluator, syntax.Call], Any]] = {
     "fileexists": _file_exists,
     "format": _format,
     "join": _join,
-    "jsonencode": _jsonencode,
+    "jsonencode": lambda scope, expr: scope.context.encode_json(*scope.arguments(expr)),
     "templatefile": _template_file,
     "try": _try,
     **dict.fromkeys(PATTERNS, _with_pattern),

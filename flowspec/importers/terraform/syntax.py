@@ -171,14 +171,14 @@ class Block(NamedTuple):
 
 
 # The labels of the blocks that a configuration has at its top.
-_LABELS = {"resource": 2, "data": 2, "variable": 1, "output": 1, "module": 1, "provider": 1}
+LABELS = {"resource": 2, "data": 2, "variable": 1, "output": 1, "module": 1, "provider": 1}
 
 
 def from_json(value: dict[str, Any], file: str) -> Body:
     """Returns the body of a file in the JSON syntax."""
     top = Body(file)
     for kind, content in value.items():
-        for labels, inner in _split_labels(content, _LABELS.get(kind, 0)):
+        for labels, inner in _split_labels(content, LABELS.get(kind, 0)):
             if isinstance(inner, dict):
                 top.blocks.append(Block(kind, labels, _json_body(inner, kind, file)))
     return top
