@@ -22,6 +22,8 @@ from flowspec.importers.terraform.values import (
 # Evaluated nodes and elements, over all of an import; 200 clusters of 100 lines take some 50,000.
 _BUDGET = 1_000_000
 LARGEST_FILE = 10_000_000
+# Of options in a note.
+_MOST_NAMES = 5
 
 
 class TooMuchWork(Exception):
@@ -33,7 +35,8 @@ class Context:
     """The state that all modules of an import share.
 
     `known` are the values that the variables of `names` have in Terraform, `shown` how Terraform calls them;
-    `used` are those that something was computed from. Files are read from `folders` only; the first is the root's.
+    `used` are those that something was computed from, `missing` those that it could not be for want of a value. Files
+    are read from `folders` only; the first is the root's.
     """
 
     folders: tuple[Path, ...]
@@ -41,6 +44,7 @@ class Context:
     known: dict[str, Any] = field(default_factory=dict)
     shown: dict[str, str] = field(default_factory=dict)
     used: set[str] = field(default_factory=set)
+    missing: set[str] = field(default_factory=set)
     notes: list[str] = field(default_factory=list)
     spent: int = 0
     pattern_work: PatternWork = field(default_factory=PatternWork)
@@ -54,6 +58,13 @@ class Context:
         """Returns the variables that something was computed from, for a note."""
         names = sorted(self.used)
         return f"the value of {names[0]}" if len(names) == 1 else f"the values of {', '.join(names)}"
+
+    def note_missing_values(self) -> None:
+        """Notes which variables without a value something could not be computed from."""
+        names = [one.removeprefix("var.") for one in sorted(self.missing)]
+        if names:
+            options = " ".join(f"--var {one}=VALUE" for one in names[:_MOST_NAMES])
+            self.note(f"more can be computed with the values of variables that have no default: {options}")
 
     def spend(self, amount: int = 1) -> None:
         """Counts work. Raises `TooMuchWork`."""
@@ -69,7 +80,9 @@ class Context:
         names = placeholders_in(value)
         if not names:
             return value
-        if not names <= self.known.keys() or any(self.names.variables[one].rules.get("sensitive") for one in names):
+        without_value = names - self.known.keys()
+        self.missing |= {self.shown[one] for one in without_value & self.shown.keys()}
+        if without_value or any(self.names.variables[one].rules.get("sensitive") for one in names):
             raise Unknown
         self.used |= {self.shown.get(one, one) for one in names}
         return _fill_known(value, self.known)

@@ -22,6 +22,7 @@ from flowspec.importers.terraform.configuration import (
 )
 from flowspec.importers.terraform.context import Context
 from flowspec.importers.terraform.evaluate import Namespace, Scope, Symbol
+from flowspec.importers.terraform.provider import Provider
 from flowspec.importers.terraform.syntax import Body, Expr, Template
 from flowspec.importers.terraform.values import Unknown, convert_to_type, to_text, type_name
 
@@ -49,7 +50,7 @@ class Resource(NamedTuple):
     address: str
     values: Values
     body: Body | None = None
-    region: Any = ""
+    provider: Provider | None = None
 
 
 class _Local(NamedTuple):
@@ -233,16 +234,11 @@ class Instance:
             path = str(folder)
         return (re.sub(r"(^|/)\./", r"\1", path), folder) if folder.is_dir() and module_files(folder) else None
 
-    def region(self, alias: str = "") -> Any:
-        """Returns the region of a provider's configuration; "" where it has none."""
+    def provider(self, alias: str = "") -> Provider:
+        """Returns the configuration of the AWS provider with an alias, as the root module has it."""
         if self.caller:
-            return self.caller.region(alias)
-        provider = self.module.blocks["provider"].get(("aws", alias))
-        expr = provider.attributes.get("region") if provider else None
-        try:
-            return self.scope.known(expr) if expr else ""
-        except Unknown:
-            return ""
+            return self.caller.provider(alias)
+        return Provider(self.module.blocks["provider"].get(("aws", alias)), self.scope)
 
     # --- resources ---
 
@@ -265,9 +261,9 @@ class Instance:
         found = repetitions(body, self.scope, key, assume=assume)
         for repetition in found:
             scope = self.scope.binding(**repetition.bound)
-            region = self.region(_alias(body.attributes.get("provider")))
+            provider = self.provider(_alias(body.attributes.get("provider")))
             values = evaluate_block(body, scope, "")
-            yield Resource(kind, key, f"{key}{repetition.suffix}", values, body, region)
+            yield Resource(kind, key, f"{key}{repetition.suffix}", values, body, provider)
 
 
 class _Caller(NamedTuple):
@@ -279,13 +275,13 @@ class _Caller(NamedTuple):
     path: str
     instance: Instance
 
-    def region(self, alias: str) -> Any:
-        """Returns the region of the provider that the caller hands on under this alias."""
+    def provider(self, alias: str) -> Provider:
+        """Returns the provider that the caller hands on under this alias."""
         providers = self.body.attributes.get("providers")
         for key, value in getattr(providers, "pairs", ()):
             if key.text in (f"aws.{alias}", "aws" if not alias else ""):
-                return self.instance.region(_alias(value))
-        return self.instance.region("")
+                return self.instance.provider(_alias(value))
+        return self.instance.provider()
 
 
 def _alias(expr: Expr | None) -> str:
@@ -374,8 +370,9 @@ class _Data(Symbol):
         arguments = self.body.attributes if self.body else {}
         if self.kind == "template_file" and name == "rendered" and "template" in arguments:
             return self._render_template(arguments)
-        if self.kind == "aws_region" and name in ("name", "id", "region") and self.owner.region():
-            return self.owner.region()
+        if self.kind == "aws_region" and name in ("name", "id", "region"):
+            region = self.owner.provider().setting("region")
+            return region or super().attribute(name)
         return super().attribute(name)
 
     def _render_template(self, arguments: Mapping[str, Expr]) -> str:

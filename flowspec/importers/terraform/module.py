@@ -141,8 +141,19 @@ def _wanted(
         elif not any(_belongs_to_cluster(part, one, context, links) for one in clusters):
             context.note(f"{part.address} is not imported: it is for another cluster, as far as can be known here")
     _note_lifecycle(found, context)
-    region = found.region if isinstance(found.region, str) and not placeholder_name(found.region) else ""
-    return Wanted(params, context.names.variables_in(params), region, tuple(context.notes))
+    region, profile = _read_provider(found, context)
+    context.note_missing_values()
+    variables = context.names.variables_in([params, region, profile])
+    return Wanted(params, variables, region, tuple(context.notes), profile)
+
+
+def _read_provider(cluster: Resource, context: Context) -> tuple[str, str]:
+    """Returns the region and profile of a cluster's provider; a plan or a state does not have them."""
+    if cluster.provider is None:
+        return "", ""
+    for one in cluster.provider.notes():
+        context.note(one)
+    return cluster.provider.setting("region"), cluster.provider.setting("profile")
 
 
 def _names(clusters: list[Resource]) -> list[str]:

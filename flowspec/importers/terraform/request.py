@@ -120,7 +120,9 @@ _CASES = {"classification": "Classification", "properties": "Properties", "confi
 
 def request_of(resource: Resource, context: Context) -> Json:
     """Returns the parameters of RunJobFlow that a cluster's arguments mean, without the resources that belong to it."""
-    return _Writer(context).cluster(resource.values)
+    # The resource of a plan or a state has no provider, but the provider's tags among its own, as `tags_all`.
+    of_provider = resource.provider.default_tags() if resource.provider else Values()
+    return _Writer(context).cluster(resource.values, of_provider)
 
 
 def add_part(params: Json, part: Resource, context: Context) -> None:
@@ -223,7 +225,7 @@ class _Writer:
 
     # --- the cluster ---
 
-    def cluster(self, body: Values) -> Json:
+    def cluster(self, body: Values, of_provider: Values) -> Json:
         members = self._members(body, {**CLUSTER, **INSTANCES}, "cluster")
         instances = {name: members.pop(name) for name in INSTANCES.values() if name in members}
         params: Json = {"Name": "imported", **_DEFAULTS, **members}
@@ -231,6 +233,8 @@ class _Writer:
         if "AdditionalInfo" in params:
             params["AdditionalInfo"] = _compact(params["AdditionalInfo"])
         applications = self._list(body.get("applications"), self._place(body, "applications"))
+        tags = self._tags(self._block(of_provider, "default_tags"), "tags")
+        tags |= self._tags(body, "tags_all") | self._tags(body, "tags")
         params |= members_that_are_set(
             JobFlowRole=self._block(body, "ec2_attributes").get("instance_profile"),
             # A set in the provider, so that doubles are sent once.
@@ -238,7 +242,7 @@ class _Writer:
             Configurations=self._configurations(body),
             BootstrapActions=[self._action(one) for one in self._blocks(body, "bootstrap_action")],
             Steps=[self._step(one) for one in self._blocks(body, "step")],
-            Tags=self._tags(body),
+            Tags=[{"Key": key, "Value": value} for key, value in tags.items()],
             KerberosAttributes=self._members(self._block(body, "kerberos_attributes"), KERBEROS),
             AutoTerminationPolicy=self._members(self._block(body, "auto_termination_policy"), AUTO_TERMINATION),
             PlacementGroupConfigs=[
@@ -370,13 +374,13 @@ class _Writer:
             "HadoopJarStep": out,
         }
 
-    def _tags(self, body: Values) -> list[Json]:
-        tags = body.get("tags")
+    def _tags(self, block: Values, key: str) -> Json:
+        tags = block.get(key)
         if placeholder_name(tags):
             source = self._source(tags)
-            self.context.note(f"{self._place(body, 'tags')} are not imported: only Terraform knows {source}")
+            self.context.note(f"{self._place(block, key)} are not imported: only Terraform knows {source}")
         pairs = tags.items() if isinstance(tags, dict) else ()
-        return [{"Key": key, "Value": value} for key, value in pairs if value is not None]
+        return {name: value for name, value in pairs if value is not None}
 
     def _configurations(self, body: Values) -> Any:
         if body.get("configurations_json") is not None:

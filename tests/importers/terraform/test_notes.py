@@ -97,9 +97,41 @@ def test_a_file_that_cannot_be_read_does_not_refuse_the_rest(tmp_path):
 
 def test_the_region_of_the_provider(tmp_path):
     providers = 'provider "aws" { region = var.r }\nprovider "aws" {\n  alias = "west"\n  region = "us-west-2"\n}\n'
-    assert module(tmp_path, "", providers + 'variable "r" { default = "eu-west-1" }').region == "eu-west-1"
+    source = module(tmp_path, "", providers + 'variable "r" { default = "eu-west-1" }')
+    assert (source.region, source.variables["r"].default) == (placeholder("r"), "eu-west-1")
     assert module(tmp_path, "provider = aws.west", providers).region == "us-west-2"
-    assert module(tmp_path, "", providers).region == ""
+
+
+def test_what_else_the_provider_says(tmp_path):
+    provider = """provider "aws" {
+  profile = "prod"
+  assume_role { role_arn = "arn:aws:iam::123456789012:role/x" }
+  default_tags { tags = merge(var.tags, { a = "b" }) }
+}
+variable "tags" { type = map(string) }
+"""
+    source = module(tmp_path, 'tags = { own = "1" }', provider)
+    assert (source.profile, source.params["Tags"]) == ("prod", [{"Key": "own", "Value": "1"}])
+    assert [one.partition(": ")[2] for one in source.notes] == [
+        'tags are not imported: only Terraform knows merge(var.tags, { a = "b" })',
+        "assume_role of the provider is not imported: give the spec a `profile:` or `endpoint_url:`",
+    ]
+
+
+def test_the_variables_whose_values_decide_more(tmp_path):
+    declared = 'variable "env" {}\nvariable "never" {}\n'
+    inside = 'log_uri = var.env == "prod" ? "s3://a/" : "s3://b/"\nadditional_info = var.never'
+    hint = "more can be computed with the values of variables that have no default: --var env=VALUE"
+    assert module(tmp_path, inside, declared).notes == (hint,)
+    assert module(tmp_path, "log_uri = var.env", declared).notes == ()
+
+
+def test_the_tags_of_the_provider_in_a_plan(tmp_path):
+    values = {"name": "x", "release_label": "emr-7.5.0", "tags": {"a": "1"}, "tags_all": {"a": "1", "owner": "data"}}
+    cluster = {"address": "aws_emr_cluster.c", "type": "aws_emr_cluster", "name": "c", "values": values}
+    plan = json.dumps({"planned_values": {"root_module": {"resources": [cluster]}}})
+    tags = wanted(plan, folder=tmp_path, name="plan.json").params["Tags"]
+    assert {one["Key"]: one["Value"] for one in tags} == {"a": "1", "owner": "data"}
 
 
 def test_a_module_that_terraform_has_installed(tmp_path):
