@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+from flowspec.importers.terraform.context import Context
 from flowspec.importers.terraform.evaluate import Namespace, Scope
-from flowspec.importers.terraform.syntax import Block, Body, SyntaxFault
+from flowspec.importers.terraform.functions import FAULTS
+from flowspec.importers.terraform.syntax import Block, Body
 from flowspec.importers.terraform.values import SetOf, Unknown, pairs_of, to_number
 
 _MOST_INSTANCES = 1000
@@ -43,13 +45,15 @@ def repetitions(body: Body, scope: Scope, what: str, *, assume: bool = True) -> 
     place, shown = body.place(expr.line), " ".join(expr.text.split())
     before, scope.context.used = scope.context.used, set()
     try:
-        value = scope.known(expr)
-        made = _repeat_by_count(value) if word == "count" else _repeat_by_for_each(value)
+        if word == "count":
+            made = _repeat_by_count(scope.known(expr))
+        else:
+            made = _repeat_by_for_each(scope.collection(expr), scope.context)
         if scope.context.used:
             how = {0: "it is left out", 1: "there is one"}.get(len(made), f"there are {len(made)}")
             scope.context.note(f"{place}: {word} of {what} is {shown}; by {scope.context.inputs()}, {how}")
         return made
-    except Unknown:
+    except FAULTS:
         how = "taken as one" if assume else "it is not imported"
         scope.context.note(f"{place}: {word} of {what} can't be decided ({shown}): {how}")
         return single if assume else []
@@ -65,12 +69,14 @@ def _repeat_by_count(value: Any) -> list[Repetition]:
     return [Repetition(index_of(at), {"count": Namespace({"index": at}.__getitem__)}) for at in numbers]
 
 
-def _repeat_by_for_each(value: Any) -> list[Repetition]:
+def _repeat_by_for_each(value: Any, context: Context) -> list[Repetition]:
     if not isinstance(value, SetOf | dict) or len(value) > _MOST_INSTANCES:
         raise Unknown
+    # Of a map only the keys have to be known.
+    pairs = pairs_of(context.fill_placeholders(value)) if isinstance(value, SetOf) else pairs_of(value)
     return [
         Repetition(index_of(key), {"each": Namespace({"key": key, "value": inner}.__getitem__)})
-        for key, inner in pairs_of(value)
+        for key, inner in ((context.fill_placeholders(key), inner) for key, inner in pairs)
     ]
 
 
@@ -119,9 +125,8 @@ def _expand_dynamic_block(block: Block, scope: Scope, path: str) -> list[Values]
     name = iterator.text.strip('"') if iterator else kind
     scope.context.used = set()
     try:
-        expr = body.attributes["for_each"]
-        pairs = pairs_of(scope.collection(expr))
-    except (Unknown, LookupError, TypeError, ValueError, SyntaxFault, ArithmeticError):
+        pairs = pairs_of(scope.collection(body.attributes["for_each"]))
+    except FAULTS:
         pairs, content = [], None
     if content is None:
         shown = " ".join(body.attributes["for_each"].text.split()) if "for_each" in body.attributes else ""

@@ -57,6 +57,10 @@ class Symbol:
         """Returns the items of a splat."""
         raise Unknown
 
+    def instances(self) -> dict[str, Any]:
+        """Returns the instances of a resource with `for_each`, by their keys."""
+        raise Unknown
+
     def placeholder(self) -> Any:
         """Returns the placeholder that is its value."""
         return self.scope.context.stand_in(self.text, self.scope.prefix)
@@ -227,8 +231,10 @@ class Scope:
         return scopes if expr.condition is None else [one for one in scopes if to_truth(one.known(expr.condition))]
 
     def collection(self, expr: Expr) -> Any:
-        """Returns the value of an expression whose elements are needed one by one. Raises one of `FAULTS`."""
-        value = self.strict(expr)
+        """Returns what a loop goes through, also another resource with `for_each`. Raises one of `FAULTS`."""
+        value = self.raw(expr)
+        if isinstance(value, Symbol):
+            return value.instances()
         return self.context.fill_placeholders(value) if isinstance(value, str) else value
 
     def _rounds(self, names: tuple[str, ...], collection: Expr) -> list[Scope]:

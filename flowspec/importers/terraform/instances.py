@@ -358,6 +358,11 @@ class _Reference(Symbol):
         found = repetitions(self.body, self.owner.scope, f"{self.owner.prefix}{self.kind}.{self.name}")
         return [_Reference(self.owner, self.kind, self.name, one) for one in found]
 
+    def instances(self) -> dict[str, Any]:
+        if self.body is None or "for_each" not in self.body.attributes:
+            raise Unknown
+        return {one.repetition.bound["each"].attribute("key"): one for one in self.items()}
+
 
 class _Data(Symbol):
     """A data source."""
