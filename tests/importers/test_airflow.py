@@ -137,10 +137,24 @@ def test_values_without_an_operator(tmp_path):
         ("made('a', 'b', mark='!')", "x-a:b!"),
         ("made()", placeholder("value")),
         ("endless('a')", placeholder("value")),
-        ("branching('a')", placeholder("value")),
+        ("branching('a')", "a"),
+        ("branching('')", "b"),
+        ("branching(unknown())", placeholder("value")),
+        ("'-'.join(gathered(['a', 'skip', 'b']))", "0a-1b-x-more"),
+        ("gathered(['a'], BIG)[0]", placeholder("value")),
+        ("changes(BIG)[0]", placeholder("value")),
+        ("keyed('a')['l'][1]", "a"),
+        ("'a' if MARK == '?' else 'b'", "a"),
+        ("'a' if MARK in ('!', '.') else 'b'", "b"),
+        ("'a' if not unknown() else 'b'", placeholder("value")),
+        ("[one for one in BIG if one > 'l'][0]", "m"),
+        ("[f'{at}{one}' for at, one in enumerate(BIG, 1)][2]", "3c"),
+        ("sorted(zip(BIG, range(len(BIG))))[1][0]", "b"),
+        ("int(os.getenv('N', 4))", placeholder("n")),
         ("decorated()", placeholder("value")),
         ('[f"{k}{v}" for k, v in {"a": "1", "b": "2"}.items()][1]', "b2"),
-        ("[one for one in range(3)][0]", placeholder("value")),
+        ("str([one for one in range(3)][2])", "2"),
+        ("str([one for one in range(10**9)][2])", placeholder("value")),
         ("[[[[a for a in BIG] for b in BIG] for c in BIG] for d in BIG][0][0][0][0]", placeholder("value")),
     ],
 )
@@ -150,6 +164,11 @@ def test_expressions_are_evaluated_without_running_them(expression, expected):
         "    return f'{name}:{more[0]}{mark}'\nPREFIX = 'x-'\nMARK = '?'\nBIG = ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i', 'j', 'k', 'l', 'm']\n"
         "def endless(a):\n    return endless(a)\n"
         "def branching(a):\n    if a:\n        return a\n    return 'b'\n@task\ndef decorated():\n    return 'a'\n"
+        "def gathered(names, found=None):\n    number = 0\n    if found is None:\n        found = []\n"
+        "    for at, name in enumerate(names):\n        if name == 'skip':\n            continue\n"
+        "        found.append(f'{len(found)}{name}')\n    found += ['x']\n    found.extend(['more'])\n    return found\n"
+        "def changes(some):\n    some.append('z')\n    return some\n"
+        "def keyed(name):\n    made = {}\n    made['k'] = name\n    made.update({'l': ['m']})\n    made['l'].append(name)\n    return made\n"
         f"CHANGED = 'a'\nCHANGED = 'b'\nfor LOOPED in []:\n    pass\nSELF = SELF\n"
         f"JOB_FLOW_OVERRIDES = {{'Name': {expression}, 'Instances': {{}}}}\n"
     )
@@ -412,6 +431,18 @@ def test_an_idle_timeout_that_is_not_known_stays_in_its_place(tmp_path):
     text = (tmp_path / "job.yaml").read_text()
     assert "api_params" not in text
     assert 'auto_termination_policy: {idle_timeout: "{{' in text
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ("job_flow_overrides=made()", "job_flow_overrides is known only when the module runs"),
+        ("", "the operator has no job_flow_overrides: its request is in a connection of Airflow"),
+    ],
+)
+def test_a_request_that_is_not_in_the_module_is_refused_at_its_operator(arguments, message):
+    found = refusal(f"x = 1\nEmrCreateJobFlowOperator({arguments})\n", name="m.py")
+    assert (found.message, found.location.line) == (message, 2)
 
 
 def test_what_is_no_python_is_refused_at_its_place():

@@ -82,12 +82,7 @@ def read(source: Source, _folder: Path, cluster: str = "") -> Wanted:
     created = [task for task in tasks if task.kind == _CREATE]
     if created:
         task = created[choose(source, [_task_id(module, one) for one in created], cluster)]
-        overrides = module.value(task, "job_flow_overrides")
-        params = _convert_to_api_types(module, overrides if isinstance(overrides, dict) else {}, task.line)
-        if not isinstance(overrides, dict):
-            module.notes.append(
-                f"line {task.line}: job_flow_overrides is not imported: it is known only when the module runs"
-            )
+        params = _convert_to_api_types(module, _read_overrides(module, task), task.line)
         params.setdefault("Instances", {})
         _note_connection(module, task)
         for other in tasks:
@@ -96,6 +91,17 @@ def read(source: Source, _folder: Path, cluster: str = "") -> Wanted:
     else:
         params, region = _request_from_names(module), ""
     return _wanted(module, params, region if isinstance(region, str) else "")
+
+
+def _read_overrides(module: _Module, task: _Task) -> Json:
+    overrides = module.value(task, "job_flow_overrides")
+    if not isinstance(overrides, dict):
+        message = "job_flow_overrides is known only when the module runs"
+        if not overrides:
+            message = "the operator has no job_flow_overrides: its request is in a connection of Airflow"
+        hint = "import the request itself, a JSON file with the parameters of RunJobFlow"
+        refuse(module.source, message, hint, Place(module.source, task.line, 1, 1))
+    return overrides
 
 
 def _parse_python(source: Source) -> ast.Module:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import operator
 from collections.abc import Callable, Mapping
 from functools import partial
 from types import MappingProxyType
@@ -17,11 +18,6 @@ _DEEPEST = 50
 _LONGEST = 1_000_000
 # Methods of a text that is known.
 _ON_TEXTS = ("lower", "upper", "strip", "replace", "rstrip", "lstrip", "split")
-_CONVERSIONS: Mapping[str, Callable[[Any], Any]] = {
-    "str": str,
-    "int": int,
-    **dict.fromkeys(("list", "copy.deepcopy", "deepcopy"), lambda one: one),
-}
 # Calls of the module's functions, and rounds of its comprehensions; some modules have hundreds.
 _MOST_ROUNDS = 10_000
 # All values that are read or made, in characters: each costs time, and the spec that they make is written and checked.
@@ -29,6 +25,8 @@ _MOST_ROUNDS = 10_000
 _MOST_READ = 10_000_000
 # What an item of a list or dict takes besides its text: about its bytes in memory.
 _ITEM = 50
+# What a statement gives that does not end the function, and one that ends the round of a loop.
+_NO_RETURN, _NEXT_ROUND = object(), object()
 
 
 class Unknown(Exception):
@@ -55,23 +53,37 @@ class Expressions:
         self._done: dict[str, Any] = {}
         # The names whose values are being read: one that needs itself is not known.
         self._open_names: set[str] = set()
+        # The lists and dicts that the function which is evaluated made.
+        self._made_here: list[Any] = []
 
     def value(self, node: ast.expr) -> Any:
         """Returns the value of an expression, or a placeholder for one that is not known.
 
         Raises RecursionError where expressions are nested too deeply, MemoryError where the values grow too large.
         """
+        try:
+            made = self._known(node)
+        except (Unknown, TypeError, ValueError, LookupError, AttributeError, ArithmeticError):
+            made = self._stand_in(node)
+        self._count(made)
+        return made
+
+    def _known(self, node: ast.expr) -> Any:
         self._depth += 1
         if self._depth > _DEEPEST:
             raise RecursionError
         try:
-            made = _EVALUATED[type(node)](self, node) if type(node) in _EVALUATED else self._stand_in(node)
-        except (Unknown, TypeError, ValueError, LookupError, AttributeError, ArithmeticError):
-            made = self._stand_in(node)
+            if type(node) not in _EVALUATED:
+                raise Unknown
+            made = _EVALUATED[type(node)](self, node)
         finally:
             self._depth -= 1
-        self._count(made)
+        if isinstance(node, ast.List | ast.Dict | ast.ListComp):
+            self._made_here.append(made)
         return made
+
+    def _is_true(self, test: ast.expr) -> bool:
+        return bool(_plain(self._known(test)))
 
     def _count(self, value: Any) -> None:
         """Adds the size of a value to that of all that was read; raises MemoryError when it is too much."""
@@ -95,7 +107,9 @@ class Expressions:
             raise Unknown
         if node.id not in self._done:
             self._open_names.add(node.id)
+            before, self._made_here = self._made_here, []
             self._done[node.id] = self._evaluate_with_locals({}, lambda: self.value(self.assigned[node.id]))
+            self._made_here = before
             self._open_names.discard(node.id)
         return self._done[node.id]
 
@@ -136,18 +150,16 @@ class Expressions:
         if not loops:
             return [self.value(item)]
         loop, *inner = loops
-        over = self.value(loop.iter)
-        if loop.ifs or not isinstance(over, list):
-            raise Unknown
-        rounds = ({**self._locals, **_unpack_target(loop.target, one)} for one in over)
+        rounds = ({**self._locals, **_unpack_target(loop.target, one)} for one in _items_of(self.value(loop.iter)))
         return [
             made
             for one in rounds
+            if all(self._evaluate_with_locals(one, partial(self._is_true, test)) for test in loop.ifs)
             for made in self._evaluate_with_locals(one, partial(self._evaluate_loops, inner, item))
         ]
 
     def _call_function(self, node: ast.Call, function: ast.FunctionDef) -> Any:
-        """Returns what a function of the module returns that assigns variables and ends with `return`."""
+        """Returns what a function of the module returns, whose statements are among those that `_run` knows."""
         if function.name in self._open_names or function.decorator_list:
             raise Unknown
         given = self._list(ast.List(node.args))
@@ -158,20 +170,75 @@ class Expressions:
         bound.apply_defaults()
         variables = {name: [*one] if isinstance(one, tuple) else one for name, one in bound.arguments.items()}
         self._open_names.add(function.name)
+        before, self._made_here = self._made_here, []
         try:
-            return self._evaluate_with_locals(variables, lambda: self._run_body(function.body))
+            made = self._evaluate_with_locals(variables, lambda: self._run_all(function.body))
         finally:
             self._open_names.discard(function.name)
+            self._made_here = before
+        if made is _NO_RETURN:
+            raise Unknown
+        return made
 
-    def _run_body(self, body: list[ast.stmt]) -> Any:
+    def _run_all(self, body: list[ast.stmt]) -> Any:
+        """Runs statements of a function; returns what they return, or `_NO_RETURN`, or `_NEXT_ROUND`."""
         for line in body:
-            if isinstance(line, ast.Return) and line.value is not None:
-                return self.value(line.value)
-            if isinstance(line, ast.Assign) and len(line.targets) == 1:
-                self._locals |= _unpack_target(line.targets[0], self.value(line.value))
-            elif not (isinstance(line, ast.Expr) and isinstance(line.value, ast.Constant)):
+            made = self._run(line)
+            if made is not _NO_RETURN:
+                return made
+        return _NO_RETURN
+
+    def _run(self, line: ast.stmt) -> Any:
+        match line:
+            case ast.Return(value=ast.expr() as value):
+                return self.value(value)
+            case ast.Continue():
+                return _NEXT_ROUND
+            case ast.If(test=test, body=body, orelse=orelse):
+                return self._run_all(body if self._is_true(test) else orelse)
+            case ast.For(orelse=[]):
+                return self._run_rounds(line)
+            case ast.Assign(targets=[ast.Subscript(value=owner, slice=key)], value=value):
+                self._own(owner, dict)[str(self.value(key))] = self.value(value)
+            case ast.Assign(targets=[target], value=value):
+                self._locals |= _unpack_target(target, self.value(value))
+            case ast.AugAssign(target=owner, op=ast.Add(), value=value):
+                self._own(owner, list).extend(_items_of(self.value(value)))
+            case ast.Expr(value=ast.Call(func=ast.Attribute(value=owner, attr=method), args=[argument])):
+                self._change(owner, method, self.value(argument))
+            case ast.Expr(value=ast.Constant()):
+                pass
+            case _:
                 raise Unknown
-        raise Unknown
+        return _NO_RETURN
+
+    def _run_rounds(self, loop: ast.For) -> Any:
+        for one in _items_of(self.value(loop.iter)):
+            self._rounds += 1
+            if self._rounds > _MOST_ROUNDS:
+                raise Unknown
+            self._locals |= _unpack_target(loop.target, one)
+            made = self._run_all(loop.body)
+            if made not in (_NO_RETURN, _NEXT_ROUND):
+                return made
+        return _NO_RETURN
+
+    def _own(self, node: ast.expr, kind: type) -> Any:
+        """Returns a list or dict that the function made. Raises Unknown for others: their other uses are not known."""
+        found = self._known(node)
+        if not isinstance(found, kind) or not any(one is found for one in self._made_here):
+            raise Unknown
+        return found
+
+    def _change(self, node: ast.expr, method: str, value: Any) -> None:
+        if method == "append":
+            self._own(node, list).append(value)
+        elif method == "extend":
+            self._own(node, list).extend(_items_of(value))
+        elif method == "update" and isinstance(value, dict):
+            self._own(node, dict).update(value)
+        else:
+            raise Unknown
 
     def _signature(self, args: ast.arguments) -> inspect.Signature:
         plain = [*args.posonlyargs, *args.args]
@@ -231,7 +298,18 @@ class Expressions:
         value = self.value(node.operand)
         if isinstance(node.op, ast.USub) and isinstance(value, int | float):
             return -value
+        if isinstance(node.op, ast.Not):
+            return not _plain(value)
         raise Unknown
+
+    def _compare(self, node: ast.Compare) -> Any:
+        left, right = _plain(self.value(node.left)), _plain(self.value(node.comparators[0]))
+        if len(node.ops) > 1 or type(node.ops[0]) not in _COMPARED:
+            raise Unknown
+        return _COMPARED[type(node.ops[0])](left, right)
+
+    def _choose(self, node: ast.IfExp) -> Any:
+        return self.value(node.body if self._is_true(node.test) else node.orelse)
 
     def _subscript(self, node: ast.Subscript) -> Any:
         if ast.unparse(node.value) == "os.environ":
@@ -254,8 +332,8 @@ class Expressions:
             return {str(one.arg): self.value(one.value) for one in node.keywords}
         if isinstance(node.func, ast.Attribute) and not node.keywords:
             return self._method(self.value(node.func.value), node.func.attr, args)
-        if called in _CONVERSIONS and len(args) == 1 and not _has_placeholder(args[0]):
-            return _CONVERSIONS[called](args[0])
+        if called in _BUILT_IN and not node.keywords:
+            return _BUILT_IN[called](*args)
         raise Unknown
 
     def _method(self, owner: Any, name: str, args: list[Any]) -> Any:
@@ -302,10 +380,11 @@ def _name_for(node: ast.expr) -> str:
     return key.value if isinstance(key, ast.Constant) and isinstance(key.value, str) else "value"
 
 
-def _plain(key: Any) -> Any:
-    if _has_placeholder(key):
+def _plain(value: Any) -> Any:
+    """Returns a value. Raises Unknown where it, or something in it, is not known."""
+    if _has_placeholder(value):
         raise Unknown
-    return key
+    return value
 
 
 def _unpack_target(target: ast.expr, value: Any) -> dict[str, Any]:
@@ -319,6 +398,10 @@ def _unpack_target(target: ast.expr, value: Any) -> dict[str, Any]:
 
 
 def _has_placeholder(value: Any) -> bool:
+    if isinstance(value, list):
+        return any(map(_has_placeholder, value))
+    if isinstance(value, dict):
+        return any(map(_has_placeholder, [*value, *value.values()]))
     return isinstance(value, str) and MARKS.search(value) is not None
 
 
@@ -349,6 +432,47 @@ def _simple_format(text: str) -> bool:
     return all(part.partition("}")[0].isdigit() or part.startswith("}") for part in text.split("{")[1:])
 
 
+def _converted(kind: type, value: Any) -> Any:
+    """Returns `kind(value)`; for an unknown value its placeholder, whose type is that of its place in the request."""
+    return value if isinstance(value, str) and PLACEHOLDER.fullmatch(value) else kind(_plain(value))
+
+
+def _range(*bounds: Any) -> list[int]:
+    made = range(*bounds)
+    if len(made) > _MOST_ROUNDS:
+        raise Unknown
+    return list(made)
+
+
+def _items_of(value: Any) -> list[Any]:
+    if not isinstance(value, list | dict):
+        raise Unknown
+    return list(value)
+
+
+_BUILT_IN: Mapping[str, Callable[..., Any]] = {
+    **dict.fromkeys(("copy.deepcopy", "deepcopy"), lambda value: value),
+    **dict.fromkeys(("list", "tuple"), _items_of),
+    "enumerate": lambda items, start=0: [[number, one] for number, one in enumerate(_items_of(items), start)],
+    "int": partial(_converted, int),
+    "len": lambda items: len(_items_of(items)),
+    "range": _range,
+    "sorted": lambda items: sorted(_plain(_items_of(items))),
+    "str": partial(_converted, str),
+    "zip": lambda *lists: [list(pair) for pair in zip(*map(_items_of, lists), strict=False)],
+}
+_COMPARED: Mapping[type[ast.cmpop], Callable[[Any, Any], bool]] = {
+    ast.Eq: operator.eq,
+    ast.NotEq: operator.ne,
+    ast.In: lambda one, all_: one in all_,
+    ast.NotIn: lambda one, all_: one not in all_,
+    ast.Is: operator.is_,
+    ast.IsNot: operator.is_not,
+    ast.Lt: operator.lt,
+    ast.LtE: operator.le,
+    ast.Gt: operator.gt,
+    ast.GtE: operator.ge,
+}
 _EVALUATED: Mapping[type[ast.expr], Callable[..., Any]] = {
     ast.Constant: lambda _, node: node.value,
     ast.Name: Expressions._name,
@@ -359,6 +483,8 @@ _EVALUATED: Mapping[type[ast.expr], Callable[..., Any]] = {
     ast.FormattedValue: Expressions._formatted,
     ast.BinOp: Expressions._binary,
     ast.UnaryOp: Expressions._unary,
+    ast.Compare: Expressions._compare,
+    ast.IfExp: Expressions._choose,
     ast.Subscript: Expressions._subscript,
     ast.Call: Expressions._call,
     ast.ListComp: Expressions._comprehension,
