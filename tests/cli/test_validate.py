@@ -241,7 +241,7 @@ def test_an_integer_of_thousands_of_digits_is_text(flowspec, tmp_path, key, digi
         ("managed_scaling_policy: {compute_limits: {min: 2}}", "did you mean minimum_capacity_units?"),
         ("steps: [{name: a, type: command, command: [ls]}]", "did you mean args?"),
         ("steps: [{name: a, type: streaming, reducers: 2}]", "did you mean num_reduce_tasks?"),
-        ("steps: [{name: a, type: jar, jar: x.jar, wibble: 2}]", "known here: name, "),
+        ("bootstrap_actions: [{name: a, path: s3://b/x, xyzzy: 2}]", "known here: name, path, "),
         ("logs: s3://b/l/", "did you mean log_uri?"),
         ("version: emr-7.5.0", "did you mean release_label?"),
         ("steps: [{name: a, type: command, args: [ls], for_each: {i: [1]}}]", "`item` is each of its values"),
@@ -250,3 +250,21 @@ def test_an_integer_of_thousands_of_digits_is_text(flowspec, tmp_path, key, digi
 def test_the_words_that_people_try(flowspec, tmp_path, wrong, hint):
     (tmp_path / "x.yaml").write_text(f"flowspec: v1\nname: x\n{wrong}\n")
     assert hint in flowspec("validate", tmp_path / "x.yaml").err
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        "xyzzy: 2",
+        "steps: [{name: a, type: jar, jar: s3://b/x.jar, xyzzy: 2}]",
+        "targets: {a.b: {xyzzy: 2}}",
+        "targets: {a.b: {steps: [{name: a, type: hive, xyzzy: 2}]}}",
+    ],
+)
+def test_of_many_keys_the_command_is_named_that_lists_them(flowspec, tmp_path, wrong):
+    (tmp_path / "x.yaml").write_text(f"flowspec: v1\nname: x\n{wrong}\n")
+    err = flowspec("validate", tmp_path / "x.yaml").err
+    assert "known here: " not in err
+    named, number = re.search(r"`flowspec (explain.*)` lists the (\d+) keys known here", err).groups()
+    fields = re.split("The fields of a spec|## Fields", flowspec(*named.split()).out)[1]
+    assert len(re.findall(r"^(?:  |- `)(?!steps\.)\w+", fields, re.MULTILINE)) == int(number)

@@ -75,6 +75,8 @@ def _explain_odd_name(error: Any) -> str:
 
 # Of so few keys all are listed beside a guess, which may be wrong.
 _FEW_KEYS = 3
+# So many fit on about a line of a terminal. Only the spec, a target and the kinds of steps have more keys.
+_MAX_KEYS_LISTED = 12
 
 
 def _explain_unknown_keys(error: Any, path: tuple[str | int, ...]) -> Iterator[Violation]:
@@ -85,9 +87,22 @@ def _explain_unknown_keys(error: Any, path: tuple[str | int, ...]) -> Iterator[V
         guesses = not elsewhere and index < MAX_GUESSES
         meant = _key_meant(name, error.instance[name], known) if guesses else ""
         hint = elsewhere or _hint_of_key(meant, error.instance)
-        notes = (f"known here: {', '.join(known)}",) if known and (not hint or len(known) <= _FEW_KEYS) else ()
+        notes = (_note_on_keys(known, error.instance, path),) if known and (not hint or len(known) <= _FEW_KEYS) else ()
         message = f"unknown key '{shorten(name, 100)}'"
         yield Violation("FS101", (*path, name), message, hint, notes, key=True, whole=True, about=meant)
+
+
+def _note_on_keys(known: Schema, given: Schema, path: tuple[str | int, ...]) -> str:
+    """Returns the keys that a mapping of a spec may have, or the command that lists them when there are many."""
+    if len(known) <= _MAX_KEYS_LISTED:
+        return f"known here: {', '.join(known)}"
+    words = [step for step in path if isinstance(step, str)]
+    if words[:1] == ["targets"]:
+        words[1] = "NAME"  # a name may have dots, which separate the words of a field
+    if words[-1:] == ["steps"]:
+        words.append(given["type"])
+    field = f" {'.'.join(words)}" if words else ""
+    return f"`flowspec explain{field}` lists the {len(known)} keys known here"
 
 
 # Keys of the API and of tools that no single key stands for, as `_normalize_name` gives them.
