@@ -5,6 +5,7 @@ A flow that fails does not stop the others. Each line that is printed about a fl
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from flowspec.cli import print_error
 from flowspec.cli.exits import Exit, worst
-from flowspec.cli.output import label_lines, print_result, print_warnings
+from flowspec.cli.output import label_lines, print_result, print_warnings, wants_color
 from flowspec.cli.planning import ABOUT_WHAT_RUNS, compile_spec
 from flowspec.cli.policies import read_policies
 from flowspec.errors import Diagnostic, FlowspecError, number_of
@@ -205,7 +206,7 @@ def print_rows(rows: Sequence[Row], format_: str, title: str) -> Exit:
 
     code = worst(row.exit for row in rows)
     text = {
-        "text": lambda: fleets.as_text(rows),
+        "text": lambda: fleets.as_text(rows, color=wants_color(sys.stdout)),
         "json": lambda: fleets.as_json(rows, code),
         "markdown": lambda: fleets.as_markdown(rows, title),
     }[format_]()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -27,7 +26,7 @@ from flowspec.cli.fleet import (
 )
 from flowspec.cli.locate import Chosen, bare_endpoint
 from flowspec.cli.output import Level, eprint, eprint_report, ewarn, label_lines
-from flowspec.cli.planning import add_preflight, note_renamed
+from flowspec.cli.planning import add_preflight, eprint_plan, note_renamed
 from flowspec.cli.selection import selected_specs
 from flowspec.document.discovery import specs_below
 from flowspec.document.escaping import visible
@@ -111,7 +110,6 @@ def _apply_and_follow(
     """Applies the plan of a flow; `shared` gives the connection that asks each thing once for all flows."""
     from flowspec.backend.aws.submission.apply import apply
     from flowspec.pipeline import refuse_wrong
-    from flowspec.report import plans
     from flowspec.report.fleets import result_of
 
     assert one.plan is not None
@@ -123,7 +121,7 @@ def _apply_and_follow(
         plan = add_preflight(plan, one.preflight)
     # What is done to a cluster that people use is shown; of a new one the count will do.
     if one.running and plan.has_changes:
-        eprint_report(plans.as_text(replace(plan, blocked="")), level=Level.PROGRESS)
+        eprint_plan(plan)
     else:
         eprint(result_of(plan))
         _print_preflight(plan)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timezone
 from functools import partial
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
-from flowspec.cli.output import ewarn, print_warnings
+from flowspec.cli.output import Level, eprint_report, ewarn, print_warnings, wants_color
 from flowspec.cli.policies import read_policies, violations_of
 from flowspec.cli.specs import job_flow
 from flowspec.errors import Diagnostic, SpecError, StalePlan
@@ -132,6 +133,13 @@ def add_preflight(plan: Plan, preflight: Callable[[Plan], Plan]) -> Plan:
 
     found = preflight(plan)
     return found if any(one.level is not Level.OK for one in found.preflight or ()) else plan
+
+
+def eprint_plan(plan: Plan) -> None:
+    """Prints the plan of an apply as progress on stderr; not what blocks it, which the apply raises as its error."""
+    from flowspec.report.plans import as_text
+
+    eprint_report(as_text(replace(plan, blocked=""), color=wants_color()), level=Level.PROGRESS)
 
 
 def note_renamed(plan: Plan, emr: Emr) -> None:

@@ -52,9 +52,9 @@ class Row:
     plan: Plan | None = None
 
 
-def as_text(rows: Sequence[Row]) -> str:
+def as_text(rows: Sequence[Row], *, color: bool = False) -> str:
     """Returns the plans that there are, and then a table with a line for each flow, and a count; secrets masked."""
-    shown = [plans.as_text(row.plan) for row in rows if row.plan]
+    shown = [plans.as_text(row.plan, color=color) for row in rows if row.plan]
     # Those that need attention come last, where a terminal shows them.
     return "\n\n".join([*shown, _table(sorted(rows, key=lambda row: row.exit != 0))])
 

@@ -11,6 +11,7 @@ from flowspec.document.escaping import visible
 from flowspec.document.masking import mask
 from flowspec.plan.changes import Action, Change, Plan
 from flowspec.report import json_text
+from flowspec.report.colors import painted
 from flowspec.report.costs import cost_document, cost_lines
 from flowspec.report.locations import location_document
 from flowspec.report.markdown import escaped, fenced
@@ -26,11 +27,11 @@ _COUNT_WORDS = {
 }
 
 
-def as_text(plan: Plan) -> str:
+def as_text(plan: Plan, *, color: bool = False) -> str:
     """Returns the plan for people: a line for each change, its reason, and a count; secrets masked."""
     lines = [_title(plan), ""]
     # Masked before joining: shell quoting may split a secret, and the mask would not find it.
-    lines += [f"  {_line(change, plan)}" for change in plan.changes]
+    lines += [f"  {_line(change, plan, color=color)}" for change in plan.changes]
     lines += [f"  {note}" for note in _notes(plan)]
     lines += ["", *preflight_lines(plan.preflight)] if plan.preflight is not None else []
     lines += ["", *_cost(plan), summary(plan)]
@@ -108,11 +109,23 @@ def _count_actions(plan: Plan) -> Counter[Action]:
     return counted
 
 
-def _line(change: Change, plan: Plan) -> str:
-    return change_line(change, plan.secrets, placed=bool(plan.converges) or change.action is Action.REPLACE)
+def _line(change: Change, plan: Plan, *, color: bool = False) -> str:
+    placed = bool(plan.converges) or change.action is Action.REPLACE
+    return change_line(change, plan.secrets, placed=placed, color=color)
 
 
-def change_line(change: Change, secrets: Collection[str], *, placed: bool) -> str:
+# ANSI's codes, by Terraform's choice: green, yellow, red.
+_COLORS = {
+    Action.CREATE: "32",
+    Action.UPDATE: "33",
+    Action.DELETE: "31",
+    Action.REPLACE: "31",
+    Action.SUBMIT: "32",
+    Action.UPLOAD: "32",
+}
+
+
+def change_line(change: Change, secrets: Collection[str], *, placed: bool, color: bool = False) -> str:
     """Returns `~ instance group CORE: count 4 → 10  (ModifyInstanceGroups)  job.yaml:14`; the place if `placed`."""
     before, after = (mask(value, secrets) for value in (change.before, change.after))
     values = " → ".join(differing_texts(before, after))
@@ -124,7 +137,7 @@ def change_line(change: Change, secrets: Collection[str], *, placed: bool) -> st
     what = f"{address}{separator}{values}" if values else address
     reason = f" {change.reason}" if change.action is Action.REPLACE else f"  ({change.reason})" if change.reason else ""
     place = f"  {change.location.file_and_line}" if change.location and placed else ""
-    return visible(f"{change.action.value} {what}{reason}{place}")
+    return f"{painted(change.action.value, _COLORS[change.action], color=color)} {visible(f'{what}{reason}{place}')}"
 
 
 def differing_texts(before: Any, after: Any) -> Iterator[str]:

@@ -52,22 +52,22 @@ def _group_flows(review: Review) -> list[_Alike]:
     ]
 
 
-def as_text(review: Review) -> str:
+def as_text(review: Review, *, color: bool = False) -> str:
     """Returns the review for people: a heading and a line for each change of each flow, new findings, and a count."""
     lines: list[str] = []
     groups = _group_flows(review)
     for group in groups:
-        shown = [*_change_lines(group.first), *_costs(group)]
+        shown = [*_change_lines(group.first, color=color), *_costs(group)]
         lines += [visible(_heading(group)), *(f"  {line}" for line in shown), ""]
-        findings = diagnostics.as_text(group.findings).splitlines()
+        findings = diagnostics.as_text(group.findings, color=color).splitlines()
         lines += [*(line and f"  {line}" for line in findings), ""] if findings else []
     lines += [f"note: {visible(note)}" for note in review.notes]
     return "\n".join([*lines, _summary(review, groups)])
 
 
-def _change_lines(flow: FlowReview) -> Iterator[str]:
+def _change_lines(flow: FlowReview, *, color: bool = False) -> Iterator[str]:
     for change in flow.changes:
-        yield str(mask(change_line(change, flow.secrets, placed=True), flow.secrets))
+        yield str(mask(change_line(change, flow.secrets, placed=True, color=color), flow.secrets))
     yield from (f"note: {visible(note)}" for note in _notes(flow))
 
 

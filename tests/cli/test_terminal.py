@@ -96,6 +96,30 @@ def test_results_of_cases_are_in_colour_where_they_are_shown(tmp_path, stream, p
     assert ("\x1b[31minvalid" in seen) is painted
 
 
+PLAN = ("plan", "job.yaml", "--offline")
+
+
+@pytest.mark.parametrize(
+    ("argv", "stream", "environment", "painted"),
+    [
+        (PLAN, "stdout", {}, True),
+        (PLAN, "stdout", {"NO_COLOR": "1"}, False),
+        (PLAN, "stdout", {"TERM": "dumb"}, False),
+        (PLAN, "stderr", {}, False),
+        ((*PLAN, "--format", "markdown"), "stdout", {}, False),
+        (("plan", ".", "--offline"), "stdout", {}, True),
+        (("apply", "job.yaml"), "stderr", {}, True),
+    ],
+)
+def test_the_marks_of_a_plan_are_in_colour_where_it_is_shown(job, tmp_path, argv, stream, environment, painted):
+    job("  - {name: quick, type: command, args: ['true']}")
+    code, seen = on_a_terminal([sys.executable, "-m", "flowspec", *argv], tmp_path, stream=stream, **environment)
+    assert code == 0
+    marks = {"\x1b[32m+\x1b[0m cluster", "\x1b[32m>\x1b[0m step quick"}
+    assert {one for one in marks if one in seen} == (marks if painted else set())
+    assert painted or "\x1b[32m" not in seen
+
+
 @pytest.mark.parametrize("width", [24, 40, 60])
 def test_a_narrow_terminal(job, tmp_path, width):
     """The line of a step stays one line, and the maps and reduces are shown as far as they fit."""

@@ -37,6 +37,12 @@ def test_values_in_place_and_values_that_replace(repo):
         "cost: 0.75 → 1.50 USD an hour",
     ]
     assert made.flows[0].replaces
+    colored = reviews.as_text(made, color=True)
+    assert re.findall(r"\x1b\[\d+m\S+ \w+", colored.replace("\x1b[0m", "")) == [
+        "\x1b[31m-/+ release_label",
+        "\x1b[33m~ instance",
+    ]
+    assert re.sub(r"\x1b\[\d+m", "", colored) == reviews.as_text(made)
 
 
 WATCHED = "log_uri: s3://a/logs/\nsteps:\n  - {{name: one, type: command, args: [a], on_failure: CONTINUE{more}}}\n"

@@ -21,7 +21,7 @@ from flowspec.cli.options import (
     compose_options,
     output_format,
 )
-from flowspec.cli.output import Level, eprint, eprint_report, print_result
+from flowspec.cli.output import Level, eprint, eprint_report, print_result, wants_color
 from flowspec.cli.planning import compile_spec
 from flowspec.facts.ids import CLUSTER_ID
 
@@ -51,7 +51,7 @@ def command(cluster_id: str, spec: Path, lock_timeout: float, yes: bool, format_
     found = plan_adoption(emr, cluster_id, flow, request)
     done = found.is_done
     if not done:
-        eprint_report(plans.as_text(found.plan), level=Level.PROGRESS)
+        eprint_report(plans.as_text(found.plan, color=wants_color()), level=Level.PROGRESS)
         if not found.plan.replaces:
             confirm(f"Make cluster {cluster_id} the one of flow {flow.name}?", yes=yes)
         notify = partial(eprint, secrets=request.secrets)
@@ -61,5 +61,5 @@ def command(cluster_id: str, spec: Path, lock_timeout: float, yes: bool, format_
         return Exit.OK
     result = "is the one of this flow already" if done else f"is the one of flow {flow.name} now"
     print_result(f"cluster {cluster_id} {result}")
-    eprint_report(plans.as_text(found.plan), level=Level.PROGRESS)
+    eprint_report(plans.as_text(found.plan, color=wants_color()), level=Level.PROGRESS)
     return Exit.OK

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,10 +11,11 @@ import click
 
 from flowspec.cli.locate import Chosen
 from flowspec.cli.options import ALLOW_COMMANDS, DETACH, LOCK_TIMEOUT, WATCHING, YES, output_format
-from flowspec.cli.output import Level, eprint, eprint_report, ewarn
+from flowspec.cli.output import eprint, ewarn
 from flowspec.cli.planning import (
     Planned,
     add_preflight,
+    eprint_plan,
     make_plan,
     note_renamed,
     refuse_contradictions,
@@ -87,13 +87,11 @@ def command(  # noqa: PLR0917 - click passes options by name
 def _apply_one(spec: Path, following: Following, format_: str, options: dict[str, Any]) -> int:
     from flowspec.backend.aws.submission.apply import apply
     from flowspec.pipeline import refuse_wrong
-    from flowspec.report import plans
 
     made, emr, again, preflight, flow, reads = _read_plan(spec, options)
     if not (following.skip_preflight or made.blocked):
         made = add_preflight(made, preflight)
-    # Without what blocks it: apply raises that as its error.
-    eprint_report(plans.as_text(replace(made, blocked="")), level=Level.PROGRESS)
+    eprint_plan(made)
     refuse_wrong(made)
     note_renamed(made, reads)
     notify = partial(eprint, secrets=made.secrets)
@@ -152,10 +150,8 @@ def _hooks(made: Plan, flow: JobFlow, emr: Emr, allow_commands: bool) -> Hooks |
 
 def _replan_and_print(replan: Callable[[], Plan]) -> Plan:
     """Makes the plan again and prints it."""
-    from flowspec.report import plans
-
     made = replan()
-    eprint_report(plans.as_text(replace(made, blocked="")), level=Level.PROGRESS)
+    eprint_plan(made)
     return made
 
 

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import sys
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from flowspec.cli.drafts import write_whole
 from flowspec.cli.exits import Exit
 from flowspec.cli.options import output_format
-from flowspec.cli.output import print_result
+from flowspec.cli.output import print_result, wants_color
 from flowspec.cli.planning import make_offline_plan, make_plan, plan_to_save, refuse_contradictions, refuse_converging
 from flowspec.cli.run_options import PLANNING
 from flowspec.cli.selection import names_many, refuse_saved_plans, selected_specs
+
+if TYPE_CHECKING:
+    from flowspec.plan.changes import Plan
 
 
 @click.command("plan", epilog="Example: flowspec plan job.yaml --target prod --exit-code")
@@ -73,8 +78,12 @@ def command(  # noqa: PLR0917 - click passes options by name
         made = found.preflight(found.plan) if preflight else found.plan
         if out:
             write_whole(out, text)
-    show = {"text": plans.as_text, "json": plans.as_json, "markdown": plans.as_markdown}[format_]
-    print_result(show(made))
+    formats: dict[str, Callable[[Plan], str]] = {
+        "text": partial(plans.as_text, color=wants_color(sys.stdout)),
+        "json": plans.as_json,
+        "markdown": plans.as_markdown,
+    }
+    print_result(formats[format_](made))
     if wrong(made.preflight or ()):
         return Exit.ERROR
     return Exit.CHANGES if exit_code and made.has_changes else Exit.OK

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable
 from datetime import timezone
 from functools import partial
@@ -14,7 +15,7 @@ import click
 from flowspec.cli.cores import map_on_cores
 from flowspec.cli.exits import Exit
 from flowspec.cli.options import DATE, output_format
-from flowspec.cli.output import Level, eprint_report, ewarn, print_result
+from flowspec.cli.output import Level, eprint_report, ewarn, print_result, wants_color
 from flowspec.cli.specs import pairs_of
 
 if TYPE_CHECKING:
@@ -73,8 +74,9 @@ def command(paths: tuple[str, ...], live: bool, exit_code: bool, comment: bool, 
     now = date.replace(tzinfo=timezone.utc) if date else None
     given = Given(pairs_of(options["assignments"]), options["variable_files"], now)
     made = compare_revisions(Path(), options["base"], head=options["head"], paths=paths, given=given, each=map_on_cores)
+    color = format_ == "text" and wants_color(sys.stdout)
     formats: dict[str, Callable[[Review], str]] = {
-        "text": reviews.as_text,
+        "text": partial(reviews.as_text, color=color),
         "markdown": reviews.as_markdown,
         "json": reviews.as_json,
         "github": lambda made: diagnostics.as_github(reviews.findings(made)),
@@ -84,7 +86,7 @@ def command(paths: tuple[str, ...], live: bool, exit_code: bool, comment: bool, 
     if live:
         # A document on stdout is followed by nothing.
         show = partial(eprint_report, level=Level.PROGRESS) if format_ in {"json", "sarif"} else print_result
-        _print_plans(made, options, show)
+        _print_plans(made, options, show, color=color)
     if comment:
         _post(reviews.as_markdown(made), reviews.MARKER)
     if any(flow.status == INVALID for flow in made.flows):
@@ -101,7 +103,7 @@ def _post(body: str, marker: str) -> None:
         ewarn(f"note: no comment: {error.message}. The token of a pull request from a fork may only read")
 
 
-def _print_plans(made: Review, options: dict[str, Any], show: Callable[[str], None]) -> None:
+def _print_plans(made: Review, options: dict[str, Any], show: Callable[[str], None], *, color: bool) -> None:
     """Shows what apply would do with each flow of the working tree that the review has found changed."""
     from flowspec.cli.planning import make_plan
     from flowspec.errors import FlowspecError
@@ -119,4 +121,4 @@ def _print_plans(made: Review, options: dict[str, Any], show: Callable[[str], No
         except FlowspecError as error:
             ewarn(f"{flow.path}: no live plan: {error.message}")
         else:
-            show(f"\n{plans.as_text(plan)}")
+            show(f"\n{plans.as_text(plan, color=color)}")
