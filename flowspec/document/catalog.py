@@ -46,6 +46,7 @@ CATALOG: dict[str, Kind] = {
     "FS013": Kind(ERROR, "an alias without its anchor"),
     "FS014": Kind(ERROR, "a merge key"),
     "FS015": Kind(ERROR, "another version of flowspec is required"),
+    "FS016": Kind(ERROR, "a saved plan in place of a spec"),
     "FS100": Kind(ERROR, "not allowed by the schema"),
     "FS101": Kind(ERROR, "an unknown key"),
     "FS102": Kind(ERROR, "a key is missing"),

@@ -13,11 +13,11 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from flowspec.document.masking import mask
+from flowspec.document.text.parse import PLAN_FORMAT
 from flowspec.errors import StalePlan
 from flowspec.plan.changes import PLAN_VERSION, Plan
 from flowspec.plan.runs.unattended import SETTINGS_TAG, read_settings
 
-FORMAT = "flowspec-plan"
 # Some editors put it before a text.
 _BOM = "\ufeff"
 _PLAN_AGAIN = "make the plan again: flowspec plan SPEC -o FILE"
@@ -58,14 +58,17 @@ def plan_content(plan: Plan, *, tool: str, account: str, region: str, hooks: Any
 
 def write_plan(content: Mapping[str, Any], options: Mapping[str, Any]) -> str:
     """Returns the text of a plan file."""
-    body = {"format": FORMAT, "version": PLAN_VERSION, "options": dict(options), "plan": dict(content)}
+    body = {"format": PLAN_FORMAT, "version": PLAN_VERSION, "options": dict(options), "plan": dict(content)}
     return json.dumps({**body, "checksum": _checksum(body)}, indent=2, ensure_ascii=False) + "\n"
 
 
 def is_plan_file(text: str) -> bool:
     """Returns True if a text is a plan file, of whatever version, whole or not."""
     # Not by its first key: a tool that formats JSON may have sorted them.
-    return text.lstrip(f"{_BOM} \t\r\n").startswith("{") and re.search(rf'"format"\s*:\s*"{FORMAT}"', text) is not None
+    return (
+        text.lstrip(f"{_BOM} \t\r\n").startswith("{")
+        and re.search(rf'"format"\s*:\s*"{PLAN_FORMAT}"', text) is not None
+    )
 
 
 def read_plan(text: str, tool: str) -> SavedPlan:

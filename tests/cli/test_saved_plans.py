@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 
 import pytest
 
@@ -273,3 +274,18 @@ def test_a_plan_is_not_saved_to_stdout_which_shows_it(flowspec, job, tmp_path):
     assert done.code == 2
     assert "--format json" in done.err
     assert not (tmp_path / "-").exists()
+
+
+@pytest.mark.parametrize(
+    "argv",
+    ["render", "compile", "doctor", "graph", "iam", "export --to terraform", "fmt", "status", "steps add job.yaml"],
+)
+def test_another_command_says_that_it_is_a_saved_plan(flowspec, job, tmp_path, argv):
+    job(STEP)
+    assert flowspec("plan", "job.yaml", "-o", "plan.json").code == 0
+    written = (tmp_path / "plan.json").read_bytes()
+    done = flowspec(*argv.split(), "plan.json")
+    assert (done.code, done.out) == (2, "")
+    assert re.findall(r"^error.*", done.err, re.MULTILINE) == ["error[FS016]: this is a saved plan, no spec"]
+    assert "`flowspec apply plan.json` does what it says" in done.err
+    assert (tmp_path / "plan.json").read_bytes() == written

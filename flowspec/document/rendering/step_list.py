@@ -9,7 +9,7 @@ from typing import Any
 
 from flowspec.document.rendering.extends import merge_bases
 from flowspec.document.rendering.render import value_node
-from flowspec.document.text.parse import compose, read
+from flowspec.document.text.parse import compose, document_of, read
 from flowspec.document.text.tree import Document, Items, Mapping, Scalar
 from flowspec.errors import SpecError
 
@@ -22,7 +22,7 @@ def load_steps(path: Path) -> Document | Items:
     source = read(path)
     root, found = compose(source)
     if isinstance(root, Mapping) and not _has_steps_alone(root):
-        return Document(path, source, root, tuple(found))
+        return document_of(source)
     if not isinstance(root, Items) or found:
         hint = "write `- name: …` and `type: …` for each step, or name a spec"
         hint = "leave out `steps:`, the file is the list itself" if isinstance(root, Mapping) else hint

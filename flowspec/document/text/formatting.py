@@ -15,7 +15,7 @@ from typing import Any
 
 from flowspec.document import schema as schemas
 from flowspec.document.text.dump import scalar_text
-from flowspec.document.text.parse import compose, events, resolve
+from flowspec.document.text.parse import compose, events, refuse_saved_plan, resolve
 from flowspec.document.text.tree import Items, Mapping, Node, Scalar, Source
 from flowspec.errors import FlowspecError, SpecError
 
@@ -44,6 +44,8 @@ def format_text(source: Source) -> str:
     `source` is the text as `flowspec.document.text.parse.read` gives it.
     """
     root, found = compose(source)
+    if root is not None:
+        refuse_saved_plan(source, root)
     if found:
         # Such as a key given twice: the text says two things, and only one of them would be kept.
         raise SpecError(found)

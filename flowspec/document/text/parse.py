@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import stat
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -90,9 +91,22 @@ def document_of(source: Source, *, noun: str = _NOUN, begins: str = _BEGINS) -> 
         kind = "a list" if isinstance(root, Items) else "a single value"
         message = f"{noun} is a mapping, this is {kind}"
         raise SpecError([*found, source.diagnostic("FS005", message, root.at, hint=begins)])
+    refuse_saved_plan(source, root)
     if "requires" in root.entries:
         check_requires(root)
     return Document(Path(source.file), source, root, tuple(found))
+
+
+PLAN_FORMAT = "flowspec-plan"
+"""The value of `format`, by which the file of a saved plan says what it is."""
+
+
+def refuse_saved_plan(source: Source, root: Node) -> None:
+    """Raises SpecError for a saved plan: it is YAML, as all JSON is, but no spec."""
+    kind = root.get("format") if isinstance(root, Mapping) else None
+    if isinstance(kind, Scalar) and kind.value == PLAN_FORMAT:
+        hint = f"`flowspec apply {shlex.quote(source.file)}` does what it says"
+        raise SpecError([source.diagnostic("FS016", "this is a saved plan, no spec", kind.at, hint=hint)])
 
 
 def tree_of(path: Path) -> Path:
