@@ -7,6 +7,7 @@ from dataclasses import asdict
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from flowspec.backend.aws.diagnosis.rule import UNKNOWN
 from flowspec.document.escaping import visible, visible_values
 from flowspec.document.masking import mask
 from flowspec.plan.cluster import Cluster
@@ -19,14 +20,15 @@ _NO_FAILURE = "  Nothing has failed."
 
 
 def as_text(diagnosis: Diagnosis) -> str:
-    """Returns the cause of a failure, for people."""
+    """Returns the cause of a failure, for people; above what EMR says, unless it is not known."""
     diagnosis = visible_values(diagnosis)
     cause = diagnosis.cause
-    lines = [f"  {fact}" for fact in diagnosis.facts]
-    lines += [f"  cause: {cause.summary} [{cause.id}]"]
-    lines += [f"    {place}"] if (place := place_of(cause)) else []
-    lines += [f"    | {line}" for line in cause.quote]
-    lines += [f"  try: {advice}" for advice in diagnosis.advice]
+    facts = [f"  {fact}" for fact in diagnosis.facts]
+    found = [f"  cause: {cause.summary} [{cause.id}]"]
+    found += [f"    {place}"] if (place := place_of(cause)) else []
+    found += [f"    | {line}" for line in cause.quote]
+    found += [f"  try: {advice}" for advice in diagnosis.advice]
+    lines = [*facts, *found] if cause.id == UNKNOWN else [*found, *facts]
     if diagnosis.logs:
         lines += [f"  logs: {diagnosis.logs}"]
     return "\n".join([*lines, *(f"  {note}" for note in notes_of(diagnosis))])

@@ -42,7 +42,8 @@ def test_by_spec_by_name_and_by_id(flowspec, spec):
     cluster = json.loads(flowspec("status", path, "--format", "json").out)
     log = f"/{cluster['id']}/{cluster['steps'][0]['id']}/stderr, lines "
     assert by_spec.out.startswith(f"nightly ({cluster['id']}): TERMINATED\n")
-    assert cause in by_spec.out
+    assert by_spec.out.splitlines(keepends=True)[1] == cause, "what EMR says of it comes later"
+    assert "  STEP_FAILURE: Steps completed with errors\n" in by_spec.out
     assert log.rpartition("/")[2] in by_spec.out
     assert "    | ModuleNotFoundError: No module named 'pandaz'\n" in by_spec.out
     assert "  try: list it in the requirements file of `python:`" in by_spec.out
@@ -79,6 +80,7 @@ def test_what_is_unknown_is_said_to_be(flowspec, spec):
     assert "stderr, lines 9-20\n" in shown
     assert "    | 20\n" in shown
     assert "    | 8\n" not in shown
+    assert shown.index("STEP_FAILURE: ") < shown.index("cause: "), "EMR says more than flowspec here"
 
 
 def test_nothing_has_failed(flowspec, spec):
