@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import shlex
 import subprocess
 from collections.abc import Iterable, Iterator, Sequence
@@ -41,6 +42,9 @@ _OPTIONS = (
 # Modes of entries (gitformat-index).
 PROGRAM, LINK, SUBMODULE = "100755", "120000", "160000"
 
+# A branch, a tag or a commit, which a remote may have: not `HEAD~1`, nor what a variable of CI that is not set gives.
+_NAME = re.compile(r"\w[\w./-]*")
+
 _COMPLETE = "clone it without --filter, or: git fetch --refetch --no-filter"
 
 
@@ -73,12 +77,22 @@ class Repository:
         """Returns the id of the commit that a revision names. Raises NothingFound when it names none."""
         found = self._find_commit(revision)
         if not found:
-            what = self._remote_and_refspec(revision)
-            # A shallow clone is one of a single branch, too: another one is fetched only by its name.
-            fetching = self._fetch_remedy(_fetch_command(*what), *(what if ":" in what[-1] else ()))
-            remedy = f"use origin/{revision}" if self._find_commit(f"origin/{revision}") else fetching
+            remedy = self._remedy_for_missing(revision)
             raise NothingFound(f"there is no commit '{revision}' in {self.root}", remedy=remedy)
         return found
+
+    def _remedy_for_missing(self, revision: str) -> str:
+        """Returns how a revision becomes known that is not, or what shows those that are."""
+        if revision == "HEAD":
+            return "nothing is committed here yet: git commit, or git switch to a branch"
+        if self._find_commit(f"origin/{revision}"):
+            return f"use origin/{revision}"
+        what = self._remote_and_refspec(revision)
+        can_fetch = _NAME.fullmatch(revision) and self._text("remote")
+        listing = "git branch --all lists the branches, git log the commits"
+        # A shallow clone is one of a single branch, too: another one is fetched only by its name.
+        branch = what if ":" in what[-1] else ()
+        return self._fetch_remedy(_fetch_command(*what) if can_fetch else listing, *branch)
 
     def _find_commit(self, revision: str) -> str:
         """Returns the id of the commit that a revision names; "" if it names none."""

@@ -113,9 +113,28 @@ def test_nothing_of_the_repository_is_run(repository, tmp_path):
 
 
 def test_a_base_that_does_not_exist(repository):
+    repository.git("remote", "add", "origin", "https://example.com/x")
     with pytest.raises(FlowspecError, match="there is no commit 'nowhere'") as raised:
         repository.changed("nowhere")
     assert raised.value.remedy == "git fetch origin nowhere"
+
+
+@pytest.mark.parametrize(
+    ("revision", "remote"), [("", "origin"), ("HEAD~9", "origin"), ("--output", "origin"), ("nowhere", "")]
+)
+def test_what_no_remote_has_is_not_fetched(repository, revision, remote):
+    if remote:
+        repository.git("remote", "add", remote, "https://example.com/x")
+    with pytest.raises(NothingFound, match="there is no commit") as raised:
+        repository.changed(revision)
+    assert raised.value.remedy == "git branch --all lists the branches, git log the commits"
+
+
+def test_a_repository_without_a_commit(tmp_path):
+    subprocess.run(["git", "init", "-q", tmp_path], check=True)
+    with pytest.raises(NothingFound, match="there is no commit 'HEAD'") as raised:
+        Repository.containing(tmp_path).commit("HEAD")
+    assert raised.value.remedy == "nothing is committed here yet: git commit, or git switch to a branch"
 
 
 def test_a_branch_of_a_remote_is_fetched_from_it(repository):
