@@ -42,12 +42,19 @@ Work: TypeAlias = "tuple[str, Callable[[], Check]]"
 
 
 def run_checks(works: Iterable[Work], seconds: float) -> list[Check]:
-    """Runs checks at once; one that takes longer than `seconds` is reported as not checked."""
+    """Runs checks at once; one that takes longer than `seconds` is reported as not checked.
+
+    What a check raises that is no FlowspecError or OSError is raised again here.
+    """
     outcomes: dict[int, Check] = {}
+    unexpected: list[Exception] = []
     threads = []
 
     def run(number: int, work: Work) -> None:
-        outcomes[number] = _run_check(work)
+        try:
+            outcomes[number] = _run_check(work)
+        except Exception as error:  # noqa: BLE001 - a thread would print its traceback
+            unexpected.append(error)
 
     for number, work in enumerate(works):
         # Daemons: what hangs (a file system, a credential process) must not keep the command from ending.
@@ -55,6 +62,8 @@ def run_checks(works: Iterable[Work], seconds: float) -> list[Check]:
         thread.start()
         threads.append((thread, work[0]))
     _join_all([thread for thread, _ in threads], seconds)
+    if unexpected:
+        raise unexpected[0]
     late = f"no answer within {seconds:g} s"
     return [outcomes.get(number, Check(name, State.UNCHECKED, late)) for number, (_, name) in enumerate(threads)]
 

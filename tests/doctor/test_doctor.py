@@ -254,6 +254,17 @@ def test_a_check_that_hangs_is_left_behind():
     release.set()
 
 
+def test_a_check_with_a_fault_of_its_own_is_an_internal_error(capfd):
+    """Not the traceback that a thread prints, with no check made and exit code 0."""
+
+    def fail():
+        raise ValueError("odd")
+
+    with pytest.raises(ValueError, match="odd"):
+        run_checks([("broken", fail), ("quick", lambda: Check("quick", State.OK, "here"))], seconds=60)
+    assert capfd.readouterr().err == ""
+
+
 def test_an_invalid_spec_is_a_usage_error(tmp_path):
     (tmp_path / "job.yaml").write_text(SPEC.replace("MASTER", "MISTER"))
     assert run(["doctor", "job.yaml"]) == 2
