@@ -219,7 +219,8 @@ def _choose_cause(texts: Sequence[_Text], words: Sequence[str], *, of_cluster: b
     ]
     causes = [*from_emr, *from_logs] if of_cluster else [*from_logs, *from_emr]
     known = next((cause for cause in causes if cause.id not in SYMPTOMS), None)
-    return known or _choose_symptom(causes, _unknown_cause(texts, unread=unread))
+    # How the process ended in the log of a bootstrap action says more than EMR's "a non-zero return code".
+    return known or _choose_symptom([*from_logs, *from_emr], _unknown_cause(texts, unread=unread))
 
 
 def _cause_of_cancellation(cluster: Cluster, words: Sequence[str]) -> Cause:

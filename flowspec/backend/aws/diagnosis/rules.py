@@ -826,6 +826,7 @@ RULES: tuple[Rule, ...] = (
         "process-killed",
         *_exit_status_patterns(137, 143),
         r"Container killed on request",
+        r": line \d+: +\d+ (Killed|Terminated)\b",
         r"died with <Signals\.SIG(KILL|TERM)",
         cause=(
             "The process was killed: 137 is SIGKILL, most often because memory ran out; 143 is SIGTERM, from YARN or "

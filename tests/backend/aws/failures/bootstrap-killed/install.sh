@@ -1,0 +1,4 @@
+#!/bin/bash
+set -e
+echo "building the index"
+bash -c 'kill -KILL $$'
