@@ -127,9 +127,9 @@ def _apply_and_follow(
         _print_preflight(plan)
     refuse_wrong(plan)
     note_renamed(plan, shared(one.emr.endpoint))
-    notify = partial(eprint, secrets=plan.secrets)
+    notify, warn = partial(eprint, secrets=plan.secrets), partial(ewarn, secrets=plan.secrets)
     lock_timeout = following.lock_timeout
-    applied = apply(plan, one.emr, replan=one.again, lock_timeout=lock_timeout, notify=notify, sleep=sleep)
+    applied = apply(plan, one.emr, replan=one.again, lock_timeout=lock_timeout, notify=notify, warn=warn, sleep=sleep)
     verb = _describe_outcome(plan, applied)
     if not plan.skipped:
         eprint(f"{verb} cluster {applied.cluster_id}")

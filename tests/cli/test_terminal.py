@@ -11,6 +11,7 @@ import pytest
 
 from flowspec.cli import COMMANDS
 from tests.endpoints import NIGHTLY, way_to_embedded
+from tests.waiting import wait_until
 
 BAR = "slow .*━"
 
@@ -160,6 +161,24 @@ def test_quiet_keeps_warnings_and_errors(flowspec, job):
     assert "bad" in failed.err
     assert "warning[" not in failed.err
     assert "RUNNING" not in failed.err
+
+
+def test_quiet_keeps_what_was_not_done(flowspec, job):
+    """Of releases before 5.28.0 EMR cancels pending steps only."""
+    more = "  - {name: more, type: command, args: [sleep, '60'], on_failure: CONTINUE}"
+    path = job(
+        f"  - {{name: long, type: command, args: [sleep, '60'], on_failure: CONTINUE}}\n{more}", keep_alive="true"
+    )
+    path.write_text(path.read_text().replace("emr-7.5.0", "emr-5.20.0"))
+    id_ = flowspec("apply", path, "--detach").out.strip()
+    try:
+        wait_until(lambda: "long: RUNNING" in flowspec("status", id_).out)
+        path.write_text(re.sub(".*name: long.*\n", "", path.read_text()))
+        apply = ("apply", path, "--detach", "--cancel-removed")
+        assert re.fullmatch(r"step s-\w+ long is not cancelled: Cannot cancel .*\n", flowspec(*apply, "-q").err)
+        assert flowspec(*apply, "-qq").err == ""
+    finally:
+        flowspec("destroy", id_, "--detach")
 
 
 def test_quiet_says_an_error_of_usage(flowspec):

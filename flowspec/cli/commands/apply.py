@@ -94,7 +94,7 @@ def _apply_one(spec: Path, following: Following, format_: str, options: dict[str
     eprint_plan(made)
     refuse_wrong(made)
     note_renamed(made, reads)
-    notify = partial(eprint, secrets=made.secrets)
+    notify, warn = partial(eprint, secrets=made.secrets), partial(ewarn, secrets=made.secrets)
     if not following.detach:
         # Before anything runs: after a Ctrl-C while modules are imported nobody would say how to re-attach.
         from flowspec.backend.aws.runs.relaunch import Launches
@@ -104,7 +104,7 @@ def _apply_one(spec: Path, following: Following, format_: str, options: dict[str
         watch = _watch_with_budget(made, flow, emr)
         hooks = _hooks(made, flow, emr, following.allow_commands)
     replan, lock_timeout = again and partial(_replan_and_print, again), following.lock_timeout
-    applied = apply(made, emr, replan=replan, lock_timeout=lock_timeout, notify=notify)
+    applied = apply(made, emr, replan=replan, lock_timeout=lock_timeout, notify=notify, warn=warn)
     if not made.skipped:
         eprint(f"{'joined' if applied.joined else 'started'} cluster {applied.cluster_id}")
     chosen = Chosen(emr, applied.cluster_id, made.secrets, steps=applied.steps, failed=applied.failed)

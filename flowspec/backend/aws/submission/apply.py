@@ -61,17 +61,20 @@ def apply(
     replan: Callable[[], Plan] | None = None,
     lock_timeout: float = 0.0,
     notify: Callable[[str], None] = lambda _: None,
+    warn: Callable[[str], None] | None = None,
     sleep: Callable[[float], None] = time.sleep,
 ) -> Applied:
     """Does what `plan` says and returns as soon as EMR has accepted it; `watch` follows it from there.
 
     The new request is checked and its files are uploaded before a cluster that it replaces is terminated.
-    `notify` gets one line for each thing done; on KeyboardInterrupt also one on the cluster that may run or be changed.
+    `notify` gets one line for each thing done, `warn` (default: the same) one for each that was not, such as a step
+    that EMR does not cancel, and on KeyboardInterrupt one on the cluster that may run or be changed.
     Raises FlowspecError when the plan is blocked, the request is invalid, or no cluster is found after a lost
     answer; ServiceError when EMR or S3 refuses. A plan that changes a living cluster raises Locked when another
     apply changes it for longer than `lock_timeout` seconds. When the cluster has changed since, `replan` makes the
     plan again; without it StalePlan is raised.
     """
+    warn = warn or notify
     if plan.blocked:
         raise FlowspecError(plan.blocked, remedy=plan.remedy)
     if plan.joins:
@@ -83,13 +86,21 @@ def apply(
             f"interrupted: cluster {plan.converges} may be changed in part; what is left is shown by: "
             f"{plan.command_line('plan')}"
         )
-        with _report_interrupt(part, notify):
-            done = change_cluster(plan, emr, replan=replan, lock_timeout=lock_timeout, notify=notify, sleep=sleep)
+        with _report_interrupt(part, warn):
+            done = change_cluster(
+                plan, emr, replan=replan, lock_timeout=lock_timeout, notify=notify, warn=warn, sleep=sleep
+            )
         return Applied(plan.converges, joined=True, **done._asdict())
-    return _submit(plan, emr, notify, sleep)
+    return _submit(plan, emr, notify, warn, sleep)
 
 
-def _submit(plan: Plan, emr: Emr, notify: Callable[[str], None], sleep: Callable[[float], None]) -> Applied:
+def _submit(
+    plan: Plan,
+    emr: Emr,
+    notify: Callable[[str], None],
+    warn: Callable[[str], None],
+    sleep: Callable[[float], None],
+) -> Applied:
     """Uploads the files of a plan, ends the cluster that it replaces, and starts the new one or joins another's."""
     submission, began = uuid4().hex, datetime.now(timezone.utc)
     params = _with_flow_tags(plan, submission)
@@ -99,7 +110,7 @@ def _submit(plan: Plan, emr: Emr, notify: Callable[[str], None], sleep: Callable
         "interrupted while RunJobFlow was being sent: a cluster may be running. Its tag is "
         f"{SUBMISSION_TAG}={submission}; find it with: {plan.command_line('status')}, or flowspec list"
     )
-    with emr.backend.submission_lock(emr.endpoint) as locked, _report_interrupt(unknown, notify):
+    with emr.backend.submission_lock(emr.endpoint) as locked, _report_interrupt(unknown, warn):
         if locked and (earlier := _find_earlier_apply(plan, emr, began)):
             notify(f"another apply started {earlier} first; joined")
             return Applied(earlier, joined=True, uploaded=uploaded)
@@ -147,12 +158,12 @@ def _find_earlier_apply(plan: Plan, emr: Emr, began: datetime) -> str | None:
 
 
 @contextmanager
-def _report_interrupt(what: str, notify: Callable[[str], None]) -> Iterator[None]:
+def _report_interrupt(what: str, warn: Callable[[str], None]) -> Iterator[None]:
     """Says on Ctrl-C in the block what may have been done."""
     try:
         yield
     except KeyboardInterrupt:
-        notify(what)
+        warn(what)
         raise
 
 

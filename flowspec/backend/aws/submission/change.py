@@ -47,9 +47,10 @@ def change_cluster(
     replan: Callable[[], Plan] | None,
     lock_timeout: float,
     notify: Callable[[str], None],
+    warn: Callable[[str], None],
     sleep: Callable[[float], None],
 ) -> Changed:
-    """Uploads the files of a plan that converges a cluster, and makes its calls.
+    """Uploads the files of a plan that converges a cluster, and makes its calls; `warn` gets what did not work.
 
     When the cluster has changed since the plan was made, `replan` makes it again, while no one else can change the
     cluster, and the files of that plan are uploaded. Raises Locked when another apply is changing the cluster or
@@ -61,7 +62,7 @@ def change_cluster(
     if _wants_ready(plan):
         # Before the lock is taken, which others may wait for: a cluster takes minutes to start.
         _refuse_ended(cluster_id, wait_until_ready(emr, cluster_id, notify, sleep))
-    with locked(emr, cluster_id, timeout=lock_timeout, notify=notify, sleep=sleep) as lock:
+    with locked(emr, cluster_id, timeout=lock_timeout, notify=notify, warn=warn, sleep=sleep) as lock:
         cluster = read_back(emr, cluster_id)
         current = _refresh_plan(plan, cluster, replan)
         if current is not plan:
@@ -71,7 +72,7 @@ def change_cluster(
         added: list[str] = []
         for call in current.calls:
             lock.check()
-            added += _send(call, emr, cluster, notify, sleep)
+            added += _send(call, emr, cluster, warn, sleep)
             notify(call.operation)
     steps = None if current.awaits is None and not added else (*(current.awaits or ()), *added)
     return Changed(uploaded, steps, current.failed)
@@ -177,7 +178,7 @@ _ADDING = {
 
 
 def _send(
-    call: ApiCall, emr: Emr, cluster: Cluster, notify: Callable[[str], None], sleep: Callable[[float], None]
+    call: ApiCall, emr: Emr, cluster: Cluster, warn: Callable[[str], None], sleep: Callable[[float], None]
 ) -> list[str]:
     """Makes one call; returns the ids of the steps that it added."""
     if call.operation in _ADDING:
@@ -189,7 +190,7 @@ def _send(
         steps = [known.get(id_) or describe_step(emr, cluster.id, id_) for id_ in call.params["StepIds"]]
         for answer in cancel_steps(emr, cluster.id, steps):
             if not answer.accepted:
-                notify(f"step {answer.id} {answer.name} is not cancelled: {answer.reason}")
+                warn(f"step {answer.id} {answer.name} is not cancelled: {answer.reason}")
     else:
         emr.call(call.operation, **call.params)
     return []

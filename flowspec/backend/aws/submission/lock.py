@@ -85,7 +85,7 @@ class Lock:
             remedy = "see what was done with `flowspec plan`, and apply again"
             raise Locked(f"the lock of cluster {self._cluster_id} {lost}", remedy=remedy)
 
-    def release(self, notify: Callable[[str], None]) -> None:
+    def release(self, warn: Callable[[str], None]) -> None:
         """Removes it if it was written. What was done under it is done: where it can't be removed, it expires."""
         if not self._held:
             return
@@ -97,9 +97,9 @@ class Lock:
                 self._emr.call("RemoveTags", ResourceId=self._cluster_id, TagKeys=[self._tag])
         except FlowspecError as error:
             # The last call may have let the cluster end, whose tags can't be changed any more.
-            notify(f"the lock of cluster {self._cluster_id} was not removed: {error.sentence}")
+            warn(f"the lock of cluster {self._cluster_id} was not removed: {error.sentence}")
         except KeyboardInterrupt:
-            notify(f"the lock of cluster {self._cluster_id} may be left; remove it with: {self._unlocking}")
+            warn(f"the lock of cluster {self._cluster_id} may be left; remove it with: {self._unlocking}")
             raise
 
     def _renew_until_ended(self) -> None:
@@ -133,6 +133,7 @@ def locked(
     *,
     timeout: float = 0.0,
     notify: Callable[[str], None] = lambda _: None,
+    warn: Callable[[str], None] | None = None,
     sleep: Callable[[float], None] = time.sleep,
     tag: str = LOCK_TAG,
     lasts: timedelta | None = None,
@@ -141,14 +142,15 @@ def locked(
 
     One that is not renewed any more expires after `lasts`, by default LOCK_LASTS.
 
-    Raises Locked when another holds it until then. A lock that has expired is taken over, and `notify` told so.
+    Raises Locked when another holds it until then. A lock that has expired is taken over, and `notify` told so;
+    `warn` (default: the same) is told of one that is left behind.
     """
     lock = Lock(emr, cluster_id, tag, lasts or LOCK_LASTS)
     try:
         lock.acquire(timeout, notify, sleep)
         yield lock
     finally:
-        lock.release(notify)
+        lock.release(warn or notify)
 
 
 def unlock(emr: Emr, cluster_id: str) -> str:
