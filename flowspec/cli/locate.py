@@ -157,12 +157,13 @@ def not_started(emr: Emr, who: Identity) -> FlowspecError:
     where = f" on target {who.target}" if who.target else ""
     namesakes = find_namesakes(emr, who.name, flow=who.flow, target=who.target)
     # A cluster of another target of the flow, or of another flow, is none that this spec could mean.
-    known = all(one.tags.keys() >= {FLOW_TAG, TARGET_TAG} for one in namesakes)
-    kind = NotStarted if known else FlowspecError
+    unknown = [one.id for one in namesakes if not one.tags.keys() >= {FLOW_TAG, TARGET_TAG}]
+    kind = FlowspecError if unknown else NotStarted
+    starting = f"`flowspec adopt {unknown[0]} SPEC` takes it over; `flowspec apply` starts another" if unknown else ""
     return kind(
         f"flow {who.flow} is not running{where}, and was not started in the last {LOOKBACK.days} days"
         f"{_foreign_clusters_note(namesakes)}",
-        remedy="`flowspec apply` runs it; an older run is found by its cluster's id",
+        remedy=f"{starting or '`flowspec apply` runs it'}; an older run is found by its cluster's id",
     )
 
 

@@ -343,6 +343,8 @@ def test_import_and_adopt(flowspec, theirs, tmp_path):
     plan = flowspec("plan", "etl.yaml")
     assert f"cluster {id_} (WAITING) is called etl, but has not the tags of this flow" in plan.out
     assert f"flowspec adopt {id_}" in plan.out
+    status = flowspec("status", "etl.yaml")
+    assert (status.code, f"`flowspec adopt {id_} SPEC` takes it over" in status.err) == (1, True), status.err
     done = flowspec("adopt", id_, "etl.yaml")
     assert (done.code, done.out) == (0, f"cluster {id_} is the one of flow etl now\n"), done.err
     assert flowspec("plan", "etl.yaml", "--exit-code").code == 0
