@@ -24,7 +24,7 @@ from flowspec.plan.identity import observed_digest
 from flowspec.plan.sensitive import sensitive_tokens
 from flowspec.plan.steps import step_identity
 
-_READY_INTERVAL = 10.0
+_READY_INTERVAL, _MAX_FAILED_READS = 10.0, 30
 # ListSteps gives 50 steps a page (API reference); no cluster has as many groups or fleets.
 _PAGE = 50
 
@@ -114,16 +114,24 @@ def _refuse_ended(cluster_id: str, state: str) -> None:
 def wait_until_ready(emr: Emr, cluster_id: str, notify: Callable[[str], None], sleep: Callable[[float], None]) -> str:
     """Waits while a cluster starts: groups and fleets can be changed only when it is RUNNING or WAITING.
 
-    Returns the state that it is in then: one of these, or one in which it has ended or is about to.
+    Returns the state that it is in then: one of these, or one in which it has ended or is about to. As for `watch`,
+    once it was read, failing reads are tolerated for five minutes in a row.
     """
-    notified = False
+    seen, failed = "", 0
     while True:
-        state = str(emr.call("DescribeCluster", ClusterId=cluster_id)["Cluster"]["Status"]["State"])
-        if state in READY or state not in OPEN:
-            return state
-        if not notified:
-            notify(f"waiting for cluster {cluster_id}, which is {state}")
-            notified = True
+        try:
+            state = str(emr.call("DescribeCluster", ClusterId=cluster_id)["Cluster"]["Status"]["State"])
+        except FlowspecError:
+            failed += 1
+            if not seen or failed > _MAX_FAILED_READS:
+                raise
+        else:
+            failed = 0
+            if state in READY or state not in OPEN:
+                return state
+            if not seen:
+                notify(f"waiting for cluster {cluster_id}, which is {state}")
+            seen = state
         sleep(_READY_INTERVAL)
 
 

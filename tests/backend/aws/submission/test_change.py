@@ -5,7 +5,7 @@ import pytest
 from flowspec.backend.aws.call_errors import OutcomeUnknown
 from flowspec.backend.aws.submission.apply import apply
 from flowspec.backend.aws.submission.change import add
-from flowspec.errors import StalePlan
+from flowspec.errors import FlowspecError, StalePlan
 from flowspec.plan.cluster import SENSITIVE_TAG
 from tests.plan.conftest import GROUPS, STEP, TASK, changed, emr, group, observed, planned, running  # noqa: F401 - a fixture
 
@@ -80,6 +80,41 @@ def test_a_cluster_that_ends_while_it_is_waited_for_is_left_alone(emr):  # noqa:
     with pytest.raises(StalePlan, match=f"^cluster {cluster_id} is TERMINATED now"):
         apply(resized(emr, cluster_id), emr, sleep=lambda _: emr.put_in_state(cluster_id, "TERMINATED"))
     assert "AddTags" not in emr.seen
+
+
+def failing_reads(emr, monkeypatch, number):  # noqa: F811
+    """Makes so many reads of a cluster fail after each wait."""
+    call, left = emr.call, []
+
+    def fail(operation, **params):
+        if operation == "DescribeCluster" and left:
+            raise left.pop()
+        return call(operation, **params)
+
+    monkeypatch.setattr(emr, "call", fail)
+    return lambda: left.extend([FlowspecError("no route to host")] * number)
+
+
+def test_a_wait_for_a_cluster_goes_on_after_reads_that_fail(emr, monkeypatch):  # noqa: F811
+    cluster_id, waited = running(emr, GROUPS), []
+    plan, break_network = resized(emr, cluster_id), failing_reads(emr, monkeypatch, 3)
+
+    def wait(_):
+        if not waited:
+            break_network()
+        waited.append(None)
+        emr.put_in_state(cluster_id, "WAITING")
+
+    apply(plan, emr, sleep=wait)
+    assert "ModifyInstanceGroups" in emr.seen
+
+
+def test_a_wait_for_a_cluster_that_can_not_be_read_has_an_end(emr, monkeypatch):  # noqa: F811
+    cluster_id = running(emr, GROUPS)
+    plan, break_network = resized(emr, cluster_id), failing_reads(emr, monkeypatch, 100)
+    with pytest.raises(FlowspecError, match="no route to host"):
+        apply(plan, emr, sleep=lambda _: break_network())
+    assert "ModifyInstanceGroups" not in emr.seen
 
 
 def test_where_secrets_are_is_tagged_before_they_get_there(emr, monkeypatch):  # noqa: F811
