@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 import click
 
 from flowspec.cli.options import SPEC_PATH, compose_options
+from flowspec.cli.output import eprint
 from flowspec.cli.specs import render_spec
 from flowspec.document.discovery import SPEC_SUFFIXES, find_flows, matches
 from flowspec.document.selection import Condition, is_selected, read_selects
@@ -71,7 +73,8 @@ def selected_specs(
     names none, and when none remains; click.UsageError when one names a saved plan.
     """
     refuse_saved_plans(paths)
-    specs = find(paths)
+    with _announce_long_search(paths):
+        specs = find(paths)
     alternatives = read_selects(selects)
     if not alternatives:
         return specs
@@ -82,6 +85,23 @@ def selected_specs(
             remedy="without --select, `flowspec validate` names the specs that there are",
         )
     return chosen
+
+
+# Seconds. The folders of a repository take some milliseconds; a disk, which may be named by mistake, takes minutes.
+_LONG_SEARCH = 3.0
+
+
+@contextmanager
+def _announce_long_search(paths: Iterable[Path]) -> Iterator[None]:
+    """Prints the folders in which specs are looked for, if that takes long."""
+    folders = ", ".join(str(path) for path in paths if path.is_dir())
+    timer = threading.Timer(_LONG_SEARCH, eprint, [f"looking for specs in {folders} and below"])
+    if folders:
+        timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 # A saved plan names its format within so many characters; of any other file, however large, no more is read.

@@ -11,7 +11,7 @@ from types import SimpleNamespace
 import pytest
 
 from flowspec import apply
-from flowspec.cli import fleet_apply
+from flowspec.cli import fleet_apply, selection
 from flowspec.cli.exits import Exit, worst
 from flowspec.cli.fleet import Planned, run_preflights
 from flowspec.report import fleets
@@ -210,6 +210,19 @@ def test_validate_takes_a_folder(flowspec, write, tmp_path):
     assert done.out.splitlines() == [f"jobs/n{number}.yaml: valid" for number in range(3)]
     assert "jobs/loop.yaml" in done.err
     assert "jobs/bad.yaml" in done.err
+
+
+def test_a_search_that_takes_long_says_what_is_searched(monkeypatch, tmp_path):
+    said, told = [], threading.Event()
+    monkeypatch.setattr(selection, "_LONG_SEARCH", 0.0)
+    monkeypatch.setattr(selection, "eprint", lambda line: (said.append(line), told.set()))
+
+    def find(paths):
+        assert told.wait(60)
+        return paths
+
+    assert selection.selected_specs([tmp_path], (), find=find) == [tmp_path]
+    assert said == [f"looking for specs in {tmp_path} and below"]
 
 
 class TestSelect:
