@@ -21,7 +21,6 @@ from flowspec.backend.aws.runs.relaunch import Launches
 from flowspec.backend.aws.submission.apply import apply
 from flowspec.backend.aws.verdict import Outcome, Verdict
 from flowspec.backend.protocol import backend_of
-from flowspec.document.checking.validate import validate
 from flowspec.document.job_flow import JobFlow
 from flowspec.document.masking import mask
 from flowspec.document.rendering.render import render
@@ -33,7 +32,7 @@ from flowspec.plan.cluster import CHOSEN, PART_TAG, Cluster
 from flowspec.plan.compare import make_plan, with_preflight
 from flowspec.plan.findings import wrong
 from flowspec.plan.runs.launches import time_left
-from flowspec.request.compile import Request, compile
+from flowspec.request.compile import Request, compile, validate_with_files
 from flowspec.request.instances import lives_on
 from flowspec.request.selection import keep_steps
 
@@ -248,7 +247,7 @@ def run(
     verdict, not an exception.
     """
     document = render(load(spec), target=target, variables=variables or {}, variable_files=variable_files)
-    jobflow = validate(document)
+    jobflow = validate_with_files(document)
     request = compile(jobflow)
     emr = connect(Endpoint.of(jobflow, run_bootstrap=run_bootstrap))
     plan = partial(plan_on, emr, jobflow, request, replace=replace, if_changed=if_changed)

@@ -97,6 +97,16 @@ def test_run_skips_what_the_last_run_did(job):
     assert (other.cluster.id != first.cluster.id, other.skipped) == (True, "")
 
 
+def test_run_reports_what_is_wrong_with_files_beside_the_rest(job):
+    job()
+    spec = Path("job.yaml")
+    steps = "steps: [{name: s, type: script, script: not-there.sh}]\nxyzzy: 1\n"
+    spec.write_text(spec.read_text().split("steps:")[0] + steps)
+    with pytest.raises(flowspec.SpecError) as refused:
+        flowspec.run(spec)
+    assert {one.id for one in refused.value.diagnostics} >= {"FS101", "FS401"}
+
+
 def test_what_can_not_run_here_is_refused_before_anything_starts(job):
     job()
     spec = Path("job.yaml")

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
-from flowspec.errors import SpecError
 from flowspec.facts.backends import DEFAULT_BACKEND
 
 if TYPE_CHECKING:
@@ -55,16 +54,10 @@ def job_flow(spec: Path | Document, *, emr_rules: bool = True, **options: Any) -
     `emr_rules` is that of `validate`. Raises SpecError with all that is wrong with the spec and the local files that it
     names, click.UsageError for an option that means nothing to the target's backend.
     """
-    from flowspec.document.checking.validate import validate
-    from flowspec.document.job_flow import InvalidJobFlow
+    from flowspec.request.compile import validate_with_files
 
     given = {name: value for name in _TARGETS_OWN if (value := options.pop(name, None))}
-    try:
-        flow = validate(render_spec(spec, **options), emr_rules=emr_rules)
-    except InvalidJobFlow as error:
-        from flowspec.request.compile import find_problems_of_files
-
-        raise SpecError((*error.diagnostics, *find_problems_of_files(replace(error.valid_part, **given)))) from None
+    flow = validate_with_files(render_spec(spec, **options), emr_rules=emr_rules, **given)
     if not given:
         # Backends are not imported for nothing.
         return flow

@@ -10,14 +10,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, NamedTuple
 
 from flowspec.document import schema as schemas
-from flowspec.document.job_flow import JobFlow
+from flowspec.document.checking.validate import validate
+from flowspec.document.job_flow import InvalidJobFlow, JobFlow
 from flowspec.document.rendering.merge_patch import merge_patch
-from flowspec.document.text.tree import diagnostics_to_show
+from flowspec.document.text.tree import Document, diagnostics_to_show
 from flowspec.errors import Diagnostic, Severity, SpecError, shorten
 from flowspec.facts.api_model import KeyPath
 from flowspec.request.assets import Asset, Files, secrets_of
@@ -85,7 +86,20 @@ def compile(jobflow: JobFlow) -> Request:
     return Request(assets, params, jobflow.secrets | secrets_of(assets), compiler.origins, warnings=warnings)
 
 
-def find_problems_of_files(valid_part: JobFlow) -> tuple[Diagnostic, ...]:
+def validate_with_files(document: Document, *, emr_rules: bool = True, **settings: Any) -> JobFlow:
+    """Validates a document as `validate` does, but the SpecError tells what is wrong with its local files, too.
+
+    A valid one's files are looked at when it is compiled. `settings` are members of the job flow that the caller is
+    going to replace, such as `staging`.
+    """
+    try:
+        return validate(document, emr_rules=emr_rules)
+    except InvalidJobFlow as error:
+        found = _find_problems_of_files(replace(error.valid_part, **settings))
+        raise SpecError((*error.diagnostics, *found)) from None
+
+
+def _find_problems_of_files(valid_part: JobFlow) -> tuple[Diagnostic, ...]:
     """Returns what is wrong with the local files and the `api_params` of a job flow that is not valid otherwise.
 
     Other findings of `compile` may only follow from what `validate` has found.
