@@ -5,6 +5,7 @@ from datetime import datetime, timedelta, timezone
 import pytest
 
 from flowspec.document.rendering.render import render
+from flowspec.document.rendering.step_list import load_steps
 from flowspec.document.text.parse import load
 from flowspec.document.text.tree import plain
 from flowspec.errors import SpecError
@@ -398,3 +399,10 @@ def test_a_chain_of_files_is_no_larger_than_one_file_may_be(files):
         files(texts)
     (found,) = caught.value.diagnostics
     assert (found.id, str(found.location).endswith("/1.yaml:1:10")) == ("FS010", True)
+
+
+def test_a_spec_with_steps_to_add_requires_its_version_of_flowspec_too(tmp_path):
+    (tmp_path / "more.yaml").write_text('flowspec: v1\nname: a\nrequires: ">=99"\nsteps: []\n')
+    with pytest.raises(SpecError) as refused:
+        load_steps(tmp_path / "more.yaml")
+    assert [one.id for one in refused.value.diagnostics] == ["FS015"]
