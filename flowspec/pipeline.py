@@ -28,7 +28,7 @@ from flowspec.document.text.parse import load
 from flowspec.errors import FlowspecError
 from flowspec.facts.backends import DEFAULT_BACKEND
 from flowspec.plan.changes import Plan
-from flowspec.plan.cluster import CHOSEN, PART_TAG, Cluster
+from flowspec.plan.cluster import CHOSEN, FLOW_TAG, PART_TAG, TARGET_TAG, Cluster
 from flowspec.plan.compare import make_plan, with_preflight
 from flowspec.plan.findings import wrong
 from flowspec.plan.runs.launches import time_left
@@ -179,8 +179,12 @@ def _join_ended_run(plan: Plan, run: str, why: str, notes: tuple[str, ...]) -> P
 
 def _namesake_note(jobflow: JobFlow, cluster: Cluster) -> str:
     """Returns the note that an active cluster of the flow's name is not the flow's own: an apply leaves it alone."""
+    called = f"cluster {cluster.id} ({cluster.state}) is called {cluster.name}, but "
+    if flow := cluster.tags.get(FLOW_TAG):
+        target = cluster.tags.get(TARGET_TAG)
+        return f"{called}is of flow {flow}{f' on target {target}' if target else ''}: it is left alone"
     return (
-        f"cluster {cluster.id} ({cluster.state}) is called {cluster.name}, but has not the tags of this flow and "
+        f"{called}has not the tags of this flow and "
         f"target: it is left alone; `flowspec adopt {cluster.id} {shlex.quote(str(jobflow.path))}` takes it over"
     )
 

@@ -12,7 +12,7 @@ from flowspec.cli import print_error
 from flowspec.cli.confirm import confirm
 from flowspec.cli.exits import Exit
 from flowspec.cli.fleet import message_of, print_rows, work_on_flows
-from flowspec.cli.locate import Chosen, choose, is_spec, not_started
+from flowspec.cli.locate import Chosen, choose, connection_of, is_spec, not_started
 from flowspec.cli.output import eprint, label_lines
 from flowspec.cli.selection import is_folder_or_glob, selected_specs
 from flowspec.cli.specs import identity
@@ -121,7 +121,8 @@ def _cluster_named(what: str, options: dict[str, Any]) -> Iterator[_Termination 
     from flowspec.backend.aws.observe import describe
     from flowspec.plan.cluster import FLOW_TAG, TARGET_TAG
 
-    chosen = choose(what, ours=True, **options)
+    # The other options are for the specs among the arguments.
+    chosen = choose(what, ours=True, backend=options["backend"], **connection_of(options))
     cluster = describe(chosen.emr, chosen.cluster_id, steps=False)
     flow, target = cluster.tags.get(FLOW_TAG, cluster.name), cluster.tags.get(TARGET_TAG, "")
     row = Row(what, flow, target, f"is {cluster.state}", Exit.OK, cluster.id)

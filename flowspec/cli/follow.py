@@ -268,7 +268,9 @@ def _report_end(
         eprint(runs.fidelity_line(fidelity))
     if diagnosis:
         eprint_report(failures.as_text(diagnosis), secrets=chosen.secrets)
-        eprint(f"  more: {_command_text('logs', chosen)}{f' --step {verdict.step.id}' if verdict.step else ''}")
+        # A cluster that failed in its bootstrap actions has no log of a step: `diagnosis` names the folder of its logs.
+        if any(step.started for step in run.steps):
+            eprint(f"  more: {_command_text('logs', chosen)}{f' --step {verdict.step.id}' if verdict.step else ''}")
     if verdict.outcome is Outcome.TIMED_OUT:
         ewarn(f"  it keeps running; re-attach with: {_command_text('wait', chosen)}")
     return exit_of(verdict.outcome)

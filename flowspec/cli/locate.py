@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -75,13 +75,37 @@ def choose(
 
     if is_spec(what):
         who = identity(Path(what), **options)
+        _refuse_other_backend(who, backend)
         emr = connect(who.endpoint)
         first, *others = _find_latest(emr, who)
         return Chosen(emr, first, who.secrets | _secrets_of(emr, first), tuple(others))
+    _refuse_target(what, options)
     is_given = backend or any(map(options.get, CONNECTION_NAMES))
     emr = connect(bare_endpoint(backend, **options) if is_given or endpoint is None else endpoint)
     cluster_id = what if CLUSTER_ID.fullmatch(what) else _find_by_name(emr, what, ours=ours)
     return Chosen(emr, cluster_id, _secrets_of(emr, cluster_id))
+
+
+def connection_of(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns those of the options that say where an EMR is."""
+    return {name: options.get(name) for name in CONNECTION_NAMES}
+
+
+def _refuse_other_backend(who: Identity, backend: BackendName | None) -> None:
+    if backend and backend != who.endpoint.backend:
+        where = f"target '{who.target}' of the spec" if who.target else "the spec"
+        raise click.UsageError(
+            f"{where} has `backend: {who.endpoint.backend}`: leave out --backend {backend}, or choose another --target"
+        )
+
+
+def _refuse_target(what: str, options: Mapping[str, Any]) -> None:
+    """Raises click.UsageError for a target beside an id or name: the cluster would be looked for somewhere else."""
+    if options.get("target"):
+        raise click.UsageError(
+            f"--target is for a spec, and {what!r} is the {'id' if CLUSTER_ID.fullmatch(what) else 'name'} of a "
+            "cluster: give the spec, or say where the cluster is by --region, --profile or --endpoint-url"
+        )
 
 
 def choose_one(what: str, **options: Any) -> Chosen:
@@ -127,7 +151,7 @@ def bare_endpoint(backend: BackendName | None, **options: Any) -> Endpoint:
     """Returns the endpoint for ids and names, which no spec goes with."""
     from flowspec.backend.aws.client import Endpoint
 
-    given: dict[str, Any] = {name: options.get(name) for name in CONNECTION_NAMES}
+    given = connection_of(options)
     return Endpoint(backend or ("emr" if any(given.values()) else "local"), **given)
 
 
@@ -154,17 +178,30 @@ def not_started(emr: Emr, who: Identity) -> FlowspecError:
     from flowspec.backend.aws.observe import LOOKBACK, find_namesakes
     from flowspec.plan.cluster import FLOW_TAG, TARGET_TAG
 
-    where = f" on target {who.target}" if who.target else ""
+    where = (f" on target {who.target}" if who.target else "") + f" in {emr.backend.location(emr.region)}"
     namesakes = find_namesakes(emr, who.name, flow=who.flow, target=who.target)
     # A cluster of another target of the flow, or of another flow, is none that this spec could mean.
-    unknown = [one.id for one in namesakes if not one.tags.keys() >= {FLOW_TAG, TARGET_TAG}]
-    kind = FlowspecError if unknown else NotStarted
-    starting = f"`flowspec adopt {unknown[0]} SPEC` takes it over; `flowspec apply` starts another" if unknown else ""
+    foreign = [one for one in namesakes if not one.tags.keys() >= {FLOW_TAG, TARGET_TAG}]
+    elsewhere = [one for one in namesakes if one not in foreign and one.tags[FLOW_TAG] == who.flow]
+    remedies = ["choose that with --target"] if elsewhere else []
+    if foreign:
+        remedies += [f"`flowspec adopt {foreign[0].id} SPEC` takes it over", "`flowspec apply` starts another"]
+    else:
+        remedies.append("`flowspec apply` runs it")
+    kind = FlowspecError if foreign else NotStarted
     return kind(
-        f"flow {who.flow} is not running{where}, and was not started in the last {LOOKBACK.days} days"
-        f"{_foreign_clusters_note(namesakes)}",
-        remedy=f"{starting or '`flowspec apply` runs it'}; an older run is found by its cluster's id",
+        f"flow {who.flow} is not running{where}, and was not started there in the last {LOOKBACK.days} days"
+        f"{_other_targets_note(elsewhere)}{_foreign_clusters_note(foreign)}",
+        remedy="; ".join([*remedies, "an older run is found by its cluster's id"]),
     )
+
+
+def _other_targets_note(clusters: Sequence[Cluster]) -> str:
+    """Returns the end of a sentence that names clusters of the flow's other targets; "" without any."""
+    from flowspec.plan.cluster import TARGET_TAG
+
+    found = ", ".join(f"{one.tags[TARGET_TAG]}: {one.id} ({one.state})" for one in clusters)
+    return f"; it runs on target {found}" if found else ""
 
 
 def _foreign_clusters_note(namesakes: Sequence[Cluster]) -> str:
@@ -175,7 +212,7 @@ def _foreign_clusters_note(namesakes: Sequence[Cluster]) -> str:
 
 def _find_by_name(emr: Emr, name: str, *, ours: bool) -> str:
     """Returns the one active cluster of that name, else the one that ends or ended last."""
-    from flowspec.backend.aws.observe import LOOKBACK, active_named, describe, ended_named, ending_named
+    from flowspec.backend.aws.observe import active_named, describe, ended_named, ending_named
     from flowspec.plan.cluster import FLOW_TAG
 
     active = active_named(emr, name)
@@ -192,8 +229,22 @@ def _find_by_name(emr: Emr, name: str, *, ours: bool) -> str:
         raise NothingFound(f"{len(active)} clusters are called {name}: {ids}", remedy=_BY_ID)
     last = next(iter(active or ending_named(emr, name)), None) or ended_named(emr, name)
     if last is None:
-        raise NothingFound(
-            f"no cluster called {name!r} is active or was started in the last {LOOKBACK.days} days",
-            remedy="`flowspec list --all` shows all that there are; an older one is found by its id",
-        )
+        raise _not_found(emr, name)
     return last.id
+
+
+def _not_found(emr: Emr, name: str) -> NothingFound:
+    """Returns the error for a name that no cluster has, with the place in which it was looked for."""
+    from flowspec.backend.aws.command_lines import command_line
+    from flowspec.backend.aws.observe import LOOKBACK
+
+    remedy = f"`{command_line('list', emr, '--all')}` shows all that there are; an older one is found by its id"
+    if Path(name).is_dir():
+        remedy = f"{name} is a folder here: name one of its specs"
+    elif not emr.backend.connection_settings:
+        remedy += "; with --region it is looked for on AWS"
+    where = emr.backend.location(emr.region)
+    return NothingFound(
+        f"no cluster called {name!r} is active in {where}, or was started there in the last {LOOKBACK.days} days",
+        remedy=remedy,
+    )

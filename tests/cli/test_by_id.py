@@ -3,6 +3,8 @@
 import json
 import re
 
+import pytest
+
 from flowspec.emulator.api.service import Service
 from flowspec.site import respond_with_page
 
@@ -39,6 +41,45 @@ def test_a_cluster_of_this_machine_needs_no_region(flowspec, own_home, job):
     assert "hello" in flowspec("logs", id_).out
     for found, region in ((True, ()), (True, ("--region", "eu-west-1")), (False, ("--region", "us-east-1"))):
         assert (id_ in flowspec("list", "--all", "--backend", "local", *region).out) is found
+
+
+@pytest.mark.parametrize("what", ["nobody", "j-0123456789ABC"])
+def test_where_a_cluster_was_looked_for_is_said_with_the_command_that_shows_what_is_there(flowspec, moto, job, what):
+    here = flowspec("status", what)
+    assert (here.code, " in the embedded EMR" in here.err) == (2, True)
+    assert "; with --region it is looked for on AWS" in here.err
+    place = ("--region", "eu-west-1", "--endpoint-url", moto)
+    there = flowspec("status", what, *place)
+    assert (there.code, " in eu-west-1" in there.err) == (2, True)
+    suggested = there.err.split("`flowspec ")[1].split("`")[0].split()
+    assert (suggested[0], tuple(suggested[-4:])) == ("list", place)
+    assert flowspec(*suggested).code == 0
+
+
+def test_a_folder_is_told_from_the_name_of_a_cluster(flowspec, own_home, tmp_path):
+    (tmp_path / "jobs").mkdir()
+    assert "jobs is a folder here: name one of its specs" in flowspec("status", "jobs").err
+
+
+def test_an_option_that_has_no_effect_on_where_a_cluster_is_looked_for_is_refused(flowspec, own_home, job):
+    job("  - {name: one, type: command, args: [echo, hello]}")
+    for what in ("tiny", "j-0123456789ABC"):
+        refused = flowspec("destroy", what, "--target", "prod", "--yes")
+        assert (refused.code, f"--target is for a spec, and '{what}' is the " in refused.err) == (2, True)
+    refused = flowspec("status", "job.yaml", "--backend", "emr")
+    assert (refused.code, "target 'here' of the spec has `backend: local`" in refused.err) == (2, True)
+
+
+def test_a_cluster_of_another_target_of_the_flow_is_no_stranger(flowspec, own_home, job):
+    path = job("  - {name: one, type: command, args: ['true']}", keep_alive="true")
+    path.write_text(path.read_text().replace("backend: local}", "backend: local}, there: {backend: local}"))
+    (id_,) = set(re.findall(r"j-\w+", flowspec("apply", "job.yaml", "--target", "there").err))
+    shown = flowspec("status", "job.yaml")
+    assert f"; it runs on target there: {id_} (WAITING)\n  choose that with --target" in shown.err
+    planned = flowspec("plan", "job.yaml").out
+    assert f"cluster {id_} (WAITING) is called tiny, but is of flow tiny on target there: it is left alone" in planned
+    assert "flowspec adopt" not in planned, "it would be refused"
+    flowspec("destroy", id_)
 
 
 def test_steps_that_are_added_are_masked_too(flowspec, own_home, job):

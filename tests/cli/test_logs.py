@@ -95,7 +95,8 @@ def test_a_big_log_is_never_held_in_memory(flowspec, job, tmp_path):
     assert int(grown) < 15_000_000
     listed = flowspec("logs", "job.yaml", "--log", "stdout", "--format", "json")
     assert len(json.loads(listed.out)["logs"]["stdout"]) == 16 << 20
-    assert listed.err == "note: stdout: only the last 16 MiB; all of it: flowspec logs --log stdout\n"
+    assert listed.err.startswith("note: stdout: only the last 16 MiB; all of it: flowspec logs j-")
+    assert flowspec(*listed.err.split("flowspec ")[1].split()).out.encode() == bytes(40_000_000)
 
 
 def test_a_log_that_is_not_there_is_named(flowspec, job, own_home):
@@ -111,6 +112,23 @@ def test_a_log_that_is_not_there_is_named(flowspec, job, own_home):
     shown = flowspec("logs", "job.yaml")
     assert (shown.code, shown.out) == (1, "")
     assert shown.err == f"error: there are no logs of step {step}\n  {stderr.parent} is gone\n"
+
+
+def test_after_a_bootstrap_failure_only_commands_that_answer_are_suggested(flowspec, job, tmp_path):
+    (tmp_path / "install.sh").write_text("#!/bin/sh\necho no such package >&2\nexit 3\n")
+    job(
+        "  - {name: s, type: command, args: [echo, hello]}",
+        "bootstrap_actions: [{name: tools, path: install.sh}]",
+    )
+    failed = flowspec("apply", "job.yaml", "--run-bootstrap")
+    assert failed.code == 5
+    assert "flowspec logs" not in failed.err
+    refused = flowspec("logs", "job.yaml")
+    message, remedy = refused.err.splitlines()
+    assert message.startswith("error: there are no logs of step s-")
+    cause, command = remedy.split("; why: flowspec ")
+    assert cause == "  the step never began"
+    assert "no such package" in flowspec(*command.split()).out
 
 
 @pytest.mark.parametrize("command", ["logs", "diagnose"])

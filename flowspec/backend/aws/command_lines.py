@@ -7,9 +7,9 @@ import shlex
 from flowspec.backend.aws.client import Emr
 
 
-def command_line(verb: str, emr: Emr, cluster_id: str) -> str:
-    """Returns a command line for a cluster, with the options that reach its EMR; their values may be a spec's."""
+def command_line(verb: str, emr: Emr, *arguments: str) -> str:
+    """Returns a command line about clusters, with the options that reach their EMR; their values may be a spec's."""
     settings = {"region": emr.region, "profile": emr.endpoint.profile, "endpoint_url": emr.endpoint.endpoint_url}
     used = {name: settings[name] for name in emr.backend.connection_settings}
     options = [word for name, value in used.items() if value for word in (f"--{name.replace('_', '-')}", value)]
-    return shlex.join(["flowspec", verb, cluster_id, *options])
+    return shlex.join(["flowspec", verb, *arguments, *options])

@@ -98,9 +98,11 @@ def _describe_raw(emr: Emr, cluster_id: str) -> dict[str, Any]:
         if error.code in {"InvalidRequestException", "ClusterNotFound"}:
             account = emr.account()
             where = emr.backend.location(emr.region) + (f" of account {account}" if account else "")
-            remedy = "`flowspec list` shows the clusters there are"
+            remedy = f"`{command_line('list', emr)}` shows the active clusters there"
             if emr.backend.connection_settings:
                 remedy += "; an id is known in its own account and region only: see --profile and --region"
+            else:
+                remedy += "; with --region it is looked for on AWS"
             raise NothingFound(f"there is no cluster {cluster_id} in {where}", remedy=remedy) from error
         raise
     return raw

@@ -69,12 +69,15 @@ def _as_text(chosen: Chosen, cluster: Cluster, step: Step, reader: Logs, names: 
             masked.write(block)
         masked.close()
     if len(absent) == len(names):
-        raise FlowspecError(f"there are no logs of step {step.id}", remedy=_explain_missing_logs(cluster, step, reader))
+        raise FlowspecError(
+            f"there are no logs of step {step.id}", remedy=_explain_missing_logs(chosen, cluster, step, reader)
+        )
     if absent:
         ewarn(f"note: not there (yet): {', '.join(absent)} of {step.id}")
 
 
 def _as_json(chosen: Chosen, cluster: Cluster, step: Step, reader: Logs, names: Sequence[str]) -> None:
+    from flowspec.backend.aws.command_lines import command_line
     from flowspec.document.masking import lookback_length, mask, mask_bytes
     from flowspec.report.json_text import as_json
 
@@ -84,16 +87,21 @@ def _as_json(chosen: Chosen, cluster: Cluster, step: Step, reader: Logs, names: 
         hidden = max(0, len(log or b"") - _IN_JSON)
         texts[name] = None if log is None else mask_bytes(log, chosen.secrets, hidden).decode("utf-8", "replace")
         if hidden:
-            ewarn(f"note: {name}: only the last {_IN_JSON >> 20} MiB; all of it: flowspec logs --log {name}")
+            whole = command_line("logs", chosen.emr, cluster.id, "--step", step.id, "--log", name)
+            ewarn(f"note: {name}: only the last {_IN_JSON >> 20} MiB; all of it: {whole}")
     document = {"cluster": cluster.id, "step": step.id, "where": reader.step_location(step.id)}
     print_result(as_json({**mask(document, chosen.secrets), "logs": texts}))
 
 
-def _explain_missing_logs(cluster: Cluster, step: Step, reader: Logs) -> str:
+def _explain_missing_logs(chosen: Chosen, cluster: Cluster, step: Step, reader: Logs) -> str:
+    from flowspec.backend.aws.command_lines import command_line
+
+    if step.started is None and step.state in {"PENDING", "CANCELLED"}:
+        if not cluster.has_ended:
+            return f"the step is {step.state} and has not begun"
+        return f"the step never began; why: {command_line('diagnose', chosen.emr, cluster.id)}"
     if reader.live:
-        return (
-            "it has not begun" if step.state in {"PENDING", "CANCELLED"} else f"{reader.step_location(step.id)} is gone"
-        )
+        return f"{reader.step_location(step.id)} is gone"
     if not cluster.log_uri:
         return "the cluster was started without `log_uri`, so EMR ships none"
     return f"EMR ships them to {cluster.log_uri} about every five minutes"

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from flowspec.cli.exits import Exit, exit_of
-from flowspec.cli.locate import CHOOSING, Chosen, choose_one, is_spec
+from flowspec.cli.locate import CHOOSING, Chosen, choose_one, connection_of, is_spec
 from flowspec.cli.options import DETACH, LOCK_TIMEOUT, SPEC_PATH, STAGING, WATCHING, compose_options, output_format
 from flowspec.cli.output import eprint, print_result, print_warnings
 from flowspec.cli.specs import CONNECTION_NAMES, job_flow
@@ -108,10 +108,11 @@ def _choose_and_load(what: str, file: Path, options: dict[str, Any]) -> tuple[Ch
     if isinstance(found, Items) and is_spec(what):
         found = with_steps(load(Path(what)), file, found)
     if isinstance(found, Items):
-        chosen = choose_one(what, backend=backend, **options)
+        chosen = choose_one(what, backend=backend, **connection_of(options))
         return chosen, _flow_of_list(chosen, file, found, {**options, "staging": staging})
     flow = job_flow(found, staging=staging, **options)
-    return choose_one(what, backend=backend, endpoint=Endpoint.of(flow), **options), flow
+    of_cluster = options if is_spec(what) else connection_of(options)
+    return choose_one(what, backend=backend, endpoint=Endpoint.of(flow), **of_cluster), flow
 
 
 def _flow_of_list(chosen: Chosen, file: Path, steps: Items, options: dict[str, Any]) -> JobFlow:

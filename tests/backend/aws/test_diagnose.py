@@ -97,7 +97,7 @@ def test_the_other_steps_that_failed_are_named():
     cluster = Cluster("j-1", "flow", "WAITING", steps=steps)
     found = diagnose(cluster, Verdict(Outcome.STEP_FAILED, steps[2]), KeptLogs())
     assert found.facts[-1] == (
-        "also FAILED: 'n3' (s-3), 'n2' (s-5), 'n7' (s-7); for its cause: flowspec diagnose j-1 --step s-3"
+        "also FAILED: 'n3' (s-3), 'n2' (s-5), 'n7' (s-7); for its cause: `flowspec diagnose` with --step s-3"
     )
     assert "also FAILED" not in str(diagnose(cluster, Verdict(Outcome.STEP_FAILED, steps[-1]), KeptLogs()).facts)
 

@@ -190,7 +190,7 @@ def _describe_later_failures(cluster: Cluster, step: Step) -> list[str]:
         return []
     names = ", ".join(f"'{one.name}' ({one.id})" for one in failed[:_SHOWN_STEPS])
     more = f" and {len(failed) - _SHOWN_STEPS} more" if len(failed) > _SHOWN_STEPS else ""
-    return [f"also FAILED: {names}{more}; for its cause: flowspec diagnose {cluster.id} --step {failed[0].id}"]
+    return [f"also FAILED: {names}{more}; for its cause: `flowspec diagnose` with --step {failed[0].id}"]
 
 
 def _cause_statements(cluster: Cluster, verdict: Verdict) -> list[str]:

@@ -114,7 +114,7 @@ def adopt(
         if found.plan.replaces:
             raise FlowspecError(
                 f"cluster {cluster_id} differs from the spec in what EMR can't change: {_forced_changes(found.plan)}",
-                remedy=f"write the spec as the cluster is: flowspec import {cluster_id}",
+                remedy=f"write the spec as the cluster is: {command_line('import', emr, cluster_id)}",
             )
         mark_sensitive(emr, found.cluster, request.params, request.secrets)
         tags = [{"Key": key, "Value": value[-TAG_VALUE.most :]} for key, value in _tags(found.plan).items()]

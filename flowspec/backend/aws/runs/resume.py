@@ -11,6 +11,7 @@ from datetime import timezone
 from typing import NamedTuple
 
 from flowspec.backend.aws.client import Emr
+from flowspec.backend.aws.command_lines import command_line
 from flowspec.backend.aws.logs import logs_of
 from flowspec.backend.aws.observe import LOOKBACK, find_ended, find_ending, find_last, read_steps
 from flowspec.backend.aws.runs.settle import ExitCodes, judge_settled, settle, unread_notes, without_repeated
@@ -141,7 +142,7 @@ def _last_run(emr: Emr, jobflow: JobFlow) -> str:
     if ending:
         raise FlowspecError(
             f"cluster {ending.id} of this flow is TERMINATING: which steps it completes is not known yet",
-            remedy=f"wait for its end: flowspec wait {jobflow.path}",
+            remedy=f"wait for its end: {command_line('wait', emr, ending.id)}",
         )
     ended = find_ended(emr, **_flow_identity(jobflow))
     if ended is None:

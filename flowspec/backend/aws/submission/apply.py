@@ -108,7 +108,7 @@ def _submit(
     uploaded = upload(plan.uploads, emr, notify)
     unknown = (
         "interrupted while RunJobFlow was being sent: a cluster may be running. Its tag is "
-        f"{SUBMISSION_TAG}={submission}; find it with: {plan.command_line('status')}, or flowspec list"
+        f"{SUBMISSION_TAG}={submission}; find it with: {plan.command_line('status')}, or {command_line('list', emr)}"
     )
     with emr.backend.submission_lock(emr.endpoint) as locked, _report_interrupt(unknown, warn):
         if locked and (earlier := _find_earlier_apply(plan, emr, began)):
@@ -183,7 +183,7 @@ def _run(plan: Plan, params: Mapping[str, Any], submission: str, emr: Emr, sleep
         find=find,
         not_found=f"no cluster carries submission {submission}",
         remedy=f"a cluster may be running; its tag would be {SUBMISSION_TAG}={submission}: look with "
-        f"`{plan.command_line('status')}` and `flowspec list` before you apply again",
+        f"`{plan.command_line('status')}` and `{command_line('list', emr)}` before you apply again",
         sleep=sleep,
     )
 
