@@ -328,7 +328,10 @@ def _load_sides(root: Path, path: str | None, given: Given, repository: Path) ->
         except SpecError as error:
             return {"": _Side(error.diagnostics)}
         given = given._replace(variable_files=files)
-        return {name: _load_side(root, path, name or None, given) for name in names or [""]}
+        sides = {name: _load_side(root, path, name or None, given) for name in names or [""]}
+        return {
+            name: side._replace(findings=_with_relative_findings(side.findings, root)) for name, side in sides.items()
+        }
 
 
 def _load_side(root: Path, path: str, target: str | None, given: Given) -> _Side:
@@ -356,6 +359,23 @@ def _file_at_revision(file: Path, root: Path, repository: Path) -> Path:
     """Returns a variable file of the repository as the revision has it; any other as it is."""
     absolute = Path(os.path.realpath(file))
     return root / absolute.relative_to(repository) if absolute.is_relative_to(repository) else absolute
+
+
+def _with_relative_findings(findings: Iterable[Diagnostic], root: Path) -> tuple[Diagnostic, ...]:
+    """Returns findings whose texts name files by their paths in the repository: the folder of a revision is temporary.
+
+    Two revisions have other folders, so that a finding of both would be new in the later one.
+    """
+
+    def relative(text: str) -> str:
+        return text.replace(f"{root}/", "")
+
+    return tuple(
+        dataclasses.replace(
+            one, message=relative(one.message), hint=relative(one.hint), notes=tuple(map(relative, one.notes))
+        )
+        for one in findings
+    )
 
 
 def _with_relative_paths(request: Request, root: Path) -> Request:

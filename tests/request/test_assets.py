@@ -155,6 +155,11 @@ def test_what_stays_on_this_machine_may_hold_secrets(flow, write):
         ("m_dot_py", "import x\n", "'m.py' does not begin with `#!`, so that it is run by sh"),
         ("m_dot_rb", "puts 1\n", "'m.rb' does not begin with `#!`, so that it is run by sh"),
         ("m_dot_sh", "cat\n", ""),
+        (
+            "m_dot_py",
+            "\ufeff#!/usr/bin/env python3\nimport x\n",
+            "'m.py' has a byte order mark before its `#!`, so that it is run by sh",
+        ),
         ("m_dot_py", "", ""),
         ("m_dot_py", "#!/usr/bin/env python3\nimport x\n", ""),
         (

@@ -340,6 +340,12 @@ def test_findings_are_those_that_are_new(repo):
     assert [one.id for one in made.flows[0].findings] == ["FS262"]
 
 
+def test_a_file_that_is_missing_is_named_by_its_path_in_the_repository(repo):
+    script = "steps: [{name: s, type: script, script: ../src/load.sh}]\n"
+    (flow,) = changed(repo, {"jobs/a.yaml": spec()}, {"jobs/b.yaml": spec("b", more=script)}).flows
+    assert [one.notes for one in flow.findings if one.id == "FS401"] == [("looked for src/load.sh",)]
+
+
 def test_broken_specs_do_not_stop_the_others(repo):
     files = {f"jobs/{number}.yaml": spec(f"flow{number}") for number in range(40)}
     conflict = spec().replace(

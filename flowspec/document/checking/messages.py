@@ -236,6 +236,8 @@ def _type_hint(value: Any, wanted: list[str]) -> str:
             return _boolean_hint(value)
     if wanted == ["array"] and kind(value) == "scalar" and value is not None:
         return "put it in brackets: [" + shorten(_scalar_text(value), 40) + "]"
+    if wanted == ["array"] and kind(value) == "object":
+        return "begin each item of the list with `- `"
     return "give it one, or leave the key out" if value is None else ""
 
 

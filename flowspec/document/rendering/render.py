@@ -38,7 +38,8 @@ LOOPED = NAMED
 
 MAX_EXPANDED = 10_000
 _WORD = re.compile(r"\w+")
-_TAG_CONTENT = re.compile(r"\{[{%](.*?)[%}]\}", re.DOTALL)
+# A tag that is not closed is an error, and reads what it names all the same.
+_TAG_CONTENT = re.compile(r"\{[{%](.*?)(?:[%}]\}|\Z)", re.DOTALL)
 
 
 def render(

@@ -54,6 +54,8 @@ _WORDS = {
 _UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f]")
 # As git writes it, before the name of a revision.
 _CONFLICT = "<<<<<<< "
+# Where YAML wants a space: before a key or an item, and after its colon or dash. Web pages and chats have them.
+_ODD_SPACE = re.compile("^ *(?:(?:[^\\s#][^#]*)?[:-])? *([\u00a0\u2007\u200b\u202f\u3000\ufeff])")
 _UNQUOTED = re.compile(r"^\s*(?:- +)*(?:[^\s'\"#{][^'\"#{]*?: +)?(\{[{%].*?)\s*$")
 
 
@@ -271,8 +273,21 @@ def _explain_syntax_error(source: Source, error: Any) -> Diagnostic:
     problem = getattr(error, "problem", None) or str(error)
     at = Place(source, mark.line + 1, mark.column + 1) if mark else Place(source, 1, 1)
     opened = f"{error.context}, which began in line {context.line + 1}" if context and error.context else ""
-    hint = remedy(f"{opened} {problem}", source.line(at.line)[: at.column - 1])
+    if odd := _odd_space(source, context.line + 1 if context else at.line, at.line):
+        at, hint = odd, f"this is no ordinary space (U+{ord(source.line(odd.line)[odd.column - 1]):04X}): write one"
+    else:
+        line = source.line(at.line)
+        hint = remedy(f"{opened} {problem}", line[: at.column - 1], line[at.column - 1 :])
     return source.diagnostic("FS003", f"not YAML: {problem}", at, hint=hint, notes=(opened,) if opened else ())
+
+
+def _odd_space(source: Source, first: int, last: int) -> Place | None:
+    """Returns the place of the first character in these lines that looks like YAML's space, and is none."""
+    # What made the parser fail in a line may be in the one above it.
+    for number in range(max(1, min(first, last - 1)), last + 1):
+        if found := _ODD_SPACE.match(source.line(number)):
+            return Place(source, number, found.start(1) + 1, 1)
+    return None
 
 
 def conflict_in(source: Source, id: str = "FS003") -> Diagnostic | None:  # noqa: A002

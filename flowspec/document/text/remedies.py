@@ -8,11 +8,16 @@ import re
 _REMEDIES = (
     (r"found character '\\t'", "indent with spaces: YAML allows no tabs there"),
     (r"found character '(.)'", "put quotes around a text that begins with {}"),
+    (r" after a late quote$", "a quote that a line above opens ends here: close it in its own line"),
     (r"mapping values are not allowed.* within a value", 'put quotes around a text that contains ": "'),
     (r"mapping values are not allowed", "keys of one mapping have the same indentation, and a space after the colon"),
     (r"scanning an (?:alias|anchor)", "put quotes around a text that begins with * or &"),
     (r"unknown escape character", "write the backslash twice, or use single quotes"),
     (r"scanning a quoted scalar", "close the quote"),
+    (
+        r"flow (?:sequence|mapping).*expected ','.* at a template$",
+        "put quotes around the text that has a template in it",
+    ),
     (r"flow (?:sequence|mapping).*expected ','", "put commas between the items, and close the bracket"),
     (r"could not find expected ':'", "a key has a colon and a space after it: `key: value`"),
     (r"found '<scalar>'", "put quotes around the whole text; within single quotes, ' is written ''"),
@@ -22,9 +27,11 @@ _REMEDIES = (
 )
 
 
-def remedy(met: str, before: str) -> str:
-    """Returns the remedy for what the parser met, behind `before` in its line; "" for what has none."""
+def remedy(met: str, before: str, after: str) -> str:
+    """Returns the remedy for what the parser met, between `before` and `after` in its line; "" for what has none."""
     met += " within a value" * (": " in before)
+    met += " at a template" * after.startswith("{{")
+    met += " after a late quote" * (before[-1:] in {"'", '"'} and before.count(before[-1:]) % 2 == 1)
     # Not compiled in advance: hardly any run needs them.
     found = ((re.search(pattern, met), text) for pattern, text in _REMEDIES)
     return next((text.format(*match.groups()) for match, text in found if match), "")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+from codecs import BOM_UTF8
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -297,6 +298,9 @@ class _ShippedFiles:
         if line.startswith(b"#!") and line.endswith(b"\r\n"):
             message = f"the first line of '{path.name}' ends with CR LF: Linux takes CR for a part of the interpreter"
             self._step.files.report("FS288", at, message, hint="save it with the line ends of Linux, LF")
+        elif line.startswith(BOM_UTF8 + b"#!"):
+            message = f"'{path.name}' has a byte order mark before its `#!`, so that it is run by sh"
+            self._step.files.report("FS288", at, message, hint="save it as UTF-8 without a byte order mark")
         elif line and not line.startswith(b"#!") and language:
             message = f"'{path.name}' does not begin with `#!`, so that it is run by sh"
             hint = f"begin it with `#!/usr/bin/env {language}`, or call it: {language} {path.name}, with `files`"

@@ -327,6 +327,12 @@ def test_a_base_file_may_declare_what_only_others_use(files):
     assert ids(files({"a.yaml": declared})) == ["FS307"]
 
 
+@pytest.mark.parametrize("template", ["{{ m }", "x {{ m", "{{ m | }}", "{% if m %}x"])
+def test_a_variable_that_only_a_broken_template_uses_is_used(files, template):
+    declared = "variables: {m: {default: x}}\n"
+    assert ids(files({"a.yaml": f"{declared}name: '{template}'"})) == ["FS320"]
+
+
 def test_what_extends_is_checked_by_the_schema_when_it_is_no_text(files):
     assert plain(files({"a.yaml": "extends: [b.yaml]"}).root) == {"extends": ["b.yaml"]}
 

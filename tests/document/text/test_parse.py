@@ -1,4 +1,5 @@
 import os
+import re
 from pathlib import Path
 from threading import Timer
 
@@ -223,6 +224,21 @@ def test_a_merge_conflict_is_named_at_its_first_marker(tmp_path, ending, before,
 
 
 @pytest.mark.parametrize(
+    ("text", "line", "column"),
+    [
+        ("a:\n  b:\u00a0c\n  d: e", 2, 5),
+        ("a:\n\u00a0 b: c\n  d: e", 2, 1),
+        ("a:\n  b: c\n\u3000 d: e\n  f: g", 3, 1),
+        ("a:\n  -\u00a0b: c\n    d: e", 2, 4),
+    ],
+)
+def test_a_space_that_is_none_for_yaml_is_shown(tmp_path, text, line, column):
+    found = refusal(write(tmp_path, text))
+    assert (found.id, found.location.line, found.location.column) == ("FS003", line, column)
+    assert re.fullmatch(r"this is no ordinary space \(U\+(00A0|3000)\): write one", found.hint)
+
+
+@pytest.mark.parametrize(
     ("text", "hint"),
     [
         ("a: b: c", 'put quotes around a text that contains ": "'),
@@ -238,6 +254,10 @@ def test_a_merge_conflict_is_named_at_its_first_marker(tmp_path, ending, before,
         ("a: 1\nb\nc: 2", "a key has a colon and a space after it"),
         ('a: "\\d+"', "write the backslash twice"),
         ('a: "b\nc: 1', "close the quote"),
+        ('a: "b\nc: "d"', "a quote that a line above opens ends here"),
+        ("a: 'b\nc: 'd'", "a quote that a line above opens ends here"),
+        ("a: {b: c/{{ d }}}", "put quotes around the text that has a template in it"),
+        ("a: [c/{{ d }}]", "put quotes around the text that has a template in it"),
         ("a: 'it's'", "put quotes around the whole text"),
         ("a: [b, c\nd: 1", "close the bracket"),
         ("a: {b: c\nd: 1", "close the bracket"),

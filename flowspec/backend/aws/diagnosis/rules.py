@@ -560,7 +560,10 @@ RULES: tuple[Rule, ...] = (
         "shebang-missing",
         r"\.(py|pl|rb|R|js|scala): (line )?[0-9]+: ",
         cause="A shell ran a program of another language, whose first line names no interpreter.",
-        advice="begin the file with the line of its interpreter, such as `#!/usr/bin/env python3`",
+        advice=(
+            "begin the file with the line of its interpreter, such as `#!/usr/bin/env python3`, and with no byte order "
+            "mark before it"
+        ),
         source="bash, dash; POSIX, execvp() of a file that is no program",
     ),
     make_rule(
