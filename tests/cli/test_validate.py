@@ -187,6 +187,17 @@ def test_a_base_file_is_checked_with_the_flows_that_build_on_it(flowspec, tmp_pa
     assert flowspec("validate", "common/root.yaml").code == Exit.USAGE
 
 
+@pytest.mark.parametrize("format_", ["text", "github", "json", "sarif"])
+def test_a_mistake_in_a_base_file_is_shown_once_for_all_flows(flowspec, tmp_path, format_):
+    (tmp_path / "base.yaml").write_text(
+        SPEC.replace("m5.xlarge", "m5.xlarge, markt: SPOT").replace("name: two\n", "") % ""
+    )
+    for name in ("one", "two", "three"):
+        (tmp_path / f"{name}.yaml").write_text(f"flowspec: v1\nname: {name}\nextends: base.yaml\n")
+    checked = flowspec("validate", ".", "--format", format_)
+    assert (checked.code, (checked.out + checked.err).count("unknown key 'markt'")) == (2, 1)
+
+
 def test_a_file_without_a_name_that_nothing_extends_is_no_flow(flowspec, spec):
     spec.write_text((SPEC % "").replace("name: two\n", ""))
     assert "the key 'name' is missing" in flowspec("validate", spec).err

@@ -58,6 +58,8 @@ def command(  # noqa: PLR0917 - click passes options by name
         found += errors
         if format_ == "text" and not _has_failed(errors, strict):
             print_result(f"{visible(str(spec))}: valid")
+    # A mistake in a base file is found in each flow that extends it; GitHub shows ten annotations of a step.
+    found = list(dict.fromkeys(found))
     if format_ != "text":
         show = {"json": report.as_json, "github": report.as_github, "sarif": report.as_sarif}[format_]
         print_result(show(found), newline=format_ != "github", ci_commands=format_ == "github")
