@@ -140,10 +140,10 @@ def _unknown_field_error(at: Field, shape: Schema, word: str) -> UnknownFieldErr
 
 
 def _paths_of_name(word: str, name: str, schema: Schema) -> list[str]:
-    """Returns the paths of the fields of a field that are called so."""
+    """Returns the paths of the fields, or kinds of step, of a field that are called so."""
     shape = _object_schema(schema)
     kinds = _kinds(shape)
-    if word in shape.get("properties", ()) or _common_field(kinds, word):
+    if word in kinds or word in shape.get("properties", ()) or _common_field(kinds, word):
         return [f"{name}.{word}"]
     return [f"{name}.{kind}.{word}" for kind, one in kinds.items() if word in one.get("properties", {})]
 

@@ -98,6 +98,7 @@ def test_members_of_steps_and_of_own_names(path, member):
         ("keep_alve", "the spec has no field keep_alve", "did you mean keep_alive?"),
         ("timeout", "the spec has no field timeout", "did you mean steps.timeout?"),
         ("mapper", "the spec has no field mapper", "did you mean steps.streaming.mapper?"),
+        ("streaming", "the spec has no field streaming", "did you mean steps.streaming?"),
         ("bogus", "the spec has no field bogus", "`flowspec explain` lists its fields"),
         ("steps.bogus", "steps has no field bogus", "`flowspec explain steps` lists its fields"),
         ("", "the spec has no field ''", "`flowspec explain` lists its fields"),
