@@ -5,6 +5,7 @@
                 templates filled in (`render`)
     checking    Document -> JobFlow: the schema, then the rules across fields (`validate`)
     job_flow    the JobFlow
+    api_form    values -> members of RunJobFlow by rule, and the place in the spec of each part of a request
     schema      the schema file in its two forms, and the schema of a key
     catalog     all diagnostics by their ids; `pages` explains each
     settings    flowspec.toml and [tool.flowspec] of pyproject.toml

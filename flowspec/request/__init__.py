@@ -15,7 +15,7 @@
     requirements   requirements files of pip
     secret_scan    refuses to upload files that hold private keys or AWS credentials
     policy         an organisation's JSON Schema, checked against the compiled request
-    origins        the path of a part of the request -> its path in the spec
+    origins        finds the place in the spec of a part of a request
 
 A request contains exactly what the spec asks for, in the API's words; its digest is its identity.
 """

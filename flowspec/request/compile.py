@@ -1,8 +1,7 @@
 """JobFlow -> Request: the parameters of RunJobFlow.
 
-Most of a spec is carried over by rule, along the schema: a key becomes the member that the schema
-names, and its value is walked in the same way. Code is needed only for what has another shape in the
-spec than in the API (`shapes`), and for steps (`steps`). Nothing is added that was not asked for: absent,
+Most of a spec is carried over by rule, along the schema (`document.api_form`). Code is needed only for what has another
+shape in the spec than in the API (`shapes`), and for steps (`steps`). Nothing is added that was not asked for: absent,
 empty and a given default stay three different things.
 """
 
@@ -15,19 +14,19 @@ from functools import cached_property
 from typing import Any, NamedTuple
 
 from flowspec.document import schema as schemas
+from flowspec.document.api_form import Origins, record_patch
 from flowspec.document.checking.validate import validate
 from flowspec.document.job_flow import InvalidJobFlow, JobFlow
 from flowspec.document.rendering.merge_patch import merge_patch
 from flowspec.document.text.tree import Document, diagnostics_to_show
 from flowspec.errors import Diagnostic, Severity, SpecError, shorten
 from flowspec.facts.api_model import KeyPath
-from flowspec.request.assets import Asset, Files, secrets_of
-from flowspec.request.origins import Origins, record_patch
+from flowspec.request.assets import Asset, secrets_of
 from flowspec.request.public_form import public_form
 from flowspec.request.shapes.registry import SHAPES
-from flowspec.request.shapes.shape import Route
+from flowspec.request.shapes.shape import CompileContext
 from flowspec.request.snapshot import Snapshot
-from flowspec.request.steps.target import StepTarget, debugging_step
+from flowspec.request.steps.target import debugging_step
 
 
 class OmittedStep(NamedTuple):
@@ -77,7 +76,7 @@ def compile(jobflow: JobFlow) -> Request:
     Raises `SpecError` when local files are missing or unfit, when there is nowhere to stage them, or
     when the installed botocore refuses `api_params`.
     """
-    compiler = _Compiler.of(jobflow)
+    compiler = _Compiler(jobflow)
     params, found = compiler.parameters()
     warnings = diagnostics_to_show([*jobflow.warnings, *found], jobflow.target, jobflow.secrets)
     if any(one.severity is Severity.ERROR for one in found):
@@ -104,7 +103,7 @@ def _find_problems_of_files(valid_part: JobFlow) -> tuple[Diagnostic, ...]:
 
     Other findings of `compile` may only follow from what `validate` has found.
     """
-    _, found = _Compiler.of(valid_part).parameters()
+    _, found = _Compiler(valid_part).parameters()
     own = [one for one in found if one.id.startswith("FS4") or one.id == "FS109"]
     return diagnostics_to_show(own, valid_part.target, valid_part.secrets)
 
@@ -137,21 +136,15 @@ def _problems_of_patch(jobflow: JobFlow, params: Mapping[str, Any]) -> Iterator[
         yield jobflow.document.diagnostic("FS109", path, message, hint=hint, notes=notes, key=True)
 
 
-class _Compiler(NamedTuple):
-    """One compilation: of which job flow, the local files it finds, and the origins it records."""
+class _Compiler(CompileContext):
+    """One compilation."""
 
-    jobflow: JobFlow
-    files: Files
-    target: StepTarget
-    origins: dict[KeyPath, KeyPath]
-
-    @classmethod
-    def of(cls, jobflow: JobFlow) -> _Compiler:
-        return cls(jobflow, Files(jobflow), StepTarget.of(jobflow.fields, jobflow.region), {})
+    def convert_shape(self, shape: str, value: Any, at: KeyPath, to: KeyPath) -> Any:
+        return SHAPES[shape].compile(value, at, to, self)
 
     def parameters(self) -> tuple[dict[str, Any], list[Diagnostic]]:
         """Returns all parameters, and what was found."""
-        params, found = self.members(), self.files.found
+        params, found = self._own_parameters(), self.files.found
         if "api_params" not in self.jobflow.fields:
             return params, found
         patch = self.jobflow.fields["api_params"]
@@ -159,57 +152,16 @@ class _Compiler(NamedTuple):
         record_patch(self.origins, patch)
         return params, [*found, *_problems_of_patch(self.jobflow, params)]
 
-    def members(self) -> dict[str, Any]:
+    def _own_parameters(self) -> dict[str, Any]:
         """Returns all parameters but for `api_params`.
 
         `Instances` is always there: the API requires it, empty or not.
         """
         fields = self.jobflow.fields
-        params = {"Instances": {}, **self.by_schema(fields, schemas.strict(), Route((), ()))}
+        params = {"Instances": {}, **self.convert(fields, schemas.strict(), (), ())}
         if "log_uri" in fields:
             params["LogUri"] = self.files.data_path(fields["log_uri"], ("log_uri",))
         if fields.get("enable_debugging"):
             params["Steps"] = [debugging_step(self.target), *params.get("Steps", ())]
-            self.came_from(Route(("enable_debugging",), ("Steps", 0)))
+            self.origins["Steps", 0] = ("enable_debugging",)
         return params
-
-    def by_schema(self, value: Any, schema: schemas.Schema, route: Route) -> Any:
-        """Returns a value as the API has it."""
-        self.came_from(route)
-        type_word = value.get("type") if isinstance(value, dict) else None
-        schema = schemas.resolve_schema(schema, schemas.kind(value), type_word)
-        shape = schema.get("x-shape")
-        if shape:
-            return SHAPES[shape].compile(value, route, self)
-        if isinstance(value, dict):
-            return self._object(value, schema, route)
-        if isinstance(value, list):
-            return [self.by_schema(item, schema["items"], route.item(index)) for index, item in enumerate(value)]
-        return value
-
-    def _object(self, value: Mapping[str, Any], schema: schemas.Schema, route: Route) -> dict[str, Any]:
-        out: dict[str, Any] = {}
-        own = schema.get("properties", {})
-        for key, item in value.items():
-            known = schemas.member(schema, key) or {}
-            if known.get("x-tool"):
-                continue
-            # A name may be a dotted path, such as `Instances.Placement.AvailabilityZone`; a key of the user's is not.
-            path = schemas.api_name(key, known).split(".") if key in own else [key]
-            _set_at_path(out, path, self.by_schema(item, known, route.to(key, *path)))
-        return out
-
-    def by_definition(self, value: Any, name: str, route: Route) -> Any:
-        """Returns a value carried over by the schema's definition of this name."""
-        return self.by_schema(value, schemas.strict()["$defs"][name], route)
-
-    def came_from(self, route: Route) -> None:
-        """Records where a part of the request comes from."""
-        self.origins[route.request] = route.spec
-
-
-def _set_at_path(out: dict[str, Any], path: list[str], value: Any) -> None:
-    *owners, last = path
-    for owner in owners:
-        out = out.setdefault(owner, {})
-    out[last] = value

@@ -7,10 +7,10 @@ import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
+from flowspec.document.api_form import Origins
 from flowspec.document.nearest import not_found
 from flowspec.errors import NothingFound
 from flowspec.request.compile import OmittedStep, Request
-from flowspec.request.origins import Origins
 
 
 def select_steps(request: Request, *, first: str | None = None, only: Collection[str] = ()) -> Request:

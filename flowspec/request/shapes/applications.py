@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
-from flowspec.request.shapes.shape import ByDefinition, CompileContext, Route
+from flowspec.facts.api_model import KeyPath
+from flowspec.request.shapes.shape import ByDefinition, CompileContext
 
 
-def compile(value: list[Any], route: Route, context: CompileContext) -> list[dict[str, Any]]:
+def compile(value: list[Any], at: KeyPath, to: KeyPath, context: CompileContext) -> list[dict[str, Any]]:
     """Returns an object for each; a name becomes one that has nothing else."""
-    return [_compiled(one, route.item(index), context) for index, one in enumerate(value)]
+    return [_compiled(one, (*at, index), (*to, index), context) for index, one in enumerate(value)]
 
 
-def _compiled(one: Any, route: Route, context: CompileContext) -> dict[str, Any]:
+def _compiled(one: Any, at: KeyPath, to: KeyPath, context: CompileContext) -> dict[str, Any]:
     if isinstance(one, str):
-        context.came_from(route)
+        context.origins[to] = at
         return {"Name": one}
-    made: dict[str, Any] = context.by_definition(one, "application", route)
+    made: dict[str, Any] = context.by_definition(one, "application", at, to)
     return made
 
 

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
+from flowspec.facts.api_model import KeyPath
 from flowspec.request.assets import is_relative
-from flowspec.request.shapes.shape import ByDefinition, CompileContext, Route
+from flowspec.request.shapes.shape import ByDefinition, CompileContext
 
 
-def compile(value: list[Any], route: Route, context: CompileContext) -> list[dict[str, Any]]:
+def compile(value: list[Any], at: KeyPath, to: KeyPath, context: CompileContext) -> list[dict[str, Any]]:
     """Returns the actions by rule; a local script is named by its asset's URI, unless `stage` is false."""
-    actions = []
-    for index, one in enumerate(value):
-        action = context.by_definition(one, "bootstrap_action", route.item(index))
+    actions = context.items_by_definition(value, "bootstrap_action", at, to)
+    for index, (one, action) in enumerate(zip(value, actions, strict=True)):
         if one.get("stage", True) and is_relative(one["path"]):
-            asset = context.files.asset(one["path"], (*route.spec, index, "path"))
+            asset = context.files.asset(one["path"], (*at, index, "path"))
             action["ScriptBootstrapAction"]["Path"] = asset.uri if asset else one["path"]
-        actions.append(action)
     return actions
 
 

@@ -10,32 +10,35 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from flowspec.request.shapes.shape import ByDefinition, CompileContext, Route
+from flowspec.facts.api_model import KeyPath
+from flowspec.request.shapes.shape import ByDefinition, CompileContext
 
 
-def compile(value: Any, route: Route, context: CompileContext) -> list[dict[str, Any]]:
+def compile(value: Any, at: KeyPath, to: KeyPath, context: CompileContext) -> list[dict[str, Any]]:
     """Returns the API's list; a list in the spec is carried over by rule."""
     if isinstance(value, list):
-        out: list[dict[str, Any]] = context.by_definition(value, "configuration_list", route)
+        out: list[dict[str, Any]] = context.by_definition(value, "configuration_list", at, to)
         return out
     return [
-        _classification(name, content, route.to(name, index), context)
+        _classification(name, content, (*at, name), (*to, index), context)
         for index, (name, content) in enumerate(value.items())
     ]
 
 
-def _classification(name: str, content: Mapping[str, Any], route: Route, context: CompileContext) -> dict[str, Any]:
-    context.came_from(route)
+def _classification(
+    name: str, content: Mapping[str, Any], at: KeyPath, to: KeyPath, context: CompileContext
+) -> dict[str, Any]:
+    context.origins[to] = at
     out: dict[str, Any] = {"Classification": name}
     properties = {key: text for key, text in content.items() if key != "configurations"}
     if properties or "configurations" not in content:
         out["Properties"] = properties
         for key in properties:
-            context.came_from(route.to(key, "Properties", key))
+            context.origins[(*to, "Properties", key)] = (*at, key)
     if "configurations" in content:
-        nested = route.to("configurations", "Configurations")
-        context.came_from(nested)
-        out["Configurations"] = compile(content["configurations"], nested, context)
+        nested = (*at, "configurations"), (*to, "Configurations")
+        context.origins[nested[1]] = nested[0]
+        out["Configurations"] = compile(content["configurations"], *nested, context)
     return out
 
 

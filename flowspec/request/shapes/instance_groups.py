@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from flowspec.request.shapes.shape import ByDefinition, CompileContext, Route
+from flowspec.document.api_form import with_master_counts
+from flowspec.facts.api_model import KeyPath
+from flowspec.request.shapes.shape import ByDefinition, CompileContext
 
 
-def compile(value: list[Any], route: Route, context: CompileContext) -> list[dict[str, Any]]:
+def compile(value: list[Any], at: KeyPath, to: KeyPath, context: CompileContext) -> list[dict[str, Any]]:
     """Returns the groups by rule; a master group without a number has one instance."""
-    groups = [context.by_definition(one, "instance_group", route.item(index)) for index, one in enumerate(value)]
-    return [{"InstanceCount": 1, **group} if group["InstanceRole"] == "MASTER" else group for group in groups]
+    return with_master_counts(context.items_by_definition(value, "instance_group", at, to))
 
 
 def decompile(value: list[dict[str, Any]], by_definition: ByDefinition) -> list[Any]:

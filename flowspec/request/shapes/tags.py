@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from flowspec.facts.api_model import KeyPath
 from flowspec.request.pairs import mapping_of, pairs_of
-from flowspec.request.shapes.shape import ByDefinition, CompileContext, Route
+from flowspec.request.shapes.shape import ByDefinition, CompileContext
 
 
-def compile(value: Mapping[str, str | None], route: Route, context: CompileContext) -> list[dict[str, str]]:
+def compile(value: Mapping[str, str | None], at: KeyPath, to: KeyPath, context: CompileContext) -> list[dict[str, str]]:
     """Returns the list, in the order of the mapping."""
     for index, key in enumerate(value):
-        context.came_from(route.to(key, index))
+        context.origins[(*to, index)] = (*at, key)
     return pairs_of(value)
 
 

@@ -239,6 +239,7 @@ def test_api_params_supply_what_the_spec_lacks():
         # The member that excludes another one is the spec's, but only api_params make them clash.
         ({"ec2_subnet_id": "s"}, {"Instances": {"Ec2SubnetIds": ["t"]}}, [("FS276", at("api_params", "Instances", "Ec2SubnetIds"), "(FS207)")]),
         ({"custom_ami_id": "ami"}, {"ReleaseLabel": "emr-5.6.0"}, [("FS276", at("api_params"), "(FS271)")]),
+        ({"instance_groups": [], "instance_fleets": [MASTER]}, {"Instances": {"InstanceFleets": [{"InstanceFleetType": "MASTER"}]}}, [("FS276", at("api_params", "Instances", "InstanceFleets", 0), "(FS239)")]),
         # What the spec breaks by itself stays an error; what api_params mend is not reported.
         ({"name": "a<b"}, {"VisibleToAllUsers": True}, [("FS212", at("name"), "")]),
         ({"name": "a<b"}, {"Name": "ab"}, []),
