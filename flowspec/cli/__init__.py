@@ -8,7 +8,7 @@ Results go to stdout, progress and errors to stderr. Every command returns one o
     specs, planning                      a spec as the options say: rendered, validated, compiled, planned
     locate                               WHAT -> the cluster that it names
     fleet, fleet_apply, fleet_destroy    many specs at a time; `cores` spreads files over the cores
-    follow, overrun, detached            watch a run, warn about its budget; the output of `--detach`
+    follow, applied, overrun, detached   watch a run, or that of a plan, warn about its budget; the output of `--detach`
     output, github                       stdout and stderr with secrets masked, comments on pull requests
     drafts                               files that commands write
     confirm                              questions before what can't be undone

@@ -24,7 +24,7 @@ from flowspec.cli.fleet import (
     rows_not_begun,
     work_on_flows,
 )
-from flowspec.cli.locate import Chosen, bare_endpoint
+from flowspec.cli.locate import bare_endpoint
 from flowspec.cli.output import Level, eprint, eprint_report, ewarn, label_lines
 from flowspec.cli.planning import add_preflight, eprint_plan, note_renamed
 from flowspec.cli.selection import selected_specs
@@ -35,7 +35,6 @@ if TYPE_CHECKING:
     from flowspec.backend.aws.client import Emr, Endpoint
     from flowspec.backend.aws.shared import SharedWatch
     from flowspec.backend.aws.submission.apply import Applied
-    from flowspec.backend.aws.watch import Watch
     from flowspec.cli.run_options import Following
     from flowspec.fleet import FlowPlan
     from flowspec.plan.changes import Plan
@@ -109,6 +108,8 @@ def _apply_and_follow(
 ) -> Row:
     """Applies the plan of a flow; `shared` gives the connection that asks each thing once for all flows."""
     from flowspec.backend.aws.submission.apply import apply
+    from flowspec.cli.applied import follow_applied
+    from flowspec.cli.follow import hooks_of, print_rerun_hint
     from flowspec.pipeline import refuse_wrong
     from flowspec.report.fleets import result_of
 
@@ -135,8 +136,14 @@ def _apply_and_follow(
         eprint(f"{verb} cluster {applied.cluster_id}")
     if following.detach:
         return new_row(one, f"{verb} {applied.cluster_id}", cluster=applied.cluster_id)
-    code = _follow_run(one, plan, applied, following, sleep, watching.watch_for(plan))
-    return new_row(one, f"{verb} {applied.cluster_id}: {_OUTCOMES[code]}", code, applied.cluster_id)
+    secrets, allow_commands = plan.secrets, following.allow_commands
+    hooks = hooks_of(one.jobflow, one.emr, allow_commands=allow_commands, secrets=secrets, sleep=sleep)
+    watch = watching.watch_for(plan)
+    code = follow_applied(
+        applied, plan, one.jobflow, one.emr, following=following, hooks=hooks, sleep=sleep, watch=watch
+    )
+    print_rerun_hint(plan, code)
+    return new_row(one, f"{verb} {applied.cluster_id}: {_OUTCOMES[Exit(code)]}", code, applied.cluster_id)
 
 
 def _describe_outcome(plan: Plan, applied: Applied) -> str:
@@ -153,31 +160,6 @@ def _print_preflight(plan: Plan) -> None:
     if plan.preflight:
         lines = first_preflight_lines(plan.preflight, f"{plan.command_line('plan')} --preflight")
         eprint_report("\n".join(lines), level=Level.WARNING, secrets=plan.secrets)
-
-
-def _follow_run(  # noqa: PLR0917 - each is another thing
-    one: FlowPlan, plan: Plan, applied: Applied, following: Following, sleep: Callable[[float], None], watch: Watch
-) -> Exit:
-    from flowspec.backend.aws.runs.hooks import Hooks
-    from flowspec.backend.aws.runs.relaunch import Launches
-    from flowspec.cli.follow import follow, print_rerun_hint
-    from flowspec.cli.overrun import cost_by_request, with_budget_warning
-
-    assert one.emr is not None
-    notify = partial(eprint, secrets=plan.secrets)
-    cost_of = cost_by_request(one.jobflow, plan.request, plan.fallback, one.emr.region)
-    code = follow(
-        Chosen(one.emr, applied.cluster_id, plan.secrets, steps=applied.steps, failed=applied.failed),
-        timeout=following.timeout,
-        on_interrupt=following.on_interrupt,
-        format_="text",
-        sleep=sleep,
-        watch=with_budget_warning(watch, one.jobflow, cost_of),
-        launches=Launches(plan, one.emr, notify, sleep),
-        hooks=Hooks(one.jobflow, one.emr, partial(ewarn, secrets=plan.secrets), following.allow_commands, sleep),
-    )
-    print_rerun_hint(plan, code)
-    return Exit(code)
 
 
 class _Orphan(NamedTuple):

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
 from datetime import datetime, timezone
+from functools import partial
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -30,12 +31,14 @@ from flowspec.request.instances import lives_on
 if TYPE_CHECKING:
     from rich.progress import ProgressColumn
 
+    from flowspec.backend.aws.client import Emr
     from flowspec.backend.aws.diagnosis.diagnose import Diagnosis
     from flowspec.backend.aws.manage.ending import Leftover
     from flowspec.backend.aws.runs.hooks import Hooks
     from flowspec.backend.aws.runs.relaunch import Launches
     from flowspec.backend.aws.submission.apply import Applied
     from flowspec.cli.options import OnInterrupt
+    from flowspec.document.job_flow import JobFlow
     from flowspec.plan.changes import Plan
     from flowspec.plan.cluster import Cluster
 
@@ -85,6 +88,23 @@ def follow(
     if hooks and chosen.steps != ():
         _run_hooks(hooks, end, diagnosis)
     return code
+
+
+def hooks_of(
+    flow: JobFlow,
+    emr: Emr,
+    *,
+    allow_commands: bool,
+    secrets: Collection[str],
+    sleep: Callable[[float], None] = time.sleep,
+) -> Hooks | None:
+    """Returns the hooks of a spec; None where it has none."""
+    if not flow.fields.get("hooks"):
+        return None
+    # Imported here: it brings an HTTP client, which takes 10 ms.
+    from flowspec.backend.aws.runs.hooks import Hooks
+
+    return Hooks(flow, emr, partial(ewarn, secrets=secrets), allow_commands, sleep)
 
 
 def print_rerun_hint(plan: Plan, code: int) -> None:

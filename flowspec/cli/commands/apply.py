@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from flowspec.cli.locate import Chosen
 from flowspec.cli.options import ALLOW_COMMANDS, DETACH, LOCK_TIMEOUT, WATCHING, YES, output_format
 from flowspec.cli.output import eprint, ewarn
 from flowspec.cli.planning import (
@@ -25,11 +24,7 @@ from flowspec.cli.run_options import PLANNING, Following
 from flowspec.cli.selection import names_many, text_of_saved_plan
 
 if TYPE_CHECKING:
-    from flowspec.backend.aws.client import Emr
-    from flowspec.backend.aws.runs.hooks import Hooks
-    from flowspec.backend.aws.watch import Watch
     from flowspec.cli.options import OnInterrupt
-    from flowspec.document.job_flow import JobFlow
     from flowspec.plan.changes import Plan
 
 
@@ -97,55 +92,23 @@ def _apply_one(spec: Path, following: Following, format_: str, options: dict[str
     notify, warn = partial(eprint, secrets=made.secrets), partial(ewarn, secrets=made.secrets)
     if not following.detach:
         # Before anything runs: after a Ctrl-C while modules are imported nobody would say how to re-attach.
-        from flowspec.backend.aws.runs.relaunch import Launches
-        from flowspec.cli.follow import follow, print_rerun_hint
+        from flowspec.cli.applied import follow_applied
+        from flowspec.cli.follow import hooks_of, print_rerun_hint
 
-        launches = Launches(made, emr, notify)
-        watch = _watch_with_budget(made, flow, emr)
-        hooks = _hooks(made, flow, emr, following.allow_commands)
+        hooks = hooks_of(flow, emr, allow_commands=following.allow_commands, secrets=made.secrets)
     replan, lock_timeout = again and partial(_replan_and_print, again), following.lock_timeout
     applied = apply(made, emr, replan=replan, lock_timeout=lock_timeout, notify=notify, warn=warn)
     if not made.skipped:
         eprint(f"{'joined' if applied.joined else 'started'} cluster {applied.cluster_id}")
-    chosen = Chosen(emr, applied.cluster_id, made.secrets, steps=applied.steps, failed=applied.failed)
     if following.detach:
         from flowspec.cli.detached import print_detached
 
-        return print_detached(chosen, format_, joined=applied.joined, skipped=made.skipped)
-    code = follow(
-        chosen,
-        timeout=following.timeout,
-        on_interrupt=following.on_interrupt,
-        format_=format_,
-        watch=watch,
-        launches=launches,
-        hooks=hooks,
-    )
+        return print_detached(emr, applied.cluster_id, format_, joined=applied.joined, skipped=made.skipped)
+    code = follow_applied(applied, made, flow, emr, following=following, hooks=hooks, format_=format_)
     # A saved plan, which can't be made again, is of what did run.
     if again:
         print_rerun_hint(made, code)
     return code
-
-
-def _watch_with_budget(made: Plan, flow: JobFlow, emr: Emr) -> Watch:
-    """Returns the function that watches the run; it warns when the budget of the run is used up."""
-    from flowspec.backend.aws.watch import watch
-
-    if made.cost is None:
-        return watch
-    # Imported here: the prices take 4 ms, and nothing costs on this machine.
-    from flowspec.cli.overrun import cost_by_request, with_budget_warning
-
-    return with_budget_warning(watch, flow, cost_by_request(flow, made.request, made.fallback, emr.region))
-
-
-def _hooks(made: Plan, flow: JobFlow, emr: Emr, allow_commands: bool) -> Hooks | None:
-    if not flow.fields.get("hooks"):
-        return None
-    # Imported here: it brings an HTTP client, which takes 10 ms.
-    from flowspec.backend.aws.runs.hooks import Hooks
-
-    return Hooks(flow, emr, partial(ewarn, secrets=made.secrets), allow_commands)
 
 
 def _replan_and_print(replan: Callable[[], Plan]) -> Plan:

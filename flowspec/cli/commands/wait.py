@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +14,6 @@ from flowspec.cli.specs import job_flow
 from flowspec.errors import FlowspecError
 
 if TYPE_CHECKING:
-    from flowspec.backend.aws.runs.hooks import Hooks
     from flowspec.backend.aws.watch import Watch
     from flowspec.cli.locate import Chosen
     from flowspec.cli.options import OnInterrupt
@@ -39,12 +37,13 @@ def command(
 
     Hooks are run, and the budget is watched, only when WHAT is a spec, since both are only in the spec.
     """
-    from flowspec.cli.follow import follow
+    from flowspec.cli.follow import follow, hooks_of
 
     chosen = choose(what, **options)
     flow = _flow(Path(what), chosen, options) if is_spec(what) else None
     watch = _watch(flow, chosen)
-    hooks = _hooks(flow, chosen, allow_commands) if flow else None
+    secrets = chosen.secrets | (flow.secrets if flow else frozenset())
+    hooks = hooks_of(flow, chosen.emr, allow_commands=allow_commands, secrets=secrets) if flow else None
     return follow(chosen, timeout=timeout, on_interrupt=on_interrupt, format_=format_, watch=watch, hooks=hooks)
 
 
@@ -56,12 +55,6 @@ def _flow(spec: Path, chosen: Chosen, options: dict[str, Any]) -> JobFlow | None
         message = "hooks are not run, and the budget is not watched, the spec can't be read"
         ewarn(f"note: {message}: {error.message}", secrets=chosen.secrets)
         return None
-
-
-def _hooks(flow: JobFlow, chosen: Chosen, allow_commands: bool) -> Hooks:
-    from flowspec.backend.aws.runs.hooks import Hooks
-
-    return Hooks(flow, chosen.emr, partial(ewarn, secrets=flow.secrets | chosen.secrets), allow_commands)
 
 
 def _watch(flow: JobFlow | None, chosen: Chosen) -> Watch:
