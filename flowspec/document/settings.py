@@ -72,15 +72,11 @@ def _folders(folder: str) -> tuple[str, ...]:
 def _read_once(file: str, section: tuple[str, ...]) -> Settings | None:
     """Reads a file again only when it has changed: parsing TOML takes a millisecond, as long as validating a spec."""
     state = os.stat(file)  # noqa: PTH116
-    return _read_as_of(file, section, state.st_mtime_ns, state.st_size)
+    return _read(file, section, state.st_mtime_ns, state.st_size)
 
 
 @lru_cache(maxsize=16)
-def _read_as_of(file: str, section: tuple[str, ...], mtime: int, size: int) -> Settings | None:  # noqa: ARG001 - the key
-    return _read(file, section)
-
-
-def _read(file: str, section: tuple[str, ...]) -> Settings | None:
+def _read(file: str, section: tuple[str, ...], mtime: int, size: int) -> Settings | None:  # noqa: ARG001 - of the key
     """Returns the settings of a file; None when it has no such section."""
     source = read(file, "FS603")
     data: Any = _toml(source)

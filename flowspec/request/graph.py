@@ -61,11 +61,8 @@ def _links(uses: Sequence[DataUse]) -> Iterator[Link]:
             # A program that merely gets the same argument need not write it.
             writers = [one for one in earlier_uses(use, uses) if one.use is not Use.ARGUMENT]
             sources = [one.step for one in writers if one.step is not None]
-            yield Link(use.step, _verb(use), use.uri, tuple(dict.fromkeys(sources)))
-
-
-def _verb(use: DataUse) -> str:
-    return _VERBS.get(use.use) or ("writes" if use.may_write else "reads")
+            verb = _VERBS.get(use.use) or ("writes" if use.may_write else "reads")
+            yield Link(use.step, verb, use.uri, tuple(dict.fromkeys(sources)))
 
 
 def find_misordered_steps(jobflow: JobFlow, request: Request) -> tuple[Diagnostic, ...]:

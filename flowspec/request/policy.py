@@ -11,9 +11,10 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from flowspec.document.checking.messages import missing_key
 from flowspec.document.checking.validate import dangling_references, schema_fault, schema_violations
 from flowspec.document.job_flow import JobFlow
 from flowspec.document.text.parse import compose
@@ -104,11 +105,11 @@ def violations(policy: Policy, jobflow: JobFlow, request: Request) -> tuple[Diag
 
 def _diagnostic(error: Any, policy: Policy, jobflow: JobFlow, request: Request) -> Diagnostic:
     path = (*error.absolute_path, *_refused_member(error))
-    message, hint = _EXPLAINERS.get(error.validator, _explain_other)(error)
+    message, hint = _explain(error)
     value = error.instance if isinstance(error.instance, str) else None
     place = locate(jobflow, request.origins, path, value)
     title = error.schema.get("description") or error.schema.get("title") if isinstance(error.schema, dict) else ""
-    notes = [f"{policy.file}: {title}" if title else f"{policy.file}: {_path_in_schema(error.absolute_schema_path)}"]
+    notes = [f"{policy.file}: {title}" if title else f"{policy.file}: {'/'.join(map(str, error.absolute_schema_path))}"]
     is_key = path[-1:] in (("Key",), ("Classification",)) and place[-1:] != path[-1:]
     text = f"{path_text(path) or 'the request'}: {message}"
     return jobflow.document.diagnostic("FS601", place, text, hint=hint, notes=notes, key=is_key)
@@ -124,65 +125,45 @@ def _refused_member(error: Any) -> KeyPath:
     return (next(extra),)
 
 
-def _path_in_schema(path: Sequence[str | int]) -> str:
-    return "/".join(map(str, path))
-
-
 def _value_text(value: Any) -> str:
     return shorten(json.dumps(value, ensure_ascii=False), _MAX_SHOWN)
 
 
-def _explain_missing(error: Any) -> tuple[str, str]:
-    missing = [name for name in error.validator_value if name not in error.instance]
-    named = re.match(r"'(.*)' is a required property$", error.message)
-    return f"{named[1] if named else ', '.join(missing)} is missing", ""
-
-
-def _explain_enum(error: Any) -> tuple[str, str]:
-    allowed = ", ".join(map(_value_text, error.validator_value))
-    return f"{_value_text(error.instance)} is not allowed", allowed if len(allowed) <= 2 * _MAX_SHOWN else ""
-
-
-def _bound_explainer(word: str) -> Callable[[Any], tuple[str, str]]:
-    return lambda error: (f"{_value_text(error.instance)} is not allowed", f"{word} {error.validator_value}")
-
-
-def _size_explainer(word: str) -> Callable[[Any], tuple[str, str]]:
-    def explain(error: Any) -> tuple[str, str]:
-        what = "characters" if isinstance(error.instance, str) else "items"
-        return f"{len(error.instance)} {what}", f"{word} {error.validator_value}"
-
-    return explain
-
-
-def _type_names(types: Any) -> str:
-    return " or ".join(types) if isinstance(types, list) else str(types)
-
-
-def _explain_other(error: Any) -> tuple[str, str]:
-    return f"{_value_text(error.instance)} is not allowed here", ""
-
-
-_EXPLAINERS: dict[str, Callable[[Any], tuple[str, str]]] = {
-    "required": _explain_missing,
-    "enum": _explain_enum,
-    "const": lambda error: (f"{_value_text(error.instance)} is not allowed", _value_text(error.validator_value)),
-    "pattern": lambda error: (f"{_value_text(error.instance)} is not allowed", f"must match {error.validator_value}"),
-    "type": lambda error: (
-        f"{_value_text(error.instance)} is not allowed",
-        f"of type {_type_names(error.validator_value)}",
-    ),
-    "minimum": _bound_explainer("at least"),
-    "exclusiveMinimum": _bound_explainer("more than"),
-    "maximum": _bound_explainer("up to"),
-    "exclusiveMaximum": _bound_explainer("less than"),
-    "minItems": _size_explainer("at least"),
-    "maxItems": _size_explainer("up to"),
-    "minLength": _size_explainer("at least"),
-    "maxLength": _size_explainer("up to"),
-    "minProperties": _size_explainer("at least"),
-    "maxProperties": _size_explainer("up to"),
-    "contains": lambda _: ("no item matches the policy's `contains`", ""),
-    "additionalProperties": lambda _: ("the policy does not allow this", ""),
-    "not": lambda error: (f"{_value_text(error.instance)} is forbidden by the policy", ""),
+_MESSAGES = {
+    "contains": "no item matches the policy's `contains`",
+    "additionalProperties": "the policy does not allow this",
+    "not": "{} is forbidden by the policy",
 }
+# The words before a bound, and before a pattern.
+_BOUNDS = {
+    "minimum": "at least",
+    "exclusiveMinimum": "more than",
+    "maximum": "up to",
+    "exclusiveMaximum": "less than",
+    "pattern": "must match",
+}
+_SIZES = re.compile("(min|max)(Items|Length|Properties)")
+
+
+def _explain(error: Any) -> tuple[str, str]:
+    """Returns what is wrong, and what the policy wants instead ("": that is clear, or not said in a few words)."""
+    keyword, wanted, value = error.validator, error.validator_value, _value_text(error.instance)
+    if keyword == "required":
+        return f"{missing_key(error)} is missing", ""
+    if keyword in _MESSAGES:
+        return _MESSAGES[keyword].format(value), ""
+    if size := _SIZES.fullmatch(keyword):
+        what = "characters" if isinstance(error.instance, str) else "items"
+        return f"{len(error.instance)} {what}", f"{'at least' if size[1] == 'min' else 'up to'} {wanted}"
+    if keyword == "enum":
+        allowed = ", ".join(map(_value_text, wanted))
+        hint = allowed if len(allowed) <= 2 * _MAX_SHOWN else ""
+    elif keyword == "const":
+        hint = _value_text(wanted)
+    elif keyword == "type":
+        hint = f"of type {' or '.join(wanted) if isinstance(wanted, list) else wanted}"
+    elif keyword in _BOUNDS:
+        hint = f"{_BOUNDS[keyword]} {wanted}"
+    else:
+        return f"{value} is not allowed here", ""
+    return f"{value} is not allowed", hint

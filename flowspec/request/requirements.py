@@ -37,7 +37,8 @@ _VARIABLE = re.compile(r"\$\{\w+\}")
 _HASH = re.compile(r"(?<!\s)\s+--hash[= ](\S+)")
 _URL = re.compile(r"(?:[a-z][a-z0-9+.-]*):", re.IGNORECASE)
 
-_FILES = {"-r": "-r", "--requirement": "-r", "-c": "-c", "--constraint": "-c"}
+_CONSTRAINTS = ("-c", "--constraint")
+_FILES = ("-r", "--requirement", *_CONSTRAINTS)
 _VALUES = {
     "-i": "--index-url",
     "--index-url": "--index-url",
@@ -48,10 +49,8 @@ _VALUES = {
 }
 _SWITCHES = ("--no-index", "--pre", "--require-hashes", "--prefer-binary")
 _RUNS_CODE = "only wheels are packed, since building a package runs its code"
-_BUILT = {
-    **dict.fromkeys(("-e", "--editable", "--no-binary", "--config-settings", "--config-setting"), _RUNS_CODE),
-    **dict.fromkeys(("--global-option", "--build-option", "--install-option"), _RUNS_CODE),
-}
+_SETTINGS = ("--config-settings", "--config-setting", "--global-option", "--build-option", "--install-option")
+_BUILT = ("-e", "--editable", "--no-binary", *_SETTINGS)
 _BUILD_A_WHEEL = "build a wheel (python -m build --wheel), put it into a folder and add --find-links FOLDER"
 
 
@@ -211,9 +210,9 @@ class _Reader:
             return
         name, value = _split_option(line)
         if name in _BUILT:
-            raise _LineError(f"{name} is not possible: {_BUILT[name]}", _BUILD_A_WHEEL)
+            raise _LineError(f"{name} is not possible: {_RUNS_CODE}", _BUILD_A_WHEEL)
         if name in _FILES:
-            self._include(self._local_path(value, path), constraints=constraints or _FILES[name] == "-c", above=above)
+            self._include(self._local_path(value, path), constraints=constraints or name in _CONSTRAINTS, above=above)
         elif name in _VALUES:
             self.options.append(self._option_with_value(_VALUES[name], value, path))
         elif name in _SWITCHES and not value:

@@ -24,7 +24,8 @@ def select_steps(request: Request, *, first: str | None = None, only: Collection
     params = request.params
     names = [step["Name"] for step in params.get("Steps", ())]
     for name in [*([first] if first is not None else []), *only]:
-        _refuse_unknown(name, names)
+        if name not in names:
+            raise not_found(f"the spec has no step called {name!r}", name, names)
     start = _index_of_unique(first, names) if first is not None else 0
     kept = [index for index, name in enumerate(names) if index >= start and (not only or name in only)]
     if not kept:
@@ -70,11 +71,6 @@ def all_steps(steps: Sequence[Mapping[str, Any]], omitted: Sequence[OmittedStep]
         found += [one.config for one in omitted if one.place == index]
         found += steps[index : index + 1]
     return found
-
-
-def _refuse_unknown(name: str, names: Sequence[str]) -> None:
-    if name not in names:
-        raise not_found(f"the spec has no step called {name!r}", name, names)
 
 
 def _index_of_unique(name: str, names: Sequence[str]) -> int:

@@ -76,7 +76,7 @@ def _child_field(at: Field, word: str) -> Field:
         found = {**schemas.strict()["properties"].get(word, {}), **found}
     tool = found.get("x-tool") or (at.path and not at.member)
     member = "" if tool else ".".join(filter(None, (at.member, schemas.api_name(word, found))))
-    if member and _is_list(found):
+    if member and "items" in schemas.resolve_schema(found, "array"):
         member += "[]"
     return Field(path, found, member)
 
@@ -95,10 +95,6 @@ def _member_of_step(at: Field, found: Schema, word: str) -> str:
 
 
 _STEP_MEMBERS = {"name": "Name", "on_failure": "ActionOnFailure", "type": "HadoopJarStep"}
-
-
-def _is_list(schema: Schema) -> bool:
-    return "items" in schemas.resolve_schema(schema, "array")
 
 
 def _object_schema(schema: Schema) -> Schema:

@@ -58,12 +58,9 @@ def _parts(schema: Any, root: Schema) -> list[_Check]:
     if isinstance(schema, bool):
         return [lambda data: schema]  # noqa: ARG005 - checks are called alike
     words = [word for word in schema if word not in _IGNORED_WORDS and not word.startswith("x-")]
-    return [_WORDS.get(word, _reject_all)(schema[word], schema, root) for word in sorted(words, key=_is_not_type)]
-
-
-def _is_not_type(word: str) -> bool:
-    """Returns False for the type, which sorts it first: data of the wrong type needs no further check."""
-    return word != "type"
+    # The type first: data of the wrong type needs no further check.
+    words.sort(key=lambda word: word != "type")
+    return [_WORDS.get(word, _reject_all)(schema[word], schema, root) for word in words]
 
 
 # --- the operand of a word, the schema that it is in, and the root of that -> the check ---
@@ -73,7 +70,7 @@ def _reject_all(operand: Any, schema: Schema, root: Schema) -> _Check:  # noqa: 
     return lambda data: False  # noqa: ARG005
 
 
-_TYPES: dict[str, _Check] = {
+TYPES: dict[str, _Check] = {
     "string": lambda data: isinstance(data, str),
     "integer": lambda data: type(data) is int,
     "number": lambda data: isinstance(data, (int, float)) and not isinstance(data, bool),
@@ -82,10 +79,11 @@ _TYPES: dict[str, _Check] = {
     "object": lambda data: isinstance(data, dict),
     "null": lambda data: data is None,
 }
+"""By the schema's name of a type, whether data is of it."""
 
 
 def _type(operand: Any, schema: Schema, root: Schema) -> _Check:  # noqa: ARG001
-    return _TYPES[operand] if isinstance(operand, str) else _check_any([_TYPES[one] for one in operand])
+    return TYPES[operand] if isinstance(operand, str) else _check_any([TYPES[one] for one in operand])
 
 
 def _check_all(checks: list[_Check]) -> _Check:

@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Collection, Iterator
 from typing import Any, NamedTuple
 
+from flowspec.document.checking.fits import TYPES
 from flowspec.document.nearest import MAX_GUESSES, did_you_mean, nearest
 from flowspec.document.schema import Schema, api_name, is_for_editors, kind, types_of
 from flowspec.errors import shorten
@@ -147,11 +148,15 @@ def _aliases_of_keys(known: Schema) -> dict[str, str]:
 
 
 def _explain_missing_key(error: Any, path: tuple[str | int, ...]) -> Iterator[Violation]:
-    # One error of jsonschema's names one key, but only in its message.
-    match = re.match(r"'(.*)' is a required property$", error.message)
-    name = match[1] if match else "?"
+    name = missing_key(error)
     hint = _example_hint(name, error.schema.get("properties", {}).get(name, {}))
     yield Violation("FS102", path, f"the key '{name}' is missing", hint, about=name)
+
+
+def missing_key(error: Any) -> str:
+    """Returns the key that is missing: an error of jsonschema's is about one of them, and says which in its message."""
+    keys: list[str] = error.validator_value
+    return next((key for key in keys if error.message == f"{key!r} is a required property"), "?")
 
 
 def _example_hint(name: str, schema: Schema) -> str:
@@ -255,7 +260,8 @@ _KEY_TITLES = {"on_failure": "action on failure", "defaults": "set of defaults"}
 
 def _explain_enum(error: Any, path: tuple[str | int, ...]) -> Iterator[Violation]:
     allowed = [str(one) for one in error.validator_value]
-    if _is_of_another_type(error.instance, types_of(error.schema)):
+    types = types_of(error.schema)
+    if types and not any(TYPES[one](error.instance) for one in types):
         return  # the finding about its type says that
     name = next((step for step in reversed(path) if isinstance(step, str)), "value")
     called = _KEY_TITLES.get(name, name.replace("_", " "))
@@ -264,22 +270,6 @@ def _explain_enum(error: Any, path: tuple[str | int, ...]) -> Iterator[Violation
     shown = f"'{shorten(error.instance)}'" if is_text else shorten(json.dumps(error.instance))
     hint = did_you_mean(error.instance, allowed) if is_text else ""
     yield Violation("FS104", path, f"{shown} is not {article} {called}", hint, (", ".join(allowed),), whole=True)
-
-
-_JSON_TYPES = {
-    str: ("string",),
-    bool: ("boolean",),
-    int: ("integer", "number"),
-    float: ("number",),
-    list: ("array",),
-    dict: ("object",),
-    type(None): ("null",),
-}
-
-
-def _is_of_another_type(value: Any, wanted: list[str]) -> bool:
-    """Returns True if a schema wants some types, and the value is of none of them."""
-    return bool(wanted) and not set(_JSON_TYPES[type(value)]) & set(wanted)
 
 
 def _explain_constant(error: Any, path: tuple[str | int, ...]) -> Iterator[Violation]:

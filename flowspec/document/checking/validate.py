@@ -68,7 +68,8 @@ def validate(document: Document, *, emr_rules: bool = True) -> JobFlow:
         data["backend"] = DEFAULT_BACKEND
     rejected = [*reading.failed, *(one.path for one in findings if one.whole)]
     valid_data = _remove_paths(data, rejected)
-    given = [*map(tuple, rejected), *_suggested_keys(findings)]
+    # No rule is to find the keys absent that misspelt ones are probably meant as.
+    given = [*map(tuple, rejected), *((one.about,) for one in findings if one.id == "FS101")]
     rule_violations = (one for one in check_rules(valid_data, given) if not _is_of_placeholder(document, one))
     found += [_diagnostic_of(document, one) for one in rule_violations if emr_rules or one.id not in refused_by_id()]
     settings = settings_for(document.path)
@@ -108,11 +109,6 @@ def _valid_part(data: dict[str, Any], wrong: Iterable[Sequence[str | int]]) -> d
         else:
             out.pop(key, None)
     return out
-
-
-def _suggested_keys(findings: Sequence[Violation]) -> Iterator[tuple[str]]:
-    """Returns the keys that misspelt ones are probably meant as: no rule is to find these absent."""
-    return ((one.about,) for one in findings if one.id == "FS101")
 
 
 def _job_flow(

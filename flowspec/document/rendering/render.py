@@ -33,9 +33,6 @@ DECLARED = ("variables", "targets")
 _TARGET_KEYS = ("default", "variables", "description")
 """The keys that describe a target; everything else in it overrides the spec."""
 
-LOOPED = NAMED
-"""The lists whose items may be repeated and left out."""
-
 MAX_EXPANDED = 10_000
 _WORD = re.compile(r"\w+")
 # A tag that is not closed is an error, and reads what it names all the same.
@@ -147,17 +144,14 @@ def _choose_target(document: Document, wanted: str | None, found: list[Diagnosti
 
 
 def _default_target(document: Document, targets: MappingOf[str, Mapping | None], found: list[Diagnostic]) -> str:
-    marked = [name for name, body in targets.items() if body and _is_true(body.get("default"))]
+    defaults = {name: body.get("default") for name, body in targets.items() if body}
+    marked = [name for name, node in defaults.items() if isinstance(node, Scalar) and node.value is True]
     for name in marked[1:]:
         message = f"'{marked[0]}' is the default target already"
         found.append(document.diagnostic("FS311", ("targets", name, "default"), message, hint="keep one"))
     if marked:
         return marked[0]
     return next(iter(targets)) if len(targets) == 1 else ""
-
-
-def _is_true(node: Node | None) -> bool:
-    return isinstance(node, Scalar) and node.value is True
 
 
 def _apply_override(root: Mapping, override: Mapping | None, target: str, found: list[Diagnostic]) -> Mapping:
@@ -188,7 +182,7 @@ class _Renderer:
     def root(self, node: Mapping) -> Mapping:
         entries: dict[str, tuple[Scalar, Node]] = {}
         for name, (key, value) in node.entries.items():
-            if name in LOOPED and isinstance(value, Items):
+            if name in NAMED and isinstance(value, Items):
                 items = tuple(one for item in value.items for one in self._render_item(item))
                 entries[name] = (key, Items(items, value.at, value.origin))
             else:
@@ -308,7 +302,7 @@ class _Renderer:
             yield from self._render_if_wanted(node)
             return
         outer, public = self.variables.names, self.public
-        self.loop = f"for_each, {_line_of(loop)}"
+        self.loop = f"for_each, {loop.at.location.file_and_line}"
         values = self._loop_values(loop)
         try:
             shown = self._mask_secret_parts(loop, values) if values else ()
@@ -373,10 +367,6 @@ def _mask_scalars(value: Any) -> Any:
     if isinstance(value, list):
         return [_mask_scalars(item) for item in value]
     return MASK
-
-
-def _line_of(node: Node) -> str:
-    return node.at.location.file_and_line
 
 
 def _any_failed(node: Node) -> bool:

@@ -82,7 +82,9 @@ _TAG = re.compile(r"(\{\{(?:[^{}\"'\\]|\"[^\"{}\\]*\"|'[^'{}\\]*')*\}\})")
 _PATH = re.compile(r"\{\{\s*([A-Za-z]\w*(?:\.[A-Za-z]\w*)*)\s*\}\}", re.ASCII)
 _OPENING = re.compile(r"\{[{%#]")
 _BREAK = re.compile(r"\r\n?")
-_WORDS = frozenset(("true", "false", "none", "True", "False", "None", "not", "and", "or", "if", "else", "in", "is"))
+WORDS = frozenset(("true", "false", "none", "True", "False", "None", "not", "and", "or", "if", "else", "in", "is"))
+"""Words that are no names in an expression of Jinja."""
+
 _METHODS = frozenset(dir(dict))
 
 
@@ -116,7 +118,7 @@ _cached_split = lru_cache(maxsize=4096)(_split_tags)
 def _tag(offset: int, text: str) -> _Tag:
     found = _PATH.fullmatch(text)
     path = tuple(found[1].split(".")) if found else ()
-    return _Tag(offset, text, () if _WORDS.intersection(path[:1]) else path)
+    return _Tag(offset, text, () if WORDS.intersection(path[:1]) else path)
 
 
 def _text_of_part(part: str | _Tag, names: Mapping[str, Any], budget: Budget) -> str:

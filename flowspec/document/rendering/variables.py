@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from collections.abc import Mapping as MappingOf
 from dataclasses import replace
 from typing import Any, NamedTuple
 
+from flowspec.document.masking import MASK
 from flowspec.document.nearest import MAX_GUESSES, did_you_mean
 from flowspec.document.rendering.budget import Budget
 from flowspec.document.rendering.conversion import (
@@ -29,32 +30,14 @@ from flowspec.document.rendering.conversion import (
 from flowspec.document.rendering.patterns import Pattern, PatternError, PatternWork, compile_pattern
 from flowspec.document.rendering.template_errors import TemplateError
 from flowspec.document.rendering.template_places import template_problem
-from flowspec.document.rendering.templates import evaluate, is_template, names_in
+from flowspec.document.rendering.templates import WORDS, evaluate, is_template, names_in
 from flowspec.document.rendering.values import MISSING
 from flowspec.document.text.parse import compose, read
 from flowspec.document.text.tree import Document, Mapping, Node, Place, Scalar, plain
 from flowspec.errors import Diagnostic, Severity, SpecError, shorten
 
 BUILTIN = ("ds", "ts", "target")
-_RESERVED = {
-    *BUILTIN,
-    "item",
-    "index",
-    "self",
-    "true",
-    "false",
-    "none",
-    "True",
-    "False",
-    "None",
-    "and",
-    "or",
-    "not",
-    "in",
-    "is",
-    "if",
-    "else",
-}
+_RESERVED = {*BUILTIN, *WORDS, "item", "index", "self"}
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*$")
 _PREFIX = "FLOWSPEC_VAR_"
 # Specs come in pull requests and are rendered in CI, where such variables of the environment hold credentials.
@@ -115,10 +98,7 @@ def _read_file(path: str | os.PathLike[str]) -> Mapping:
 
 def resolve(document: Document, given: Given, builtins: MappingOf[str, Any], budget: Budget) -> Variables:
     """Returns all declared variables with their values; what can't be resolved is `MISSING` and a finding."""
-    declared = document.root.get("variables")
-    resolver = _Resolver(
-        document, declared if isinstance(declared, Mapping) else None, given, budget, Variables(dict(builtins))
-    )
+    resolver = _Resolver(document, given, builtins, budget)
     resolver.run()
     return resolver.result
 
@@ -126,37 +106,30 @@ def resolve(document: Document, given: Given, builtins: MappingOf[str, Any], bud
 class _Resolver:
     """Resolves each variable when it is first needed, since defaults may use other variables."""
 
-    def __init__(
-        self, document: Document, declared: Mapping | None, given: Given, budget: Budget, result: Variables
-    ) -> None:
+    def __init__(self, document: Document, given: Given, builtins: MappingOf[str, Any], budget: Budget) -> None:
+        declared = document.root.get("variables")
         self.document = document
-        self.entries = declared.entries if declared else {}
+        self.entries = declared.entries if isinstance(declared, Mapping) else {}
         self.given = given
         self.budget = budget
-        self.result = result
+        self.result = Variables(dict(builtins))
         self._patterns = PatternWork()
         self._resolving: list[str] = []
 
     def run(self) -> None:
         for name in self.entries:
             self._resolve(name)
-        self._report_undeclared("FS305", self.given.options, lambda name: f"--var {name}: no such variable")
-        if self.given.target:
-            for name, (key, _) in self.given.target.entries.items():
-                if name not in self.entries:
-                    self._report("FS305", f"there is no variable '{name}'", key.at, self._suggest(name))
-        for file in self.given.files:
-            for name, (key, _) in file.entries.items():
-                if name not in self.entries:
-                    self._report("FS306", f"there is no variable '{name}'", key.at, self._suggest(name))
-
-    def _report_undeclared(self, id: str, names: MappingOf[str, Any], message: Callable[[str], str]) -> None:  # noqa: A002
-        for name in names:
+        for name in self.given.options:
             if name not in self.entries:
+                message, hint = f"--var {name}: no such variable", self._suggest(name)
                 known = f"declared: {', '.join(self.entries)}" if self.entries else "the spec declares no variables"
-                hint = self._suggest(name)
-                found = self.document.diagnostic(id, ("variables",), message(name), hint=hint, notes=(known,), key=True)
-                self.result.found.append(found)
+                self.result.found.append(
+                    self.document.diagnostic("FS305", ("variables",), message, hint=hint, notes=(known,), key=True)
+                )
+        for id_, block in (("FS305", self.given.target), *(("FS306", file) for file in self.given.files)):
+            for name, (key, _) in block.entries.items() if block else ():
+                if name not in self.entries:
+                    self._report(id_, f"there is no variable '{name}'", key.at, self._suggest(name))
 
     def _suggest(self, name: str) -> str:
         """Returns the nearest variable as a hint, for the first findings."""
@@ -201,12 +174,12 @@ class _Resolver:
         pattern = self._compile_pattern_of(name, definition)
         for source, value, at in self._candidates(name, key, definition, rules):
             self.result.origins[name] = _origin_with_line(source, value)
-            problem = _RejectedValue(name, source, at, bool(rules.get("sensitive")))
             try:
                 converted = self._convert(value, wanted)
                 check(converted, rules, pattern)
             except UnfitError as error:
-                self.result.found.append(problem.diagnostic(error, value))
+                shown = MASK if rules.get("sensitive") else _describe_value(value)
+                self._report(error.id, f"the variable '{name}' wants {error}; {source} gives {shown}", at)
                 return MISSING
             except TemplateError as error:
                 if name in self.result.sensitive:
@@ -283,17 +256,9 @@ class _Resolver:
         if isinstance(value, Scalar):
             if value.failed:
                 raise TemplateError("", "")
-            return (
-                self._evaluate_scalar(value, wanted)
-                if isinstance(value.value, str) and is_template(value.text)
-                else from_node(value, wanted)
-            )
-        if hasattr(value, "at"):
-            return fit(self._evaluate_node(value), wanted)
-        return fit(value, wanted)
-
-    def _evaluate_scalar(self, node: Scalar, wanted: str) -> Any:
-        return fit(self._evaluate_text(node.text), wanted)
+            if not _is_template(value):
+                return from_node(value, wanted)
+        return fit(self._evaluate_node(value) if hasattr(value, "at") else value, wanted)
 
     def _evaluate_text(self, text: str) -> Any:
         for name in names_in(text, self.budget):
@@ -306,9 +271,7 @@ class _Resolver:
 
     def _evaluate_node(self, node: Node) -> Any:
         if isinstance(node, Scalar):
-            return (
-                self._evaluate_text(node.text) if isinstance(node.value, str) and is_template(node.text) else node.value
-            )
+            return self._evaluate_text(node.text) if _is_template(node) else node.value
         if isinstance(node, Mapping):
             return {key: self._evaluate_node(value) for key, (_, value) in node.entries.items()}
         return [self._evaluate_node(item) for item in node.items]
@@ -321,24 +284,14 @@ class _Resolver:
         self._report("FS302", f"the variable '{name}' has no value", key.at, "give it one", ways)
 
 
+def _is_template(node: Scalar) -> bool:
+    return isinstance(node.value, str) and is_template(node.text)
+
+
 def _origin_with_line(source: str, value: Any) -> str:
     """Returns the origin of a value, with its line, when it stands in the spec."""
     at = getattr(value, "at", None)
     return f"{source}, {at.location.file_and_line}" if isinstance(at, Place) else source
-
-
-class _RejectedValue(NamedTuple):
-    """A value that does not fit its variable, with the source that gave it."""
-
-    name: str
-    source: str
-    at: Place
-    sensitive: bool
-
-    def diagnostic(self, error: UnfitError, value: Any) -> Diagnostic:
-        shown = "(sensitive)" if self.sensitive else _describe_value(value)
-        message = f"the variable '{self.name}' wants {error}; {self.source} gives {shown}"
-        return self.at.source.diagnostic(error.id, message, self.at)
 
 
 def _describe_value(value: Any) -> str:

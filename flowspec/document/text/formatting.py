@@ -238,12 +238,10 @@ class _Writer:
         if not value.is_block:
             yield from self._value(head, value, indent)
             return
-        yield (
-            head
-            + self._properties(value)
-            + self._trailing(key.end.line, self._column_after_colon(key) + len(self._properties(value)))
-        )
-        lead = self._comments_after_key(key.end.line, value)
+        anchor, line = _anchor(value), key.end.line
+        after = self.lines[line].index(":", key.end.column) + 1 + len(anchor)
+        yield head + anchor + self._trailing(line, after)
+        lead = [one.strip() for one in self._stripped_lines(line + 1, value.children[0].start.line) if one.strip()]
         yield from self._block(value, indent + 2, inner, lead)
 
     def _item(self, value: _Piece, indent: int, schema: Any) -> Iterator[str]:
@@ -252,25 +250,17 @@ class _Writer:
         if not value.is_block:
             yield from self._value(head, value, indent)
             return
-        properties = self._properties(value)
+        anchor = _anchor(value)
         lines = list(self._block(value, indent + 2, inner, []))
         # Comments before the first key of an item are put before its dash, where the next reading takes them from.
         first = next(at for at, line in enumerate(lines) if line and not line.lstrip().startswith("#"))
         yield from (line and " " * indent + line.lstrip() for line in lines[:first])
-        if properties:
-            yield head + properties
+        if anchor:
+            yield head + anchor
             yield from lines[first:]
         else:
             yield f"{head} {lines[first].lstrip()}"
             yield from lines[first + 1 :]
-
-    def _comments_after_key(self, line: int, value: _Piece) -> list[str]:
-        """Returns the comments between a key and the first entry of its block."""
-        return [one.strip() for one in self._stripped_lines(line + 1, value.children[0].start.line) if one.strip()]
-
-    def _column_after_colon(self, key: _Piece) -> int:
-        """Returns the column behind the colon of a key."""
-        return int(self.lines[key.end.line].index(":", key.end.column)) + 1
 
     def _value(self, head: str, value: _Piece, indent: int) -> Iterator[str]:
         """Yields the lines of a value that begins on its key's line."""
@@ -309,7 +299,7 @@ class _Writer:
             parts = [f"{key}: {value}".rstrip() for key, value in zip(parts[::2], parts[1::2], strict=True)]
         text = ", ".join(parts)
         text = f"{{{text}}}" if piece.kind == "Mapping" else f"[{text}]"
-        text = (self._properties(piece) + " " + text).lstrip()
+        text = f"{_anchor(piece)} {text}".lstrip()
         return text if not head or len(head) + 1 + len(text) <= _WIDTH or piece.start.line == piece.end.line else None
 
     def _scalar(self, piece: _Piece) -> str | None:
@@ -324,10 +314,10 @@ class _Writer:
         single = "'" + str(event.value).replace("'", "''") + "'"
         return single if "\\" in shown and len(single) <= len(raw) and single.isprintable() else shown
 
-    def _properties(self, piece: _Piece) -> str:
-        """Returns the anchor and the tag before a collection, as they are written."""
-        event = piece.event
-        return f" &{event.anchor}" if event.anchor else ""
+
+def _anchor(piece: _Piece) -> str:
+    """Returns the anchor before a collection, as it is written."""
+    return f" &{piece.event.anchor}" if piece.event.anchor else ""
 
 
 def _name(key: _Piece) -> str:

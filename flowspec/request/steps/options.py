@@ -7,7 +7,7 @@ arguments have them in the same order, so that every order of a command line can
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
 from flowspec.facts.streaming_options import Form
@@ -69,7 +69,7 @@ def read(given: Sequence[str], table: Table) -> tuple[dict[str, Any], list[str]]
         key, option = by_flag.get(flag, ("", None))
         if option is None or (key in found and key != next(reversed(found))):
             break
-        if not _READERS[option.form](found, key, text):
+        if not _add(found, key, option.form, text):
             break
         at += 1 if option.form == "switch" or option.joined else 2
     return found, list(given[at:])
@@ -85,66 +85,30 @@ def _split(given: Sequence[str], at: int, by_flag: Mapping[str, Any]) -> tuple[s
     return given[at], given[at + 1] if at + 1 < len(given) else None
 
 
-# Each reader adds a value to `found`, or returns False when a spec can't hold it beside what is there.
-
-
-def _read_value(found: dict[str, Any], key: str, text: str | None) -> bool:
-    if text is None or key in found:
+def _add(found: dict[str, Any], key: str, form: Form, text: str | None) -> bool:
+    """Adds a value to `found`; returns False when a spec can't hold it beside what is there."""
+    if form == "pairs":
+        name, equals, value = (text or "").partition("=")
+        if not name or not equals or name in found.get(key, ()):
+            return False
+        found.setdefault(key, {})[name] = value
+    elif text is not None and (form == "each" or (form == "one_or_each" and key in found)):
+        before = found.get(key, [])
+        found[key] = [*([before] if isinstance(before, str) else before), text]
+    elif key in found or (single := _single_value(form, text)) is None:
         return False
-    found[key] = text
+    else:
+        found[key] = single
     return True
 
 
-def _read_number(found: dict[str, Any], key: str, text: str | None) -> bool:
-    # Nine digits fit Java's int; a number in any other form (007) would not be written back as it was.
-    if text is None or key in found or not re.fullmatch(r"0|[1-9][0-9]{0,8}", text):
-        return False
-    found[key] = int(text)
-    return True
-
-
-def _read_switch(found: dict[str, Any], key: str, _text: str | None) -> bool:
-    if key in found:
-        return False
-    found[key] = True
-    return True
-
-
-def _read_commas(found: dict[str, Any], key: str, text: str | None) -> bool:
-    if not text or key in found:
-        return False
-    found[key] = text.split(",")
-    return True
-
-
-def _read_each(found: dict[str, Any], key: str, text: str | None) -> bool:
-    if text is None:
-        return False
-    found.setdefault(key, []).append(text)
-    return True
-
-
-def _read_one_or_each(found: dict[str, Any], key: str, text: str | None) -> bool:
-    if text is None:
-        return False
-    found[key] = text if key not in found else [*([found[key]] if isinstance(found[key], str) else found[key]), text]
-    return True
-
-
-def _read_pair(found: dict[str, Any], key: str, text: str | None) -> bool:
-    name, equals, value = (text or "").partition("=")
-    if not name or not equals or name in found.get(key, ()):
-        return False
-    found.setdefault(key, {})[name] = value
-    return True
-
-
-_READERS: Mapping[Form, Callable[[dict[str, Any], str, str | None], bool]] = {
-    "value": _read_value,
-    "number": _read_number,
-    "switch": _read_switch,
-    "commas": _read_commas,
-    "each": _read_each,
-    "one_or_each": _read_one_or_each,
-    "pairs": _read_pair,
-}
+def _single_value(form: Form, text: str | None) -> Any:
+    """Returns the value of an option that comes once; None for a text that would not be written back as it is."""
+    if form == "switch":
+        return True
+    if form == "commas":
+        return text.split(",") if text else None
+    if form == "number":
+        # Nine digits fit Java's int; 007 is not written so.
+        return int(text) if text and re.fullmatch(r"0|[1-9][0-9]{0,8}", text) else None
+    return text if form != "each" else None

@@ -91,10 +91,12 @@ def overridden_properties(spec: Spec) -> Iterator[Violation]:
 
 
 def _streaming_steps(spec: Spec) -> Iterator[tuple[int, Mapping[str, Any]]]:
-    """Yields the streaming steps of a spec with their indexes."""
-    for index, step in enumerate(spec.get("steps") or ()):
-        if isinstance(step, dict) and step.get("type") == "streaming":
-            yield index, step
+    return ((index, step) for index, step in _steps(spec) if step.get("type") == "streaming")
+
+
+def _steps(spec: Spec) -> Iterator[tuple[int, Mapping[str, Any]]]:
+    """Yields the steps of a spec with their indexes, but for those that the schema refuses."""
+    return ((index, step) for index, step in enumerate(spec.get("steps") or ()) if isinstance(step, dict))
 
 
 def unshipped_scripts(spec: Spec) -> Iterator[Violation]:
@@ -191,8 +193,8 @@ def _problem_of_webhook(url: str) -> tuple[str, str] | None:
 def retries(spec: Spec) -> Iterator[Violation]:
     """A step is run again on the same cluster, which has to be there, and where its output must not be."""
     default = spec.get("action_on_failure")
-    for index, step in enumerate(spec.get("steps") or ()):
-        if not isinstance(step, dict) or "retry" not in step:
+    for index, step in _steps(spec):
+        if "retry" not in step:
             continue
         at = ("steps", index, "retry")
         if spec.get("keep_alive") is not True or step.get("on_failure", default) not in _KEEPS_CLUSTER:
@@ -284,19 +286,14 @@ def timeouts(spec: Spec) -> Iterator[Violation]:
     label = spec.get("release_label")
     longest_poll = traits_of(spec).longest_poll
     old = "ami_version" in spec or (isinstance(label, str) and parse(label) and not at_least(label, 5, 28))
-    for index, step in enumerate(spec.get("steps") or ()):
-        timeout = step.get("timeout") if isinstance(step, dict) else None
+    for index, step in _steps(spec):
+        timeout = step.get("timeout")
         if not isinstance(timeout, int):
             continue
         at = ("steps", index, "timeout")
         if old:
-            yield Violation(
-                "FS293",
-                at,
-                "EMR cancels running steps from emr-5.28.0 on",
-                "leave it out, or use a later release",
-                key=True,
-            )
+            message = "EMR cancels running steps from emr-5.28.0 on"
+            yield Violation("FS293", at, message, "leave it out, or use a later release", key=True)
         elif timeout < longest_poll:
             message = f"a watcher looks at the steps on EMR every {longest_poll} s, so the step may run longer"
             yield Violation("FS294", at, message, f"{2 * longest_poll} or more")
@@ -309,9 +306,7 @@ def policies_that_read_logs(spec: Spec) -> Iterator[Violation]:
     """
     if not traits_of(spec).ships_logs or log_uri(spec):
         return
-    for index, step in enumerate(spec.get("steps") or ()):
-        if not isinstance(step, dict):
-            continue
+    for index, step in _steps(spec):
         if step.get("skip_on_exit"):
             yield Violation("FS286", ("steps", index, "skip_on_exit"), _NO_EXIT_CODES, "give a log_uri", key=True)
         if isinstance(step.get("retry"), dict):

@@ -151,19 +151,16 @@ def _measure_range(sizes: Sizes, owner: None, *bounds: int) -> None:  # noqa: AR
     sizes.items(len(numbers) if span.bit_length() < 32 else span)
 
 
-def _function(name: str, call: Callable[..., Any], measure: Measure) -> Method:
-    return Method(None, name, measure, call)
-
-
-FUNCTIONS: dict[str, Method] = {
-    one.name: one
-    for one in (
-        _function("range", range, _measure_range),
-        _function("dict", dict, _measure_one_pass),
-        _function("namespace", Namespace, _measure_one_pass),
-        _function("cycler", Cycler, _measure_one_pass),
-        _function("joiner", Joiner, _measure_one_pass),
-    )
+_CALLS: dict[str, Callable[..., Any]] = {
+    "range": range,
+    "dict": dict,
+    "namespace": Namespace,
+    "cycler": Cycler,
+    "joiner": Joiner,
+}
+FUNCTIONS = {
+    name: Method(None, name, _measure_range if call is range else _measure_one_pass, call)
+    for name, call in _CALLS.items()
 }
 
 
