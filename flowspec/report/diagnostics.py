@@ -18,7 +18,6 @@ from flowspec.errors import Diagnostic, Location, Severity, number_of
 from flowspec.report import json_text
 from flowspec.report.colors import painted
 from flowspec.report.columns import cells
-from flowspec.report.locations import location_document
 from flowspec.version import installed_version
 
 MAX_SHOWN = 50
@@ -145,7 +144,7 @@ def as_plain(found: Diagnostic) -> dict[str, Any]:
     """Returns one diagnostic as plain data; lines and columns count from 1."""
     out: dict[str, Any] = {"id": found.id, "severity": found.severity.value, "message": found.message}
     if found.location:
-        out |= {**location_document(found.location), "width": found.location.width}
+        out |= {**json_text.location_document(found.location), "width": found.location.width}
     if found.hint:
         out["hint"] = found.hint
     if found.notes:

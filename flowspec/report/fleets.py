@@ -56,11 +56,8 @@ def as_text(rows: Sequence[Row], *, color: bool = False) -> str:
     """Returns the plans that there are, and then a table with a line for each flow, and a count; secrets masked."""
     shown = [plans.as_text(row.plan, color=color) for row in rows if row.plan]
     # Those that need attention come last, where a terminal shows them.
-    return "\n\n".join([*shown, _table(sorted(rows, key=lambda row: row.exit != 0))])
-
-
-def _table(rows: Sequence[Row]) -> str:
-    return "\n".join([*aligned([_HEADINGS, *map(_cells, rows)]), "", count_line(rows)])
+    ordered = sorted(rows, key=lambda row: row.exit != 0)
+    return "\n\n".join([*shown, "\n".join([*aligned([_HEADINGS, *map(_cells, ordered)]), "", count_line(ordered)])])
 
 
 def _cells(row: Row) -> tuple[str, str, str, str]:

@@ -41,7 +41,7 @@ def as_mermaid(graph: Graph, secrets: Collection[str] = ()) -> str:
     lines += [f'  {node}[("{_label(uri, secrets)}")]' for uri, node in data.items()]
     for link in links:
         step, node = f"s{link.step}", data[link.uri]
-        lines.append(f"  {' '.join(_ARROWS[link.verb]).format(step=step, data=node)}")
+        lines.append(f"  {_ARROWS[link.verb].format(step=step, data=node)}")
     # A folder in another's: the name alone does not connect them.
     known = {(one.step, one.uri) for one in links}
     lines += [
@@ -51,10 +51,10 @@ def as_mermaid(graph: Graph, secrets: Collection[str] = ()) -> str:
 
 
 _ARROWS = {
-    "reads": ("{data}", "-->", "{step}"),
-    "uses": ("{data}", "-->", "{step}"),
-    "writes": ("{step}", "-->", "{data}"),
-    "names": ("{step}", "-.-", "{data}"),
+    "reads": "{data} --> {step}",
+    "uses": "{data} --> {step}",
+    "writes": "{step} --> {data}",
+    "names": "{step} -.- {data}",
 }
 
 

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from flowspec.document.masking import mask
+from flowspec.errors import Location
 
 
 def as_json(value: Any, secrets: Collection[str] = ()) -> str:
@@ -19,3 +20,8 @@ def _plain(value: Any) -> Any:
     if isinstance(value, datetime):
         return value.isoformat()
     raise TypeError(f"not plain data: {type(value).__name__}")
+
+
+def location_document(location: Location) -> dict[str, Any]:
+    """Returns the place of a value in a spec for programs: its file, line and column, which count from 1."""
+    return {"file": location.file, "line": location.line, "column": location.column}

@@ -13,7 +13,6 @@ from flowspec.plan.changes import Action, Change, Plan
 from flowspec.report import json_text
 from flowspec.report.colors import painted
 from flowspec.report.costs import cost_document, cost_lines
-from flowspec.report.locations import location_document
 from flowspec.report.markdown import escaped, fenced
 from flowspec.report.preflight import preflight_document, preflight_lines
 
@@ -195,7 +194,7 @@ def as_json(plan: Plan) -> str:
         "preflight": None if plan.preflight is None else preflight_document(plan.preflight),
         "cost": cost_document(plan.cost),
         "changes": [
-            {**change_document(one), "location": one.location and location_document(one.location)}
+            {**change_document(one), "location": one.location and json_text.location_document(one.location)}
             for one in plan.changes
         ],
         "calls": [{"operation": call.operation, "params": call.params} for call in plan.calls],

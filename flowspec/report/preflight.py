@@ -8,7 +8,7 @@ from typing import Any
 
 from flowspec.document.escaping import visible
 from flowspec.plan.findings import Finding, Level
-from flowspec.report.locations import location_document
+from flowspec.report.json_text import location_document
 
 
 def preflight_lines(found: Sequence[Finding]) -> Iterator[str]:

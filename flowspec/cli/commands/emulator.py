@@ -8,6 +8,7 @@ import secrets
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -36,10 +37,6 @@ _HOME = click.option(
 _REGIONS_KEPT = 64
 # Between two looks for Ctrl-C and SIGTERM while it serves.
 _POLL_SECONDS = 0.5
-
-
-def _seconds(context: click.Context, option: click.Parameter, value: str) -> float:
-    return parse_span(context, option, value).total_seconds()
 
 
 def _s3_url(_: click.Context, __: click.Parameter, value: str | None) -> str | None:
@@ -212,7 +209,7 @@ def _listen(service_for: Callable[[str], Service], port: int, region: str, other
 @command.command("prune", epilog="Example: flowspec emulator prune --older-than 12h")
 @click.option(
     "--older-than",
-    callback=_seconds,
+    callback=parse_span,
     default="7d",
     show_default=True,
     metavar="SPAN",
@@ -221,7 +218,7 @@ def _listen(service_for: Callable[[str], Service], port: int, region: str, other
 @_HOME
 @output_format("text", "json")
 @click.pass_obj
-def prune_command(group_home: Path | None, older_than: float, home: Path | None, format_: str) -> int:
+def prune_command(group_home: Path | None, older_than: timedelta, home: Path | None, format_: str) -> int:
     """Remove the records, logs and working folders of clusters that ended long ago.
 
     Living clusters, and whatever was written to s3://, stay. Archives of Python packages that were not used for as
@@ -231,9 +228,9 @@ def prune_command(group_home: Path | None, older_than: float, home: Path | None,
     from flowspec.emulator.prune import prune
     from flowspec.report.json_text import as_json
 
-    folder = _home(home or group_home)
-    done = prune(folder, older_than)
-    archives, freed = prune_packages(folder, older_than)
+    folder, least = _home(home or group_home), older_than.total_seconds()
+    done = prune(folder, least)
+    archives, freed = prune_packages(folder, least)
     freed += done.bytes
     if format_ == "json":
         print_result(as_json({"clusters": done.clusters, "archives": archives, "bytes": freed}))

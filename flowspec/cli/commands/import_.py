@@ -74,8 +74,13 @@ def command(  # noqa: PLR0917 - click passes them by name
     from flowspec.importers.sources import importer_names, read
 
     output = draft_file(output, force=force)
+    here = output.parent if output else Path()
     if file and CLUSTER_ID.fullmatch(file) and not Path(file).exists():
-        return _print(_from_cluster(file, output, keep_secrets, **options), (), output)
+        from flowspec.backend.aws.client import connect
+        from flowspec.pipeline import import_cluster
+
+        emr = connect(bare_endpoint(**options))
+        return _print(import_cluster(emr, file, folder=here, keep_secrets=keep_secrets), (), output)
     if any(options.values()):
         raise click.UsageError("--region, --profile, --endpoint-url and --backend are for a cluster's id")
     file, kind = _source(file, request, kind)
@@ -85,7 +90,6 @@ def command(  # noqa: PLR0917 - click passes them by name
     folder = Path() if file == "-" else Path(file) if Path(file).is_dir() else Path(file).parent
     data = _read_content(file)
     wanted = read(name, data, kind=kind, folder=folder, cluster=cluster, var_files=var_files, settings=settings)
-    here = output.parent if output else Path()
     made = write_spec(wanted, folder=here, origin=Path(name).resolve().name, keep_secrets=keep_secrets)
     return _print(made, wanted.notes, output)
 
@@ -94,14 +98,6 @@ def _print(made: Decompiled, notes: Sequence[str], output: Path | None) -> int:
     write_draft(output, made.text)
     print_notes(made, notes)
     return Exit.OK
-
-
-def _from_cluster(cluster_id: str, output: Path | None, keep_secrets: bool, **options: Any) -> Decompiled:
-    from flowspec.backend.aws.client import connect
-    from flowspec.pipeline import import_cluster
-
-    folder = output.parent if output else Path()
-    return import_cluster(connect(bare_endpoint(**options)), cluster_id, folder=folder, keep_secrets=keep_secrets)
 
 
 def _source(file: str | None, request: str | None, kind: str | None) -> tuple[str, str]:

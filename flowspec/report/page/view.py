@@ -6,7 +6,7 @@ import json
 import shlex
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import timezone
+from datetime import datetime, timezone
 from itertools import islice
 from typing import Any
 
@@ -114,11 +114,7 @@ def _overview_rows(report: RunFacts) -> Iterator[tuple[str, str]]:
     yield "Region", report.region if TRAITS[report.backend].on_aws else "this machine"
     yield "Created", f"{utc_text(cluster.created)} UTC" if cluster.created else ""
     yield "Ended", f"{utc_text(cluster.ended)} UTC" if cluster.ended else ""
-    end = cluster.ended or report.read_at
-    yield (
-        "Took" if cluster.has_ended else "Up for",
-        shown_duration((end - cluster.created).total_seconds() if cluster.created else None),
-    )
+    yield "Took" if cluster.has_ended else "Up for", _time_between(cluster.created, cluster.ended or report.read_at)
 
 
 # -- times
@@ -127,6 +123,10 @@ def _overview_rows(report: RunFacts) -> Iterator[tuple[str, str]]:
 def shown_duration(seconds: float | None) -> str:
     """Returns a duration; "" for none."""
     return "" if seconds is None else duration_text(seconds)
+
+
+def _time_between(start: datetime | None, end: datetime | None) -> str:
+    return duration_text((end - start).total_seconds()) if start and end else ""
 
 
 # -- the failure
@@ -211,7 +211,7 @@ class _Timeline:
             "anchor": self._anchors.get(span.step, ""),
             "started": (utc_text(span.started)[11:] if self.day else utc_text(span.started)),
             "took": shown_duration(seconds),
-            "earlier": shown_duration(_seconds_of(before)) if before else "",
+            "earlier": _time_between(before.started, before.ended) if before else "",
             # A bar that is too short to be seen gets a width all the same.
             "width": 0 if seconds is None else max(0.4, _percent(seconds / self.length)),
             "x": min(99.6, _percent(offset / self.length)),
@@ -224,10 +224,6 @@ def _state(state: str, note: str) -> str:
 
 def _percent(share: float) -> float:
     return round(100 * share, 2)
-
-
-def _seconds_of(step: Step) -> float | None:
-    return (step.ended - step.started).total_seconds() if step.started and step.ended else None
 
 
 def _count_steps(steps: Sequence[Step]) -> str:
@@ -256,14 +252,13 @@ def _baseline(report: RunFacts) -> View | None:
     if found is None:
         return None
     successful = found.cluster
-    end, start = successful.ended, successful.created
     more = len(found.changes) - _MOST_CHANGES
     sources = [one.tags.get(SOURCE_TAG, "") for one in (successful, report.cluster)]
     moved = [{"what": "spec", "then": visible(sources[0]), "now": visible(sources[1])}] if len({*sources}) > 1 else []
     return {
         "id": successful.id,
-        "created": utc_text(start),
-        "took": shown_duration((end - start).total_seconds() if end and start else None),
+        "created": utc_text(successful.created),
+        "took": _time_between(successful.created, successful.ended),
         "changes": [*moved, *(_change_view(one, report) for one in found.changes[:_MOST_CHANGES])],
         "more": f"{more:,} more differences are not on this page." if more > 0 else "",
         "notes": found.notes,
@@ -311,11 +306,6 @@ def _omitted_steps_note(report: RunFacts) -> str:
 
 def _detail_view(detail: StepDetail, report: RunFacts, anchor: str) -> View:
     step = detail.step
-    seconds = (
-        ((step.ended or report.read_at) - step.started).total_seconds()
-        if step.started and (step.ended or not step.has_ended)
-        else None
-    )
     return {
         "anchor": anchor,
         "open": step == report.failed or len(report.details) == 1 or step.state == "RUNNING",
@@ -323,7 +313,7 @@ def _detail_view(detail: StepDetail, report: RunFacts, anchor: str) -> View:
         "id": step.id,
         "state": _state(step.state, skip_note(step)),
         "kind": kind_of(step.state),
-        "took": shown_duration(seconds),
+        "took": _time_between(step.started, step.ended or (None if step.has_ended else report.read_at)),
         "on_failure": step.action_on_failure,
         "where": detail.where,
         "command": _command(step, report),
