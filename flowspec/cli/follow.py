@@ -19,13 +19,22 @@ from flowspec.backend.aws.verdict import Outcome, Verdict
 from flowspec.backend.aws.watch import Event, Watch, watch
 from flowspec.cli.exits import Exit, exit_of
 from flowspec.cli.locate import Chosen
-from flowspec.cli.output import Level, eprint, eprint_report, ewarn, is_shown, on_terminal, open_for_bars, print_result
+from flowspec.cli.output import (
+    Level,
+    eprint,
+    eprint_report,
+    ewarn,
+    is_shown,
+    on_terminal,
+    open_for_bars,
+    print_json,
+    print_result,
+)
 from flowspec.document.escaping import visible
 from flowspec.document.masking import mask
 from flowspec.errors import FlowspecError, number_of, sentence_of
 from flowspec.plan.runs.launches import time_left
 from flowspec.report import failures, runs
-from flowspec.report.json_text import as_json
 from flowspec.request.instances import lives_on
 
 if TYPE_CHECKING:
@@ -279,7 +288,7 @@ def _report_end(
             "local_run": fidelity and runs.fidelity_document(fidelity),
             "diagnosis": diagnosis and failures.as_document(diagnosis),
         }
-        print_result(as_json(document, chosen.secrets))
+        print_json(document, chosen.secrets)
         return exit_of(verdict.outcome)
     outputs = _outputs(run) if verdict.outcome is Outcome.SUCCEEDED else []
     shown = runs.summary(cluster, verdict, outputs=outputs, logs=logs.folder(), counters=counters)

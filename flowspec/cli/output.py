@@ -132,6 +132,13 @@ def print_result(text: str, *, secrets: Collection[str] = (), newline: bool = Tr
     _print(sys.stdout, text, secrets, newline, ci_commands)
 
 
+def print_json(value: Any, secrets: Collection[str] = ()) -> None:
+    """Prints plain data as JSON, the result of a command for programs, with `secrets` masked."""
+    from flowspec.report.json_text import as_json
+
+    print_result(as_json(value, secrets))
+
+
 class Level(IntEnum):
     """The kind of a message on stderr: `-q` leaves out the first, `-qq` the second, too."""
 

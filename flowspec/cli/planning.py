@@ -129,10 +129,10 @@ def compile_spec(
 
 def add_preflight(plan: Plan, preflight: Callable[[Plan], Plan]) -> Plan:
     """Returns the plan with what its preflight found, unless all is well, which needs no line."""
-    from flowspec.plan.findings import Level
+    from flowspec.plan import findings
 
     found = preflight(plan)
-    return found if any(one.level is not Level.OK for one in found.preflight or ()) else plan
+    return found if any(one.level is not findings.Level.OK for one in found.preflight or ()) else plan
 
 
 def eprint_plan(plan: Plan) -> None:

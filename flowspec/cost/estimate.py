@@ -201,10 +201,7 @@ def _compute_limits(params: JsonView) -> JsonView:
 
 
 def _apply_managed_scaling(params: JsonView, machines: Iterable[_Machines]) -> Iterator[_Machines]:
-    """Yields the machines.
-
-    Under managed scaling those of core and task are one part, whose limits are for all together.
-    """
+    """Yields the machines; under managed scaling those of core and task as one part, with the limits of all."""
     limits = _compute_limits(params)
     workers = [one for one in machines if limits and one.role != "MASTER"]
     yield from (one for one in machines if one not in workers)
@@ -218,10 +215,7 @@ def _apply_managed_scaling(params: JsonView, machines: Iterable[_Machines]) -> I
 
 
 def _in_scaling_units(offer: _Offer, unit: str | None) -> _Offer:
-    """Returns the offer in the units of managed scaling.
-
-    They are instances, virtual CPUs (as EMR counts them), or a fleet's weights.
-    """
+    """Returns the offer in units of managed scaling: instances, virtual CPUs as EMR counts them, a fleet's weights."""
     if unit == "InstanceFleetUnits":
         return offer
     units = fact_of(offer.instance_type, "VCPU") or 1 if unit == "VCPU" else 1

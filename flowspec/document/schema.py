@@ -151,12 +151,13 @@ def _follow_reference(schema: Schema) -> Schema:
 
 def _choose_alternative(options: list[Schema], of_kind: str) -> Schema:
     for one in options:
-        if of_kind in {_kind_of_type(name) for name in types_of(one)}:
+        if of_kind in {kind_of_type(name) for name in types_of(one)}:
             return _follow_reference(one) if "$ref" in one else one
     return options[0]
 
 
-def _kind_of_type(type_name: str) -> str:
+def kind_of_type(type_name: str) -> str:
+    """Returns the kind of the values of a type, as `kind` does of a value."""
     return type_name if type_name in ("object", "array") else "scalar"
 
 

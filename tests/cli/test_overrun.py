@@ -158,8 +158,9 @@ def test_wait_warns_as_apply_does(flow, capsys, monkeypatch):
 
     emr = SimpleNamespace(region="us-east-1", endpoint=None)
     monkeypatch.setattr(wait, "choose", lambda what, **_: Chosen(emr, "j-1"))
-    monkeypatch.setattr("flowspec.backend.aws.watch.watch", watch)
+    # The follower first: to import it with the other watch would keep that for later tests.
     monkeypatch.setattr("flowspec.cli.follow.follow", followed)
+    monkeypatch.setattr("flowspec.backend.aws.watch.watch", watch)
     # The cluster has been up since T0, which is long ago.
     assert wait.command.main([str(flow.path)], standalone_mode=False) == 2
     assert "note: the run may have passed its budget of 1.00 USD: cluster j-1" in capsys.readouterr().err

@@ -11,7 +11,7 @@ from flowspec.cli.confirm import confirm
 from flowspec.cli.exits import Exit
 from flowspec.cli.locate import CHOOSING, choose_one
 from flowspec.cli.options import YES, complete_with, compose_options, output_format
-from flowspec.cli.output import Level, eprint_report, print_result
+from flowspec.cli.output import Level, eprint_report, print_json, print_result
 
 
 @click.command("cancel", epilog="Example: flowspec cancel job.yaml 'count words'")
@@ -31,7 +31,6 @@ def command(what: str, step: str, force: bool, yes: bool, format_: str, **option
     from flowspec.backend.aws.submission.cancellation import cancel_steps
     from flowspec.document.escaping import visible
     from flowspec.report import runs
-    from flowspec.report.json_text import as_json
 
     chosen = choose_one(what, **options)
     found = steps_to_cancel(chosen.emr, chosen.cluster_id, step)
@@ -42,7 +41,7 @@ def command(what: str, step: str, force: bool, yes: bool, format_: str, **option
     answers = cancel_steps(chosen.emr, chosen.cluster_id, found, force=force)
     if format_ == "json":
         document = {"cluster": chosen.cluster_id, "steps": [asdict(one) for one in answers]}
-        print_result(as_json(document, chosen.secrets))
+        print_json(document, chosen.secrets)
     for one in answers if format_ == "text" else ():
         # EMR ends a running step some time after it has answered.
         result = ": cancellation requested" if one.accepted else f" is not cancelled: {visible(one.reason)}"

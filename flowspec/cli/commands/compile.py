@@ -9,9 +9,8 @@ import click
 
 from flowspec.cli.exits import Exit
 from flowspec.cli.options import SPEC, STAGING, VARIABLES, output_format
-from flowspec.cli.output import print_result, print_warnings
+from flowspec.cli.output import print_json, print_warnings
 from flowspec.cli.specs import job_flow
-from flowspec.report.json_text import as_json
 
 
 @click.command("compile", epilog="Example: flowspec compile job.yaml > request.json")
@@ -27,5 +26,5 @@ def command(spec: Path, format_: str, reveal: bool, **options: Any) -> int:  # n
     flow = job_flow(spec, placeholders=not reveal, **options)
     request = compile(flow)
     print_warnings(request.warnings)
-    print_result(as_json(request.params, frozenset() if reveal else request.secrets))
+    print_json(request.params, frozenset() if reveal else request.secrets)
     return Exit.OK

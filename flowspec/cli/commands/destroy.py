@@ -12,7 +12,7 @@ from flowspec.cli.confirm import confirm
 from flowspec.cli.exits import Exit
 from flowspec.cli.locate import LOOKING, Chosen, choose
 from flowspec.cli.options import DETACH, YES, output_format
-from flowspec.cli.output import eprint, print_result
+from flowspec.cli.output import eprint, print_json, print_result
 from flowspec.cli.selection import FLEET, names_many
 from flowspec.errors import NotStarted, number_of
 
@@ -92,13 +92,12 @@ def _describe_loss(cluster: Cluster) -> str:
 def _print(chosen: Chosen, cluster: Cluster, format_: str) -> None:
     from flowspec.cli.follow import leftovers_of
     from flowspec.document.escaping import visible
-    from flowspec.report.json_text import as_json
     from flowspec.report.runs import cluster_document
 
     left = leftovers_of(chosen, cluster)
     if format_ == "json":
         document = {**cluster_document(cluster), "leftovers": [asdict(one) for one in left]}
-        print_result(as_json(document, chosen.secrets))
+        print_json(document, chosen.secrets)
         return
     print_result(f"cluster {cluster.id}: {cluster.state}")
     for one in left:

@@ -9,7 +9,7 @@ import click
 from flowspec.cli.exits import Exit
 from flowspec.cli.locate import CHOOSING, Chosen, choose, read_settled_cluster, steps_called
 from flowspec.cli.options import STEP, CommandWithStep, output_format
-from flowspec.cli.output import print_result
+from flowspec.cli.output import print_json, print_result
 from flowspec.cli.times import Seconds
 
 if TYPE_CHECKING:
@@ -64,11 +64,10 @@ def _failure(cluster: Cluster, wanted: str | None) -> Verdict | None:
 
 def _print(chosen: Chosen, cluster: Cluster, found: Diagnosis | None, format_: str) -> None:
     from flowspec.report import failures
-    from flowspec.report.json_text import as_json
 
     if format_ == "json":
         document = {"cluster": cluster.id, "name": cluster.name, "diagnosis": found and failures.as_document(found)}
-        print_result(as_json(document, chosen.secrets))
+        print_json(document, chosen.secrets)
     elif format_ == "markdown":
         print_result(failures.as_markdown(cluster, found, chosen.secrets))
     else:

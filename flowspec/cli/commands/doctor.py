@@ -11,9 +11,8 @@ import click
 from flowspec.cli.exits import Exit
 from flowspec.cli.locate import bare_endpoint
 from flowspec.cli.options import CONNECTION, SPEC_PATH, STAGING, VARIABLES, output_format
-from flowspec.cli.output import print_result, wants_color
+from flowspec.cli.output import print_json, print_result, wants_color
 from flowspec.cli.specs import job_flow
-from flowspec.report.json_text import as_json
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -41,7 +40,7 @@ def command(spec: Path | None, format_: str, **options: Any) -> int:
     endpoint, needs, secrets = _read_needs(spec, options)
     checks = examine(endpoint, needs)
     if format_ == "json":
-        print_result(as_json(report.checks_document(checks), secrets))
+        print_json(report.checks_document(checks), secrets)
     else:
         print_result(report.checks_text(checks, color=wants_color(sys.stdout)), secrets=secrets)
     return Exit.ERROR if any(one.state is State.MISSING for one in checks) else Exit.OK

@@ -18,7 +18,7 @@ from click.core import ParameterSource
 
 from flowspec.cli.exits import Exit
 from flowspec.cli.options import output_format
-from flowspec.cli.output import ewarn, print_result
+from flowspec.cli.output import ewarn, print_json, print_result
 from flowspec.cli.times import parse_span
 from flowspec.errors import FlowspecError, number_of
 
@@ -226,14 +226,13 @@ def prune_command(group_home: Path | None, older_than: timedelta, home: Path | N
     """
     from flowspec.backend.packing import prune_packages
     from flowspec.emulator.prune import prune
-    from flowspec.report.json_text import as_json
 
     folder, least = _home(home or group_home), older_than.total_seconds()
     done = prune(folder, least)
     archives, freed = prune_packages(folder, least)
     freed += done.bytes
     if format_ == "json":
-        print_result(as_json({"clusters": done.clusters, "archives": archives, "bytes": freed}))
+        print_json({"clusters": done.clusters, "archives": archives, "bytes": freed})
     else:
         removed_archives = f" and {number_of(archives, 'archive')} of Python packages" if archives else ""
         print_result(f"removed {number_of(done.clusters, 'cluster')}{removed_archives}, freed {freed / 1e6:.1f} MB")

@@ -12,7 +12,7 @@ import click
 from flowspec.cli import print_error
 from flowspec.cli.exits import Exit
 from flowspec.cli.options import complete_with, output_format
-from flowspec.cli.output import print_result, wants_color
+from flowspec.cli.output import print_json, print_result, wants_color
 from flowspec.errors import NothingFound
 from flowspec.report.json_text import as_json
 
@@ -52,7 +52,7 @@ def command(words: tuple[str, ...], format_: str) -> int:
     if unknown:
         return Exit.USAGE
     if format_ == "json":
-        print_result(as_json([*map(_document, pages)]))
+        print_json([*map(_document, pages)])
         return Exit.OK
     if sys.stdout and wants_color(sys.stdout):
         pages = [*map(painted, pages)]

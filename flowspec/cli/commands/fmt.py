@@ -11,11 +11,10 @@ from flowspec.cli import print_error
 from flowspec.cli.drafts import write_whole
 from flowspec.cli.exits import Exit, worst
 from flowspec.cli.options import SPEC_PATH, output_format
-from flowspec.cli.output import eprint, print_result
+from flowspec.cli.output import eprint, print_json, print_result
 from flowspec.document.discovery import find_specs
 from flowspec.document.escaping import visible
 from flowspec.errors import FlowspecError
-from flowspec.report.json_text import as_json
 
 
 @click.command("fmt", epilog="Example: flowspec fmt --check jobs/")
@@ -47,7 +46,7 @@ def command(paths: tuple[Path, ...], check: bool, diff: bool, format_: str) -> i
         if format_ == "text":
             print_result(changed[-1].get("diff", name if check else f"formatted {name}"))
     if format_ == "json":
-        print_result(as_json({"changed": changed}))
+        print_json({"changed": changed})
     if changed and (check or diff):
         eprint(f"{len(changed)} to format")
         return code or Exit.CHANGES

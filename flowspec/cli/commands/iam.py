@@ -9,7 +9,7 @@ import click
 
 from flowspec.cli.exits import Exit
 from flowspec.cli.options import SPEC, STAGING, VARIABLES
-from flowspec.cli.output import eprint, print_result
+from flowspec.cli.output import eprint, print_json
 from flowspec.cli.planning import compile_spec
 
 
@@ -40,12 +40,11 @@ _DIGITS = 12
 def command(spec: Path, whom: str, account: str, **options: Any) -> int:
     """Print the least-privilege IAM policies that a spec needs, as JSON. Offline, without credentials."""
     from flowspec.backend.aws.permissions import permissions_of
-    from flowspec.report.json_text import as_json
 
     flow, request = compile_spec(spec, placeholders=True, **options)
     made = permissions_of(flow, request, account)
     both = {"apply": made.apply, "instances": made.instances}
-    print_result(as_json(both if whom == "both" else both[whom], request.secrets))
+    print_json(both if whom == "both" else both[whom], request.secrets)
     for note in made.notes:
         eprint(f"note: {note}", secrets=request.secrets)
     return Exit.OK

@@ -12,7 +12,7 @@ from flowspec.cli.confirm import confirm
 from flowspec.cli.exits import Exit
 from flowspec.cli.locate import BACKEND, bare_endpoint
 from flowspec.cli.options import CONNECTION_WITHOUT_SPEC, YES, output_format
-from flowspec.cli.output import Level, eprint, eprint_report, ewarn, print_result
+from flowspec.cli.output import Level, eprint, eprint_report, ewarn, print_json, print_result
 from flowspec.cli.times import parse_span
 from flowspec.errors import FlowspecError, number_of
 
@@ -48,7 +48,6 @@ def command(  # noqa: PLR0917 - click passes options by name
     from flowspec.backend.aws.client import connect
     from flowspec.backend.aws.manage.inventory import idle_clusters
     from flowspec.report import clusters
-    from flowspec.report.json_text import as_json
 
     emr = connect(bare_endpoint(backend, **options))
     found = idle_clusters(emr, at_least=at_least)
@@ -59,7 +58,7 @@ def command(  # noqa: PLR0917 - click passes options by name
         done = {one.cluster.id: _terminate(emr, one, unprotect=unprotect) for one in found}
     if format_ == "json":
         documents = map(partial(_document, done=done), found)
-        print_result(as_json(list(documents)))
+        print_json(list(documents))
     elif not terminate or not found:
         print_result(clusters.idle_table(found))
         if not found:

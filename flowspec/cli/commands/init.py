@@ -13,9 +13,8 @@ import click
 from flowspec.cli.confirm import can_ask
 from flowspec.cli.exits import Exit
 from flowspec.cli.options import output_format
-from flowspec.cli.output import ewarn, print_result
+from flowspec.cli.output import ewarn, print_json, print_result
 from flowspec.facts.uris import BUCKET_NAME
-from flowspec.report.json_text import as_json
 from flowspec.scaffold.starters import (
     NAME,
     REGION,
@@ -61,7 +60,7 @@ def command(  # noqa: PLR0917 - click passes them by name
     write_starter(folder, files)
     steps = list(_next_commands(folder, template))
     if format_ == "json":
-        print_result(as_json({"template": template, "folder": str(folder), "files": [*files], "next": steps}))
+        print_json({"template": template, "folder": str(folder), "files": [*files], "next": steps})
         return Exit.OK
     print_result("\n".join(f"wrote {folder / path}" for path in files))
     print_result("\n".join(["", "next:", *(f"  {line}" for line in steps)]))

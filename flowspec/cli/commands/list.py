@@ -10,7 +10,7 @@ import click
 from flowspec.cli.exits import Exit
 from flowspec.cli.locate import BACKEND, bare_endpoint
 from flowspec.cli.options import CONNECTION_WITHOUT_SPEC, output_format
-from flowspec.cli.output import ewarn, print_result
+from flowspec.cli.output import ewarn, print_json, print_result
 from flowspec.cli.times import parse_moment
 from flowspec.facts.states import ALIVE, ENDED
 
@@ -70,7 +70,6 @@ def command(  # noqa: PLR0917 - click passes options by name
     from flowspec.backend.aws.client import connect
     from flowspec.backend.aws.manage.inventory import list_clusters
     from flowspec.report import clusters
-    from flowspec.report.json_text import as_json
 
     found = list_clusters(
         connect(bare_endpoint(backend, **options)),
@@ -82,7 +81,7 @@ def command(  # noqa: PLR0917 - click passes options by name
         limit=limit,
     )
     if format_ == "json":
-        print_result(as_json([clusters.summary_document(one) for one in found.clusters]))
+        print_json([clusters.summary_document(one) for one in found.clusters])
     else:
         print_result(clusters.table(found.clusters))
         if not found.clusters:

@@ -10,7 +10,7 @@ import click
 from flowspec.cli.exits import Exit
 from flowspec.cli.locate import CHOOSING, Chosen, choose, read_settled_cluster, steps_called
 from flowspec.cli.options import STEP, CommandWithStep, output_format
-from flowspec.cli.output import eprint, ewarn, log_printer, print_result, wait_for_more
+from flowspec.cli.output import eprint, ewarn, log_printer, print_json, wait_for_more
 from flowspec.errors import FlowspecError
 
 if TYPE_CHECKING:
@@ -79,7 +79,6 @@ def _as_text(chosen: Chosen, cluster: Cluster, step: Step, reader: Logs, names: 
 def _as_json(chosen: Chosen, cluster: Cluster, step: Step, reader: Logs, names: Sequence[str]) -> None:
     from flowspec.backend.aws.command_lines import command_line
     from flowspec.document.masking import lookback_length, mask, mask_bytes
-    from flowspec.report.json_text import as_json
 
     texts: dict[str, str | None] = {}
     for name in names:
@@ -90,7 +89,7 @@ def _as_json(chosen: Chosen, cluster: Cluster, step: Step, reader: Logs, names: 
             whole = command_line("logs", chosen.emr, cluster.id, "--step", step.id, "--log", name)
             ewarn(f"note: {name}: only the last {_IN_JSON >> 20} MiB; all of it: {whole}")
     document = {"cluster": cluster.id, "step": step.id, "where": reader.step_location(step.id)}
-    print_result(as_json({**mask(document, chosen.secrets), "logs": texts}))
+    print_json({**mask(document, chosen.secrets), "logs": texts})
 
 
 def _explain_missing_logs(chosen: Chosen, cluster: Cluster, step: Step, reader: Logs) -> str:

@@ -8,7 +8,7 @@ import click
 
 from flowspec.cli.exits import Exit
 from flowspec.cli.options import CONNECTION_WITHOUT_SPEC, output_format
-from flowspec.cli.output import ewarn, print_result
+from flowspec.cli.output import ewarn, print_json, print_result
 from flowspec.errors import number_of
 
 
@@ -69,7 +69,6 @@ def update(types: str, format_: str, **options: Any) -> int:
     from flowspec.backend.aws.pricing import find_prices
     from flowspec.cli.locate import bare_endpoint
     from flowspec.facts.price_table import own_table, update_own_table
-    from flowspec.report.json_text import as_json
     from flowspec.report.prices import Shown, price_documents
 
     # Before the network: a table that is damaged would not be replaced.
@@ -81,7 +80,7 @@ def update(types: str, format_: str, **options: Any) -> int:
         ewarn(f"note: {note}")
     if format_ == "json":
         (document,) = price_documents([Shown(emr.region, found.prices)])
-        print_result(as_json({**document, "table": str(path), "notes": list(found.notes)}))
+        print_json({**document, "table": str(path), "notes": list(found.notes)})
     else:
         rows, kinds = len(found.prices.types), len(found.prices.volumes)
         print_result(

@@ -9,7 +9,7 @@ import click
 from flowspec.cli.exits import Exit
 from flowspec.cli.locate import CHOOSING, choose_one
 from flowspec.cli.options import output_format
-from flowspec.cli.output import print_result
+from flowspec.cli.output import print_json, print_result
 
 
 @click.command("protect", epilog="Example: flowspec protect job.yaml")
@@ -23,12 +23,11 @@ def command(what: str, format_: str, **options: Any) -> int:
 def set_protection(what: str, format_: str, *, on: bool, **options: Any) -> int:
     """Sets the termination protection of the cluster that WHAT names, and prints it."""
     from flowspec.backend.aws.manage.ending import protect
-    from flowspec.report.json_text import as_json
 
     chosen = choose_one(what, **options)
     changed = protect(chosen.emr, chosen.cluster_id, on=on)
     if format_ == "json":
-        print_result(as_json({"cluster": chosen.cluster_id, "termination_protected": on, "changed": changed}))
+        print_json({"cluster": chosen.cluster_id, "termination_protected": on, "changed": changed})
     else:
         state = "protected against termination" if on else "not protected against termination"
         print_result(f"cluster {chosen.cluster_id}: {state}{'' if changed else ' (it was so before)'}")

@@ -12,7 +12,7 @@ import click
 from flowspec.cli.exits import Exit
 from flowspec.cli.locate import CHOOSING, choose_one
 from flowspec.cli.options import DETACH, LOCK_TIMEOUT, compose_options, output_format
-from flowspec.cli.output import eprint, print_result
+from flowspec.cli.output import eprint, print_json, print_result
 from flowspec.cli.times import Seconds
 
 if TYPE_CHECKING:
@@ -72,10 +72,9 @@ def _parse_size(text: str) -> tuple[str, int]:
 
 def _print(cluster_id: str, found: Sequence[Resize], format_: str, code: Exit) -> int:
     from flowspec.document.escaping import visible
-    from flowspec.report.json_text import as_json
 
     if format_ == "json":
-        print_result(as_json({"cluster": cluster_id, "exit_code": int(code), "sizes": [asdict(one) for one in found]}))
+        print_json({"cluster": cluster_id, "exit_code": int(code), "sizes": [asdict(one) for one in found]})
         return code
     for one in found:
         what = "size" if one.member == "InstanceCount" else one.member

@@ -13,7 +13,7 @@ from flowspec.cli.confirm import confirm
 from flowspec.cli.exits import Exit
 from flowspec.cli.locate import bare_endpoint
 from flowspec.cli.options import CONNECTION, SPEC_PATH, STAGING, VARIABLES, YES, compose_options, output_format
-from flowspec.cli.output import Level, eprint, eprint_report, print_result
+from flowspec.cli.output import Level, eprint, eprint_report, print_json, print_result
 from flowspec.cli.times import parse_span
 from flowspec.errors import FlowspecError
 from flowspec.facts.uris import is_s3_folder
@@ -60,12 +60,11 @@ def list_command(specs: tuple[Path, ...], format_: str, **options: Any) -> int:
     """
     from flowspec.backend.aws.manage.staged import staged_files
     from flowspec.report import staging
-    from flowspec.report.json_text import as_json
 
     folder = _folder(specs, **options)
     files, users = list(staged_files(folder.emr, folder.uri)), folder.users()
     if format_ == "json":
-        print_result(as_json([staging.document(one, users) for one in files]))
+        print_json([staging.document(one, users) for one in files])
     else:
         print_result(f"{staging.as_text(files, users)}\n{staging.total(files)} below {folder.uri}")
     return Exit.OK
@@ -158,7 +157,6 @@ def _print(
     dry_run: bool,
 ) -> Exit:
     from flowspec.report import staging
-    from flowspec.report.json_text import as_json
 
     deleted = [one for page in pages for one in page.deleted]
     refused = [one for page in pages for one in page.refused]
@@ -172,7 +170,7 @@ def _print(
             "bytes": sum(one.size for one in chosen),
             "refused": [one._asdict() for one in refused],
         }
-        print_result(as_json(found))
+        print_json(found)
     elif dry_run and doomed:
         print_result(staging.as_text(doomed, {}))
     if format_ == "text":

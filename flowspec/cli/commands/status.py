@@ -9,7 +9,7 @@ import click
 from flowspec.cli.exits import Exit
 from flowspec.cli.locate import CHOOSING, choose, read_settled_cluster
 from flowspec.cli.options import output_format
-from flowspec.cli.output import ewarn, print_result
+from flowspec.cli.output import ewarn, print_json, print_result
 
 
 @click.command("status", epilog="Example: flowspec status job.yaml")
@@ -21,7 +21,6 @@ def command(what: str, cost: bool, format_: str, **options: Any) -> int:
     from flowspec.backend.aws.command_lines import command_line
     from flowspec.backend.aws.spending import spent
     from flowspec.report import costs, runs
-    from flowspec.report.json_text import as_json
 
     chosen = choose(what, **options)
     cluster = read_settled_cluster(chosen)
@@ -33,7 +32,7 @@ def command(what: str, cost: bool, format_: str, **options: Any) -> int:
     paid = spent(chosen.emr, chosen.cluster_id) if cost else None
     if format_ == "json":
         more = {"cost": costs.actual_document(paid)} if paid else {}
-        print_result(as_json({**runs.cluster_document(cluster), **more}, chosen.secrets))
+        print_json({**runs.cluster_document(cluster), **more}, chosen.secrets)
     else:
         shown = [runs.status(cluster), *([costs.actual_line(paid)] if paid else [])]
         print_result("\n".join(shown), secrets=chosen.secrets)

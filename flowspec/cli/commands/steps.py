@@ -12,7 +12,7 @@ import click
 from flowspec.cli.exits import Exit, exit_of
 from flowspec.cli.locate import CHOOSING, Chosen, choose_one, connection_of, is_spec
 from flowspec.cli.options import DETACH, LOCK_TIMEOUT, SPEC_PATH, STAGING, WATCHING, compose_options, output_format
-from flowspec.cli.output import eprint, print_result, print_warnings
+from flowspec.cli.output import eprint, print_json, print_result, print_warnings
 from flowspec.cli.specs import CONNECTION_NAMES, job_flow
 from flowspec.errors import number_of
 
@@ -83,12 +83,11 @@ def add(  # noqa: PLR0917 - click passes options by name
 
 
 def _print(chosen: Chosen, steps: AddedSteps, format_: str) -> None:
-    from flowspec.report.json_text import as_json
 
     if format_ == "json":
         failed = [one.id for one in steps.failed]
         document = {"cluster": chosen.cluster_id, "added": steps.added, "awaits": steps.awaits, "failed": failed}
-        print_result(as_json(document))
+        print_json(document)
         return
     for one in steps.added:
         print_result(one)

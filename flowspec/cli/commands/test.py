@@ -13,7 +13,7 @@ from flowspec.cli import print_error
 from flowspec.cli.drafts import check_folder, write_whole
 from flowspec.cli.exits import Exit
 from flowspec.cli.options import SPEC_PATH, output_format
-from flowspec.cli.output import eprint, print_result, wants_color
+from flowspec.cli.output import eprint, print_json, print_result, wants_color
 from flowspec.cli.selection import SELECT
 
 if TYPE_CHECKING:
@@ -59,7 +59,6 @@ def command(paths: tuple[Path, ...], selects: tuple[str, ...], junit: Path | Non
     """
     from flowspec.cases.running import run_tests
     from flowspec.report import cases as report
-    from flowspec.report.json_text import as_json
 
     started = time.monotonic()
 
@@ -76,7 +75,7 @@ def command(paths: tuple[Path, ...], selects: tuple[str, ...], junit: Path | Non
     if junit:
         write_whole(junit, report.as_junit(results).decode())
     if format_ == "json":
-        print_result(as_json(report.as_document(results)))
+        print_json(report.as_document(results))
     elif results:
         eprint(report.summary_text(results, time.monotonic() - started))
     else:

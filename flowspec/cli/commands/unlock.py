@@ -9,7 +9,7 @@ import click
 from flowspec.cli.exits import Exit
 from flowspec.cli.locate import CHOOSING, choose
 from flowspec.cli.options import output_format
-from flowspec.cli.output import print_result
+from flowspec.cli.output import print_json, print_result
 from flowspec.document.escaping import visible
 
 
@@ -19,12 +19,11 @@ from flowspec.document.escaping import visible
 def command(what: str, format_: str, **options: Any) -> int:
     """Remove the lock of a cluster, whoever holds it. WHAT is a spec, a cluster's id, or its name."""
     from flowspec.backend.aws.submission.lock import unlock
-    from flowspec.report.json_text import as_json
 
     chosen = choose(what, **options)
     holder = unlock(chosen.emr, chosen.cluster_id)
     if format_ == "json":
-        print_result(as_json({"cluster": chosen.cluster_id, "removed": holder}))
+        print_json({"cluster": chosen.cluster_id, "removed": holder})
         return Exit.OK
     print_result(
         f"cluster {chosen.cluster_id}: " + (f"removed the lock of {visible(holder)}" if holder else "not locked")

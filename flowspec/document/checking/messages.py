@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from flowspec.document.checking.fits import TYPES
 from flowspec.document.nearest import MAX_GUESSES, did_you_mean, nearest
-from flowspec.document.schema import Schema, api_name, is_for_editors, kind, types_of
+from flowspec.document.schema import Schema, api_name, is_for_editors, kind, kind_of_type, types_of
 from flowspec.errors import shorten
 
 
@@ -215,12 +215,10 @@ def _mapping_example_hint(schema: Schema) -> str:
 
 
 def _type_violation(value: Any, wanted: list[str], path: tuple[str | int, ...]) -> Violation:
-    names = list(dict.fromkeys(_TYPES[one] for one in wanted if one != "null"))
-    listed = " or ".join(names)
+    listed = " or ".join(dict.fromkeys(_TYPES[one] for one in wanted if one != "null"))
     is_not = "has no value" if value is None else f"is {_describe_value(value)}"
-    return Violation(
-        "FS103", path, f"{_name_of_place(path)} wants {listed}, this {is_not}", _type_hint(value, wanted), whole=True
-    )
+    message = f"{_name_of_place(path)} wants {listed}, this {is_not}"
+    return Violation("FS103", path, message, _type_hint(value, wanted), whole=True)
 
 
 def _describe_value(value: Any) -> str:
@@ -273,33 +271,22 @@ def _explain_enum(error: Any, path: tuple[str | int, ...]) -> Iterator[Violation
 
 
 def _explain_constant(error: Any, path: tuple[str | int, ...]) -> Iterator[Violation]:
-    wanted = error.validator_value
-    yield Violation(
-        "FS104",
-        path,
-        f"{_name_of_place(path)} is {_scalar_text(wanted)} here, not {_scalar_text(error.instance)}",
-        f"write {wanted}",
-        whole=True,
+    message = (
+        f"{_name_of_place(path)} is {_scalar_text(error.validator_value)} here, not {_scalar_text(error.instance)}"
     )
+    yield Violation("FS104", path, message, f"write {error.validator_value}", whole=True)
 
 
 def _explain_pattern(error: Any, path: tuple[str | int, ...]) -> Iterator[Violation]:
-    yield Violation(
-        "FS105",
-        path,
-        f"{_name_of_place(path)}: '{shorten(str(error.instance))}' does not match {error.validator_value}",
-        whole=True,
-    )
+    shown = shorten(str(error.instance))
+    message = f"{_name_of_place(path)}: '{shown}' does not match {error.validator_value}"
+    yield Violation("FS105", path, message, whole=True)
 
 
 def _explain_bound(error: Any, path: tuple[str | int, ...]) -> Iterator[Violation]:
     bound = "least" if error.validator == "minimum" else "greatest"
-    yield Violation(
-        "FS106",
-        path,
-        f"{_name_of_place(path)} is {error.instance}, the {bound} allowed is {error.validator_value}",
-        whole=True,
-    )
+    message = f"{_name_of_place(path)} is {error.instance}, the {bound} allowed is {error.validator_value}"
+    yield Violation("FS106", path, message, whole=True)
 
 
 def _explain_length(error: Any, path: tuple[str | int, ...]) -> Iterator[Violation]:
@@ -331,7 +318,7 @@ def _explain_alternatives(error: Any, path: tuple[str | int, ...]) -> Iterator[V
             continue
         types = types_of(option)
         wanted += types
-        if shape in {one if one in ("object", "array") else "scalar" for one in types}:
+        if shape in map(kind_of_type, types):
             before = path[: len(path) - len(error.absolute_path)]
             yield from (
                 one

@@ -76,11 +76,8 @@ def _explain_bad_base(
     # No file has a name with NUL, and realpath refuses to look for one.
     real = os.path.realpath(path) if "\0" not in name else os.path.abspath(path)  # noqa: PTH100
     if not name or not Path(real).is_relative_to(tree):
-        return (
-            "FS314",
-            f"'{name}' is not below {tree}",
-            ("a base file is kept in the repository or folder of its spec",),
-        )
+        notes = ("a base file is kept in the repository or folder of its spec",)
+        return "FS314", f"'{name}' is not below {tree}", notes
     if real in seen:
         chain = list(map(str, seen.values()))
         circle = " -> ".join([*chain[list(seen).index(real) :], str(path)])
@@ -91,11 +88,8 @@ def _explain_bad_base(
     if not os.path.isfile(path):  # noqa: PTH113
         return "FS314", f"there is no file '{name}'", (f"looked for {path}",)
     if len(seen) >= MAX_CHAIN:
-        return (
-            "FS314",
-            f"more than {MAX_CHAIN} files extend each other",
-            (f"the first one is {next(iter(seen.values()))}",),
-        )
+        notes = (f"the first one is {next(iter(seen.values()))}",)
+        return "FS314", f"more than {MAX_CHAIN} files extend each other", notes
     return None
 
 

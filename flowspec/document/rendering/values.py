@@ -1,8 +1,7 @@
-"""The marker of a missing value in templates, and the text of a value within other text."""
+"""The values of templates: the marker of a missing one, the kind of one in words, and its text within other text."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from flowspec.document.rendering.template_errors import TemplateError
@@ -11,13 +10,36 @@ MISSING = object()
 """The value of a variable that has none, where that is already said: what uses it fails silently."""
 
 
-def _kind(value: Any) -> str:
+def kind_of(value: Any) -> str:
+    """Returns the kind of a value in words: "a text", "an integer"."""
     if value is None:
         return "null"
-    return "a mapping" if isinstance(value, dict) else "a list"
+    for kinds, words in _KINDS:
+        if isinstance(value, kinds):
+            return words
+    return _KINDS_BY_CLASS_NAME.get(type(value).__name__, "a function")
 
 
-def written(value: Any, kind: Callable[[Any], str] = _kind) -> str:
+_KINDS: list[tuple[Any, str]] = [
+    (bool, "a boolean"),
+    (str, "a text"),
+    (int, "an integer"),
+    (float, "a number"),
+    (dict, "a mapping"),
+    ((list, tuple, range, type({}.keys()), type({}.values()), type({}.items())), "a list"),
+]
+# Of jinja2 and of our sandbox, which is not imported before a template needs it.
+_KINDS_BY_CLASS_NAME = {
+    "Cycler": "a cycler",
+    "LoopContext": "the loop",
+    "Macro": "a macro",
+    "Namespace": "a namespace",
+    "Stream": "a list",
+    **dict.fromkeys(("Undefined", "Unset"), "an undefined value"),
+}
+
+
+def written(value: Any) -> str:
     """Returns a value inside of text, as YAML writes it. Raises `TemplateError` FS323 for what has no place in text."""
     if isinstance(value, str):
         return value
@@ -28,4 +50,4 @@ def written(value: Any, kind: Callable[[Any], str] = _kind) -> str:
     hint = "use the join filter, or tojson"
     if value is None:
         hint = "give it a value, or use the default filter: default('…', true)"
-    raise TemplateError("FS323", f"{kind(value)} can't be a part of text", hint=hint)
+    raise TemplateError("FS323", f"{kind_of(value)} can't be a part of text", hint=hint)

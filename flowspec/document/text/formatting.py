@@ -62,10 +62,7 @@ def format_text(source: Source) -> str:
 
 
 def _texts(node: Node) -> Any:
-    """Returns the values of a document with their texts.
-
-    A configuration's properties keep them: 0.10 is "0.10" there.
-    """
+    """Returns the values of a document with their texts: a configuration's property 0.10 is "0.10"."""
     if isinstance(node, Mapping):
         return {key: _texts(value) for key, (_, value) in node.entries.items()}
     return [_texts(item) for item in node.items] if isinstance(node, Items) else (node.value, node.text)
@@ -166,10 +163,7 @@ class _Writer:
         return [line.rstrip() for line in self.lines[start:end]]
 
     def _comments_between(self, start: int, end: int) -> list[str]:
-        """Returns the comments and blank lines between two entries.
-
-        The dash of an item that begins on a later line is left out.
-        """
+        """Returns the comments and blank lines between two entries, without the dash of an item that begins below."""
         lines = (re.sub(r"^(\s*)-(?= |$)", r"\1 ", line).rstrip() for line in self._stripped_lines(start, end))
         return [
             line for line, written in zip(lines, self._stripped_lines(start, end), strict=True) if line or not written
@@ -344,10 +338,7 @@ def _is_shallower_comment(line: str, indent: int) -> bool:
 
 
 def _split_comments(gap: list[str], column: int) -> tuple[list[str], list[str]]:
-    """Divides the lines between two entries into those inside of the first, as they are, and those of the second.
-
-    The former are deeper than `column`.
-    """
+    """Divides the lines between two entries into those inside of the first, deeper than `column`, and the others."""
     own = max((at for at, line in enumerate(gap, 1) if line.strip() and _indent(line) > column), default=0)
     return gap[:own], [line.strip() for line in gap[own:]]
 
@@ -372,10 +363,7 @@ def _keep_blank_lines(groups: list[tuple[str, list[str]]], was_first: str) -> No
 
 
 def _order(schema: Any, keys: list[str]) -> list[str]:
-    """Returns the keys in the order in which they are written.
-
-    Those of a free mapping, such as tags, stay in theirs.
-    """
+    """Returns keys in the order in which they are written; those of a free mapping, such as tags, stay in theirs."""
     if "properties" not in schema:
         return keys
     first = [key for key in _FIRST if key in keys]

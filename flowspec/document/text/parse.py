@@ -63,13 +63,7 @@ def _parser(text: str) -> Any:
     """Returns a source of events: libyaml's parser, some ten times as fast, or PyYAML's own."""
     import yaml
 
-    return yaml.CSafeLoader(text) if yaml.__with_libyaml__ else _python_parser(text)
-
-
-def _python_parser(text: str) -> Any:
-    import yaml
-
-    return yaml.SafeLoader(text)
+    return (yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader)(text)
 
 
 _NOUN, _BEGINS = "a job flow", "a spec begins with `flowspec: v1` and a `name:`"
@@ -310,7 +304,7 @@ def _as_pyyaml_error(text: str, error: Any) -> Any:
 
     if yaml.__with_libyaml__ and len(text) < _MAX_REPARSED:
         try:
-            for _ in iter(_python_parser(text).get_event, None):
+            for _ in iter(yaml.SafeLoader(text).get_event, None):
                 pass
         except yaml.YAMLError as own_error:
             return own_error

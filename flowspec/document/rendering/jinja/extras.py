@@ -14,8 +14,8 @@ from jinja2 import pass_context
 from jinja2.runtime import Context
 
 from flowspec.document.rendering.budget import MAX_TEXT
-from flowspec.document.rendering.jinja.sizes import kind_of
 from flowspec.document.rendering.template_errors import TemplateError
+from flowspec.document.rendering.values import kind_of
 from flowspec.errors import shorten
 
 _DATES = ("%Y-%m-%d", "%Y%m%dT%H%M%SZ", "%Y%m%d", "%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%d %H:%M:%S")

@@ -20,8 +20,9 @@ from flowspec.document.nearest import did_you_mean
 from flowspec.document.rendering.budget import MAX_TEXT
 from flowspec.document.rendering.jinja.extras import EXTRAS
 from flowspec.document.rendering.jinja.methods import format_percent
-from flowspec.document.rendering.jinja.sizes import MAX_ITEMS, MAX_SIZE, Sizes, kind_of
+from flowspec.document.rendering.jinja.sizes import MAX_ITEMS, MAX_SIZE, Sizes
 from flowspec.document.rendering.template_errors import TemplateError
+from flowspec.document.rendering.values import kind_of
 
 _MAX_DIGITS = 308
 """Decimal places of a rounded number: a float has no more."""

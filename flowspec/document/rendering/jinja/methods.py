@@ -11,9 +11,9 @@ from jinja2 import Undefined
 from jinja2.runtime import LoopContext
 from jinja2.utils import Cycler, Joiner, Namespace
 
-from flowspec.document.rendering.jinja.sizes import Sizes, kind_of
+from flowspec.document.rendering.jinja.sizes import Sizes
 from flowspec.document.rendering.template_errors import TemplateError
-from flowspec.document.rendering.values import written
+from flowspec.document.rendering.values import kind_of, written
 
 _PRINTF = re.compile(r"%(?:\((?P<key>[^()]*)\))?[-+ 0#]*(\d{0,3})(?:\.(\d{0,3}))?[hlL]?[sdiuoxXeEfFgGcra%]|(?P<bad>%)")
 _FORMAT = re.compile(r"(?:.?[<>=^])?[-+ ]?z?#?0?(\d{0,3})[,_]?(?:\.(\d{0,3}))?[a-zA-Z%]?", re.DOTALL)
@@ -188,7 +188,7 @@ def format_percent(sizes: Sizes, text: str, given: Any) -> Any:
         if found["bad"]:
             raise TemplateError("FS323", "% formatting here takes widths of up to three digits, and no *")
         if isinstance(values, dict) and found["key"] is None and found[0] != "%%":
-            written(values, kind_of)
+            written(values)
         if found[0] != "%%":
             total += (longest if found["key"] is not None else 0) + int(found[2] or 0) + int(found[3] or 0)
     sizes.step(1 + total // 50)
@@ -201,4 +201,4 @@ def _printf_value(value: Any) -> Any:
         return _Flag(value)
     if isinstance(value, Undefined):
         return str(value)
-    return value if isinstance(value, int | float) else written(value, kind_of)
+    return value if isinstance(value, int | float) else written(value)

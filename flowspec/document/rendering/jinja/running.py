@@ -14,13 +14,13 @@ from flowspec.document.rendering.jinja.compiler import FILE, Compiled
 from flowspec.document.rendering.jinja.filters import unknown_name_error
 from flowspec.document.rendering.jinja.methods import FUNCTIONS
 from flowspec.document.rendering.jinja.sandbox import Names, Sandbox, UndefinedUseError
-from flowspec.document.rendering.jinja.sizes import kind_of
 from flowspec.document.rendering.template_errors import (
     MAX_COMPARED,
     TemplateError,
     missing_key_error,
     undefined_name_error,
 )
+from flowspec.document.rendering.values import kind_of
 
 _ERROR = 300
 """Steps that an error costs."""

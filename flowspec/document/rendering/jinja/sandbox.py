@@ -19,9 +19,9 @@ from flowspec.document.nearest import did_you_mean
 from flowspec.document.rendering.budget import Budget
 from flowspec.document.rendering.jinja.filters import FILTERS, TESTS
 from flowspec.document.rendering.jinja.methods import FUNCTIONS, Method, format_percent, method_of
-from flowspec.document.rendering.jinja.sizes import Sizes, kind_of
+from flowspec.document.rendering.jinja.sizes import Sizes
 from flowspec.document.rendering.template_errors import TemplateError
-from flowspec.document.rendering.values import written
+from flowspec.document.rendering.values import kind_of, written
 
 _MAX_CALLS = 60
 """Macros that call each other: each takes some six of the 1,000 calls that Python allows in each other."""
@@ -269,7 +269,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
             return value
         if isinstance(value, Undefined):
             return str(value)
-        return written(value, kind_of)
+        return written(value)
 
     def joined(self, values: Iterable[Any]) -> str:
         """Concatenates the operands of `~`."""

@@ -12,6 +12,7 @@ from jinja2 import Undefined
 
 from flowspec.document.rendering.budget import MAX_TEXT, Budget
 from flowspec.document.rendering.template_errors import TemplateError
+from flowspec.document.rendering.values import kind_of
 
 MAX_ITEMS = 10_000
 """Items of one list, turns of one loop."""
@@ -151,25 +152,3 @@ class Sizes:
                 self.items(len(collected))
         self.items(len(collected))
         return collected
-
-
-def kind_of(value: Any) -> str:
-    """Returns the kind of a value in words: "a text", "an integer"."""
-    if value is None:
-        return "null"
-    for kinds, words in _KINDS:
-        if isinstance(value, kinds):
-            return words
-    return _KINDS_BY_CLASS_NAME.get(type(value).__name__, "a function")
-
-
-_KINDS: list[tuple[Any, str]] = [
-    (bool, "a boolean"),
-    (str, "a text"),
-    (int, "an integer"),
-    (float, "a number"),
-    (dict, "a mapping"),
-    (Undefined, "an undefined value"),
-    ((list, tuple, range, Stream, *_VIEWS), "a list"),
-]
-_KINDS_BY_CLASS_NAME = {"Macro": "a macro", "LoopContext": "the loop", "Namespace": "a namespace", "Cycler": "a cycler"}
