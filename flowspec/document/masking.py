@@ -23,7 +23,7 @@ def mask(value: Any, secrets: Collection[str]) -> Any:
     if not secrets:
         return value
     if isinstance(value, str):
-        if value in forms(secrets):
+        if value in _forms(frozenset(secrets)):
             return MASK
         return _mask_text(value, _inner_forms(frozenset(secrets)))
     if isinstance(value, Mapping):
@@ -95,14 +95,10 @@ def lookback_length(secrets: Collection[str]) -> int:
     return max((len(form.encode()) - 1 for form in _inner_forms(frozenset(secrets))), default=0)
 
 
-def forms(secrets: Collection[str]) -> frozenset[str]:
-    """Returns the texts that show a secret: itself, its lines, and each as a shell's word, in JSON, and printed."""
-    return _forms(frozenset(secrets))
-
-
 # The same secrets are looked for in each value of a document; their set changes only when a derived one is added.
 @lru_cache(maxsize=4)
 def _forms(secrets: frozenset[str]) -> frozenset[str]:
+    """Returns the texts that show a secret: itself, its lines, and each as a shell's word, in JSON, and printed."""
     texts = {text for secret in secrets for text in (secret, *_lines(secret)) if text}
     return frozenset(
         form for text in texts for form in (text, _shell_form(text), json.dumps(text)[1:-1], visible(text))

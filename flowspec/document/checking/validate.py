@@ -22,7 +22,6 @@ from flowspec.document.text.reading import Reading
 from flowspec.document.text.tree import (
     MAX_FINDINGS,
     Document,
-    Mapping,
     Scalar,
     diagnostics_to_show,
     plain,
@@ -178,11 +177,7 @@ def _drop_consequences(findings: list[Violation]) -> list[Violation]:
 
 def _is_of_failed_template(document: Document, finding: Violation) -> bool:
     """Returns True if a finding is about a value whose template failed, which is reported already."""
-    if finding.key:
-        parent = document.find(finding.path[:-1])
-        entry = parent.entries.get(str(finding.path[-1])) if isinstance(parent, Mapping) else None
-        return entry is not None and entry[0].failed
-    node = document.find(finding.path)
+    node = document.find_key(finding.path) if finding.key else document.find(finding.path)
     return isinstance(node, Scalar) and node.failed
 
 

@@ -22,6 +22,7 @@ from flowspec.document.rendering.overrides import NAMED, merge_override
 from flowspec.document.rendering.template_errors import TemplateError
 from flowspec.document.rendering.template_places import template_problem
 from flowspec.document.rendering.templates import evaluate, is_template, names_in
+from flowspec.document.rendering.values import leaves
 from flowspec.document.rendering.variables import BUILTIN, PLACEHOLDER, Given, Variables, read_files, resolve
 from flowspec.document.text.tree import Document, Items, Mapping, Node, Place, Scalar, plain, scalars
 from flowspec.errors import Diagnostic, SpecError
@@ -258,7 +259,7 @@ class _Renderer:
         return masked if masked == mask(value, self.secrets) else MASK
 
     def _count_masking(self, value: Any) -> None:
-        lengths = [len(str(one)) for one in _plain_values(value)]
+        lengths = [len(str(one)) for one in leaves(value)]
         searches = len(self.secrets) * (len(lengths) + sum(lengths) // _CHARACTERS_A_SEARCH)
         self.budget.step(searches // _SEARCHES_A_STEP)
         comparisons = sum(max(0, length - len(secret)) * len(secret) for secret in self.secrets for length in lengths)
@@ -349,15 +350,6 @@ class _Renderer:
             return filled.value is not False
         self._report("FS325", "when wants true or false", when.at, 'such as when: "{{ workers > 4 }}"')
         return True
-
-
-def _plain_values(value: Any) -> Iterator[Any]:
-    """Yields the plain values in a value."""
-    if isinstance(value, dict | list):
-        for one in value.values() if isinstance(value, dict) else value:
-            yield from _plain_values(one)
-    else:
-        yield value
 
 
 def _mask_scalars(value: Any) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from flowspec.document.rendering.template_errors import TemplateError
@@ -51,3 +52,12 @@ def written(value: Any) -> str:
     if value is None:
         hint = "give it a value, or use the default filter: default('…', true)"
     raise TemplateError("FS323", f"{kind_of(value)} can't be a part of text", hint=hint)
+
+
+def leaves(value: Any) -> Iterator[Any]:
+    """Yields what is in lists and mappings, and in those in them; a value that is neither itself."""
+    if isinstance(value, dict | list):
+        for one in value.values() if isinstance(value, dict) else value:
+            yield from leaves(one)
+    else:
+        yield value

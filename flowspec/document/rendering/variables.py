@@ -31,7 +31,7 @@ from flowspec.document.rendering.patterns import Pattern, PatternError, PatternW
 from flowspec.document.rendering.template_errors import TemplateError
 from flowspec.document.rendering.template_places import template_problem
 from flowspec.document.rendering.templates import WORDS, evaluate, is_template, names_in
-from flowspec.document.rendering.values import MISSING
+from flowspec.document.rendering.values import MISSING, leaves
 from flowspec.document.text.parse import compose, read
 from flowspec.document.text.tree import Document, Mapping, Node, Place, Scalar, plain
 from flowspec.errors import Diagnostic, Severity, SpecError, shorten
@@ -165,7 +165,7 @@ class _Resolver:
         if rules.get("sensitive") is True:
             self.result.sensitive.add(name)
         if name in self.result.sensitive and self.result.origins.get(name) != PLACEHOLDER:
-            self.result.secrets.update(_secret_texts(value))
+            self.result.secrets |= {str(one) for one in leaves(value) if not _says_nothing(one)}
 
     def _choose_value(self, name: str, key: Scalar, definition: Mapping | None, rules: MappingOf[str, Any]) -> Any:
         wanted = rules.get("type", "string")
@@ -304,12 +304,6 @@ def _describe_value(value: Any) -> str:
     return shorten(repr(value))
 
 
-def _secret_texts(value: Any) -> Iterator[str]:
-    """Yields the texts of a secret that are masked: its scalars."""
-    if isinstance(value, dict):
-        value = list(value.values())
-    if isinstance(value, list):
-        for one in value:
-            yield from _secret_texts(one)
-    elif value is not None and value is not MISSING and value != "" and not isinstance(value, bool):
-        yield str(value)
+def _says_nothing(value: Any) -> bool:
+    """Returns True for a part of a secret that is not masked."""
+    return value is None or value is MISSING or value == "" or isinstance(value, bool)

@@ -194,6 +194,12 @@ class Document:
                 return None
         return node
 
+    def find_key(self, path: NodePath) -> Scalar | None:
+        """Returns the key of the node at `path`, or None."""
+        parent = self.find(path[:-1]) if path else None
+        entry = parent.entries.get(str(path[-1])) if isinstance(parent, Mapping) else None
+        return entry[0] if entry else None
+
     def nearest(self, path: NodePath) -> Node:
         """Returns the node at `path`, or the last one that there is on the way to it."""
         node: Node = self.root
@@ -218,11 +224,7 @@ class Document:
 
         What lies beyond the document is placed at the last node on the way that there is.
         """
-        at = self.nearest(path).at
-        if key and path:
-            parent = self.find(path[:-1])
-            entry = parent.entries.get(str(path[-1])) if isinstance(parent, Mapping) else None
-            at = entry[0].at if entry else at
+        at = ((self.find_key(path) if key else None) or self.nearest(path)).at
         return at.source.diagnostic(id, message, at, hint=hint, notes=notes)
 
 
