@@ -515,6 +515,32 @@ def test_a_transient_cluster_waits_a_moment_for_its_first_step(emr, tmp_path):
     assert emr.reason(cluster_id)[0] == "ALL_STEPS_COMPLETED"
 
 
+SET_BACK = """
+import sys, time
+created = float(sys.argv[3])
+time.time = lambda: created
+from flowspec.emulator.worker import main, wake_event
+
+class SetBack(wake_event.WakeEvent):
+    def sleep(self, seconds):
+        time.time = lambda: created - 3600
+        super().sleep(seconds)
+
+main.WakeEvent = SetBack
+sys.exit(main.main(sys.argv[1:3]))
+"""
+
+
+def test_the_moment_passes_though_the_machines_clock_is_set_back(home):
+    made = Emr(Service(home, time_scale=10, start_worker=lambda *_: None))
+    cluster_id = made.run()
+    with Store(home) as store:
+        created = store.get("cluster", cluster_id).created
+    worker = [sys.executable, "-c", SET_BACK, str(home), cluster_id, str(created)]
+    subprocess.run(worker, check=True, timeout=PATIENCE, cwd=paths.cluster_folder(home, cluster_id))
+    assert made.reason(cluster_id)[0] == "ALL_STEPS_COMPLETED"
+
+
 def test_the_moment_passes_and_is_scaled(home):
     fast = Emr(Service(home, time_scale=100))
     cluster_id = fast.until_ended(fast.run())

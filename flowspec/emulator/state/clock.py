@@ -1,4 +1,4 @@
-"""The emulator's clock: the current time, and EMR's delays divided by the time scale.
+"""The emulator's clocks: the current time, a clock for durations, and EMR's delays divided by the time scale.
 
 A scale of 60 turns an hour of EMR into a minute. It applies to the delays that EMR prescribes or that its
 machines need (idle timeouts, resizes, starts). Steps run in real time, and timelines show real time.
@@ -15,6 +15,11 @@ from flowspec.errors import FlowspecError
 def now() -> float:
     """Returns the time in seconds since 1970, to the millisecond, as in EMR's timelines."""
     return round(time.time(), 3)
+
+
+def elapsed() -> float:
+    """Returns seconds since the machine started, for all processes: setting its date changes `now`, but not this."""
+    return time.monotonic()
 
 
 def span(seconds: float, scale: float) -> float:

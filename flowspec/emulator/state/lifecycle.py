@@ -190,10 +190,8 @@ def _handle_idle(store: Store, cluster: Record) -> WorkerActions:
     if not cluster.doc["keep_alive"]:
         _begin_completion(store, cluster)
         return WorkerActions(stop=True)
-    since = cluster.doc["idle_since"]
-    # In the future if the machine's clock was set back: the idle time would never pass.
-    if since is None or since > clock.now():
-        cluster.doc["idle_since"] = clock.now()
+    if cluster.doc["idle_since"] is None:
+        cluster.doc["idle_since"] = clock.elapsed()
         set_state(store, cluster, "WAITING", _ready_text(last))
     return _check_idle_timeout(store, cluster)
 
@@ -217,7 +215,7 @@ def _check_idle_timeout(store: Store, cluster: Record) -> WorkerActions:
     if policy is None:
         return WorkerActions()
     timeout = policy.get("IdleTimeout", DEFAULT_IDLE_TIMEOUT)
-    left = cluster.doc["idle_since"] + clock.span(timeout, cluster.doc["time_scale"]) - clock.now()
+    left = cluster.doc["idle_since"] + clock.span(timeout, cluster.doc["time_scale"]) - clock.elapsed()
     if left > 0:
         return WorkerActions(wait=left)
     begin_termination(store, cluster, "ALL_STEPS_COMPLETED", f"Auto-terminated after being idle for {timeout} seconds")

@@ -52,6 +52,8 @@ class Worker:
         self._store = store
         self._wake = wake
         self._running: dict[str, Running] = {}
+        # Taken once, as the machine's date may be changed later; not from clock.now(), which is rounded.
+        self._to_elapsed = clock.elapsed() - time.time()
         doc = self._cluster().doc
         self._faults = faults.parse(f"{doc['faults']},{doc['inject']}")
 
@@ -122,7 +124,8 @@ class Worker:
         return bool(self._store.find("step", cluster_id=self._cluster_id, limit=1))
 
     def _stay_starting(self, until: float, wanted: Callable[[], bool] = lambda: True) -> None:
-        while (left := until - clock.now()) > 0 and self._cluster().state == "STARTING" and wanted():
+        deadline = until + self._to_elapsed
+        while (left := deadline - clock.elapsed()) > 0 and self._cluster().state == "STARTING" and wanted():
             self._wake.sleep(left)
 
     def _give_up_spot(self, fleet: Record, cluster: Record) -> None:
