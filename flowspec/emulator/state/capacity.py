@@ -118,12 +118,11 @@ def _size(shares: list[_Share], *, role: str = "", market: str = "") -> int:
 
 
 def _shrink(shares: list[_Share], excess: int) -> None:
-    core_left = _size(shares, role="CORE")
+    core = _size(shares, role="CORE")
     for share in shares:
         # HDFS needs one core node, even if the policy's limit is lower.
-        spare = min(share.size, core_left - share.unit) if share.role == "CORE" else share.size
+        spare = min(share.size, core - share.unit) if share.role == "CORE" else share.size
         steps = min(math.ceil(max(excess, 0) / share.unit), max(spare, 0) // share.unit)
         removed = steps * share.unit
         share.change(-removed)
         excess -= removed
-        core_left -= removed if share.role == "CORE" else 0

@@ -169,7 +169,7 @@ class Collector:
         known = tabbed(self._counter.text)
         self._counter.clear()
         lines = split_lines(known.block)
-        output.keyed = output.keyed or known.low or not plain
+        output.keyed = output.keyed or known.low
         if plain:  # otherwise the pairs were weighed when they were written as lines
             output.weight += sum(map(mul, map(_weigh, lines), numbers))
         ordered = self._sort([known.block]) if arrays.numpy_is_loaded() else None
