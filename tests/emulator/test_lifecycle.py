@@ -207,7 +207,8 @@ def test_a_step_stops_the_idle_clock(served, monkeypatch):
     assert 59 < work.orders().wait <= 60
 
 
-def test_a_cancelled_step_does_not_count_as_failed(served):
+@pytest.mark.parametrize("succeeded", [False, True])
+def test_a_cancelled_step_does_not_count_as_failed(served, succeeded):
     work = served(on_failure="TERMINATE_CLUSTER")
     work.orders()
     step = work.store.get("step", work.running[0])
@@ -215,7 +216,7 @@ def test_a_cancelled_step_does_not_count_as_failed(served):
     with work.store.writing():
         work.store.save(step)
     assert work.orders().cancel == {step.id: "SEND_INTERRUPT"}
-    work.over(succeeded=False)
+    work.over(succeeded)
     work.orders()
     assert work.states() == ["CANCELLED", "RUNNING", "PENDING"]
     assert work.store.get("step", step.id).doc["failure"] == {}
@@ -233,9 +234,12 @@ def test_a_cluster_that_is_told_to_end_starts_nothing(served):
 
 
 def test_a_failed_cluster_tells_of_the_steps_it_lost(served):
-    work = served()
+    work = served(StepConcurrencyLevel=2)
     work.orders()
+    cancelled = work.store.get("step", work.running[1])
+    cancelled.state = "CANCEL_PENDING"
     with work.store.writing():
+        work.store.save(cancelled)
         lifecycle.fail(work.store, work.cluster, "INTERNAL_ERROR", "the worker died")
     assert work.states() == ["FAILED", "CANCELLED", "CANCELLED"]
     assert work.store.get("step", work.running[0]).doc["failure"]["Message"] == "the worker died"

@@ -127,16 +127,18 @@ def test_the_ends_of_adopted_processes_are_taken_in(emr, tmp_path):
 
 
 def test_temporary_files_go_with_their_step(emr, tmp_path):
-    note = tmp_path / "tmpdir"
+    note, other = tmp_path / "tmpdir", tmp_path / "other"
+    other.mkdir(mode=0o500)
     cluster_id = emr.run(
         bash(
-            f'mkdir "$TMPDIR/a"; touch "$TMPDIR/a/file"; chmod 500 "$TMPDIR/a"; echo "$TMPDIR" >{note}; test -w "$TMPDIR"'
+            f'mkdir "$TMPDIR/a"; touch "$TMPDIR/a/file"; chmod 500 "$TMPDIR/a"; ln -s {other} "$TMPDIR"; echo "$TMPDIR" >{note}; test -w "$TMPDIR"'
         ),
         keep_alive=True,
     )
     emr.until_steps(cluster_id, "COMPLETED")
     assert Path(note.read_text().strip()) == paths.scratch(emr.home, emr.steps(cluster_id)[0]["Id"])
     assert list((emr.home / "tmp").iterdir()) == []
+    assert other.stat().st_mode & 0o777 == 0o500
 
 
 def test_temporary_files_of_a_background_process_go_with_the_cluster(emr, tmp_path):

@@ -151,6 +151,7 @@ def test_a_scaling_policy_is_for_a_group_of_the_cluster(still, ready):
         # Whole nodes that would not fit below a maximum are not added.
         (limits(33, 35, "VCPU"), {"CORE": 2, "TASK": 3}),
         (limits(40, 60, "VCPU", OnDemand=11), {"CORE": 2, "TASK": 4}),
+        (limits(40, 43, "VCPU", Core=12), {"CORE": 3, "TASK": 3}),
         (limits(2**30, 2**31 - 1), {"CORE": 2000, "TASK": 2000}),
     ],
 )
@@ -158,6 +159,13 @@ def test_managed_scaling_brings_groups_within_its_limits(still, ready, put, expe
     cluster_id = ready(CORE, TASK)
     still.call("PutManagedScalingPolicy", ClusterId=cluster_id, ManagedScalingPolicy=put)
     assert sizes(still, cluster_id) == expected
+
+
+def test_the_groups_of_one_market_share_its_limit(still, ready):
+    cluster_id = ready(CORE, {**TASK, "Market": "ON_DEMAND"})
+    put = limits(8, 10, OnDemand=6)
+    still.call("PutManagedScalingPolicy", ClusterId=cluster_id, ManagedScalingPolicy=put)
+    assert sizes(still, cluster_id) == {"CORE": 3, "TASK": 3}
 
 
 def test_managed_scaling_resizes_and_comes_to_its_end(still, ready, later):
@@ -183,6 +191,7 @@ def fleet_targets(emr, cluster_id):
         (limits(1, 20, "InstanceFleetUnits"), [(4, 5)]),
         (limits(12, 20, "InstanceFleetUnits"), [(7, 5)]),
         (limits(12, 20, "InstanceFleetUnits", OnDemand=5), [(5, 7)]),
+        (limits(12, 20, "InstanceFleetUnits", Core=10), [(5, 5)]),
         (limits(1, 3, "InstanceFleetUnits"), [(3, 0)]),
     ],
 )

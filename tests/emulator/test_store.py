@@ -58,6 +58,7 @@ def test_records_are_found_by_what_they_are_searched_by(tmp_path):
         assert found(region="eu-west-1") == []
         assert found(created_after=2.0) == ["s-3"]
         assert found(created_before=2.0, cluster_id="j-1") == ["s-1", "s-2"]
+        assert found(created_after=5.0, created_before=5.0) == ["s-3"]
         assert found(before_seq=store.get("step", "s-3").seq) == ["s-1", "s-2"]
 
 

@@ -2,7 +2,7 @@ import re
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from flowspec.engines.paths import FileSystems
@@ -140,6 +140,7 @@ def test_compressed_files_are_not_cut(tmp_path):
 @given(
     st.binary(max_size=80).map(lambda data: data.translate(bytes.maketrans(b"abcd", b"\r\n\r\n"))), st.integers(1, 20)
 )
+@example(b"yz\n\xef\xbb\xbfab\n", 3)  # a byte order mark where a split's first line begins: only a file's first is none
 def test_every_line_is_in_exactly_one_split(tmp_path_factory, data, block):
     path = tmp_path_factory.getbasetemp() / "split.txt"
     path.write_bytes(b"x" + data)  # no byte order mark

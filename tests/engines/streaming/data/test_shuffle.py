@@ -12,12 +12,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flowspec.engines.streaming.data import arrays, collect, merge
-from flowspec.engines.streaming.data.collect import Collector, MapOutput, Shuffle
+from flowspec.engines.streaming.data.collect import Collector, Counted, MapOutput, Shuffle, counted_blocks
 from flowspec.engines.streaming.data.layout import Layout
 from flowspec.engines.streaming.data.linecounter import LineCounter
-from flowspec.engines.streaming.data.lines import GroupCounter
+from flowspec.engines.streaming.data.lines import BLOCK, GroupCounter
 from flowspec.engines.streaming.data.merge import Merge
-from flowspec.engines.streaming.hadoop.classes import TEXT
+from flowspec.engines.streaming.hadoop.classes import LONG, TEXT
+from flowspec.engines.streaming.hadoop.failure import TaskFailure
 from flowspec.engines.streaming.hadoop.partition import hash_partitioner
 from flowspec.engines.streaming.hadoop.records import text_size
 
@@ -36,19 +37,23 @@ def alike(count):
     return [b"word%d\t1" % (number * number % 997) for number in range(count)]
 
 
+def collected(shuffle, name, lines, block):
+    collector = Collector(shuffle, name)
+    for start in range(0, len(lines), block):
+        collector.add(b"".join(line + b"\n" for line in lines[start : start + block]))
+    return collector.close()
+
+
 def shuffled(tmp_path, lines, reduces, *, block=5000):
     """The lines as each reducer gets them, and the map_outputs they went through: two collectors share them."""
     partition = hash_partitioner(reduces) if reduces > 1 else None
     shuffle = Shuffle(PLAIN, tmp_path, reduces, partition, hashed=True)
-    map_outputs = []
-    for worker in (0, 1):
-        collector = Collector(shuffle, f"worker-{worker}")
-        mine = lines[worker::2]
-        for start in range(0, len(mine), block):
-            collector.add(b"".join(line + b"\n" for line in mine[start : start + block]))
-        map_outputs.append(collector.close())
+    return merged(shuffle, [collected(shuffle, f"worker-{worker}", lines[worker::2], block) for worker in (0, 1)])
+
+
+def merged(shuffle, map_outputs):
     keyed = any(map_output.keyed for map_output in map_outputs)
-    merges = [Merge(shuffle, map_outputs, number, keyed=keyed) for number in range(reduces)]
+    merges = [Merge(shuffle, map_outputs, number, keyed=keyed) for number in range(shuffle.reduces)]
     try:
         return [b"".join(block.text for block in merge.blocks()).split(b"\n")[:-1] for merge in merges], map_outputs
     finally:
@@ -98,8 +103,9 @@ LINES = {
     "in turn": [line for pair in zip(alike(9000), different(9000), strict=True) for line in pair],
     "not text": different(9000, alphabet=bytes(byte for byte in range(256) if byte not in b"\t\n")),
     "controls": different(5000, alphabet=b"a\x01\x08b"),
+    "controls first": different(5000, alphabet=b"a\x01\x08b") + [b"a\t1", b"ab\t1"] * 20_000,
     "keys alone": [line.partition(b"\t")[0] for line in different(9000)],
-    "few": [b"a", b"a\t", b"", b"a\tb"],
+    "few": [b"a", b"a\t", b"", b"a\tb", b"k" * 127, b"k" * 128],
     "none": [],
 }
 
@@ -108,6 +114,46 @@ LINES = {
 @pytest.mark.parametrize("reduces", [1, 3, 4, 130])
 def test_what_goes_in_comes_out_in_order(tmp_path, small_sizes, lines, reduces):
     check(tmp_path, lines, reduces)
+
+
+@pytest.mark.parametrize(
+    ("layout", "partition", "hashed"),
+    [
+        (Layout(plain=False, key_class=TEXT, value_class=TEXT, order=lambda key: key[:2]), None, True),
+        (Layout(plain=False, key_class=LONG, value_class=TEXT), hash_partitioner(3), True),
+        (PLAIN, lambda key: len(key) % 3, False),
+    ],
+    ids=["comparator", "numbers", "partitioner"],
+)
+def test_pairs_that_are_not_ordered_or_divided_as_texts_are(tmp_path, small_sizes, layout, partition, hashed):
+    chance = random.Random(4)
+    keys = [chance.randrange(2000) for _ in range(20_000)]
+    # Only a comparator keeps the order in which pairs came, also of those that come again.
+    values = [b"%d" % (number % 2) if layout.order else b"1" for number in range(20_000)]
+    pairs = list(zip(keys if layout.key_class == LONG else [b"%d" % key for key in keys], values, strict=True))
+    shuffle = Shuffle(layout, tmp_path, 3 if partition else 1, partition, hashed)
+    lines = [layout.encode(*pair)[:-1] for pair in pairs]
+    parts, (map_output,) = merged(shuffle, [collected(shuffle, "one", lines, 500)])
+    assert map_output.weight == (weight(lines) if layout.plain else 0)  # others are weighed as they are encoded
+    for number, part in enumerate(parts):
+        mine = [pair for pair in pairs if not partition or partition(pair[0]) == number]
+        expected = sorted(mine, key=lambda pair: layout.order(pair[0]) if layout.order else pair[0])
+        assert [layout.decode(line) for line in part] == expected
+
+
+def test_a_line_that_came_more_often_than_a_block_holds(tmp_path):
+    blocks = list(counted_blocks([Counted(b"a\t1\n", [BLOCK])], keyed=False))
+    assert b"".join(block.text for block in blocks) == b"a\t1\n" * BLOCK
+    assert sum(block.distinct.count(b"\n") + block.repeated for block in blocks) == BLOCK
+
+
+def test_a_run_that_is_gone_fails_the_task(tmp_path):
+    runs = [tmp_path / "there", tmp_path / "gone"]
+    runs[0].write_bytes(b"a\t\n")
+    merge = Merge(Shuffle(PLAIN, tmp_path), [MapOutput(runs={0: runs})], 0, keyed=False)
+    with pytest.raises(TaskFailure, match="gone"):
+        list(merge.blocks())
+    merge.close()
 
 
 def test_lines_that_come_again_and_again_are_counted(tmp_path, small_sizes):
@@ -155,6 +201,9 @@ def test_different_lines_with_one_hash_are_told_apart(monkeypatch):
     counter.add(b"aa\nab\naa\n")
     counter.count()
     assert sorted(counter.items()) == [(b"aa", 2), (b"ab", 1)]
+    counter.add(b"aa\nac\n")
+    counter.count()
+    assert sorted(counter.items()) == [(b"aa", 3), (b"ab", 1), (b"ac", 1)]
 
 
 KEYS = st.one_of(
@@ -230,11 +279,11 @@ def test_groups_counted_with_numpy(together, pairs):
     assert counter.groups == sum(1 for _ in groupby(pairs, key=lambda pair: pair[0]))
 
 
-LONG = [b"x" * 3000 + b"%d\t" % number for number in range(60)]
+LONG_LINES = [b"x" * 3000 + b"%d\t" % number for number in range(60)]
 MEMORY = {
-    "long lines": LONG,
-    "a long line among many short ones": [line for long in LONG for line in (long, *[b"the\t1"] * 40)],
-    "long lines that come again and again": [line for long in LONG for line in [long] * 5],
+    "long lines": LONG_LINES,
+    "a long line among many short ones": [line for long in LONG_LINES for line in (long, *[b"the\t1"] * 40)],
+    "long lines that come again and again": [line for long in LONG_LINES for line in [long] * 5],
 }
 
 
@@ -246,7 +295,7 @@ def test_no_more_is_counted_than_memory_is_set_aside_for(tmp_path, small_sizes, 
     _, map_outputs = shuffled(tmp_path, lines, reduces, block=5)
     for map_output in map_outputs:
         held = sum(len(counted.text) for counted in map_output.counted.values())
-        assert held <= 20_000 + 5 * len(LONG[-1])
+        assert held <= 20_000 + 5 * len(LONG_LINES[-1])
         assert map_output.runs
     check(tmp_path, lines, reduces)
 
