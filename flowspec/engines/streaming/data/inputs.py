@@ -195,8 +195,7 @@ def _split_file(file: InputFile, size: int) -> Iterator[Split]:
     while rest / size > _SLOP:
         yield Split(file, file.size - rest, size)
         rest -= size
-    if rest:
-        yield Split(file, file.size - rest, rest)
+    yield Split(file, file.size - rest, rest)
 
 
 def _is_unsplittable(file: InputFile) -> bool:

@@ -19,8 +19,10 @@ def test_each_task_begins_with_an_empty_folder_of_its_own(tmp_path, version):
         committer.commit_task(attempt)
         seen = (tmp_path / "out" / f"part-{number:05d}").exists()
         assert seen == (version == 2)
-    committer.make_work_path("attempt_local1_0001_r_000003_0")
-    committer.abort_task("attempt_local1_0001_r_000003_0")
+    for number in (3, 4):
+        failed = committer.make_work_path(f"attempt_local1_0001_r_{number:06d}_0")
+        (failed / f"part-{number:05d}").write_bytes(b"x")
+        committer.abort_task(failed.name)
     committer.commit_job()
     names = [f"{kind}{number}" for kind in ("part-0000", "side-") for number in range(3)]
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["_SUCCESS", *names]
