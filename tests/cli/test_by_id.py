@@ -82,6 +82,14 @@ def test_a_cluster_of_another_target_of_the_flow_is_no_stranger(flowspec, own_ho
     flowspec("destroy", id_)
 
 
+def test_a_cluster_that_has_ended_with_a_failure(flowspec, own_home, job):
+    job("  - {name: one, type: command, args: ['false'], on_failure: TERMINATE_CLUSTER}")
+    (id_,) = set(re.findall(r"j-\w+", flowspec("apply", "job.yaml").err))
+    assert flowspec("status", id_).err == f"`flowspec diagnose {id_}` says why it failed\n"
+    cancelled = flowspec("cancel", id_, "one")
+    assert (cancelled.code, "one is not cancelled: Cannot cancel a step that is FAILED." in cancelled.out) == (1, True)
+
+
 def test_steps_that_are_added_are_masked_too(flowspec, own_home, job):
     job("  - {name: first, type: command, args: ['true']}", VARIABLE, keep_alive="true")
     done = flowspec("apply", "job.yaml", "--var", "token=x")

@@ -9,7 +9,7 @@ import click
 from flowspec.cli.exits import Exit
 from flowspec.cli.locate import CHOOSING, choose, read_settled_cluster
 from flowspec.cli.options import output_format
-from flowspec.cli.output import ewarn, print_json, print_result
+from flowspec.cli.output import eprint, ewarn, print_json, print_result
 
 
 @click.command("status", epilog="Example: flowspec status job.yaml")
@@ -20,6 +20,7 @@ def command(what: str, cost: bool, format_: str, **options: Any) -> int:
     """Show a cluster and its steps. WHAT is a spec, a cluster's id, or its name."""
     from flowspec.backend.aws.command_lines import command_line
     from flowspec.backend.aws.spending import spent
+    from flowspec.backend.aws.verdict import failure_of
     from flowspec.report import costs, runs
 
     chosen = choose(what, **options)
@@ -36,4 +37,6 @@ def command(what: str, cost: bool, format_: str, **options: Any) -> int:
     else:
         shown = [runs.status(cluster), *([costs.actual_line(paid)] if paid else [])]
         print_result("\n".join(shown), secrets=chosen.secrets)
+        if failure_of(cluster):
+            eprint(f"`{command_line('diagnose', chosen.emr, cluster.id)}` says why it failed")
     return Exit.OK

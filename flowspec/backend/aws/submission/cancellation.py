@@ -25,11 +25,15 @@ class CancelledStep:
 
 
 def cancel_steps(emr: Emr, cluster_id: str, steps: Sequence[Step], *, force: bool = False) -> tuple[CancelledStep, ...]:
-    """Cancels these steps; returns EMR's answer on each, in their order."""
+    """Cancels these steps; returns EMR's answer on each, in their order.
+
+    Those that have ended are not sent: for an ended cluster EMR would refuse the call, with no word about its steps.
+    """
     option = {"StepCancellationOption": "TERMINATE_PROCESS"} if force else {}
-    answers: dict[str, tuple[bool, str]] = {}
-    for start in range(0, len(steps), MAX_STEPS):
-        ids = [one.id for one in steps[start : start + MAX_STEPS]]
+    answers = {one.id: (False, f"Cannot cancel a step that is {one.state}.") for one in steps if one.has_ended}
+    open_ids = [one.id for one in steps if not one.has_ended]
+    for start in range(0, len(open_ids), MAX_STEPS):
+        ids = open_ids[start : start + MAX_STEPS]
         answer = emr.call("CancelSteps", ClusterId=cluster_id, StepIds=ids, **option)
         for info in answer.get("CancelStepsInfoList", ()):
             answers[info["StepId"]] = (info.get("Status") == "SUBMITTED", info.get("Reason", ""))
