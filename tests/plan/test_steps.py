@@ -27,17 +27,31 @@ def cluster(*steps):
         ([("two", "COMPLETED")] * MAX_STEPS_LISTED, {"known": True}, "unknown", []),
         ([("two", "RUNNING")], {"omitted": [config("two")]}, "under_way", [True]),
         ([("two", "COMPLETED")], {"omitted": [config("two")]}, "under_way", [False]),
+        ([("one", "PENDING")], {"rerun": ["failed"]}, "awaits", [0]),
+        ([("one", "RUNNING")], {"rerun": ["failed"]}, "awaits", [0]),
+        ([("one", "COMPLETED")], {"rerun": ["failed"]}, "add", []),
+        ([("one", "CANCELLED")], {"rerun": ["failed"]}, "add", [0]),
+        ([("one", "COMPLETED")], {"rerun": ["one"]}, "add", [0]),
+        ([("two", "COMPLETED")] * MAX_STEPS_LISTED, {"rerun": ["one"]}, "add", [0]),
+        ([("one", "RUNNING")], {"selected": [0]}, "add", []),
+        ([("one", "COMPLETED")], {"selected": [0]}, "add", [0]),
     ],
 )
 def test_what_becomes_of_a_step(steps, options, field, indexes):
     there = cluster(*steps)
-    found = getattr(compare_steps([config("one")], there, rerun=(), **options), field)
+    found = getattr(compare_steps([config("one")], there, **{"rerun": (), **options}), field)
     assert list(found) == ([there.steps[index] for index in indexes] if field in {"awaits", "failed"} else indexes)
 
 
 def test_attempts_that_a_later_one_repeats_are_left_out_in_the_order_of_the_rest():
     there = cluster(("one", "FAILED"), ("two", "COMPLETED"), ("one", "COMPLETED"))
     assert [step.id for _, step in surviving_steps(there)] == ["s-1", "s-2"]
+
+
+def test_properties_in_another_order_are_the_same():
+    pairs = [{"Key": "a", "Value": "1"}, {"Key": "b", "Value": "2"}]
+    one, other = ({"HadoopJarStep": {"Jar": "a.jar", "Properties": given}} for given in (pairs, pairs[::-1]))
+    assert step_identity(one) == step_identity(other)
 
 
 def test_an_empty_main_class_is_none():
