@@ -81,13 +81,15 @@ def describe_step(emr: Emr, cluster_id: str, step_id: str) -> Step:
 
 
 def last_activity(emr: Emr, cluster: Cluster) -> datetime | None:
-    """Returns when the last step of a cluster ended, else when the cluster was ready.
+    """Returns when the last step of a cluster ended, else when the cluster was ready; None while a step is to do.
 
-    Of its steps the latest page is read: with several at a time, one of those ended last.
+    Its state does not tell that: EMR leaves it WAITING for some seconds after a step was added (Yelp/mrjob#2189). Of
+    its steps the latest page is read: with several at a time, one of those ended last.
     """
-    latest = emr.call("ListSteps", ClusterId=cluster.id).get("Steps", ())
-    ends = [ended for item in latest if (ended := _step(item).ended)]
-    return max(ends, default=cluster.ready or cluster.created)
+    latest = [_step(item) for item in emr.call("ListSteps", ClusterId=cluster.id).get("Steps", ())]
+    if not all(step.has_ended for step in latest):
+        return None
+    return max((step.ended for step in latest if step.ended), default=cluster.ready or cluster.created)
 
 
 def _describe_raw(emr: Emr, cluster_id: str) -> dict[str, Any]:

@@ -99,9 +99,9 @@ def idle_clusters(emr: Emr, *, at_least: timedelta = timedelta(), now: datetime 
     """
     now = now or datetime.now(timezone.utc)
     waiting = list_clusters(emr, states=["WAITING"], tags={FLOW_TAG: None}).clusters
-    since = [(one, last_activity(emr, one) or now) for one in waiting]
+    since = [(one, last_activity(emr, one)) for one in waiting]
     # EMR's clock may be ahead of ours.
-    idle = [(one, start, max(now - start, timedelta())) for one, start in since]
+    idle = [(one, start, max(now - start, timedelta())) for one, start in since if start]
     found = [_with_instances(emr, IdleCluster(*one, {}), now) for one in idle if one[-1] >= at_least]
     return sorted(found, key=lambda one: one.since)
 

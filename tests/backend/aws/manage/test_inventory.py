@@ -10,7 +10,7 @@ from flowspec.backend.aws.client import Endpoint
 from flowspec.facts.states import ENDED
 from flowspec.report.clusters import idle_document, idle_table
 from tests.backend.aws.manage.conftest import FLEETS, step
-from tests.plan.test_converge import GROUPS
+from tests.plan.conftest import GROUPS, STEP, running
 
 NOW = datetime.now(timezone.utc)
 
@@ -89,7 +89,7 @@ def test_what_idle_clusters_cost(emr, started):
     # Three m5.xlarge on demand, and an m5.2xlarge on the spot market.
     low, high = 3 * 0.24 + 0.0384 + 0.096, 3 * 0.24 + 0.384 + 0.096
     assert (worked.cost.hourly.low, worked.cost.hourly.high) == pytest.approx((low, high), abs=0.07)  # and volumes
-    assert worked.idle_cost.high == pytest.approx(10 * worked.cost.hourly.high, rel=0.01)
+    assert worked.idle_cost.high == pytest.approx(worked.idle / timedelta(hours=1) * worked.cost.hourly.high)
     assert worked.cost.amount.high >= worked.idle_cost.high * 0.999
     assert odd.cost.hourly.low == pytest.approx(0.096, abs=0.02)
     shown = idle_table(found)
@@ -121,6 +121,17 @@ def test_a_clock_that_is_behind_gives_no_negative_time(emr, started):
 def test_a_cluster_that_works_is_not_idle(emr, started):
     emr.put_in_state(started(), "RUNNING")
     assert idle_clusters(emr) == []
+
+
+def test_a_step_that_was_just_added_is_work(paused):
+    cluster_id = running(paused, {**GROUPS, "Steps": []})
+    (found,) = idle_clusters(paused)
+    paused.create("AddJobFlowSteps", JobFlowId=cluster_id, Steps=[STEP])
+    # As EMR's are for some seconds after that (Yelp/mrjob#2189).
+    paused.put_in_state(cluster_id, "WAITING")
+    assert idle_clusters(paused) == []
+    assert not end_idle(paused, found)
+    assert describe(paused, cluster_id).state == "WAITING"
 
 
 def test_ending_them(emr, started, flow_of):
