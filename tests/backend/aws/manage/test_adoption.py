@@ -54,7 +54,7 @@ def test_what_only_a_new_cluster_could_have_is_refused(emr, flow_of):
     cluster_id = made_by_others(emr)
     text = import_cluster(emr, cluster_id).text.replace("emr-7.5.0", "emr-7.1.0")
     flow, request = flow_of(text)
-    with pytest.raises(FlowspecError, match="can't change: release_label$") as refused:
+    with pytest.raises(FlowspecError, match=r"can't change: release_label$") as refused:
         adopt(emr, cluster_id, flow, request, sleep=no_sleep)
     assert refused.value.remedy.endswith(f"flowspec import {cluster_id}")
     assert FLOW_TAG not in describe(emr, cluster_id).tags
