@@ -35,6 +35,8 @@ def cluster(*steps):
         ([("two", "COMPLETED")] * MAX_STEPS_LISTED, {"rerun": ["one"]}, "add", [0]),
         ([("one", "RUNNING")], {"selected": [0]}, "add", []),
         ([("one", "COMPLETED")], {"selected": [0]}, "add", [0]),
+        ([("one", "COMPLETED")], {"selected": [1]}, "add", []),
+        ([("one", "RUNNING"), *[("two", "COMPLETED")] * MAX_STEPS_LISTED], {}, "awaits", [0]),
     ],
 )
 def test_what_becomes_of_a_step(steps, options, field, indexes):

@@ -123,10 +123,13 @@ def test_two_at_once_are_one(flow):
     assert flow.planned(COUNT + SORT).joins == started.cluster_id
 
 
-def test_a_run_of_chosen_steps_leaves_none_of_the_others(flow):
-    cluster = flow.run(COUNT + SORT + MAIL, "FAILED", "CANCELLED", first="sort")
+@pytest.mark.parametrize(
+    ("states", "left"), [(["FAILED", "CANCELLED"], ["sort", "mail"]), (["COMPLETED", "FAILED"], ["mail"])]
+)
+def test_a_run_of_chosen_steps_leaves_none_of_the_others(flow, states, left):
+    cluster = flow.run(COUNT + SORT + MAIL, *states, first="sort")
     assert describe(flow.emr, cluster).tags[PART_TAG] == CHOSEN
-    assert flow.names(COUNT + SORT + MAIL) == ["sort", "mail"]
+    assert flow.names(COUNT + SORT + MAIL) == left
     assert any("step count was not in" in note for note in flow.planned(COUNT + SORT + MAIL).notes)
 
 

@@ -8,7 +8,7 @@ from flowspec.backend.aws.observe import read_back
 from flowspec.backend.aws.submission.apply import apply
 from flowspec.errors import StalePlan
 from flowspec.plan.changes import Action
-from flowspec.plan.cluster import WATCH_TAG
+from flowspec.plan.cluster import DIGEST_TAG, WATCH_TAG
 from flowspec.plan.compare import make_plan
 from flowspec.plan.runs.unattended import SETTINGS_TAG, known_settings, mark_text, read_settings, settings_tags
 from flowspec.report import plans
@@ -185,6 +185,16 @@ def test_tags_of_watchers_are_those_of_the_plan_that_is_applied(emr, living):  #
     apply(old, emr, replan=lambda: plan(spec(step={"timeout": 300})), notify=told.append)
     assert read_back(emr, old.converges).tags[WATCH_TAG].endswith(":t300")
     assert told[0] == f"cluster {old.converges} has changed meanwhile: the plan was made again"
+
+
+def test_a_changed_setting_brings_the_tags_of_the_request_up_to_date(emr, living):  # noqa: F811
+    plan = living(spec())
+    cluster_id = plan().joins
+    emr.call("AddTags", ResourceId=cluster_id, Tags=[{"Key": DIGEST_TAG, "Value": "of an equal request"}])
+    assert plan().joins == cluster_id
+    made = plan(spec(step={"timeout": 90}))
+    apply(made, emr)
+    assert read_back(emr, cluster_id).tags[DIGEST_TAG] == made.digest
 
 
 def test_nothing_is_tagged_while_another_apply_changes_the_cluster(emr, living):  # noqa: F811

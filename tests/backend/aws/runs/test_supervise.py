@@ -196,6 +196,7 @@ def test_the_marks_of_steps_fit_into_a_tag():
     ("words", "attempts"),
     [
         ("ThrottlingException: Rate exceeded", 2),
+        ("Container from a bad node", 2),
         ("ValueError: no such column", 1),
     ],
 )
@@ -319,11 +320,16 @@ def test_a_watcher_says_once_that_it_can_not_read_the_logs(log_uri, error, later
     tags = policy_tags(policies)
     cluster = Cluster("j-1", "x", "WAITING", tags=tags, log_uri=log_uri, keep_alive=True, steps=tuple(steps))
     codes = ExitCodes(cluster, Unread(error))
-    watcher = Supervisor(connect(Endpoint("local")), "j-1", now=lambda: ended + timedelta(seconds=later))
+    watcher, other = (
+        Supervisor(connect(Endpoint("local")), "j-1", now=lambda: ended + timedelta(seconds=later)) for _ in range(2)
+    )
     assert not watcher.waits_for(cluster, codes)
     (told,) = [*watcher.act(cluster, codes), *watcher.act(cluster, codes)]
     assert told.text.startswith("step load 0 (s-0): retry and skip_on_exit can't be applied, its logs can't be read: ")
     assert note in told.text
+    # Whether a step was stopped after its timeout is in the tags.
+    timeouts = policy_tags({token_of(one): StepPolicy(attempts=3, causes=("timeout",)) for one in steps})
+    assert not list(other.act(replace(cluster, tags=timeouts), codes))
     # Logs that EMR may still ship are waited for, and nothing is said.
     passing = ServiceError("GetObject", "SlowDown", "s3://acme-logs/x: Please reduce your request rate")
     early = Supervisor(connect(Endpoint("local")), "j-1", now=lambda: ended)
