@@ -27,6 +27,8 @@ def cluster(*steps):
         ([("two", "COMPLETED")] * MAX_STEPS_LISTED, {"known": True}, "unknown", []),
         ([("two", "RUNNING")], {"omitted": [config("two")]}, "under_way", [True]),
         ([("two", "COMPLETED")], {"omitted": [config("two")]}, "under_way", [False]),
+        ([("one", "COMPLETED")], {}, "awaits", []),
+        ([("two", "COMPLETED"), ("two", "FAILED")], {}, "extra", []),
         ([("one", "PENDING")], {"rerun": ["failed"]}, "awaits", [0]),
         ([("one", "RUNNING")], {"rerun": ["failed"]}, "awaits", [0]),
         ([("one", "COMPLETED")], {"rerun": ["failed"]}, "add", []),

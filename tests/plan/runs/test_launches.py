@@ -5,7 +5,7 @@ from datetime import datetime, timezone
 
 import pytest
 
-from flowspec.plan.cluster import FALLBACK_TAG, Cluster, Step
+from flowspec.plan.cluster import FALLBACK_TAG, WATCH_TAG, Cluster, Step
 from flowspec.plan.runs.launches import alternatives, failed_to_launch, next_launch
 from tests.plan.conftest import CORE_FLEET, FLEETS, GROUPS, MASTER_FLEET, SPOT, TASK_FLEET, job_flow, planned
 
@@ -16,31 +16,39 @@ FAILED = Cluster("j-1", "nightly", "TERMINATED_WITH_ERRORS", reason_code="INTERN
 
 
 @pytest.mark.parametrize(
-    ("capacity", "tag", "launches", "retries", "subnet"),
+    ("capacity", "tag", "launches", "retries", "following"),
     [
         (False, None, 1, 0, None),
-        (False, None, 1, 1, "of the request"),
+        (False, None, 1, 1, ("of the request", None)),
         (False, None, 2, 1, None),
-        (False, "1", 1, 1, "subnet-b"),
-        (False, "2", 1, 1, "subnet-c"),
-        (True, None, 1, 0, "subnet-b"),
-        (True, "1", 2, 0, "subnet-c"),
+        (False, "1", 1, 1, ("subnet-b", "1")),
+        (False, "2", 1, 1, ("subnet-c", "2")),
+        (True, None, 1, 0, ("subnet-b", "1")),
+        (True, "1", 2, 0, ("subnet-c", "2")),
         (True, "2", 3, 0, None),
         # Without capacity anywhere the last one is tried again.
-        (True, "2", 3, 3, "subnet-c"),
-        (True, "²", 1, 0, "subnet-b"),
+        (True, "2", 3, 3, ("subnet-c", "2")),
+        (True, "²", 1, 0, ("subnet-b", "1")),
     ],
 )
-def test_the_next_launch(capacity, tag, launches, retries, subnet):
+def test_the_next_launch(capacity, tag, launches, retries, following):
     params = {**GROUPS, "Instances": {**GROUPS["Instances"], "Ec2SubnetId": "of the request"}}
     plan = dataclasses.replace(
-        planned(params), fallback=alternatives(job_flow(fallback=SUBNETS), params), launch_retries=retries
+        planned(params),
+        fallback=alternatives(job_flow(fallback=SUBNETS), params),
+        launch_retries=retries,
+        supervision=((WATCH_TAG, "77ab01:t600"), (FALLBACK_TAG, "9")),
     )
     failed = dataclasses.replace(
         FAILED, error_details=(NO_CAPACITY,) if capacity else (), tags={FALLBACK_TAG: tag} if tag else {}
     )
     made = next_launch(plan, failed, launches)
-    assert (made and made.calls[0].params["Instances"]["Ec2SubnetId"]) == subnet
+    if following is None:
+        assert made is None
+    else:
+        subnet, number = following
+        assert made.calls[0].params["Instances"]["Ec2SubnetId"] == subnet
+        assert made.supervision == ((WATCH_TAG, "77ab01:t600"), *(((FALLBACK_TAG, number),) if number else ()))
 
 
 @pytest.mark.parametrize(
@@ -53,7 +61,13 @@ def test_the_next_launch(capacity, tag, launches, retries, subnet):
     ],
 )
 def test_only_a_cluster_that_ended_before_a_step_ran_has_failed_to_launch(change, reason):
-    assert failed_to_launch(dataclasses.replace(FAILED, **change)) is reason
+    plan = dataclasses.replace(
+        planned(GROUPS), fallback=alternatives(job_flow(fallback=SUBNETS), GROUPS), launch_retries=1
+    )
+    for details in ((), (NO_CAPACITY,)):
+        cluster = dataclasses.replace(FAILED, error_details=details, **change)
+        assert failed_to_launch(cluster) is reason
+        assert (next_launch(plan, cluster, 1) is not None) is reason
 
 
 NETWORK = {"Ec2SubnetId": "subnet-a", "Ec2SubnetIds": ["subnet-a"], "Placement": {"AvailabilityZone": "us-east-1a"}}
