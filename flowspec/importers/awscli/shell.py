@@ -470,7 +470,10 @@ class _Reader(Cursor):
         if is_argument and (has_default or how in ("", ":?", "?")):
             return self._argument(name) or (simple["word"] if has_default else "")
         name = f"arg{name}" if name.isdigit() else name
-        if has_default and name not in self.variables.texts and not re.search(r"[$`'\"\\]", simple["word"]):
+        # `[ -z "${NAME:-}" ]` asks whether there is a value: an empty one is not its default.
+        is_asked = not simple["word"] and bool(self.words) and self.words[0].text in ("[", "[[", "test")
+        is_known = not is_asked and not re.search(r"[$`'\"\\]", simple["word"])
+        if has_default and is_known and name not in self.variables.texts:
             self.variables.texts[name] = simple["word"]
         elif how in (":+", "+"):
             return self.variables.add(name, f"${{{inner}}}")

@@ -150,17 +150,17 @@ class Variables:
             self._note_addition(name, value.replace(own, "").strip(), reached.by_default)
             if reached.by_default:
                 self._assign_unconditionally(name, own, value)
-        elif self._is_default_of(name, value):
+        elif self._is_argument(value) and name not in self.script.forgotten and self.texts.get(name) != "":
+            # What the variable has without the argument is its default: a value before it, or `${NAME:-…}` after it.
             told = f"line {self.here()}: an argument of the script sets ${name}: it is imported as it is without that"
             self.script.given[safe_name(name)] = told
         else:
             self._note_conditional(name, value)
 
-    def _is_default_of(self, name: str, value: str) -> bool:
-        """Returns True if what a variable had before is its default, since the value is an argument of the script."""
+    def _is_argument(self, value: str) -> bool:
+        """Returns True if a value is an argument of the script."""
         other = placeholder_name(value) or ""
-        is_given = _GIVEN.fullmatch(other) or str(self.description(value)).startswith("${")
-        return bool(is_given and self.texts.get(name)) and name not in self.script.forgotten
+        return bool(_GIVEN.fullmatch(other)) or str(self.description(value)).startswith("${")
 
     def _assign_unconditionally(self, name: str, own: str, value: str) -> None:
         old = self.texts.get(name)

@@ -96,10 +96,21 @@ def test_the_variables_of_a_condition_are_read_to_an_end():
     assert source.params["Instances"]["KeepJobFlowAliveWhenNoSteps"] is False
 
 
-def test_what_arguments_set_has_no_default_without_one_before():
-    for before in ("", "NAME=\n", "NAME=n\nread NAME\n"):
-        script = f'{before}while getopts n: o; do case $o in n) NAME="$OPTARG";; esac; done\n{_CREATE} --name "$NAME"'
-        assert wanted(script).variables["NAME"].default is None
+@pytest.mark.parametrize(
+    ("before", "after", "default"),
+    [
+        ("", "", None),
+        ("NAME=", "", None),
+        ("NAME=n\nread NAME", "", None),
+        ("NAME=n", "", "n"),
+        ("", "NAME=${NAME:-n}", "n"),
+        ("", '[ -z "${NAME:-}" ] && exit 1', None),
+    ],
+)
+def test_the_default_of_what_arguments_set_is_what_it_has_without_them(before, after, default):
+    options = 'while getopts n: o; do case $o in n) NAME="$OPTARG";; esac; done'
+    script = f'{before}\n{options}\n{after}\n{_CREATE} --name "$NAME"'
+    assert wanted(script).variables["NAME"].default == default
 
 
 def test_a_comment_in_a_substitution_adds_nothing():
