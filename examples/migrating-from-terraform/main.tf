@@ -1,3 +1,11 @@
+provider "aws" {
+  region = "eu-west-1"
+
+  default_tags {
+    tags = { owner = "data" }
+  }
+}
+
 variable "workers" {
   type    = number
   default = 2
