@@ -126,7 +126,7 @@ def test_a_copy_on_a_read_only_disk_has_no_running_clusters(still, tmp_path):
     subprocess.run(["cp", "-a", still.home, copy], check=True)
     with locked(copy):
         code, out, err = flowspec(copy, "status", cluster_id)
-    assert (code, err, COPIED in out) == (0, "", True), out
+    assert (code, err, COPIED in out) == (0, f"`flowspec diagnose {cluster_id}` says why it failed\n", True), out
 
 
 def test_a_command_that_changes_something_says_that_it_cannot(home, cluster_id):
