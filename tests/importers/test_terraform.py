@@ -228,7 +228,7 @@ def test_a_file_of_a_module_with_the_rest_beside_it(module, tmp_path):
         "main.tf:9: applications is taken from the value of var.apps",
         "aws_emr_instance_group.task is part of the request: in Terraform it is a resource of its own",
         "aws_emr_managed_scaling_policy.policy is part of the request: in Terraform it is a resource of its own",
-        "main.tf:62: Terraform ignores changes of the steps; a spec's steps are part of it",
+        "main.tf:62: Terraform ignores changes of step, configurations; flowspec compares them",
         "more can be computed with the values of variables that have no default: --var steps=VALUE",
     )
 

@@ -192,7 +192,8 @@ def _refers_to_cluster(reference: str, part: str, cluster: str) -> bool:
 def _note_lifecycle(cluster: Resource, context: Context) -> None:
     for block in cluster.body.of("lifecycle") if cluster.body else ():
         ignored = block.body.attributes.get("ignore_changes")
-        if ignored is not None and "step" in ignored.text:
-            context.note(f"{block.body.place()}: Terraform ignores changes of the steps; a spec's steps are part of it")
+        if ignored is not None:
+            shown = " ".join(ignored.text.split()).strip("[ ]")
+            context.note(f"{block.body.place()}: Terraform ignores changes of {shown}; flowspec compares them")
     for block in cluster.body.of("provisioner") if cluster.body else ():
         context.note(f"{block.body.place()}: the provisioner is not imported: it runs where Terraform runs")
