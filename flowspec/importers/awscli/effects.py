@@ -12,7 +12,7 @@ from flowspec.importers.awscli.conditions import MOST_WORDS, outcome
 from flowspec.importers.awscli.parsed import PROFILES, REGIONS, Command, Word
 from flowspec.importers.awscli.paths import follow_path
 from flowspec.importers.awscli.variables import Reached, Variables
-from flowspec.importers.placeholders import PLACEHOLDER
+from flowspec.importers.placeholders import PLACEHOLDER, placeholder_name
 
 ASSIGNED = re.compile(r"(?P<name>[A-Za-z_]\w*)(?P<more>\+?)=(?P<value>.*)", re.DOTALL | re.ASCII)
 DECLARING = {"export", "local", "readonly", "declare", "typeset", "env"}
@@ -21,6 +21,8 @@ _CALCULATED = re.compile(
     r"(?:\+\+|--)\s*([A-Za-z_]\w*)|([A-Za-z_]\w*)\s*(?:\+\+|--|(?:[-+*/%&|^]|<<|>>)?=(?!=))", re.ASCII
 )
 _ITEM_ASSIGNED = re.compile(r"([A-Za-z_]\w*)\[[^]]*\]\+?=.*", re.DOTALL | re.ASCII)
+# What is in a condition that asks whether a variable has a value: `-z "$NAME"`, `"$NAME" = ""`.
+_ASKS_FOR_VALUE = frozenset({"-z", "-n", ""})
 _READING = {"read", "mapfile", "readarray"}
 _COPYING = {"cp", "mv", "ln", "install", "rsync", "sponge"}
 _SAVING = ("-o", "-O", "--output", "--output-document")
@@ -120,11 +122,18 @@ class Shell:
 
     def _note_result(self, words: list[Word]) -> None:
         """Keeps whether a command succeeds with the defaults of all variables, where that is known."""
-        texts = [self.variables.text_by_default(word.text) for word in words[: MOST_WORDS + 1]]
+        given = [word.text for word in words[: MOST_WORDS + 1]]
+        texts = [self.variables.text_by_default(one) for one in given]
+        if _ASKS_FOR_VALUE.intersection(given):
+            texts = [self._text_if_unset(one) if text is None else text for one, text in zip(given, texts, strict=True)]
         found = None if None in texts else outcome([text or "" for text in texts])
         self._result = not found if self.negated and found is not None else found
         if self.in_condition and self._outcomes:
             self._outcomes[-1] = self._result
+
+    def _text_if_unset(self, text: str) -> str | None:
+        name = placeholder_name(text)
+        return "" if name and self.variables.has_no_value(name) else None
 
     def run(self, words: list[Word], *, is_local: bool) -> None:
         """Carries out a command; one that is not the shell's own is kept. `is_local`: it declares local variables."""

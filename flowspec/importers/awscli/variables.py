@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections import ChainMap
 from collections.abc import Callable, MutableMapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from flowspec.importers.awscli.parsed import Script
@@ -88,6 +88,13 @@ class Variables:
             text = text.replace(placeholder(name), value)
         return text
 
+    def has_no_value(self, name: str) -> bool:
+        """Returns True if a variable is empty unless the environment or an argument of the script gives it a value."""
+        if name in self.literals or name in self.script.uncertain or name in self.script.forgotten:
+            return False
+        value = self.texts.get(name)
+        return self._is_argument(value) if value else not self.description(placeholder(name))
+
     def resolve(self, text: str) -> str:
         """Returns the value of the variable that is the whole text; any other text as it is."""
         name = placeholder_name(text)
@@ -150,6 +157,11 @@ class Variables:
             self._note_addition(name, value.replace(own, "").strip(), reached.by_default)
             if reached.by_default:
                 self._assign_unconditionally(name, own, value)
+        elif reached.by_default and self.has_no_value(name):
+            # `[ -z "$NAME" ] && NAME=…` gives a default, also to the variable that its condition names.
+            self.texts[name] = self.script.texts[name] = value
+            if met := self.script.variables.get(safe_name(name)):
+                self.script.variables[safe_name(name)] = replace(met, default=self._default(value))
         elif self._is_argument(value) and name not in self.script.forgotten and self.texts.get(name) != "":
             # What the variable has without the argument is its default: a value before it, or `${NAME:-…}` after it.
             told = f"line {self.here()}: an argument of the script sets ${name}: it is imported as it is without that"

@@ -105,6 +105,12 @@ def test_the_variables_of_a_condition_are_read_to_an_end():
         ("NAME=n", "", "n"),
         ("", "NAME=${NAME:-n}", "n"),
         ("", '[ -z "${NAME:-}" ] && exit 1', None),
+        ("", 'if [ -z "$NAME" ]; then NAME=n; fi', "n"),
+        ("", '[ "${NAME:-}" == "" ] && NAME=n', "n"),
+        ("NAME=$1", '[[ -n "$NAME" ]] || NAME=n', "n"),
+        ("NAME=$(cat name)", '[ -z "$NAME" ] && NAME=n', None),
+        ("", '[ -n "$NAME" ] && NAME=n', None),
+        ("", '[ "$NAME" = a ] && NAME=n', None),
     ],
 )
 def test_the_default_of_what_arguments_set_is_what_it_has_without_them(before, after, default):
