@@ -163,9 +163,9 @@ def _fill_text(text: str, values: Mapping[str, Any]) -> str:
 
 
 def map_texts(value: Any, change: Callable[[str], Any]) -> Any:
-    """Returns a JSON value with each of its texts changed, but for the keys."""
+    """Returns a JSON value with each of its texts changed, but for the keys; a key that is no text becomes one."""
     if isinstance(value, dict):
-        return {key: map_texts(item, change) for key, item in value.items()}
+        return {str(key): map_texts(item, change) for key, item in value.items()}
     if isinstance(value, list):
         return [map_texts(item, change) for item in value]
     return change(value) if isinstance(value, str) else value

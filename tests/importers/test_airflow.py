@@ -1,12 +1,17 @@
 """Modules of Airflow, which are parsed and never executed."""
 
+import ast
 import json
 import re
 import tracemalloc
+from typing import Any
 
 import pytest
 
-from flowspec.importers.placeholders import placeholder
+from flowspec.importers.airflow.definitions import assigned_names, changing_functions, functions
+from flowspec.importers.airflow.expressions import Expressions
+from flowspec.importers.names import Names
+from flowspec.importers.placeholders import placeholder, placeholder_name
 from tests.importers.common import compiled, refusal, wanted
 
 DAG = '''
@@ -147,6 +152,9 @@ def test_values_without_an_operator(tmp_path):
         ("'a' if MARK == '?' else 'b'", "a"),
         ("'a' if MARK in ('!', '.') else 'b'", "b"),
         ("'a' if not unknown() else 'b'", placeholder("value")),
+        ("'a' if [unknown()] else 'b'", "a"),
+        ("'a' if not [unknown()] else 'b'", "b"),
+        ("ended()", placeholder("value")),
         ("[one for one in BIG if one > 'l'][0]", "m"),
         ("[f'{at}{one}' for at, one in enumerate(BIG, 1)][2]", "3c"),
         ("sorted(zip(BIG, range(len(BIG))))[1][0]", "b"),
@@ -167,13 +175,91 @@ def test_expressions_are_evaluated_without_running_them(expression, expected):
         "def gathered(names, found=None):\n    number = 0\n    if found is None:\n        found = []\n"
         "    for at, name in enumerate(names):\n        if name == 'skip':\n            continue\n"
         "        found.append(f'{len(found)}{name}')\n    found += ['x']\n    found.extend(['more'])\n    return found\n"
-        "def changes(some):\n    some.append('z')\n    return some\n"
+        "def changes(some):\n    some.append('z')\n    return some\ndef ended():\n    continue\n"
         "def keyed(name):\n    made = {}\n    made['k'] = name\n    made.update({'l': ['m']})\n    made['l'].append(name)\n    return made\n"
         f"CHANGED = 'a'\nCHANGED = 'b'\nfor LOOPED in []:\n    pass\nSELF = SELF\n"
         f"JOB_FLOW_OVERRIDES = {{'Name': {expression}, 'Instances': {{}}}}\n"
     )
     # Each part that is not known has a name with a number of its own.
     assert re.sub(r"value_\d+", "value", wanted(module, name="m.py").params["Name"]) == expected
+
+
+# Functions that change lists and dicts under several names, and what of them is not followed: Python itself tells
+# what is right.
+_FOLLOWED = [
+    "x = ['a']\n    y = x\n    y.append('b')\n    return x",
+    "x = ['a']\n    y = [*x]\n    y.append('b')\n    return [x, y]",
+    "x = ['a']\n    y = {'k': x}\n    x.append('b')\n    return y",
+    "x = [{}, {}]\n    for one in x:\n        one['a'] = 'b'\n    return x",
+    "x = []\n    for one in ['a', 'b']:\n        for two in x:\n            pass\n        x.append(one)\n    return x",
+    "x = wrapped(['a'])\n    x['k'].append('b')\n    return x",
+    "return [{1: 'a'}.get(1), 1 in {1: 'a'}, {1: 'a', None: 'b'}]",
+    "x = ['a']\n    if x:\n        return x\n    x.append('b')\n    return x",
+]
+_NOT_FOLLOWED = [
+    "x = fill()\n    return fill()",
+    "x = ['a', 'b']\n    first = x.pop(0)\n    return x",
+    "x = ['a']\n    y = x.pop(0) or 'b'\n    return [x, y]",
+    "x = ['a']\n    y = copy.deepcopy(x)\n    y.append('b')\n    return x",
+    "x = ['a']\n    y = copy.deepcopy(x)\n    y += ['b']\n    return x",
+    "x = ['a']\n    y = x.copy()\n    y.append('b')\n    return x",
+    "x = ['a']\n    y = add(x)\n    return x",
+    "x = ['a']\n    y = add_alias(x)\n    return x",
+    "x = [{'a': 'b'}]\n    y = add_to_each(x)\n    return x",
+    "x = ['a']\n    _ = [x.append(one) for one in 'bc']\n    return x",
+    "x = ['a']\n    _ = x.append('b')\n    return x",
+    "x = ['a']\n    for one in x:\n        if len(x) < 4:\n            x.append(one)\n    return x",
+    "x = ['a']\n    y = x\n    for one in x:\n        if len(x) < 4:\n            y.append(one)\n    return x",
+    "x = ['a']\n    for at, one in enumerate(x):\n        if len(x) < 4:\n            x.append(one)\n    return x",
+    "x = {'k': ['a']}\n    for one in x['k']:\n        if len(x['k']) < 4:\n            x['k'].append(one)\n    return x['k']",
+    "x, y = {'a': 1, 'b': 2}, []\n    for key, one in x.items():\n        x['b'] = 3\n        y.append(one)\n    return y",
+    "x = {}\n    x.update({'a': 'b'}, c='d')\n    return x",
+    "x = []\n    x.append(*['a'])\n    return x",
+    "x = shared()\n    x.append('a')\n    return shared()",
+    "x = default()\n    x.append('a')\n    return x",
+    "len = add\n    return len(['a'])",
+]
+
+
+@pytest.mark.parametrize("body", [*_FOLLOWED, *_NOT_FOLLOWED])
+def test_a_value_that_changes_is_that_of_python_or_not_known(body):
+    module = (
+        "import copy\nSHARED = []\n"
+        "def add(some):\n    some.append('z')\n    return some\n"
+        "def add_alias(some):\n    other = some\n    other.insert(0, 'z')\n    return other\n"
+        "def add_to_each(some):\n    for one in some:\n        one['z'] = 'z'\n    return some\n"
+        "def shared():\n    return SHARED\n"
+        "def default(some=[]):\n    return some\n"
+        "def fill():\n    x = default()\n    x.append('a')\n    return [*x]\n"
+        "def wrapped(some):\n    return {'k': some}\n"
+        f"def made():\n    {body}\n"
+    )
+    python: dict[str, Any] = {}
+    exec(module, python)
+    tree, names = ast.parse(module), Names()
+    changing = changing_functions(ast.walk(tree))
+    expressions = Expressions(module, assigned_names(tree), names, functions(tree), changing)
+    found = expressions.value(ast.parse("made()", mode="eval").body)
+    assert placeholder_name(found) if body in _NOT_FOLLOWED else found == python["made"]()
+
+
+_SHARED_PARTS = "".join(f"    x{at} = []\n" for at in range(19)) + "".join(
+    f"    x{at}.append(x{at + 1})\n    x{at}.append(x{at + 1})\n" for at in range(18)
+)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        f"{_SHARED_PARTS}    return lambda: x0",
+        "    for _ in range(9999):\n" + "        1\n" * 60 + "    return 'a'",
+        f"    return [unknown(lambda: at, '{'z' * 3000}') for at in range(5000)]",
+    ],
+    ids=["one text of parts that are shared", "statements that do nothing", "long texts that are not known"],
+)
+def test_work_that_makes_no_value_is_bounded(body):
+    module = f"def made():\n{body}\nJOB_FLOW_OVERRIDES = {{'Instances': {{}}, 'Name': made()}}\n"
+    assert refusal(module, "airflow").message == "its values grow too large"
 
 
 def test_steps_that_functions_and_comprehensions_make(tmp_path):

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 from flowspec.document.text.tree import Place, Source
 from flowspec.errors import number_of
 from flowspec.facts.api_model import Json, input_shape
-from flowspec.importers.airflow.definitions import assigned_names, functions
+from flowspec.importers.airflow.definitions import assigned_names, changing_functions, functions
 from flowspec.importers.airflow.expressions import Expressions
 from flowspec.importers.airflow.templates import rendered
 from flowspec.importers.later_calls import fold
@@ -115,7 +115,8 @@ def _parse_python(source: Source) -> ast.Module:
 
 def _read_module(source: Source, tree: ast.Module) -> _Module:
     names = Names()
-    expressions = Expressions(source.text, assigned_names(tree), names, functions(tree))
+    changing = changing_functions(ast.walk(tree))
+    expressions = Expressions(source.text, assigned_names(tree), names, functions(tree), changing)
     params: Any = {}
     for node in ast.walk(tree):
         if isinstance(node, ast.Call) and ast.unparse(node.func).rpartition(".")[2] in ("DAG", "dag"):

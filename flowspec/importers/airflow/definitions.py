@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import ast
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-# Methods that change a list or dict in place.
-_CHANGES = frozenset(
+CHANGES = frozenset(
     ("append", "extend", "update", "insert", "pop", "popitem", "setdefault", "remove", "clear", "reverse", "sort")
 )
+"""Methods that change a list or dict in place."""
 
 
 class _Growth(NamedTuple):
@@ -174,7 +174,7 @@ def _changed_name(node: ast.AST) -> str:
 
     As `STEPS.append(…)`, `OVERRIDES["Name"] = …` or `STEPS += MORE` do; `+=` gives a number or text a new value.
     """
-    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in _CHANGES:
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in CHANGES:
         owner = node.func.value
     elif isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Store | ast.Del):
         owner = node.value
@@ -198,12 +198,7 @@ def _names_changed_by_alias(nodes: Sequence[ast.AST]) -> Iterator[str]:
     Such a name is a parameter of a function, one that is assigned the value (`A = B = []` too), or a loop's name for
     its items.
     """
-    changed = {_changed_name(node) for node in nodes}
-    changing = {
-        one.name
-        for one in nodes
-        if isinstance(one, ast.FunctionDef | ast.AsyncFunctionDef) and _changes_parameters(one)
-    }
+    changed, changing = {_changed_name(node) for node in nodes}, changing_functions(nodes)
     for node in nodes:
         others: list[ast.expr] = []
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in changing:
@@ -215,9 +210,22 @@ def _names_changed_by_alias(nodes: Sequence[ast.AST]) -> Iterator[str]:
         yield from filter(None, map(_root_name, others))
 
 
+def changing_functions(nodes: Iterable[ast.AST]) -> set[str]:
+    """Returns the names of the functions among these nodes of a module that change what they are given."""
+    every = (one for one in nodes if isinstance(one, ast.FunctionDef | ast.AsyncFunctionDef))
+    return {one.name for one in every if _changes_parameters(one)}
+
+
 def _changes_parameters(function: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
+    nodes = [*ast.walk(function)]
     names = {node.arg for node in ast.walk(function.args) if isinstance(node, ast.arg)}
-    return any(_changed_name(node) in names for node in ast.walk(function))
+    for node in nodes:
+        # Other names for them, or for a part of them.
+        if isinstance(node, ast.Assign) and _root_name(node.value) in names:
+            names |= _names(node.targets)
+        elif isinstance(node, ast.For) and _root_name(node.iter) in names:
+            names |= _names([node.target])
+    return any(_changed_name(node) in names for node in nodes)
 
 
 def _names(nodes: Sequence[ast.AST]) -> set[str]:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import ast
+import copy
 import inspect
 import operator
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Collection, Mapping
 from functools import partial
 from types import MappingProxyType
 from typing import Any
 
+from flowspec.importers.airflow.definitions import CHANGES
 from flowspec.importers.names import Names
 from flowspec.importers.placeholders import MARKS, PLACEHOLDER
 
@@ -36,7 +39,8 @@ class Unknown(Exception):
 class Expressions:
     """Evaluates the expressions of a module.
 
-    `assigned` has each name that is assigned once, with its expression; `functions` are those of the module.
+    `assigned` has each name that is assigned once, with its expression; `functions` are those of the module, and
+    `changing` the names of those that change what they are given.
     """
 
     def __init__(
@@ -45,16 +49,22 @@ class Expressions:
         assigned: Mapping[str, ast.expr],
         names: Names,
         functions: Mapping[str, ast.FunctionDef] = MappingProxyType({}),
+        changing: Collection[str] = (),
     ) -> None:
-        self.text, self.assigned, self.names, self.functions = text, assigned, names, functions
+        self.assigned, self.names, self.functions, self.changing = assigned, names, functions, changing
+        # As `ast` counts places. Once for all: `ast.get_source_segment` would split the text for each expression.
+        self._lines = [line.encode() for line in re.split(r"\r\n?|\n", text)]
         self._depth = self._rounds = self._read = 0
         # The parameters and variables of the function, and of the comprehension, that is evaluated.
         self._locals: dict[str, Any] = {}
         self._done: dict[str, Any] = {}
         # The names whose values are being read: one that needs itself is not known.
         self._open_names: set[str] = set()
-        # The lists and dicts that the function which is evaluated made.
-        self._made_here: list[Any] = []
+        # The lists and dicts that the function which is evaluated made, by their ids, and those that it met.
+        self._made_here: dict[int, Any] = {}
+        self._met: list[Any] = []
+        # Whether an expression that is not known may have changed a list or dict of the function.
+        self._is_changed = False
 
     def value(self, node: ast.expr) -> Any:
         """Returns the value of an expression, or a placeholder for one that is not known.
@@ -79,11 +89,13 @@ class Expressions:
         finally:
             self._depth -= 1
         if isinstance(node, ast.List | ast.Dict | ast.ListComp):
-            self._made_here.append(made)
+            self._made_here[id(made)] = made
+        if isinstance(made, list | dict):
+            self._met.append(made)
         return made
 
     def _is_true(self, test: ast.expr) -> bool:
-        return bool(_plain(self._known(test)))
+        return _truth_of(self._known(test))
 
     def _count(self, value: Any) -> None:
         """Adds the size of a value to that of all that was read; raises MemoryError when it is too much."""
@@ -94,11 +106,31 @@ class Expressions:
             self._count(item)
 
     def _stand_in(self, node: ast.expr) -> str:
-        shown = " ".join((ast.get_source_segment(self.text, node) or "").split())
+        shown = " ".join(self._source_of(node).split())
+        self._count(shown)
+        nodes = [*ast.walk(node)]
+        self._is_changed = self._is_changed or any(map(self._may_change, nodes))
         # One expression of a function has another value in each call of it.
-        used = sorted({one.id for one in ast.walk(node) if isinstance(one, ast.Name)} & self._locals.keys())
-        shown += PLACEHOLDER.sub(r"{\1}", "".join(f", {name} = {self._locals[name]}" for name in used))
+        used = {one.id: self._locals[one.id] for one in nodes if isinstance(one, ast.Name) and one.id in self._locals}
+        self._count(used)
+        shown += PLACEHOLDER.sub(r"{\1}", "".join(f", {name} = {used[name]}" for name in sorted(used)))
         return self.names.stand_in(f"in the module: {shown}", _name_for(node).lower())
+
+    def _source_of(self, node: ast.expr) -> str:
+        # One that stands for several statements has no place.
+        lines = self._lines[node.lineno - 1 : node.end_lineno] if hasattr(node, "lineno") else []
+        if len(lines) > 1:
+            parts = [lines[0][node.col_offset :], *lines[1:-1], lines[-1][: node.end_col_offset]]
+        else:
+            parts = [line[node.col_offset : node.end_col_offset] for line in lines]
+        return b" ".join(parts).decode(errors="replace")
+
+    def _may_change(self, node: ast.AST) -> bool:
+        """Returns True for a call that may change a list or dict which it is made on, or is given."""
+        func = node.func if isinstance(node, ast.Call) else None
+        if isinstance(func, ast.Attribute):
+            return func.attr in CHANGES
+        return isinstance(func, ast.Name) and func.id in self.changing
 
     def _name(self, node: ast.Name) -> Any:
         if node.id in self._locals:
@@ -107,9 +139,7 @@ class Expressions:
             raise Unknown
         if node.id not in self._done:
             self._open_names.add(node.id)
-            before, self._made_here = self._made_here, []
-            self._done[node.id] = self._evaluate_with_locals({}, lambda: self.value(self.assigned[node.id]))
-            self._made_here = before
+            self._done[node.id] = self._evaluate_apart({}, lambda: self.value(self.assigned[node.id]))
             self._open_names.discard(node.id)
         return self._done[node.id]
 
@@ -123,6 +153,15 @@ class Expressions:
             return evaluate()
         finally:
             self._locals = before
+
+    def _evaluate_apart(self, variables: dict[str, Any], evaluate: Callable[[], Any]) -> Any:
+        """Returns what `evaluate` gives in a function of its own, or outside of all."""
+        before = self._made_here, self._met, self._is_changed
+        self._made_here, self._met, self._is_changed = {}, [], False
+        try:
+            return self._evaluate_with_locals(variables, evaluate)
+        finally:
+            self._made_here, self._met, self._is_changed = before
 
     def each_round(self, loop: ast.For, node: ast.expr) -> list[Any]:
         """Returns the value of an expression in the body of a loop, for each round; nothing where that is not certain.
@@ -162,6 +201,7 @@ class Expressions:
         """Returns what a function of the module returns, whose statements are among those that `_run` knows."""
         if function.name in self._open_names or function.decorator_list:
             raise Unknown
+        self._count([one.arg for one in ast.walk(function.args) if isinstance(one, ast.arg)])
         given = self._list(ast.List(node.args))
         named = {str(one.arg): self.value(one.value) for one in node.keywords if one.arg}
         if len(named) < len(node.keywords):
@@ -170,13 +210,14 @@ class Expressions:
         bound.apply_defaults()
         variables = {name: [*one] if isinstance(one, tuple) else one for name, one in bound.arguments.items()}
         self._open_names.add(function.name)
-        before, self._made_here = self._made_here, []
         try:
-            made = self._evaluate_with_locals(variables, lambda: self._run_all(function.body))
+            return self._evaluate_apart(variables, lambda: self._run_function(function.body))
         finally:
             self._open_names.discard(function.name)
-            self._made_here = before
-        if made is _NO_RETURN:
+
+    def _run_function(self, body: list[ast.stmt]) -> Any:
+        made = self._run_all(body)
+        if made in (_NO_RETURN, _NEXT_ROUND) or self._is_changed:
             raise Unknown
         return made
 
@@ -189,6 +230,7 @@ class Expressions:
         return _NO_RETURN
 
     def _run(self, line: ast.stmt) -> Any:
+        self._count(line)
         match line:
             case ast.Return(value=ast.expr() as value):
                 return self.value(value)
@@ -199,21 +241,29 @@ class Expressions:
             case ast.For(orelse=[]):
                 return self._run_rounds(line)
             case ast.Assign(targets=[ast.Subscript(value=owner, slice=key)], value=value):
-                self._own(owner, dict)[str(self.value(key))] = self.value(value)
+                made = self.value(value)
+                self._own(owner, dict)[self.value(key)] = made
             case ast.Assign(targets=[target], value=value):
                 self._locals |= _unpack_target(target, self.value(value))
             case ast.AugAssign(target=owner, op=ast.Add(), value=value):
                 self._own(owner, list).extend(_items_of(self.value(value)))
-            case ast.Expr(value=ast.Call(func=ast.Attribute(value=owner, attr=method), args=[argument])):
+            case ast.Expr(
+                value=ast.Call(func=ast.Attribute(value=owner, attr=method), args=[argument], keywords=[])
+            ) if not isinstance(argument, ast.Starred):
                 self._change(owner, method, self.value(argument))
-            case ast.Expr(value=ast.Constant()):
+            case ast.Expr(value=ast.Constant()) | ast.Pass():
                 pass
             case _:
                 raise Unknown
         return _NO_RETURN
 
     def _run_rounds(self, loop: ast.For) -> Any:
-        for one in _items_of(self.value(loop.iter)):
+        before, self._met = self._met, []
+        rounds = _items_of(self.value(loop.iter))
+        # They are those at its beginning: what the loop goes over is not to be changed in it.
+        met = {id(one): one for one in self._met if self._made_here.pop(id(one), None) is not None}
+        self._met = before
+        for one in rounds:
             self._rounds += 1
             if self._rounds > _MOST_ROUNDS:
                 raise Unknown
@@ -221,12 +271,13 @@ class Expressions:
             made = self._run_all(loop.body)
             if made not in (_NO_RETURN, _NEXT_ROUND):
                 return made
+        self._made_here |= met
         return _NO_RETURN
 
     def _own(self, node: ast.expr, kind: type) -> Any:
         """Returns a list or dict that the function made. Raises Unknown for others: their other uses are not known."""
         found = self._known(node)
-        if not isinstance(found, kind) or not any(one is found for one in self._made_here):
+        if not isinstance(found, kind) or id(found) not in self._made_here:
             raise Unknown
         return found
 
@@ -246,7 +297,7 @@ class Expressions:
         kinds = inspect.Parameter
 
         def make_parameter(one: ast.arg, kind: Any, node: ast.expr | None) -> inspect.Parameter:
-            default = kinds.empty if node is None else self._evaluate_with_locals({}, lambda: self.value(node))
+            default = kinds.empty if node is None else self._evaluate_apart({}, lambda: self.value(node))
             return kinds(one.arg, kind, default=default)
 
         rows = [
@@ -263,7 +314,7 @@ class Expressions:
             value = self.value(item)
             if key is None and not isinstance(value, dict):
                 raise Unknown
-            out |= value if key is None else {str(self.value(key)): value}
+            out |= value if key is None else {self.value(key): value}
         return out
 
     def _list(self, node: ast.List | ast.Tuple) -> Any:
@@ -299,7 +350,7 @@ class Expressions:
         if isinstance(node.op, ast.USub) and isinstance(value, int | float):
             return -value
         if isinstance(node.op, ast.Not):
-            return not _plain(value)
+            return not _truth_of(value)
         raise Unknown
 
     def _compare(self, node: ast.Compare) -> Any:
@@ -312,7 +363,7 @@ class Expressions:
         return self.value(node.body if self._is_true(node.test) else node.orelse)
 
     def _subscript(self, node: ast.Subscript) -> Any:
-        if ast.unparse(node.value) == "os.environ":
+        if _dotted_name(node.value) == "os.environ":
             return self._environment(str(self.value(node.slice)), None)
         value, key = self.value(node.value), self.value(node.slice)
         if not isinstance(value, dict | list):
@@ -320,7 +371,9 @@ class Expressions:
         return value[key]
 
     def _call(self, node: ast.Call) -> Any:
-        called = ast.unparse(node.func)
+        called = _dotted_name(node.func)
+        if called in self._locals:
+            raise Unknown
         if called in self.functions:
             return self._call_function(node, self.functions[called])
         args = [self.value(one) for one in node.args]
@@ -378,6 +431,20 @@ def _name_for(node: ast.expr) -> str:
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "get":
         key = next(iter(node.args), None)
     return key.value if isinstance(key, ast.Constant) and isinstance(key.value, str) else "value"
+
+
+def _dotted_name(node: ast.expr) -> str:
+    """Returns the name, or names with dots, that an expression is; "" for another expression."""
+    names: list[str] = []
+    while isinstance(node, ast.Attribute):
+        names.append(node.attr)
+        node = node.value
+    return ".".join([node.id, *reversed(names)]) if isinstance(node, ast.Name) else ""
+
+
+def _truth_of(value: Any) -> bool:
+    """Returns True for what Python takes for true; what is in a list or dict does not matter for that."""
+    return bool(value if isinstance(value, list | dict) else _plain(value))
 
 
 def _plain(value: Any) -> Any:
@@ -451,7 +518,7 @@ def _items_of(value: Any) -> list[Any]:
 
 
 _BUILT_IN: Mapping[str, Callable[..., Any]] = {
-    **dict.fromkeys(("copy.deepcopy", "deepcopy"), lambda value: value),
+    **dict.fromkeys(("copy.deepcopy", "deepcopy"), copy.deepcopy),
     **dict.fromkeys(("list", "tuple"), _items_of),
     "enumerate": lambda items, start=0: [[number, one] for number, one in enumerate(_items_of(items), start)],
     "int": partial(_converted, int),
