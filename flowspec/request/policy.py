@@ -147,7 +147,8 @@ _SIZES = re.compile("(min|max)(Items|Length|Properties)")
 
 def _explain(error: Any) -> tuple[str, str]:
     """Returns what is wrong, and what the policy wants instead ("": that is clear, or not said in a few words)."""
-    keyword, wanted, value = error.validator, error.validator_value, _value_text(error.instance)
+    # A schema that is `false` has no keyword.
+    keyword, wanted, value = error.validator or "", error.validator_value, _value_text(error.instance)
     if keyword == "required":
         return f"{missing_key(error)} is missing", ""
     if keyword in _MESSAGES:

@@ -66,6 +66,7 @@ def test_what_is_missing_is_shown_at_the_nearest_place(against):
         ("Market: {const: ON_DEMAND}", 7, 'Market: "SPOT" is not allowed', '"ON_DEMAND"'),
         ("Market: {not: {const: SPOT}}", 7, 'Market: "SPOT" is forbidden by the policy', ""),
         ("Market: {anyOf: [{const: A}, {const: B}]}", 7, 'Market: "SPOT" is not allowed here', ""),
+        ("Market: {if: {const: SPOT}, then: false}", 7, 'Market: "SPOT" is not allowed here', ""),
     ],
 )
 def test_each_word_of_json_schema_is_told_in_words(against, policy, line, message, hint):
