@@ -183,7 +183,7 @@ def not_started(emr: Emr, who: Identity) -> FlowspecError:
     # A cluster of another target of the flow, or of another flow, is none that this spec could mean.
     foreign = [one for one in namesakes if not one.tags.keys() >= {FLOW_TAG, TARGET_TAG}]
     elsewhere = [one for one in namesakes if one not in foreign and one.tags[FLOW_TAG] == who.flow]
-    remedies = ["choose that with --target"] if elsewhere else []
+    remedies = ["choose that with --target"] if any(one.tags[TARGET_TAG] for one in elsewhere) else []
     if foreign:
         remedies += [f"`flowspec adopt {foreign[0].id} SPEC` takes it over", "`flowspec apply` starts another"]
     else:
@@ -200,8 +200,9 @@ def _other_targets_note(clusters: Sequence[Cluster]) -> str:
     """Returns the end of a sentence that names clusters of the flow's other targets; "" without any."""
     from flowspec.plan.cluster import TARGET_TAG
 
-    found = ", ".join(f"{one.tags[TARGET_TAG]}: {one.id} ({one.state})" for one in clusters)
-    return f"; it runs on target {found}" if found else ""
+    places = [f"on target {target}" if (target := one.tags[TARGET_TAG]) else "without a target" for one in clusters]
+    found = ", ".join(f"{where}: {one.id} ({one.state})" for where, one in zip(places, clusters, strict=True))
+    return f"; it runs {found}" if found else ""
 
 
 def _foreign_clusters_note(namesakes: Sequence[Cluster]) -> str:

@@ -82,6 +82,17 @@ def test_a_cluster_of_another_target_of_the_flow_is_no_stranger(flowspec, own_ho
     flowspec("destroy", id_)
 
 
+def test_a_cluster_of_the_flow_from_before_it_had_targets(flowspec, own_home, job):
+    path = job("  - {name: one, type: command, args: ['true']}", keep_alive="true")
+    with_targets = path.read_text()
+    path.write_text(with_targets.replace("targets: {here: {default: true, backend: local}}", "backend: local"))
+    (id_,) = set(re.findall(r"j-\w+", flowspec("apply", "job.yaml").err))
+    path.write_text(with_targets)
+    shown = flowspec("status", "job.yaml").err
+    assert f"; it runs without a target: {id_} (WAITING)\n  `flowspec apply` runs it" in shown
+    flowspec("destroy", id_)
+
+
 def test_a_cluster_that_has_ended_with_a_failure(flowspec, own_home, job):
     job("  - {name: one, type: command, args: ['false'], on_failure: TERMINATE_CLUSTER}")
     (id_,) = set(re.findall(r"j-\w+", flowspec("apply", "job.yaml").err))
