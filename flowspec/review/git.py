@@ -42,8 +42,8 @@ _OPTIONS = (
 # Modes of entries (gitformat-index).
 PROGRAM, LINK, SUBMODULE = "100755", "120000", "160000"
 
-# A branch, a tag or a commit, which a remote may have: not `HEAD~1`, nor what a variable of CI that is not set gives.
-_NAME = re.compile(r"\w[\w./-]*")
+# A branch, a tag or a commit, which a remote may have: not `HEAD~1`, nor `origin/` of a variable of CI that is not set.
+_NAME = re.compile(r"\w([\w./-]*\w)?")
 
 _COMPLETE = "clone it without --filter, or: git fetch --refetch --no-filter"
 

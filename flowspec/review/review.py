@@ -326,9 +326,10 @@ def _load_sides(root: Path, path: str | None, given: Given, repository: Path) ->
         try:
             names = target_names(path)
         except SpecError as error:
-            return {"": _Side(error.diagnostics)}
-        given = given._replace(variable_files=files)
-        sides = {name: _load_side(root, path, name or None, given) for name in names or [""]}
+            sides = {"": _Side(error.diagnostics)}
+        else:
+            given = given._replace(variable_files=files)
+            sides = {name: _load_side(root, path, name or None, given) for name in names or [""]}
         return {
             name: side._replace(findings=_with_relative_findings(side.findings, root)) for name, side in sides.items()
         }
@@ -368,7 +369,7 @@ def _with_relative_findings(findings: Iterable[Diagnostic], root: Path) -> tuple
     """
 
     def relative(text: str) -> str:
-        return text.replace(f"{root}/", "")
+        return text.replace(f"{root}/", "").replace(str(root), "the repository")
 
     return tuple(
         dataclasses.replace(

@@ -120,7 +120,8 @@ def test_a_base_that_does_not_exist(repository):
 
 
 @pytest.mark.parametrize(
-    ("revision", "remote"), [("", "origin"), ("HEAD~9", "origin"), ("--output", "origin"), ("nowhere", "")]
+    ("revision", "remote"),
+    [("", "origin"), ("origin/", "origin"), ("HEAD~9", "origin"), ("--output", "origin"), ("nowhere", "")],
 )
 def test_what_no_remote_has_is_not_fetched(repository, revision, remote):
     if remote:

@@ -346,6 +346,11 @@ def test_a_file_that_is_missing_is_named_by_its_path_in_the_repository(repo):
     assert [one.notes for one in flow.findings if one.id == "FS401"] == [("looked for src/load.sh",)]
 
 
+def test_a_base_file_outside_is_told_without_the_folder_of_the_revision(repo):
+    (flow,) = changed(repo, {}, {"jobs/a.yaml": spec(more="extends: ../../base.yaml\n")}).flows
+    assert [one.message for one in flow.findings] == ["'../../base.yaml' is not below the repository"]
+
+
 def test_broken_specs_do_not_stop_the_others(repo):
     files = {f"jobs/{number}.yaml": spec(f"flow{number}") for number in range(40)}
     conflict = spec().replace(
