@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from flowspec.document.checking.fits import TYPES
@@ -93,14 +93,14 @@ def _explain_unknown_keys(error: Any, path: tuple[str | int, ...]) -> Iterator[V
         yield Violation("FS101", (*path, name), message, hint, notes, key=True, whole=True, about=meant)
 
 
-def _note_on_keys(known: Schema, given: Schema, path: tuple[str | int, ...]) -> str:
+def _note_on_keys(known: Schema, given: Mapping[str, Any], path: tuple[str | int, ...]) -> str:
     """Returns the keys that a mapping of a spec may have, or the command that lists them when there are many."""
     if len(known) <= _MAX_KEYS_LISTED:
         return f"known here: {', '.join(known)}"
     words = [step for step in path if isinstance(step, str)]
     if words[:1] == ["targets"]:
         words[1] = "NAME"  # a name may have dots, which separate the words of a field
-    if words[-1:] == ["steps"]:
+    if words[-1:] == ["steps"] and "type" in given:
         words.append(given["type"])
     field = f" {'.'.join(words)}" if words else ""
     return f"`flowspec explain{field}` lists the {len(known)} keys known here"

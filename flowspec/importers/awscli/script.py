@@ -93,7 +93,9 @@ def _request(call: Call) -> Json:
     params |= _release(call)
     shapes = input_shape().members
     params |= {
-        member: convert_scalars(text, shapes[member]) for name, member in SCALARS.items() if (text := call.text(name))
+        member: convert_scalars(text, shapes.get(member))
+        for name, member in SCALARS.items()
+        if (text := call.text(name))
     }
     params["VisibleToAllUsers"] = call.choice("visible-to-all-users") or not call.has("no-visible-to-all-users")
     params["Tags"] = call.tags()
