@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from flowspec.emulator.api.service import Service
-from flowspec.emulator.state import lifecycle, paths
+from flowspec.emulator.state import paths
 from flowspec.emulator.state.store import Store
 from flowspec.emulator.worker import main, processes
 from tests.emulator.conftest import MASTER, Emr, bash, request
@@ -75,7 +75,7 @@ def test_a_step_inherits_neither_the_lock_nor_the_store(emr, tmp_path):
 
 
 def start_worker_after(code):
-    """What starts a worker, in a process in which `code` runs first."""
+    """Returns a function that starts a worker in a process in which `code` runs first."""
     program = f"""
 import sys, time
 from pathlib import Path
@@ -93,8 +93,22 @@ sys.exit(main.main(sys.argv[1:]))
     return start
 
 
-def test_a_worker_is_woken_by_new_steps_and_by_their_ends(home):
-    woken = Emr(Service(home, start_worker=start_worker_after(f"wake_event._LONGEST_SLEEP = {2 * PATIENCE}")))
+@pytest.fixture
+def emr_with_workers_after(home):
+    """Makes an EMR in whose workers some code runs first; its clusters are ended afterwards."""
+    made = []
+
+    def make(code, **options):
+        made.append(Emr(Service(home, start_worker=start_worker_after(code), **options)))
+        return made[-1]
+
+    yield make
+    for emr in made:
+        emr.end_all()
+
+
+def test_a_worker_is_woken_by_new_steps_and_by_their_ends(emr_with_workers_after):
+    woken = emr_with_workers_after(f"wake_event._LONGEST_SLEEP = {2 * PATIENCE}")
     cluster_id = woken.until(woken.run(keep_alive=True), "WAITING")
     assert woken.reason(cluster_id) == ("", "Cluster ready to run steps.")
     for number in range(1, 4):
@@ -102,7 +116,6 @@ def test_a_worker_is_woken_by_new_steps_and_by_their_ends(home):
         woken.until_steps(cluster_id, *["COMPLETED"] * number)
     woken.until(cluster_id, "WAITING")
     assert woken.reason(cluster_id) == ("", "Cluster ready after last step completed.")
-    woken.end_all()
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="looks at context switches in /proc")
@@ -539,21 +552,16 @@ wake_event.WakeEvent.sleep = set_back_and_sleep
 """
 
 
-def test_the_moment_passes_though_the_machines_clock_is_set_back(home):
-    emr = Emr(Service(home, time_scale=10, start_worker=start_worker_after(SET_BACK)))
+def test_a_cluster_without_steps_ends_though_the_machines_clock_is_set_back(emr_with_workers_after):
+    emr = emr_with_workers_after(SET_BACK, time_scale=10)
     assert emr.reason(emr.until_ended(emr.run()))[0] == "ALL_STEPS_COMPLETED"
 
 
-def test_the_moment_passes_and_is_scaled(home):
-    fast = Emr(Service(home, time_scale=100))
-    cluster_id = fast.until_ended(fast.run())
-    timeline = fast.cluster(cluster_id)["Status"]["Timeline"]
-    assert timeline["EndDateTime"] - timeline["CreationDateTime"] < lifecycle.FIRST_STEP_SECONDS
-    slow = Emr(Service(home))
-    waiting = slow.run()
-    slow.call("TerminateJobFlows", JobFlowIds=[waiting])
-    slow.until_ended(waiting)
-    assert slow.reason(waiting)[0] == "USER_REQUEST"
+def test_a_cluster_that_waits_for_its_first_step_is_terminated(emr):
+    emr.service.time_scale = 0.001  # it would wait longer than the patience of `until_ended`
+    waiting = emr.run()
+    emr.call("TerminateJobFlows", JobFlowIds=[waiting])
+    assert emr.reason(emr.until_ended(waiting))[0] == "USER_REQUEST"
 
 
 def test_a_bootstrap_script_with_an_empty_key_part_is_not_mistaken_for_another(home):

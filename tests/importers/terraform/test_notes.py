@@ -48,7 +48,7 @@ def module(tmp_path, inside="", more="", **files):
         ("applications = data.x.y.z", "", "main.tf:11: applications is not imported: only Terraform knows data.x.y.z"),
         ("dynamic \"step\" {\n for_each = data.x.y.z\n content {}\n }", "", "main.tf:11: dynamic block step is not imported: data.x.y.z is not known here"),
         ("count = data.x.y.z", "", "main.tf:11: count of aws_emr_cluster.c can't be decided (data.x.y.z): taken as one"),
-        ("colour = \"blue\"", "", "main.tf:11: colour is not imported: no argument of the AWS provider that is known here"),
+        ("colour = \"blue\"", "", "main.tf:11: colour is not imported: it is not a known argument of the AWS provider"),
         ("lifecycle {\n ignore_changes = [step]\n }", "", "main.tf:11: Terraform ignores changes of step; flowspec compares them"),
         ("lifecycle {\n ignore_changes = all\n }", "", "main.tf:11: Terraform ignores changes of all; flowspec compares them"),
         ("provisioner \"local-exec\" {\n command = \"x\"\n }", "", "main.tf:11: the provisioner is not imported: it runs where Terraform runs"),
@@ -103,7 +103,7 @@ def test_the_region_of_the_provider(tmp_path):
     assert module(tmp_path, "provider = aws.west", providers).region == "us-west-2"
 
 
-def test_what_else_the_provider_says(tmp_path):
+def test_profile_tags_and_unsupported_settings_of_the_provider(tmp_path):
     provider = """provider "aws" {
   profile = "prod"
   assume_role { role_arn = "arn:aws:iam::123456789012:role/x" }
@@ -119,7 +119,7 @@ variable "tags" { type = map(string) }
     ]
 
 
-def test_the_variables_whose_values_decide_more(tmp_path):
+def test_variables_whose_values_would_decide_more_are_named(tmp_path):
     declared = 'variable "env" {}\nvariable "never" {}\n'
     inside = 'log_uri = var.env == "prod" ? "s3://a/" : "s3://b/"\nadditional_info = var.never'
     hint = "more can be computed with the values of variables that have no default: --var env=VALUE"

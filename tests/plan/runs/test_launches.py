@@ -28,6 +28,7 @@ FAILED = Cluster("j-1", "nightly", "TERMINATED_WITH_ERRORS", reason_code="INTERN
         (True, "2", 3, 0, None),
         # Without capacity anywhere the last one is tried again.
         (True, "2", 3, 3, ("subnet-c", "2")),
+        # A tag that someone else has changed.
         (True, "²", 1, 0, ("subnet-b", "1")),
     ],
 )
@@ -52,7 +53,7 @@ def test_the_next_launch(capacity, tag, launches, retries, following):
 
 
 @pytest.mark.parametrize(
-    ("change", "reason"),
+    ("change", "failed"),
     [
         ({}, True),
         ({"steps": (Step("s-1", "one", "CANCELLED"),)}, True),
@@ -60,14 +61,14 @@ def test_the_next_launch(capacity, tag, launches, retries, following):
         ({"state": "TERMINATING", "ended": None}, False),
     ],
 )
-def test_only_a_cluster_that_ended_before_a_step_ran_has_failed_to_launch(change, reason):
+def test_only_a_cluster_that_ended_before_a_step_ran_has_failed_to_launch(change, failed):
     plan = dataclasses.replace(
         planned(GROUPS), fallback=alternatives(job_flow(fallback=SUBNETS), GROUPS), launch_retries=1
     )
     for details in ((), (NO_CAPACITY,)):
         cluster = dataclasses.replace(FAILED, error_details=details, **change)
-        assert failed_to_launch(cluster) is reason
-        assert (next_launch(plan, cluster, 1) is not None) is reason
+        assert failed_to_launch(cluster) is failed
+        assert (next_launch(plan, cluster, 1) is not None) is failed
 
 
 NETWORK = {"Ec2SubnetId": "subnet-a", "Ec2SubnetIds": ["subnet-a"], "Placement": {"AvailabilityZone": "us-east-1a"}}
@@ -87,7 +88,7 @@ def test_one_way_to_choose_the_network_takes_the_place_of_the_others(alternative
     assert made["Instances"] == network
 
 
-def test_other_types_of_fleets_and_of_the_short_words():
+def test_other_instance_types_in_fleets_and_in_the_short_form():
     types = {"m5.xlarge": "m5a.xlarge"}
     (made,) = alternatives(job_flow(fallback=[{"instance_types": types}]), FLEETS)
     found = [

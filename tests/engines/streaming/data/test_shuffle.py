@@ -141,7 +141,7 @@ def test_pairs_that_are_not_ordered_or_divided_as_texts_are(tmp_path, small_size
         assert [layout.decode(line) for line in part] == expected
 
 
-def test_a_line_that_came_more_often_than_a_block_holds(tmp_path):
+def test_a_line_that_came_more_often_than_a_block_holds():
     blocks = list(counted_blocks([Counted(b"a\t1\n", [BLOCK])], keyed=False))
     assert b"".join(block.text for block in blocks) == b"a\t1\n" * BLOCK
     assert sum(block.distinct.count(b"\n") + block.repeated for block in blocks) == BLOCK

@@ -448,7 +448,7 @@ def test_the_content_of_a_directory_is_shipped(tmp_path):
     assert parts(tmp_path / "out") == [b"d\t\nsub\t\nx.txt\t\n"]
 
 
-def test_a_job_that_is_not_to_be_marked_leaves_its_parts_alone(tmp_path):
+def test_a_job_without_a_success_file_has_only_its_parts(tmp_path):
     args = "-D mapreduce.fileoutputcommitter.marksuccessfuljobs=false -mapper cat -reducer NONE"
     assert run_job(tmp_path, Recorded({"a.txt": b"x\n"}, args, [])).returncode == 0
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["part-00000"]
