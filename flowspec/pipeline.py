@@ -184,8 +184,8 @@ def _namesake_note(jobflow: JobFlow, cluster: Cluster) -> str:
         target = cluster.tags.get(TARGET_TAG)
         return f"{called}is of flow {flow}{f' on target {target}' if target else ''}: it is left alone"
     return (
-        f"{called}has not the tags of this flow and "
-        f"target: it is left alone; `flowspec adopt {cluster.id} {shlex.quote(str(jobflow.path))}` takes it over"
+        f"{called}does not have the tags of this flow and target: it is left alone; "
+        f"`flowspec adopt {cluster.id} {shlex.quote(str(jobflow.path))}` takes it over"
     )
 
 

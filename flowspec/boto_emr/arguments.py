@@ -50,7 +50,7 @@ def as_list(value: Any, needed: Iterable[str] = ()) -> list[Any]:
     for item in items:
         lacking = [name for name in needed if not hasattr(item, name)]
         if lacking:
-            raise TypeError(f"{item!r} is not what belongs here: it has no {lacking[0]}")
+            raise TypeError(f"{item!r} is not valid here: it has no attribute {lacking[0]}")
     return items
 
 

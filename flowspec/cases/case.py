@@ -162,7 +162,7 @@ def _refuse_unusable_path(case: Case, path: Path, at: NodePath, *, may_be_missin
     if not real.is_relative_to(tree):
         problem = f"'{name}' is outside of the spec's folder tree, {tree}"
     elif path.is_symlink() and not path.exists():
-        problem = f"'{name}' is a link to nothing"
+        problem = f"'{name}' is a broken link"
     elif not path.exists() and not may_be_missing:
         problem = f"there is no file or folder '{name}'"
     elif path.exists() and not (path.is_file() or path.is_dir()):

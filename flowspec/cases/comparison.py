@@ -139,7 +139,9 @@ def _difference_of_texts(wanted: bytes, found: bytes) -> str:
         at = next(at for at, (one, two) in enumerate(zip_longest(ours[first], theirs[first])) if one != two)
         diff.insert(0, f"  the lines are shown alike: they differ from byte {at + 1} on")
     counts = (
-        f"{_number_of_lines(ours)} expected, {len(theirs)} came" if len(ours) != len(theirs) else _number_of_lines(ours)
+        f"{_number_of_lines(ours)} expected, {len(theirs)} found"
+        if len(ours) != len(theirs)
+        else _number_of_lines(ours)
     )
     return "\n".join([f"differs from line {first + 1} on ({counts})", *_limit_lines(diff, _SHOWN)])
 

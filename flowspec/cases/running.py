@@ -227,7 +227,7 @@ def _end_problems(case: Case, ran: CompletedRun) -> Iterator[str]:
         yield f"step '{case.fails}' should have failed, it was {_failed_step(ran)}"
     elif case.message and not any(case.message in line for line in failure_lines):
         yield "\n".join(
-            [f"'{case.message}' is in nothing that tells the failure:", *(f"  {line}" for line in failure_lines)]
+            [f"'{case.message}' is not in the description of the failure:", *(f"  {line}" for line in failure_lines)]
         )
 
 

@@ -87,7 +87,7 @@ def choose(
 
 
 def connection_of(options: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns those of the options that say where an EMR is."""
+    """Returns the options that say where to look for clusters."""
     return {name: options.get(name) for name in CONNECTION_NAMES}
 
 
@@ -183,7 +183,7 @@ def not_started(emr: Emr, who: Identity) -> FlowspecError:
     # A cluster of another target of the flow, or of another flow, is none that this spec could mean.
     foreign = [one for one in namesakes if not one.tags.keys() >= {FLOW_TAG, TARGET_TAG}]
     elsewhere = [one for one in namesakes if one not in foreign and one.tags[FLOW_TAG] == who.flow]
-    remedies = ["choose that with --target"] if any(one.tags[TARGET_TAG] for one in elsewhere) else []
+    remedies = ["choose that target with --target"] if any(one.tags[TARGET_TAG] for one in elsewhere) else []
     if foreign:
         remedies += [f"`flowspec adopt {foreign[0].id} SPEC` takes it over", "`flowspec apply` starts another"]
     else:
@@ -243,7 +243,7 @@ def _not_found(emr: Emr, name: str) -> NothingFound:
     if Path(name).is_dir():
         remedy = f"{name} is a folder here: name one of its specs"
     elif not emr.backend.connection_settings:
-        remedy += "; with --region it is looked for on AWS"
+        remedy += "; give --region to look for it on AWS"
     where = emr.backend.location(emr.region)
     return NothingFound(
         f"no cluster called {name!r} is active in {where}, or was started there in the last {LOOKBACK.days} days",

@@ -113,7 +113,7 @@ def refuse_saved_plans(paths: Iterable[Path]) -> None:
     for path in paths:
         # Of a thousand specs none is opened twice.
         if path.suffix not in SPEC_SUFFIXES and text_of_saved_plan(path):
-            raise click.UsageError(f"{path} is a saved plan, no spec: apply it by itself with flowspec apply FILE")
+            raise click.UsageError(f"{path} is a saved plan, not a spec: apply it by itself with flowspec apply FILE")
 
 
 def text_of_saved_plan(path: Path) -> str:

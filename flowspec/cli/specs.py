@@ -110,7 +110,7 @@ def _refuse_unused(backend: BackendName, target: str, given: dict[str, str]) -> 
         if name in given and name not in used:
             option = f"--{name.replace('_', '-')}"
             raise click.UsageError(
-                f"{option} means nothing on this machine, where target '{target}' runs: choose another with --target"
+                f"{option} has no effect on this machine, where target '{target}' runs: choose another with --target"
             )
 
 

@@ -90,5 +90,5 @@ def _existence_check(what: str, exists: Callable[[str], bool], name: str, remedy
     except FlowspecError as error:
         if not is_denied(error):
             raise
-        return Check(what, State.UNCHECKED, "these credentials are not allowed to ask")
+        return Check(what, State.UNCHECKED, "these credentials do not allow this check")
     return Check(what, State.OK, "is there") if found else absent_check(what, "is not there", remedy, needed=True)

@@ -44,7 +44,7 @@ Work: TypeAlias = "tuple[str, Callable[[], Check]]"
 def run_checks(works: Iterable[Work], seconds: float) -> list[Check]:
     """Runs checks at once; one that takes longer than `seconds` is reported as not checked.
 
-    What a check raises that is no FlowspecError or OSError is raised again here.
+    An exception of a check that is neither FlowspecError nor OSError is raised again here.
     """
     outcomes: dict[int, Check] = {}
     unexpected: list[Exception] = []

@@ -126,7 +126,7 @@ def _java(*, needed: bool) -> Check:
         return absent_check("java", f"{path} fails", remedy, needed=needed)
     spark = jvm.find_spark()
     if spark and _major(spark.version("spark-core")) >= 4 and 0 < _major(version.removeprefix("1.")) < _JAVA_OF_SPARK_4:
-        found = f"Java {version}, and Spark {spark.version('spark-core')} wants {_JAVA_OF_SPARK_4}"
+        found = f"Java {version}, and Spark {spark.version('spark-core')} requires {_JAVA_OF_SPARK_4}"
         return absent_check("java", found, remedy, needed=needed)
     return Check("java", State.OK, f"{version or 'of unknown version'} ({path})")
 
@@ -147,7 +147,7 @@ def _hadoop(*, needed: bool) -> Check:
     if path := shutil.which("hadoop"):
         version = _version([path, "version"], r"Hadoop (\S+)")
         if version is None:
-            return absent_check("hadoop", f"{path} fails", "mend it, or take it off PATH", needed=needed)
+            return absent_check("hadoop", f"{path} fails", "repair it, or remove it from PATH", needed=needed)
         return Check("hadoop", State.OK, f"{version or 'of unknown version'} ({path})")
     spark = jvm.find_spark()
     if spark is None:

@@ -1,6 +1,6 @@
 """A spec's values in the form of RunJobFlow, by rule along the schema, and the place in the spec of each part.
 
-`request.compile` makes requests so; the rules of EMR look at a spec so before it is compiled.
+Both `request.compile` and the rules of EMR, which check a spec before it is compiled, use this conversion.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class ApiForm(ABC):
         """Returns a value that has another shape in the API (`x-shape`)."""
 
     def convert(self, value: Any, schema: schemas.Schema, at: KeyPath, to: KeyPath) -> Any:
-        """Returns a value as the API has it."""
+        """Returns a value in the form of the API."""
         self.origins[to] = at
         type_word = value.get("type") if isinstance(value, dict) else None
         schema = schemas.resolve_schema(schema, schemas.kind(value), type_word)
@@ -40,7 +40,7 @@ class ApiForm(ABC):
         return value
 
     def members(self, value: Mapping[str, Any], schema: schemas.Schema, at: KeyPath, to: KeyPath) -> dict[str, Any]:
-        """Returns a mapping with its keys as the API names them."""
+        """Returns a mapping with the API's names of its keys."""
         out: dict[str, Any] = {}
         own = schema.get("properties", {})
         for key, item in value.items():
@@ -65,12 +65,12 @@ class ApiForm(ABC):
 
 
 def with_master_counts(groups: list[Any]) -> list[Any]:
-    """Returns instance groups with the one instance of a master group without a number: the API wants one for all."""
+    """Returns instance groups with a count of 1 for a master group without one: the API requires a count."""
     return [{"InstanceCount": 1, **one} if one and one.get("InstanceRole") == "MASTER" else one for one in groups]
 
 
 def nearest_origin(origins: Origins, path: KeyPath) -> tuple[KeyPath, KeyPath]:
-    """Returns the nearest path at or around one of the request whose origin is known, and that; () when none is."""
+    """Returns the path, or the nearest one that encloses it, whose origin is known, and this origin; or () twice."""
     known = next((path[:size] for size in range(len(path), 0, -1) if path[:size] in origins), ())
     return known, origins.get(known, ())
 

@@ -17,7 +17,7 @@ from typing import NamedTuple
 from flowspec.document.text.tree import Document, plain, scalars
 from flowspec.errors import FlowspecError
 
-_COMMA = r"a comma that does not end a condition is \,"
+_COMMA = r"write a comma within a condition as \,"
 _FORMS = f"write name~REGEX, name=NAME, tag=KEY:VALUE or tag=KEY; {_COMMA}"
 
 

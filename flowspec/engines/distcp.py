@@ -315,7 +315,7 @@ def _append(part: _File, out: _Sink, *, plain: bool) -> None:
             shutil.copyfileobj(source, out, _BLOCK)
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise FlowspecError(
-            f"s3-dist-cp: {part.uri} is damaged, or no gzip file: {error}",
+            f"s3-dist-cp: {part.uri} is damaged, or not a gzip file: {error}",
             remedy="replace it, or leave it out with --srcPattern",
         ) from error
 

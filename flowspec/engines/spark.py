@@ -91,7 +91,7 @@ def parse(program: str, words: Sequence[str]) -> Submission:
         _add_option(found, name, value)
     found.application = (*own_words, *words[at:])
     if program == "spark-submit" and not found.application:
-        raise FlowspecError("spark-submit was given no application", remedy="name the script or jar behind its options")
+        raise FlowspecError("spark-submit was given no application", remedy="name the script or jar after its options")
     return _submission_of_example(found) if program == "spark-example" else found
 
 

@@ -58,11 +58,12 @@ def notes(job: Job) -> list[str]:
         args = step["HadoopJarStep"].get("Args", [])
         if len(set(args)) < len(args):
             reason = (
-                "the schema of AWS::EMR::Cluster wants those of a step to differ; an AWS::EMR::Step may repeat them"
+                "the schema of AWS::EMR::Cluster requires that the arguments of a step differ; "
+                "an AWS::EMR::Step may repeat them"
             )
             out.append(f"Steps[{index}] has an argument twice: {reason}")
     keys = [tag.get("Key") for tag in job.params.get("Tags", [])]
-    return [*out, "CloudFormation wants the keys of tags to differ"] if len(set(keys)) < len(keys) else out
+    return [*out, "CloudFormation requires that the keys of tags differ"] if len(set(keys)) < len(keys) else out
 
 
 def _properties(params: Json) -> Json:

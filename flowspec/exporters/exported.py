@@ -118,7 +118,7 @@ def _find_differences(wanted: Any, back: Any, path: str) -> Iterator[str]:
             inner = f"{path}.{key}".removeprefix(".")
             if key not in back:
                 if wanted[key] not in ("", [], {}):
-                    yield f"{inner} is left out: TOOL has no word for {_shorten(wanted[key])}"
+                    yield f"{inner} is left out: TOOL has no field for it ({_shorten(wanted[key])})"
             elif key not in wanted:
                 if back[key] not in ("", [], {}):
                     yield f"TOOL adds {inner}: {_shorten(back[key])}"

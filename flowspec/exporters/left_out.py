@@ -13,7 +13,7 @@ from flowspec.plan.runs.unattended import settings_texts
 _CARRIED_OUT_BY = {
     "timeout": "the watcher of a run cancels the step",
     "retry": "the watcher of a run adds the step again",
-    "skip_on_exit": "the watcher of a run takes the step for completed",
+    "skip_on_exit": "the watcher of a run treats the step as completed",
     "needs": "flowspec checks it; the steps keep their order",
     "fallback": "flowspec launches the cluster again",
     "launch_retries": "flowspec launches the cluster again",

@@ -42,7 +42,7 @@ def notes(job: Job) -> list[str]:
     """Returns notes on differences between the state machine and the request."""
     out = []
     if not lives_on(job.params):
-        out.append("the cluster is kept alive, and its last state ends it: createCluster wants it so")
+        out.append("the cluster is kept alive, and its last state ends it: createCluster requires this")
     if job.params.get("Steps"):
         out.append("each step is a state: Step Functions adds it, and waits for it, one after the other")
     if job.params.get("StepConcurrencyLevel", 1) != 1:

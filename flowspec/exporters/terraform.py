@@ -164,7 +164,7 @@ def _fleet(one: Json) -> _Block:
     return _Block({**out, "launch_specifications": [_Block(launch)]}) if launch else out
 
 
-# The word for instances in Terraform, their member and that of their role in the request, and what writes one.
+# The kinds of instances: name in Terraform, member of the request, member for the role, function that writes one.
 _INSTANCES = (
     ("group", "InstanceGroups", "InstanceRole", _group),
     ("fleet", "InstanceFleets", "InstanceFleetType", _fleet),

@@ -68,7 +68,7 @@ def read(source: Source, folder: Path, _cluster: str = "") -> Wanted:
         refuse(source, "a cluster of dataflow-runner has ec2", "")
     unknown = [*_unknown_paths(source, data, _CLUSTER, "")]
     params = _request(data)
-    notes += [f"{path} is not imported: no key of a cluster that is known here" for path in unknown]
+    notes += [f"{path} is not imported: it is not a known key of a cluster" for path in unknown]
     notes += _notes(data)
     playbook = folder / re.sub("cluster", "playbook", Path(source.file).name)
     if playbook.name != Path(source.file).name and playbook.is_file():

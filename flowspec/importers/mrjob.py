@@ -111,14 +111,14 @@ class _Reader:
         return {key: value for key, value in out.items() if value not in (None, [], "")}
 
     def _created_role(self, option: str) -> str:
-        return self.names.stand_in(f"mrjob makes a role of its own where {option} is not said", option)
+        return self.names.stand_in(f"mrjob creates its own role if {option} is not set", option)
 
     def _logs(self) -> str:
         logs = self.options.get("cloud_log_dir")
         temporary = self.options.get("cloud_tmp_dir")
         if logs or temporary:
             return f"{str(logs).rstrip('/')}/" if logs else f"{str(temporary).rstrip('/')}/logs/"
-        return self.names.stand_in("mrjob takes a bucket of its own where cloud_log_dir is not said", "log_uri")
+        return self.names.stand_in("mrjob chooses a bucket of its own if cloud_log_dir is not set", "log_uri")
 
     def _instances(self) -> Json:
         given = self.options
@@ -185,7 +185,7 @@ class _Reader:
         try:
             out["AutoTerminationPolicy"] = {"IdleTimeout": int(float(minutes) * 60)}
         except (TypeError, ValueError, OverflowError):
-            refuse(self.source, f"max_mins_idle is no number: {minutes!r}")
+            refuse(self.source, f"max_mins_idle is not a number: {minutes!r}")
         self.notes.append(
             f"mrjob's own script ends a pooled cluster after {minutes} idle minutes: here auto_termination_policy"
         )
@@ -213,7 +213,7 @@ class _Reader:
             elif key in _OF_JOBS:
                 self.notes.append(f"{key} is not imported: it belongs to the steps of each job")
             elif key not in _READ | _OF_MRJOB:
-                self.notes.append(f"{key} is not imported: no option of mrjob's that is known here")
+                self.notes.append(f"{key} is not imported: it is not a known option of mrjob")
         if self.options.get("enable_emr_debugging"):
             self.notes.append("enable_emr_debugging is not imported: enable_debugging: true is the spec's word")
         self.notes.append("the steps are those of each job: `flowspec migrate` records them from a script of mrjob's")

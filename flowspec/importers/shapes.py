@@ -75,7 +75,7 @@ def members_that_are_set(**members: Any) -> Json:
 
 
 def fit_variables(variables: Mapping[str, Variable], params: Any, shape: Any) -> dict[str, Variable]:
-    """Returns the variables of a request in the types, and limited to the values, that the API has where they are used.
+    """Returns the variables of a request with the types and allowed values of the API's members in which they are used.
 
     Only a variable that nobody gave a value is limited.
     """
@@ -141,7 +141,7 @@ def _known_members(value: Any, shape: Any, path: str, variables: Mapping[str, Va
         if made is not UNKNOWN:
             out[key] = made
         elif path and key in getattr(shape, "required_members", ()):
-            return UNKNOWN, [*notes, f"{path} is not imported: it can't be without {key}"]
+            return UNKNOWN, [*notes, f"{path} is not imported: it requires {key}"]
     return out, notes
 
 

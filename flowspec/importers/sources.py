@@ -140,4 +140,4 @@ def _check_wanted(wanted: Wanted, source: Source) -> Wanted:
 
 def _refuse_marks(source: Source) -> NoReturn:
     """Refuses a source with the characters around a placeholder, which would be taken for one."""
-    refuse(source, "a character of Unicode's private use (U+E0F5, U+E0F6) is in it", "take it out")
+    refuse(source, "a character of Unicode's private use (U+E0F5, U+E0F6) is in it", "remove it")

@@ -238,7 +238,9 @@ def _plan_for_cluster(submission: Plan, cluster: Cluster, choices: _Choices) -> 
 
 def _others_note(cluster: Cluster) -> str:
     others, have = ", ".join(cluster.others), "has" if len(cluster.others) == 1 else "have"
-    return f"{others} {have} the tags of this flow, too: cluster {cluster.id}, the earliest, is the one that counts"
+    return (
+        f"{others} {have} the tags of this flow, too: cluster {cluster.id}, the earliest, is the one that flowspec uses"
+    )
 
 
 def _compare_members(params: Mapping[str, Any], cluster: Cluster, secrets: Collection[str]) -> Comparison:

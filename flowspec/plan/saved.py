@@ -142,7 +142,7 @@ def _list_cluster_changes(then: Mapping[str, Any], now: Mapping[str, Any]) -> It
     old, new = ({row[1]: row for row in plan.get("changes", ())} for plan in (then, now))
     for address in dict.fromkeys((*old, *new)):
         if address not in new:
-            yield f"{address} is as the spec says"
+            yield f"{address} already matches the spec"
         elif old.get(address) != new[address]:
             before = new[address][2]
             yield f"{address} is {before} now" if isinstance(before, str) else address

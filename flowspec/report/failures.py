@@ -20,7 +20,7 @@ _NO_FAILURE = "  Nothing has failed."
 
 
 def as_text(diagnosis: Diagnosis) -> str:
-    """Returns the cause of a failure, for people; above what EMR says, unless it is not known."""
+    """Returns the cause of a failure, then what EMR says; in the opposite order when the cause is not known."""
     diagnosis = visible_values(diagnosis)
     cause = diagnosis.cause
     facts = [f"  {fact}" for fact in diagnosis.facts]

@@ -76,7 +76,7 @@ def _notes(plan: Plan) -> Iterator[str]:
     if plan.skipped:
         yield f"= {plan.skipped}"
     elif plan.joins:
-        yield f"= cluster {plan.joins} is already as the spec wants it"
+        yield f"= cluster {plan.joins} already matches the spec"
     yield from (f"note: {visible(note)}" for note in plan.notes)
     yield from (f"local run: {visible(remark)}" for remark in plan.remarks)
 

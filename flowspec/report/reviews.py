@@ -85,7 +85,7 @@ def _costs(group: _Alike) -> Iterator[str]:
 def _notes(flow: FlowReview) -> Iterator[str]:
     yield from flow.notes
     if flow.left:
-        yield f"a running cluster of the flow goes on, and no spec manages it any more; to end it: {flow.left}"
+        yield f"a running cluster of the flow keeps running, but no spec manages it any more; to end it: {flow.left}"
 
 
 def _heading(group: _Alike) -> str:

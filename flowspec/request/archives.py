@@ -96,7 +96,7 @@ class _Walk(NamedTuple):
     def files(self, folder: Path, above: tuple[str, ...]) -> Iterator[Path]:
         here = os.path.realpath(folder)
         if here in above:
-            raise PackingError(f"the link {folder.name} leads back to where it stands")
+            raise PackingError(f"the link {folder.name} leads back to a folder that contains it")
         has_exceptions = any(rules.has_exceptions for rules in self.rules)
         with os.scandir(folder) as entries:
             listed = sorted(entries, key=lambda entry: entry.name)
@@ -159,7 +159,7 @@ def _rules(folder: Path, lines: Sequence[str]) -> _Rules:
     place = (
         f"{folder / IGNORE_FILE}:{bad}: {lines[bad - 1][:100]!r} is" if bad else f"{folder / IGNORE_FILE}: these are"
     )
-    raise IgnoreFileError(f"{place} {'no pattern of a .gitignore' if bad else 'too many patterns'}")
+    raise IgnoreFileError(f"{place} {'not a pattern of a .gitignore' if bad else 'too many patterns'}")
 
 
 def _patterns(lines: Sequence[str]) -> GitIgnoreSpec | None:

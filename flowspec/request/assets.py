@@ -245,7 +245,7 @@ class Files:
             return True
         where = (f"looked at {path}",)
         if path.is_dir():
-            message = f"'{text}' is a directory, a file is wanted"
+            message = f"'{text}' is a directory, not a file"
             self.report("FS402", at, message, hint="name the file in it", notes=where)
         elif path.exists():
             self.report("FS402", at, f"'{text}' is not a regular file", notes=where)
@@ -282,7 +282,7 @@ class Files:
             return None
         if not is_s3_folder(staging):
             hint = "such as s3://bucket/folder/"
-            self._report_no_staging(("staging",), f"'{staging}' is no S3 folder", hint=hint)
+            self._report_no_staging(("staging",), f"'{staging}' is not an S3 folder", hint=hint)
             return None
         return staging
 

@@ -43,7 +43,7 @@ def read(path: str | os.PathLike[str]) -> Policy:
         raise _policy_error(source, "a policy is a JSON Schema: a mapping")
     try:
         if fault := schema_fault(schema):
-            raise _policy_error(source, f"this is no JSON Schema: {fault}")
+            raise _policy_error(source, f"this is not a JSON Schema: {fault}")
         if dangling := [_dangling_finding(source, one) for one in dict.fromkeys(dangling_references(schema))]:
             raise SpecError(dangling)
         return Policy(source.file, _replace_false_members(schema))
@@ -57,7 +57,7 @@ def _dangling_finding(source: Source, reference: str) -> Diagnostic:
     line, column = next(((number, column) for number, column in places if column), (1, 1))
     at = Place(source, line, column, len(reference))
     message = f"the reference '{reference}' leads to nothing in the file"
-    return source.diagnostic("FS602", message, at, hint="put what it means into `$defs`: nothing is fetched")
+    return source.diagnostic("FS602", message, at, hint="put the definition into `$defs`: flowspec fetches nothing")
 
 
 def _replace_false_members(schema: Any) -> Any:
@@ -146,7 +146,7 @@ _SIZES = re.compile("(min|max)(Items|Length|Properties)")
 
 
 def _explain(error: Any) -> tuple[str, str]:
-    """Returns what is wrong, and what the policy wants instead ("": that is clear, or not said in a few words)."""
+    """Returns what is wrong, and what the policy wants instead ("" if that is clear or too long to show)."""
     # A schema that is `false` has no keyword.
     keyword, wanted, value = error.validator or "", error.validator_value, _value_text(error.instance)
     if keyword == "required":

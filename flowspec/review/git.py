@@ -82,7 +82,7 @@ class Repository:
         return found
 
     def _remedy_for_missing(self, revision: str) -> str:
-        """Returns how a revision becomes known that is not, or what shows those that are."""
+        """Returns the command that fetches an unknown revision, or those that list the known ones."""
         if revision == "HEAD":
             return "nothing is committed here yet: git commit, or git switch to a branch"
         if self._find_commit(f"origin/{revision}"):

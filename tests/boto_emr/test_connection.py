@@ -182,7 +182,7 @@ def test_an_error_s_text_is_escaped():
 def test_what_can_be_no_step_is_a_type_error(what):
     connection = EmrConnection(backend="local")
     for call in (lambda: connection.run_jobflow("x", steps=[what]), lambda: connection.add_jobflow_steps("j-1", what)):
-        with pytest.raises(TypeError, match="is not what belongs here: it has no"):
+        with pytest.raises(TypeError, match="is not valid here: it has no attribute"):
             call()
     with pytest.raises(TypeError, match="it has no path"):
         connection.run_jobflow("x", bootstrap_actions=[boto_emr.JarStep("s", "x.jar")])

@@ -49,8 +49,8 @@ def test_the_same(tmp_path, expected, actual):
     ("expected", "actual", "shown"),
     [
         (b"a\nb\nc\n", b"a\nx\nc\n", "differs from line 2 on (3 lines)\n   a\n  -b\n  +x\n   c"),
-        (b"a\nb\n", b"a\n", "differs from line 2 on (2 lines expected, 1 came)\n   a\n  -b"),
-        (b"", b"a\n", "differs from line 1 on (0 lines expected, 1 came)\n  +a"),
+        (b"a\nb\n", b"a\n", "differs from line 2 on (2 lines expected, 1 found)\n   a\n  -b"),
+        (b"", b"a\n", "differs from line 1 on (0 lines expected, 1 found)\n  +a"),
         (b"a", b"a\n", "the expected file has no newline at its end"),
         (b"a\n", b"a", "the output has no newline at its end"),
         (b"\x1b[31m\tx\n", b"\xff\n", "differs from line 1 on (1 line)\n  -\\x1b[31m\tx\n  +\\xff"),

@@ -44,10 +44,10 @@ def test_a_cluster_of_this_machine_needs_no_region(flowspec, own_home, job):
 
 
 @pytest.mark.parametrize("what", ["nobody", "j-0123456789ABC"])
-def test_where_a_cluster_was_looked_for_is_said_with_the_command_that_shows_what_is_there(flowspec, moto, job, what):
+def test_a_cluster_that_is_not_found_names_the_place_and_the_command_that_lists_it(flowspec, moto, job, what):
     here = flowspec("status", what)
     assert (here.code, " in the embedded EMR" in here.err) == (2, True)
-    assert "; with --region it is looked for on AWS" in here.err
+    assert "; give --region to look for it on AWS" in here.err
     place = ("--region", "eu-west-1", "--endpoint-url", moto)
     there = flowspec("status", what, *place)
     assert (there.code, " in eu-west-1" in there.err) == (2, True)
@@ -56,7 +56,7 @@ def test_where_a_cluster_was_looked_for_is_said_with_the_command_that_shows_what
     assert flowspec(*suggested).code == 0
 
 
-def test_a_folder_is_told_from_the_name_of_a_cluster(flowspec, own_home, tmp_path):
+def test_a_folder_in_place_of_a_cluster_is_named(flowspec, own_home, tmp_path):
     (tmp_path / "jobs").mkdir()
     assert "jobs is a folder here: name one of its specs" in flowspec("status", "jobs").err
 
@@ -70,12 +70,12 @@ def test_an_option_that_has_no_effect_on_where_a_cluster_is_looked_for_is_refuse
     assert (refused.code, "target 'here' of the spec has `backend: local`" in refused.err) == (2, True)
 
 
-def test_a_cluster_of_another_target_of_the_flow_is_no_stranger(flowspec, own_home, job):
+def test_a_cluster_of_another_target_of_the_flow_is_not_adopted(flowspec, own_home, job):
     path = job("  - {name: one, type: command, args: ['true']}", keep_alive="true")
     path.write_text(path.read_text().replace("backend: local}", "backend: local}, there: {backend: local}"))
     (id_,) = set(re.findall(r"j-\w+", flowspec("apply", "job.yaml", "--target", "there").err))
     shown = flowspec("status", "job.yaml")
-    assert f"; it runs on target there: {id_} (WAITING)\n  choose that with --target" in shown.err
+    assert f"; it runs on target there: {id_} (WAITING)\n  choose that target with --target" in shown.err
     planned = flowspec("plan", "job.yaml").out
     assert f"cluster {id_} (WAITING) is called tiny, but is of flow tiny on target there: it is left alone" in planned
     assert "flowspec adopt" not in planned, "it would be refused"
@@ -93,7 +93,7 @@ def test_a_cluster_of_the_flow_from_before_it_had_targets(flowspec, own_home, jo
     flowspec("destroy", id_)
 
 
-def test_a_cluster_that_has_ended_with_a_failure(flowspec, own_home, job):
+def test_status_and_cancel_of_a_cluster_that_ended_with_a_failure(flowspec, own_home, job):
     job("  - {name: one, type: command, args: ['false'], on_failure: TERMINATE_CLUSTER}")
     (id_,) = set(re.findall(r"j-\w+", flowspec("apply", "job.yaml").err))
     assert flowspec("status", id_).err == f"`flowspec diagnose {id_}` says why it failed\n"

@@ -79,7 +79,7 @@ def test_an_apply_with_another_request_starts_nothing(flowspec, job, tmp_path, m
     # The other apply comes between this one's look and its submission.
     monkeypatch.setattr(pipeline, "observe_named", lambda *_: (None, []))
     done = flowspec("apply", "job.yaml")
-    assert (done.code, "was earlier, with another request" in done.err) == (1, True), done.err
+    assert (done.code, "started first, with a different request" in done.err) == (1, True), done.err
     assert len(list((state_folder() / "clusters").iterdir())) == 1
     (tmp_path / "go").touch()
 

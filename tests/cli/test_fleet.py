@@ -191,7 +191,7 @@ def test_a_saved_plan_where_specs_are_wanted_is_a_usage_error(flowspec, write, t
     write("b")
     done = flowspec(*arguments)
     assert (done.code, done.out) == (2, "")
-    assert "Error: plan.json is a saved plan, no spec: apply it by itself with flowspec apply FILE" in done.err
+    assert "Error: plan.json is a saved plan, not a spec: apply it by itself with flowspec apply FILE" in done.err
 
 
 def test_a_saved_plan_in_a_folder_of_specs_is_left_alone(flowspec, write):
@@ -570,7 +570,7 @@ class TestOnAnEndpoint:
         emr.create("RunJobFlow", Name="stays", Instances={"KeepJobFlowAliveWhenNoSteps": True})
         done = call("plan", jobs)
         assert "note: cluster j-" in done.out
-        assert "has not the tags of this flow" in done.out
+        assert "does not have the tags of this flow" in done.out
 
 
 def test_flows_that_need_attention_are_where_they_are_seen():

@@ -108,7 +108,7 @@ def test_what_is_no_request_writes_nothing(flowspec, tmp_path, content, told):
 
 
 @pytest.mark.parametrize(
-    ("name", "told"), [("nope.json", "there is no file nope.json"), (".", ". is a directory, a file is wanted")]
+    ("name", "told"), [("nope.json", "there is no file nope.json"), (".", ". is a directory, not a file")]
 )
 def test_no_file_to_read(flowspec, name, told):
     made = flowspec("import", "--request", name)

@@ -39,7 +39,7 @@ def test_the_kind_is_recognised(flowspec, tmp_path, name, text):
 def test_a_folder_of_terraform_and_one_of_nothing(flowspec, tmp_path):
     (tmp_path / "module").mkdir()
     made = flowspec("import", "module")
-    assert (made.code, "module is a directory, a file is wanted" in made.err) == (2, True)
+    assert (made.code, "module is a directory, not a file" in made.err) == (2, True)
     (tmp_path / "module" / "main.tf").write_text(MODULE)
     assert flowspec("import", "module").out.startswith("# Imported from module by")
 
@@ -86,6 +86,6 @@ def test_values_for_the_variables_of_terraform(flowspec, tmp_path):
     made = flowspec("import", ".", "--var-file", "prod.tfvars", "--var", "kind=m5.large")
     assert "kind: {type: string, default: m5.large}" in made.out
     made = flowspec("import", "main.tf", "--var", "kind")
-    assert (made.code, "'kind' is no NAME=VALUE" in made.err) == (2, True)
+    assert (made.code, "'kind' is not of the form NAME=VALUE" in made.err) == (2, True)
     made = flowspec("import", "main.tf", "--var-file", "nope.tfvars")
     assert (made.code, "nope.tfvars" in made.err) == (2, True)

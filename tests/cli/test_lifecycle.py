@@ -341,7 +341,7 @@ def test_import_and_adopt(flowspec, theirs, tmp_path):
     assert flowspec("import", id_, "-o", "etl.yaml").code == 0
     assert flowspec("validate", "etl.yaml").code == 0
     plan = flowspec("plan", "etl.yaml")
-    assert f"cluster {id_} (WAITING) is called etl, but has not the tags of this flow" in plan.out
+    assert f"cluster {id_} (WAITING) is called etl, but does not have the tags of this flow" in plan.out
     assert f"flowspec adopt {id_}" in plan.out
     status = flowspec("status", "etl.yaml")
     assert (status.code, f"`flowspec adopt {id_} SPEC` takes it over" in status.err) == (1, True), status.err

@@ -126,8 +126,8 @@ def test_after_a_bootstrap_failure_only_commands_that_answer_are_suggested(flows
     refused = flowspec("logs", "job.yaml")
     message, remedy = refused.err.splitlines()
     assert message.startswith("error: there are no logs of step s-")
-    cause, command = remedy.split("; why: flowspec ")
-    assert cause == "  the step never began"
+    cause, command = remedy.split("; for the cause: flowspec ")
+    assert cause == "  the step never started"
     assert "no such package" in flowspec(*command.split()).out
 
 

@@ -412,7 +412,7 @@ def test_answers_of_the_user_are_what_the_script_gets(migrate, script, tmp_path)
 @pytest.mark.parametrize(
     ("text", "hint"),
     [
-        (HIVE, "secretsmanager.GetSecretValue answered with samples: say what they hold: --answer FILE"),
+        (HIVE, "secretsmanager.GetSecretValue answered with samples: give their content with --answer FILE"),
         ("print 'hello'", "it is Python 2: make it Python 3 first: `2to3 -w SCRIPT`"),
         ("import urllib2", "it is Python 2"),
         ("import no_such_module", "the module no_such_module is missing: install it"),

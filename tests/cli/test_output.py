@@ -107,7 +107,7 @@ def test_an_endpoint_that_is_none(flowspec, wordcount, credentials):
 def test_an_endpoint_for_a_target_that_runs_here(flowspec, wordcount):
     refused = flowspec("apply", wordcount / "job.yaml", "--endpoint-url", "http://127.0.0.1:9")
     assert refused.code == 2
-    assert "--endpoint-url means nothing on this machine, where target 'laptop' runs" in refused.err
+    assert "--endpoint-url has no effect on this machine, where target 'laptop' runs" in refused.err
 
 
 def test_names_cannot_forge_lines(flowspec, job):

@@ -64,7 +64,7 @@ def test_a_policy_is_not_asked_of_a_spec_that_is_invalid(here, capsys):
 
 @pytest.mark.parametrize(
     ("text", "message"),
-    [("- a", "a policy is a JSON Schema: a mapping"), ("type: 4", "this is no JSON Schema"), (None, "no such file")],
+    [("- a", "a policy is a JSON Schema: a mapping"), ("type: 4", "this is not a JSON Schema"), (None, "no such file")],
 )
 def test_a_bad_policy_file_is_a_clear_error_and_nothing_is_called_valid(here, capsys, text, message):
     if text is not None:

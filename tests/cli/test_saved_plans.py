@@ -286,6 +286,6 @@ def test_another_command_says_that_it_is_a_saved_plan(flowspec, job, tmp_path, a
     written = (tmp_path / "plan.json").read_bytes()
     done = flowspec(*argv.split(), "plan.json")
     assert (done.code, done.out) == (2, "")
-    assert re.findall(r"^error.*", done.err, re.MULTILINE) == ["error[FS016]: this is a saved plan, no spec"]
-    assert "`flowspec apply plan.json` does what it says" in done.err
+    assert re.findall(r"^error.*", done.err, re.MULTILINE) == ["error[FS016]: this is a saved plan, not a spec"]
+    assert "`flowspec apply plan.json` applies it" in done.err
     assert (tmp_path / "plan.json").read_bytes() == written

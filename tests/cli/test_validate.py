@@ -44,7 +44,7 @@ def test_ci_without_secrets_can_validate(flowspec, spec):
     for argv in [("validate",), ("validate", "--strict"), ("render",), ("compile",), ("validate", "--all-targets")]:
         done = flowspec(argv[0], spec, *argv[1:])
         assert done.code == Exit.OK, done.err
-        assert "info[FS302]: the sensitive variable 'token' has no value here; a placeholder is taken" in done.err
+        assert "info[FS302]: the sensitive variable 'token' has no value here; a placeholder is used" in done.err
     sent = json.loads(flowspec("compile", spec).out)
     assert {"Key": "token", "Value": "(sensitive)"} in sent["Tags"]
     assert {"Key": "group", "Value": "blue"} in sent["Tags"]

@@ -218,7 +218,7 @@ DENIED = b"<ErrorResponse><Error><Code>AccessDenied</Code><Message>no</Message><
 @pytest.mark.parametrize(
     ("refusing", "told"),
     [
-        ((403, "text/xml", DENIED), "these credentials are not allowed to ask"),
+        ((403, "text/xml", DENIED), "these credentials do not allow this check"),
         ((200, "text/html", b"<html><body>hello</body></html>"), "the endpoint has no "),
     ],
     indirect=["refusing"],

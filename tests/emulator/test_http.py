@@ -509,7 +509,7 @@ def test_a_home_that_can_not_be_is_told_before_it_listens(tmp_path):
 def test_an_s3_that_is_no_url_is_refused(url):
     code, _, err = flowspec("emulator", "--s3", url)
     assert code == 2
-    assert "is no S3 endpoint" in err
+    assert "is not an S3 endpoint" in err
 
 
 @pytest.mark.parametrize(

@@ -156,7 +156,7 @@ def test_a_damaged_archive_is_named(step, damaged):
     (step.s3 / "x" / "a.gz").write_bytes(damaged)
     done = copy(step, "--src=s3://x", "--dest=hdfs:///out", "--outputCodec=none")
     assert done.returncode == 1
-    assert done.stderr.startswith("s3-dist-cp: s3://x/a.gz is damaged, or no gzip file: ")
+    assert done.stderr.startswith("s3-dist-cp: s3://x/a.gz is damaged, or not a gzip file: ")
     assert "Traceback" not in done.stderr
 
 

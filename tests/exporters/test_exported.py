@@ -173,7 +173,7 @@ def test_the_aws_cli_sends_what_import_reads(path, tmp_path):
     assert sent_by_the_aws_cli(made.text, tmp_path) == back
 
 
-# The members that a format has no word for.
+# The members that a format has no field for.
 _SHORT = {f"Instances.{name}" for name in ("MasterInstanceType", "SlaveInstanceType", "InstanceCount", "HadoopVersion")}
 _FLEETS = "Instances.InstanceFleets[]"
 LEFT_OUT = {
@@ -417,7 +417,7 @@ def test_the_state_machine_makes_the_cluster_and_its_steps(tmp_path):
 def test_what_a_format_has_no_word_for_is_a_note(tmp_path):
     text = SPEC.replace("visible_to_all_users: true", "os_release_label: 2023.1.20240101.0\nebs_root_volume_iops: 3000")
     made, _ = exported("terraform", tmp_path, text)
-    assert "EbsRootVolumeIops is left out: Terraform has no word for 3000" in made.notes
+    assert "EbsRootVolumeIops is left out: Terraform has no field for it (3000)" in made.notes
     made, _ = exported(
         "cloudformation", tmp_path, f"{SPEC}api_params: {{StepExecutionRoleArn: 'arn:aws:iam::1:role/x'}}\n"
     )
@@ -483,7 +483,7 @@ def test_what_the_provider_of_terraform_takes_otherwise_is_a_note(tmp_path):
     made, _ = exported("terraform", tmp_path, FLEETS, {})
     for ending in (
         "Terraform requires the AllocationStrategy of the spot instances of Instances.InstanceFleets[CORE]",
-        "VolumeSpecification.Throughput is left out: Terraform has no word for 125",
+        "VolumeSpecification.Throughput is left out: Terraform has no field for it (125)",
         'Args is ["x"] for Terraform, and ["", "x"] here',
         'Properties is [{"Key": "b", "Value": "c"}] for Terraform, and [{"Key": "a", "Value": ""}, {"Key": "b", "Value": "c"}] here',
     ):

@@ -539,7 +539,7 @@ def test_what_is_no_python_is_refused_at_its_place():
 def test_values_without_an_operator_are_those_of_one_cluster():
     assert refusal("JOB_FLOW_OVERRIDES = make()\n", name="m.py").message.startswith("neither an EmrCreateJobFlow")
     several = "JOB_FLOW_OVERRIDES = {'Instances': {}}\nOTHER = {'Instances': {}}\n"
-    assert refusal(several, name="m.py").message.endswith("tells which: JOB_FLOW_OVERRIDES, OTHER")
+    assert refusal(several, name="m.py").message.endswith("says which to import: JOB_FLOW_OVERRIDES, OTHER")
 
 
 def test_the_execution_role_of_added_steps_is_noted():

@@ -171,7 +171,7 @@ def test_the_spec_compiles_to_what_the_aws_cli_sends(name, sent, tmp_path):
             "S3LoggingConfiguration needs --log-uri",
         ),
         ("--release-label emr-6.9.0 --instance-type x stray", "'stray' belongs to no option"),
-        ("--release-label emr-6.9.0 --instance-type x --tags", "--tags wants a value"),
+        ("--release-label emr-6.9.0 --instance-type x --tags", "--tags needs a value"),
         ("--release-label emr-6.9.0 --instance-type x --configurations file://nope.json", "nope.json can't be read"),
     ],
 )
@@ -599,12 +599,12 @@ def test_reading_costs_no_more_than_its_length(text):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ("--configurations file://a\0b", "a NUL is no part of a file's name"),
+        ("--configurations file://a\0b", "a file name can't contain NUL"),
         ("--emrfs SSE=true --configurations null", "--configurations is a list of objects"),
         ("--emrfs SSE=true --configurations '[\"a\"]'", "--configurations is a list of objects"),
         (
             """--monitoring-configuration '{"S3LoggingConfiguration": "x"}'""",
-            "MonitoringConfiguration.S3LoggingConfiguration wants an object, this is a string",
+            "MonitoringConfiguration.S3LoggingConfiguration must be an object, this is a string",
         ),
     ],
 )

@@ -134,13 +134,13 @@ def test_a_template_with_everything(tmp_path):
         ],
     }  # fmt: skip
     assert source.notes == (
-        "the condition IsProd is false by the parameters' values, and taken as that",
-        "First is there since IsDev is true by the parameters' values",
+        "the condition IsProd is false by the parameters' values, and imported accordingly",
+        "First is imported, since IsDev is true by the parameters' values",
         "First (AWS::EMR::Step) is part of the request: in the template it is a resource of its own",
         "Second (AWS::EMR::Step) is part of the request: in the template it is a resource of its own",
         "Prod is left out: its condition IsProd is false by the parameters' values",
         "Task (AWS::EMR::InstanceGroupConfig) is part of the request: in the template it is a resource of its own",
-        "VisibleToAllUsers is not said: CloudFormation takes it for false (EMR shows the cluster all the same)",
+        "VisibleToAllUsers is not set: its default in CloudFormation is false (EMR shows the cluster all the same)",
     )
 
 
@@ -291,7 +291,7 @@ def test_stacks_that_have_each_other_thrice_are_bounded(tmp_path):
 
 @pytest.mark.parametrize(
     ("setting", "told"),
-    [("x", "'x' is no NAME=VALUE"), ("x=1", "the template has no parameter x")],
+    [("x", "'x' is not of the form NAME=VALUE"), ("x=1", "the template has no parameter x")],
 )
 def test_values_that_are_none(setting, told):
     assert refusal(json.dumps({"Resources": {"C": LEAST}}), settings=[setting]).message == told
@@ -359,7 +359,7 @@ def test_instances_that_are_no_object_take_the_groups_of_other_resources():
 
 def test_null_is_refused_as_cloudformation_refuses_it():
     text = "Resources:\n  C:\n    Type: AWS::EMR::Cluster\n    Properties:\n      Name: n\n      LogUri:\n"
-    assert refusal(text).message == "LogUri wants a string, this is null"
+    assert refusal(text).message == "LogUri must be a string, this is null"
 
 
 def test_a_part_of_a_cluster_whose_member_is_no_list_is_refused():

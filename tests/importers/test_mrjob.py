@@ -90,7 +90,7 @@ def test_what_is_not_the_clusters_is_noted(tmp_path):
         "mrjob's own script ends a pooled cluster after 20 idle minutes: here auto_termination_policy",
         "bootstrap is not imported: mrjob makes a script of it; write it as a bootstrap action",
         "setup is not imported: it belongs to the steps of each job",
-        "odd is not imported: no option of mrjob's that is known here",
+        "odd is not imported: it is not a known option of mrjob",
         "the steps are those of each job: `flowspec migrate` records them from a script of mrjob's",
     )
     assert source.region == "eu-west-1"
@@ -117,7 +117,7 @@ def test_a_conf_without_an_emr_runner_is_refused():
         ("tags: [a]", "tags has to be a mapping"),
         ("extra_cluster_params: a", "extra_cluster_params has to be a mapping"),
         ("extra_cluster_params: {Name.x: 1}", "Name.x in extra_cluster_params: Name has no members"),
-        ("max_mins_idle: soon\n    pool_clusters: true", "max_mins_idle is no number: 'soon'"),
+        ("max_mins_idle: soon\n    pool_clusters: true", "max_mins_idle is not a number: 'soon'"),
     ],
 )
 def test_an_option_of_another_form_is_refused(option, message):

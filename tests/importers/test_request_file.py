@@ -34,7 +34,7 @@ def test_a_request_is_read_as_it_is():
         (b"flowspec: v1\n", "this is not JSON: expecting value"),
         (b'{"Name": "x",}', "this is not JSON"),
         (b"\xff\xfe{", "byte 0xff is not UTF-8 text"),
-        (b'{"Name": NaN}', "NaN is no JSON"),
+        (b'{"Name": NaN}', "NaN is not JSON"),
         (b'{"Name": "a", "Name": "b"}', "the member 'Name' is given twice"),
         (b'{"Name": "\\ud800", "Instances": {}}', "half of a surrogate pair"),
         (b"[" * 100_000, "nested too deeply"),
@@ -106,10 +106,15 @@ def test_everything_wrong_is_told_at_once_with_its_place():
         ),
         (4, 53, "'InstanceProfile' is not a member of Instances", "it is JobFlowRole, beside Instances"),
         (5, 24, "Instances.InstanceGroups[0]: InstanceType is missing", ""),
-        (5, 41, "Instances.InstanceGroups[0].InstanceRole is none that EMR knows: 'MASTR'", "did you mean MASTER?"),
-        (5, 67, "Instances.InstanceGroups[0].InstanceCount wants an integer, this is a string", "drop the quotes"),
+        (
+            5,
+            41,
+            "Instances.InstanceGroups[0].InstanceRole has a value that EMR does not know: 'MASTR'",
+            "did you mean MASTER?",
+        ),
+        (5, 67, "Instances.InstanceGroups[0].InstanceCount must be an integer, this is a string", "drop the quotes"),
         (6, 24, "Instances.InstanceFleets[0]: InstanceFleetType is missing", ""),
-        (6, 25, "'InstanceRole' is not a member of Instances.InstanceFleets[0]", "a fleet says InstanceFleetType"),
+        (6, 25, "'InstanceRole' is not a member of Instances.InstanceFleets[0]", "a fleet has InstanceFleetType"),
         (7, 13, "Steps[0]: HadoopJarStep is missing", ""),
         (7, 27, "'Jar' is not a member of Steps[0]", "it is a member of HadoopJarStep"),
         (8, 24, "BootstrapActions[0]: ScriptBootstrapAction is missing", ""),
@@ -117,11 +122,11 @@ def test_everything_wrong_is_told_at_once_with_its_place():
         (
             9,
             24,
-            "VisibleToAllUsers wants true or false, this is null",
+            "VisibleToAllUsers must be true or false, this is null",
             "leave it out: a request can't contain null",
         ),
-        (10, 19, "Applications wants a list, this is an object", "put it in brackets"),
-        (11, 60, "KerberosAttributes.KdcAdminPassword wants a string, this is an integer", "put it in quotes"),
+        (10, 19, "Applications must be a list, this is an object", "put it in brackets"),
+        (11, 60, "KerberosAttributes.KdcAdminPassword must be a string, this is an integer", "put it in quotes"),
     ]
 
 

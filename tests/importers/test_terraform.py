@@ -420,8 +420,8 @@ resource "aws_emr_cluster" "x" {
         ('resource "aws_emr_cluster" "x" {', "this is not Terraform's language"),
         ('{"resource": [', "this is not JSON"),
         ("null", "this is not Terraform's language"),
-        ('{"resources": [{"type": 7, "instances": [{}]}]}', "this is no plan or state of Terraform"),
-        ('{"planned_values": {"root_module": {"resources": null}}}', "this is no plan or state of Terraform"),
+        ('{"resources": [{"type": 7, "instances": [{}]}]}', "this is not a plan or state of Terraform"),
+        ('{"planned_values": {"root_module": {"resources": null}}}', "this is not a plan or state of Terraform"),
         ("[]", "Terraform's JSON is an object"),
     ],
 )

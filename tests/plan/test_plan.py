@@ -105,7 +105,9 @@ def test_further_clusters_of_the_flow_are_noted(job):
     there = cluster(request.digest, Step("s-1", "one", "RUNNING"))
     further = dataclasses.replace(there, others=("j-2", "j-3"))
     noted = set(make_plan(flow, request, further).notes) - set(make_plan(flow, request, there).notes)
-    assert noted == {"j-2, j-3 have the tags of this flow, too: cluster j-1, the earliest, is the one that counts"}
+    assert noted == {
+        "j-2, j-3 have the tags of this flow, too: cluster j-1, the earliest, is the one that flowspec uses"
+    }
 
 
 def test_another_request_runs(job):

@@ -48,7 +48,7 @@ ROW = ["update", "instance group CORE: instances", "2", "4"]
     ("then", "now", "told"),
     [
         ([ROW], [[*ROW[:2], "3", "4"]], "the cluster has changed: instance group CORE: instances is 3 now"),
-        ([ROW], [], "the cluster has changed: instance group CORE: instances is as the spec says"),
+        ([ROW], [], "the cluster has changed: instance group CORE: instances already matches the spec"),
         ([], [ROW], "the cluster has changed: instance group CORE: instances is 2 now"),
         ([], [["submit", "step one", None, "true"]], "the cluster has changed: step one"),
         ([], [["replace", "applications", ["Hive"], ["Pig"]]], "the cluster has changed: applications"),

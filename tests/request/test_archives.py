@@ -120,7 +120,7 @@ def test_what_gitignore_escapes(tree):
 
 @pytest.mark.parametrize("bad", ["\\", "a\\", "!", "[z-a]", "[[:alpha:]]", "?" * 20_000])
 def test_a_pattern_that_can_not_be_used_is_said_with_its_line(tree, bad):
-    with pytest.raises(PackingError, match=r"lib/\.flowspecignore:2: .* is no pattern of a \.gitignore"):
+    with pytest.raises(PackingError, match=r"lib/\.flowspecignore:2: .* is not a pattern of a \.gitignore"):
         names(tree("a", ignore=f"*.pyc\n{bad}\n"))
 
 

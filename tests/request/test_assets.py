@@ -99,7 +99,7 @@ def test_python_files_are_packed_too(flow, write):
 )
 def test_where_a_file_is_wanted_a_directory_is_refused(flow, write, step):
     write(lib__a="")
-    with pytest.raises(SpecError, match="is a directory, a file is wanted"):
+    with pytest.raises(SpecError, match="is a directory, not a file"):
         compile(flow(EMR + f"steps: [{{name: s, {step}}}]"))
 
 
@@ -165,7 +165,7 @@ def test_what_stays_on_this_machine_may_hold_secrets(flow, write):
         (
             "m_dot_sh",
             "#!/bin/sh\r\ncat\r\n",
-            "the first line of 'm.sh' ends with CR LF: Linux takes CR for a part of the interpreter",
+            "the first line of 'm.sh' ends with CR LF: Linux treats CR as a part of the interpreter's name",
         ),
     ],
 )

@@ -173,7 +173,7 @@ def test_all_instances_count(compiled):
 def test_what_is_not_known_has_to_be_said(compiled):
     step = STREAMING.format(more="")
     assert findings(compiled, step, release="emr-8.0.0") == [("FS283", "the Python of emr-8.0.0 is not known here")]
-    assert findings(compiled, step, node="m9x.xlarge") == [("FS283", "m9x.xlarge tells no architecture")]
+    assert findings(compiled, step, node="m9x.xlarge") == [("FS283", "the architecture of m9x.xlarge is not known")]
     said = "python: {requirements: requirements.txt, version: '3.12', architecture: x86_64}\n"
     assert compiled(step, release="emr-8.0.0", node="m9x.xlarge", head=said).assets[0].name == "python3.12-x86_64.zip"
 
@@ -212,7 +212,9 @@ def test_what_would_be_in_the_way(compiled):
 def test_requirements_that_can_not_be_used(compiled, tmp_path):
     step = STREAMING.format(more="")
     assert [one[0] for one in findings(compiled, step, requirements="-e .\n./x\n")] == ["FS282", "FS282"]
-    assert findings(compiled, step, requirements="# none\n") == [("FS282", "'requirements.txt' names no package")]
+    assert findings(compiled, step, requirements="# none\n") == [
+        ("FS282", "'requirements.txt' does not name a package")
+    ]
     head = "python: {requirements: %s}\n"
     assert [one[0] for one in findings(compiled, step, head=head % "gone.txt")] == ["FS401"]
     assert [one[0] for one in findings(compiled, step, head=head % "/etc/requirements.txt")] == ["FS401"]

@@ -262,7 +262,7 @@ def test_new_gone_and_moved_flows(repo):
 def test_a_cluster_that_no_spec_manages_any_more_is_told(repo):
     before = {"a.yaml": spec("a"), "b.yaml": spec("b"), "run.yaml": spec("run", keep_alive="false")}
     made = changed(repo, before, {"a.yaml": None, "b.yaml": spec("other"), "run.yaml": None})
-    told = "note: a running cluster of the flow goes on, and no spec manages it any more; to end it: flowspec destroy"
+    told = "note: a running cluster of the flow keeps running, but no spec manages it any more; to end it: flowspec destroy"
     assert reviews.as_text(made).splitlines() == [
         "b.yaml; leaves a running cluster",
         "  ~ name: b → other  b.yaml:2",

@@ -22,7 +22,9 @@ from flowspec.facts.api_model import output_members
 _UNKNOWN_OUTCOME = frozenset({"InternalServerError", "InternalServerException", "ServiceUnavailable"})
 # EMR and STS say the former, S3 the latter (common errors of the API references).
 _EXPIRED = frozenset({"ExpiredTokenException", "ExpiredToken", "RequestExpired"})
-_RENEW = "renew them (`aws sso login`, or new AWS_… variables); a run goes on without: `flowspec wait` watches it again"
+_RENEW = (
+    "renew them (`aws sso login`, or new AWS_… variables); a started run continues: `flowspec wait` watches it again"
+)
 _REMEDIES = {
     **dict.fromkeys(_EXPIRED, _RENEW),
     # InvalidSignatureException is said for a wrong secret, too; its text tells which.
@@ -109,8 +111,8 @@ def _is_html(http_response: Any) -> bool:
     return bytes(http_response.content).lstrip()[:9].lower().startswith((b"<html", b"<!doctype"))
 
 
-_ON_THE_WAY = "the answer is a page of HTML: a proxy or load balancer on the way answers for EMR; try again later"
-_NOT_EMR = "the answer is a page of HTML: that is no EMR, or a proxy on the way answers for it"
+_ON_THE_WAY = "the answer is a page of HTML: a proxy or load balancer answered instead of EMR; try again later"
+_NOT_EMR = "the answer is a page of HTML: the endpoint is not EMR, or a proxy answered instead"
 
 
 def _is_json(body: bytes) -> bool:

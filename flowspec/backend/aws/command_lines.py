@@ -8,7 +8,7 @@ from flowspec.backend.aws.client import Emr
 
 
 def command_line(verb: str, emr: Emr, *arguments: str) -> str:
-    """Returns a command line about clusters, with the options that reach their EMR; their values may be a spec's."""
+    """Returns a flowspec command about clusters, with the options that select their EMR; a spec may have set these."""
     settings = {"region": emr.region, "profile": emr.endpoint.profile, "endpoint_url": emr.endpoint.endpoint_url}
     used = {name: settings[name] for name in emr.backend.connection_settings}
     options = [word for name, value in used.items() if value for word in (f"--{name.replace('_', '-')}", value)]

@@ -81,10 +81,10 @@ def describe_step(emr: Emr, cluster_id: str, step_id: str) -> Step:
 
 
 def last_activity(emr: Emr, cluster: Cluster) -> datetime | None:
-    """Returns when the last step of a cluster ended, else when the cluster was ready; None while a step is to do.
+    """Returns when the last step of a cluster ended, else when the cluster was ready; None while a step is not done.
 
-    Its state does not tell that: EMR leaves it WAITING for some seconds after a step was added (Yelp/mrjob#2189). Of
-    its steps the latest page is read: with several at a time, one of those ended last.
+    The cluster's state does not show this: EMR leaves it WAITING for some seconds after a step was added
+    (Yelp/mrjob#2189). Only the latest page of steps is read, since the step that ended last is among them.
     """
     latest = [_step(item) for item in emr.call("ListSteps", ClusterId=cluster.id).get("Steps", ())]
     if not all(step.has_ended for step in latest):
@@ -104,7 +104,7 @@ def _describe_raw(emr: Emr, cluster_id: str) -> dict[str, Any]:
             if emr.backend.connection_settings:
                 remedy += "; an id is known in its own account and region only: see --profile and --region"
             else:
-                remedy += "; with --region it is looked for on AWS"
+                remedy += "; give --region to look for it on AWS"
             raise NothingFound(f"there is no cluster {cluster_id} in {where}", remedy=remedy) from error
         raise
     return raw

@@ -41,7 +41,7 @@ _POLL_SECONDS = 0.5
 
 def _s3_url(_: click.Context, __: click.Parameter, value: str | None) -> str | None:
     if value is not None and not re.fullmatch(r"https?://([\w.-]+|\[[0-9a-fA-F:]+\])(:\d{1,5})?/?", value):
-        raise click.BadParameter(f"{value!r} is no S3 endpoint: write http://HOST:PORT")
+        raise click.BadParameter(f"{value!r} is not an S3 endpoint: write http://HOST:PORT")
     return value
 
 

@@ -118,7 +118,7 @@ def _read_content(file: str) -> bytes:
         from flowspec.importers.terraform.module import is_module
 
         if not is_module(Path(file)):
-            raise click.BadParameter(f"{file} is a directory, a file is wanted", param_hint="FILE")
+            raise click.BadParameter(f"{file} is a directory, not a file", param_hint="FILE")
         return b""
     else:
         path = Path(file)

@@ -98,7 +98,7 @@ def _explain_missing_logs(chosen: Chosen, cluster: Cluster, step: Step, reader: 
     if step.started is None and step.state in {"PENDING", "CANCELLED"}:
         if not cluster.has_ended:
             return f"the step is {step.state} and has not begun"
-        return f"the step never began; why: {command_line('diagnose', chosen.emr, cluster.id)}"
+        return f"the step never started; for the cause: {command_line('diagnose', chosen.emr, cluster.id)}"
     if reader.live:
         return f"{reader.step_location(step.id)} is gone"
     if not cluster.log_uri:

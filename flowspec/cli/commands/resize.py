@@ -57,7 +57,7 @@ def command(  # noqa: PLR0917 - click passes options by name
     try:
         found = wait_for_sizes(chosen.emr, chosen.cluster_id, found, timeout=timeout, notify=notify)
     except KeyboardInterrupt:
-        eprint(f"EMR goes on resizing cluster {chosen.cluster_id}")
+        eprint(f"EMR continues to resize cluster {chosen.cluster_id}")
         return Exit.INTERRUPTED
     reached = all(one.reached for one in found)
     return _print(chosen.cluster_id, found, format_, Exit.OK if reached else Exit.TIMED_OUT)

@@ -204,7 +204,7 @@ def _folder(specs: Sequence[Path], *, staging: str | None, **options: Any) -> _F
 
 def _check_staging(staging: str) -> str:
     if not is_s3_folder(staging):
-        raise click.BadParameter(f"{staging!r} is no S3 folder: write s3://bucket/folder/", param_hint="--staging")
+        raise click.BadParameter(f"{staging!r} is not an S3 folder: write s3://bucket/folder/", param_hint="--staging")
     return staging
 
 

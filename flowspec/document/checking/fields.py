@@ -136,7 +136,7 @@ def _unknown_field_error(at: Field, shape: Schema, word: str) -> UnknownFieldErr
 
 
 def _paths_of_name(word: str, name: str, schema: Schema) -> list[str]:
-    """Returns the paths of the fields, or kinds of step, of a field that are called so."""
+    """Returns the paths of the fields and kinds of step with this name within a field."""
     shape = _object_schema(schema)
     kinds = _kinds(shape)
     if word in kinds or word in shape.get("properties", ()) or _common_field(kinds, word):

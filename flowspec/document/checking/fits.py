@@ -79,7 +79,7 @@ TYPES: dict[str, _Check] = {
     "object": lambda data: isinstance(data, dict),
     "null": lambda data: data is None,
 }
-"""By the schema's name of a type, whether data is of it."""
+"""The checks of the types of JSON Schema, by their names."""
 
 
 def _type(operand: Any, schema: Schema, root: Schema) -> _Check:  # noqa: ARG001

@@ -64,9 +64,9 @@ def _name_of_place(path: tuple[str | int, ...]) -> str:
 def _explain_odd_name(error: Any) -> str:
     name = error.instance
     if error.validator == "enum":
-        return f"'{name}' is none of {', '.join(error.validator_value)}"
+        return f"'{name}' is not one of {', '.join(error.validator_value)}"
     if error.validator == "pattern":
-        return f"'{name}' can't be a name: letters, digits and _ make one"
+        return f"'{name}' can't be a name: use letters, digits and _"
     return (
         f"the key is {len(name)} characters long, up to {error.validator_value} are allowed"
         if name
@@ -154,7 +154,7 @@ def _explain_missing_key(error: Any, path: tuple[str | int, ...]) -> Iterator[Vi
 
 
 def missing_key(error: Any) -> str:
-    """Returns the key that is missing: an error of jsonschema's is about one of them, and says which in its message."""
+    """Returns the key that is missing: jsonschema makes one error for each, and names the key only in its message."""
     keys: list[str] = error.validator_value
     return next((key for key in keys if error.message == f"{key!r} is a required property"), "?")
 
@@ -217,7 +217,7 @@ def _mapping_example_hint(schema: Schema) -> str:
 def _type_violation(value: Any, wanted: list[str], path: tuple[str | int, ...]) -> Violation:
     listed = " or ".join(dict.fromkeys(_TYPES[one] for one in wanted if one != "null"))
     is_not = "has no value" if value is None else f"is {_describe_value(value)}"
-    message = f"{_name_of_place(path)} wants {listed}, this {is_not}"
+    message = f"{_name_of_place(path)} must be {listed}, this {is_not}"
     return Violation("FS103", path, message, _type_hint(value, wanted), whole=True)
 
 
@@ -301,7 +301,7 @@ def _explain_length(error: Any, path: tuple[str | int, ...]) -> Iterator[Violati
         hint = next(filter(None, (_example_hint(name, part) for part in parts)), "")
     else:
         bound = "up to" if error.validator.startswith("max") else "at least"
-        message = f"{_name_of_place(path)} has {size} {what}, {bound} {limit} are wanted"
+        message = f"{_name_of_place(path)} has {size} {what}, {bound} {limit} are required"
     yield Violation("FS107", path, message, hint, whole=True)
 
 

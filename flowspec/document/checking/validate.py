@@ -67,7 +67,7 @@ def validate(document: Document, *, emr_rules: bool = True) -> JobFlow:
         data["backend"] = DEFAULT_BACKEND
     rejected = [*reading.failed, *(one.path for one in findings if one.whole)]
     valid_data = _remove_paths(data, rejected)
-    # No rule is to find the keys absent that misspelt ones are probably meant as.
+    # No rule reports a key as missing that is probably only misspelt.
     given = [*map(tuple, rejected), *((one.about,) for one in findings if one.id == "FS101")]
     rule_violations = (one for one in check_rules(valid_data, given) if not _is_of_placeholder(document, one))
     found += [_diagnostic_of(document, one) for one in rule_violations if emr_rules or one.id not in refused_by_id()]

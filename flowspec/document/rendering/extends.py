@@ -83,7 +83,7 @@ def _explain_bad_base(
         circle = " -> ".join([*chain[list(seen).index(real) :], str(path)])
         return "FS315", "this file extends itself", (circle,)
     if odd := odd_kind(path):
-        return "FS314", f"'{name}' is {odd}, a file is wanted", (f"looked at {path}; name a file, such as base.yaml",)
+        return "FS314", f"'{name}' is {odd}, not a file", (f"looked at {path}; name a file, such as base.yaml",)
     # Unlike Path.is_file it also says no to a name that is too long for a file.
     if not os.path.isfile(path):  # noqa: PTH113
         return "FS314", f"there is no file '{name}'", (f"looked for {path}",)

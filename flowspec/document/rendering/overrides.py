@@ -155,7 +155,7 @@ def _mapping_as_items(kind: str, base: Items, over: Mapping, merge: _Merge, *, i
         elif isinstance(value, Mapping):
             items.append(_item(key, word, value.entries))
         else:
-            message = f"'{text}' wants a mapping of what differs, or null to drop it"
+            message = f"'{text}' must be a mapping of what differs, or null to remove the item"
             merge.found.append(value.at.source.diagnostic("FS313", message, value.at))
     return Items(tuple(items), over.at, over.origin)
 

@@ -36,7 +36,7 @@ _TARGET_KEYS = ("default", "variables", "description")
 
 MAX_EXPANDED = 10_000
 _WORD = re.compile(r"\w+")
-# A tag that is not closed is an error, and reads what it names all the same.
+# An unclosed tag is an error, but the variables that it names still count as used.
 _TAG_CONTENT = re.compile(r"\{[{%](.*?)(?:[%}]\}|\Z)", re.DOTALL)
 
 
@@ -328,7 +328,7 @@ class _Renderer:
                 if not isinstance(values, str)
                 else 'a template that gives a list stands alone: "{{ regions }}"'
             )
-            self._report("FS326", "for_each wants a list", loop.at, hint)
+            self._report("FS326", "for_each must be a list", loop.at, hint)
             return ()
         self.expanded += len(values)
         if self.expanded > MAX_EXPANDED:
@@ -348,7 +348,7 @@ class _Renderer:
         filled = self.node(when)
         if isinstance(filled, Scalar) and (isinstance(filled.value, bool) or filled.failed):
             return filled.value is not False
-        self._report("FS325", "when wants true or false", when.at, 'such as when: "{{ workers > 4 }}"')
+        self._report("FS325", "when must be true or false", when.at, 'such as when: "{{ workers > 4 }}"')
         return True
 
 

@@ -83,7 +83,7 @@ _PATH = re.compile(r"\{\{\s*([A-Za-z]\w*(?:\.[A-Za-z]\w*)*)\s*\}\}", re.ASCII)
 _OPENING = re.compile(r"\{[{%#]")
 _BREAK = re.compile(r"\r\n?")
 WORDS = frozenset(("true", "false", "none", "True", "False", "None", "not", "and", "or", "if", "else", "in", "is"))
-"""Words that are no names in an expression of Jinja."""
+"""Words that are not names in a Jinja expression."""
 
 _METHODS = frozenset(dir(dict))
 

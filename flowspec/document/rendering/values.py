@@ -55,7 +55,7 @@ def written(value: Any) -> str:
 
 
 def leaves(value: Any) -> Iterator[Any]:
-    """Yields what is in lists and mappings, and in those in them; a value that is neither itself."""
+    """Yields the values within lists and mappings, at any depth; a value that is neither is yielded itself."""
     if isinstance(value, dict | list):
         for one in value.values() if isinstance(value, dict) else value:
             yield from leaves(one)

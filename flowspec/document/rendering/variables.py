@@ -143,9 +143,7 @@ class _Resolver:
             return
         key, definition = self.entries[name]
         if not is_name(name):
-            hint = (
-                "it has a meaning of its own in templates" if name in _RESERVED else "letters, digits and _ make a name"
-            )
+            hint = "the word is reserved in templates" if name in _RESERVED else "use letters, digits and _"
             self._report("FS308", f"a variable can't be called '{name}'", key.at, hint)
             return
         if name in self._resolving:
@@ -165,7 +163,7 @@ class _Resolver:
         if rules.get("sensitive") is True:
             self.result.sensitive.add(name)
         if name in self.result.sensitive and self.result.origins.get(name) != PLACEHOLDER:
-            self.result.secrets |= {str(one) for one in leaves(value) if not _says_nothing(one)}
+            self.result.secrets |= {str(one) for one in leaves(value) if not _is_never_masked(one)}
 
     def _choose_value(self, name: str, key: Scalar, definition: Mapping | None, rules: MappingOf[str, Any]) -> Any:
         wanted = rules.get("type", "string")
@@ -179,7 +177,7 @@ class _Resolver:
                 check(converted, rules, pattern)
             except UnfitError as error:
                 shown = MASK if rules.get("sensitive") else _describe_value(value)
-                self._report(error.id, f"the variable '{name}' wants {error}; {source} gives {shown}", at)
+                self._report(error.id, f"the variable '{name}' must be {error}; {source} gives {shown}", at)
                 return MISSING
             except TemplateError as error:
                 if name in self.result.sensitive:
@@ -194,7 +192,7 @@ class _Resolver:
 
     def _use_placeholder(self, name: str, key: Scalar, wanted: str, rules: MappingOf[str, Any]) -> Any:
         self.result.origins[name] = PLACEHOLDER
-        message = f"the sensitive variable '{name}' has no value here; a placeholder is taken"
+        message = f"the sensitive variable '{name}' has no value here; a placeholder is used"
         found = key.at.source.diagnostic("FS302", message, key.at, hint="apply needs one")
         self.result.found.append(replace(found, severity=Severity.INFO))
         allowed = rules.get("enum")
@@ -304,6 +302,6 @@ def _describe_value(value: Any) -> str:
     return shorten(repr(value))
 
 
-def _says_nothing(value: Any) -> bool:
+def _is_never_masked(value: Any) -> bool:
     """Returns True for a part of a secret that is not masked."""
     return value is None or value is MISSING or value == "" or isinstance(value, bool)

@@ -54,7 +54,7 @@ _WORDS = {
 _UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f]")
 # As git writes it, before the name of a revision.
 _CONFLICT = "<<<<<<< "
-# Where YAML wants a space: before a key or an item, and after its colon or dash. Web pages and chats have them.
+# Where YAML requires a space: before a key or an item, and after its colon or dash. Web pages and chats have them.
 _ODD_SPACE = re.compile("^ *(?:(?:[^\\s#][^#]*)?[:-])? *([\u00a0\u2007\u200b\u202f\u3000\ufeff])")
 _UNQUOTED = re.compile(r"^\s*(?:- +)*(?:[^\s'\"#{][^'\"#{]*?: +)?(\{[{%].*?)\s*$")
 
@@ -98,11 +98,11 @@ PLAN_FORMAT = "flowspec-plan"
 
 
 def refuse_saved_plan(source: Source, root: Node) -> None:
-    """Raises SpecError for a saved plan: it is YAML, as all JSON is, but no spec."""
+    """Raises SpecError for a saved plan: it is YAML, as all JSON is, but not a spec."""
     kind = root.get("format") if isinstance(root, Mapping) else None
     if isinstance(kind, Scalar) and kind.value == PLAN_FORMAT:
-        hint = f"`flowspec apply {shlex.quote(source.file)}` does what it says"
-        raise SpecError([source.diagnostic("FS016", "this is a saved plan, no spec", kind.at, hint=hint)])
+        hint = f"`flowspec apply {shlex.quote(source.file)}` applies it"
+        raise SpecError([source.diagnostic("FS016", "this is a saved plan, not a spec", kind.at, hint=hint)])
 
 
 def tree_of(path: Path) -> Path:
@@ -129,15 +129,16 @@ def read(path: str | os.PathLike[str], id: str = "FS001") -> Source:  # noqa: A0
     blank = Source(name)
     real = _target_outside(name)
     if real:
-        hint, note = "name the file itself", "messages show lines of the file, and a link may come from a stranger"
+        hint, note = (
+            "name the file itself",
+            "error messages show lines of the file, and the link may have been created by someone else",
+        )
         message = f"{name} is a link that leads out of its repository or folder, to {real}"
         raise SpecError([blank.diagnostic(id, message, hint=hint, notes=(note,))])
     # To open a FIFO waits for a writer, perhaps for ever. Those of the shell have one: `<(command)`.
     odd = "" if _is_of_shell(name) else odd_kind(name)
     if odd and odd != _DIRECTORY:
-        raise SpecError(
-            [blank.diagnostic(id, f"{name}: this is {odd}, a file is wanted", notes=("name a regular file",))]
-        )
+        raise SpecError([blank.diagnostic(id, f"{name}: this is {odd}, not a file", notes=("name a regular file",))])
     try:
         with open(path, "rb") as file:  # noqa: PTH123
             data = file.read(_FIRST_READ)
@@ -189,7 +190,7 @@ def _explain_os_error(error: OSError) -> tuple[str, str]:
     if isinstance(error, FileNotFoundError):
         return "there is no such file", "relative paths start at the current folder"
     if isinstance(error, IsADirectoryError):
-        return "this is a directory, a file is wanted", "name the file in it, such as job.yaml"
+        return "this is a directory, not a file", "name the file in it, such as job.yaml"
     if isinstance(error, PermissionError):
         return "permission denied", "make it readable for the user that runs flowspec"
     return error.strerror or str(error), ""
@@ -268,7 +269,8 @@ def _explain_syntax_error(source: Source, error: Any) -> Diagnostic:
     at = Place(source, mark.line + 1, mark.column + 1) if mark else Place(source, 1, 1)
     opened = f"{error.context}, which began in line {context.line + 1}" if context and error.context else ""
     if odd := _odd_space(source, context.line + 1 if context else at.line, at.line):
-        at, hint = odd, f"this is no ordinary space (U+{ord(source.line(odd.line)[odd.column - 1]):04X}): write one"
+        code = f"U+{ord(source.line(odd.line)[odd.column - 1]):04X}"
+        at, hint = odd, f"this is not an ordinary space ({code}): replace it with one"
     else:
         line = source.line(at.line)
         hint = remedy(f"{opened} {problem}", line[: at.column - 1], line[at.column - 1 :])
@@ -276,7 +278,7 @@ def _explain_syntax_error(source: Source, error: Any) -> Diagnostic:
 
 
 def _odd_space(source: Source, first: int, last: int) -> Place | None:
-    """Returns the place of the first character in these lines that looks like YAML's space, and is none."""
+    """Returns the place of the first character in these lines that looks like a space, but is not one in YAML."""
     # What made the parser fail in a line may be in the one above it.
     for number in range(max(1, min(first, last - 1)), last + 1):
         if found := _ODD_SPACE.match(source.line(number)):
@@ -312,7 +314,7 @@ def _as_pyyaml_error(text: str, error: Any) -> Any:
 
 
 def _unquoted_template(source: Source, at: Place, text: str) -> Diagnostic:
-    message = "a template without quotes is something else in YAML"
+    message = "YAML does not read a template without quotes as text"
     return source.diagnostic(
         "FS008", message, at, hint=f'quote it: "{text}"' if '"' not in text else f"quote it: '{text}'"
     )
@@ -429,7 +431,7 @@ class _Composer:
 
     def _unknown_tag(self, event: Any, at: Place) -> None:
         name = f"!!{event.tag.removeprefix(_CORE)}" if event.tag.startswith(_CORE) else event.tag
-        message = f"the tag {name} means nothing here"
+        message = f"the tag {name} is not supported"
         self._report(self.source.diagnostic("FS007", message, at, hint="write the value itself, without a tag"))
 
     def _alias(self, event: Any) -> None:
@@ -442,7 +444,12 @@ class _Composer:
         node, size = known
         self._aliased += size
         if self._aliased > MAX_ALIASED:
-            self._fail("FS009", f"aliases stand for more than {MAX_ALIASED} values", at, "write out what is meant")
+            self._fail(
+                "FS009",
+                f"aliases stand for more than {MAX_ALIASED} values",
+                at,
+                "write out the values instead of using aliases",
+            )
         self._add(node, size, None)
 
     def _start(self, event: Any) -> None:

@@ -8,7 +8,7 @@ import re
 _REMEDIES = (
     (r"found character '\\t'", "indent with spaces: YAML allows no tabs there"),
     (r"found character '(.)'", "put quotes around a text that begins with {}"),
-    (r" after a late quote$", "a quote that a line above opens ends here: close it in its own line"),
+    (r" after a late quote$", "a quote from an earlier line ends here: close it on the line where it begins"),
     (r"mapping values are not allowed.* within a value", 'put quotes around a text that contains ": "'),
     (r"mapping values are not allowed", "keys of one mapping have the same indentation, and a space after the colon"),
     (r"scanning an (?:alias|anchor)", "put quotes around a text that begins with * or &"),

@@ -202,7 +202,7 @@ def _request_from_names(module: _Module) -> Json:
     }
     flows = [name for name, one in values.items() if isinstance(one, dict) and "Instances" in one]
     if len(flows) != 1:
-        several = f"there are several clusters, and no {_CREATE} tells which: {', '.join(flows)}"
+        several = f"there are several clusters, and no {_CREATE} says which to import: {', '.join(flows)}"
         none = f"neither an {_CREATE} nor a JOB_FLOW_OVERRIDES that is written out is in it"
         remedy = "`flowspec migrate` runs a script and records what it asks EMR for"
         refuse(module.source, several if flows else none, remedy)

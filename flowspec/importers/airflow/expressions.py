@@ -28,7 +28,7 @@ _MOST_ROUNDS = 10_000
 _MOST_READ = 10_000_000
 # What an item of a list or dict takes besides its text: about its bytes in memory.
 _ITEM = 50
-# What a statement gives that does not end the function, and one that ends the round of a loop.
+# The results of a statement that does not end the function, and of one that ends the round of a loop.
 _NO_RETURN, _NEXT_ROUND = object(), object()
 
 

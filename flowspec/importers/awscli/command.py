@@ -230,7 +230,7 @@ class Call:
         if written is not None:
             return written
         if "\0" in path:
-            self.refuse("a NUL is no part of a file's name", "", word)
+            self.refuse("a file name can't contain NUL", "", word)
         folder = self.folder.resolve()
         file = (folder / name).resolve()
         if folder not in file.parents:
@@ -389,7 +389,7 @@ def _take_options(call: Call, words: list[Word]) -> None:
             count = count if name in _LISTS | _SEVERAL else min(count, 1)
             values, words = words[:count], words[count:]
             if not values:
-                call.refuse(f"--{name} wants a value", "", word)
+                call.refuse(f"--{name} needs a value", "", word)
         call.options[name] = Given(values, word)
 
 
@@ -414,6 +414,6 @@ def _is_option(word: Word) -> bool:
 
 def _report_stray_word(call: Call, word: Word) -> None:
     if not PLACEHOLDER.search(word.text):
-        call.refuse(f"'{word.text[:60]}' belongs to no option", "a value with blanks in it wants quotes", word)
+        call.refuse(f"'{word.text[:60]}' belongs to no option", "a value that contains blanks needs quotes", word)
     name = placeholder_name(word.text) or "variable"
     call.notes.append(f"${name} stands among the options in line {word.at.line}: what it adds is not imported")

@@ -52,7 +52,7 @@ def _make_uniform_groups(call: Call) -> Json:
         call.notes.append("--instance-count is a variable: EMR makes the groups, and names them itself")
         return {"MasterInstanceType": kind, "SlaveInstanceType": kind, "InstanceCount": count}
     if not re.fullmatch(r"-?[0-9]+", count):
-        call.refuse(f"--instance-count wants a number, this is '{count[:40]}'", "", call.options["instance-count"].at)
+        call.refuse(f"--instance-count must be a number, this is '{count[:40]}'", "", call.options["instance-count"].at)
     groups = [("MASTER", 1)]
     if int(count) > 1:
         groups.append(("CORE", int(count) - 1))

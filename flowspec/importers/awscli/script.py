@@ -120,7 +120,7 @@ def _refuse_input_file(call: Call) -> None:
             word = call.options[name].words[0]
             file = word.text.removeprefix("file://")
             hint = f"import that file: flowspec import {file}" if file != word.text else "import it: flowspec import -"
-            call.refuse(f"--{name} brings the whole request", hint, word)
+            call.refuse(f"--{name} contains the whole request", hint, word)
 
 
 def _refuse_contradictions(call: Call) -> None:

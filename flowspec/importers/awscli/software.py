@@ -54,7 +54,7 @@ def read_software(call: Call) -> Json:
     """Returns the members of the request for what runs on the cluster."""
     made = _Software(call.target)
     if made.target.pre_emr4 and not call.region:
-        call.notes.append(f"no --region is said: the jars named are those of {made.target.region}")
+        call.notes.append(f"no --region is given: the jars are those of region {made.target.region}")
     if call.choice("enable-debugging"):
         made.steps.append(debugging_step(made.target))
     if call.has("applications"):
@@ -261,7 +261,7 @@ def _client_side_properties(call: Call, given: Json) -> Iterator[tuple[str, str]
         call.required(given, "CustomProviderLocation", "--emrfs with a provider of your own")
         yield provider, call.required(given, "CustomProviderClass", "--emrfs with a provider of your own")
     else:
-        call.refuse("client-side encryption wants ProviderType", "KMS or Custom", call.options["emrfs"].at)
+        call.refuse("client-side encryption needs ProviderType", "KMS or Custom", call.options["emrfs"].at)
 
 
 def _member_is(given: Json, key: str, value: str) -> bool:

@@ -291,7 +291,9 @@ class Functions:
         name, yes, no = argument
         decided = self.evaluate_condition(name)
         if decided is not None:
-            self.note(f"the condition {name} is {str(decided).lower()} by the parameters' values, and taken as that")
+            self.note(
+                f"the condition {name} is {str(decided).lower()} by the parameters' values, and imported accordingly"
+            )
             return self.value(yes if decided else no)
         if self._is_scalar(yes) and self._is_scalar(no):
             return self.names.stand_in(f"Fn::If {name}: {shown_argument(yes)} or {shown_argument(no)}", f"if_{name}")

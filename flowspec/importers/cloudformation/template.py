@@ -40,11 +40,11 @@ _GROUPS = {"MasterInstanceGroup": "MASTER", "CoreInstanceGroup": "CORE", "TaskIn
 _FLEETS = {"MasterInstanceFleet": "MASTER", "CoreInstanceFleet": "CORE", "TaskInstanceFleets": "TASK"}
 _UNSAID = {
     "VisibleToAllUsers": (
-        "VisibleToAllUsers is not said: CloudFormation takes it for false (EMR shows the cluster all the same)"
+        "VisibleToAllUsers is not set: its default in CloudFormation is false (EMR shows the cluster all the same)"
     ),
     "KeepJobFlowAliveWhenNoSteps": (
-        "KeepJobFlowAliveWhenNoSteps is not said: what CloudFormation takes it for has changed over the years, "
-        "a spec's cluster ends with its last step; say keep_alive"
+        "KeepJobFlowAliveWhenNoSteps is not set: its default in CloudFormation has changed over the years; "
+        "a spec's cluster ends with its last step unless keep_alive is true"
     ),
 }
 
@@ -155,7 +155,7 @@ def _parameter_values(template: Json, source: Source, files: Sequence[Path], set
     for setting in settings:
         name, mark, text = setting.partition("=")
         if not mark:
-            refuse(source, f"'{setting}' is no NAME=VALUE")
+            refuse(source, f"'{setting}' is not of the form NAME=VALUE")
         values[name] = text
     unknown = sorted(values.keys() - _mapping(template, "Parameters").keys())
     if unknown:
@@ -321,7 +321,7 @@ def _parts(cluster: _FoundResource, stacks: list[_Stack]) -> Iterator[_FoundReso
                 continue
             if condition is not None:
                 stack.functions.note(
-                    f"{stack.prefix}{name} is there since {condition} is true by the parameters' values"
+                    f"{stack.prefix}{name} is imported, since {condition} is true by the parameters' values"
                 )
             yield _FoundResource(stack, name)
 

@@ -306,7 +306,7 @@ def _reject_members(made: Mapping[str, Any], params: Mapping[str, Any], rejected
     compiled = dict(members(made, schemas.strict()))
     for member, value in members(params, schemas.strict()):
         if member not in compiled or not same({member[-1]: compiled[member]}, {member[-1]: value}):
-            rejected.aside.setdefault(member, "the spec's own words for it give something else")
+            rejected.aside.setdefault(member, "the spec's own field for it compiles to something else")
 
 
 def same(one: Any, other: Any) -> bool:

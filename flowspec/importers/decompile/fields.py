@@ -60,7 +60,7 @@ def decompile_members(
         if member in aside:
             left[member] = aside[member]
         elif member not in keys:
-            left[member] = "the spec has no word for it"
+            left[member] = "the spec has no field for it"
         else:
             key, known = keys[member]
             try:

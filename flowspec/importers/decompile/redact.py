@@ -76,7 +76,7 @@ class Redactor:
     places: dict[str, list[str]] = field(default_factory=dict)
 
     def redact(self, value: Any, path: tuple[str | int, ...] = (), name: str = "") -> Any:
-        """Returns the value with all of its texts (keys too) as a spec has them; `name` is that of a text."""
+        """Returns the value with its texts, keys included, as a spec has them; `name` is the name of a text."""
         if isinstance(value, dict):
             named = value["Key"] if isinstance(value.get("Key"), str) else "Value"
             names = {key: named if key == "Value" else key for key in value}

@@ -13,7 +13,7 @@ Remark: TypeAlias = "tuple[KeyPath, str]"
 
 # AWS's page on previous generation instances, as far as EMR offered them.
 _OLD_TYPE = re.compile(r"(m[123]|c[13]|cc[12]|cg1|cr1|g2|hi1|hs1|i2|r3|t1)\.\w+")
-_OLD_WORD = "the old word for TERMINATE_CLUSTER"
+_OLD_WORD = "the old name of TERMINATE_CLUSTER"
 _OLD_SCHEME = re.compile(r"\bs3n://")
 
 
@@ -31,9 +31,9 @@ def remarks(spec: dict[str, Any]) -> dict[KeyPath, list[str]]:
 
 def _release(spec: dict[str, Any]) -> Iterator[Remark]:
     if not {"release_label", "ami_version", "api_params"} & spec.keys():
-        yield ("name",), "no release is named: EMR falls back to an AMI of long ago"
+        yield ("name",), "no release is given: EMR uses a very old AMI"
     if {"release_label", "hadoop_version"} <= spec.keys():
-        yield ("hadoop_version",), "EMR heeds this only before release 4.0.0"
+        yield ("hadoop_version",), "EMR uses this only before release 4.0.0"
     if spec.get("visible_to_all_users") is False:
         yield ("visible_to_all_users",), "EMR accepts this, and every user sees the cluster all the same"
 
@@ -42,9 +42,9 @@ def _instances(spec: dict[str, Any]) -> Iterator[Remark]:
     for index, group in enumerate(spec.get("instance_groups", ())):
         path = ("instance_groups", index)
         if group.get("market") == "SPOT" and "bid_price" not in group:
-            yield path, "SPOT without a bid price: up to the price on demand is paid"
+            yield path, "SPOT without a bid price: up to the on-demand price is paid"
         if group.get("market") == "ON_DEMAND" and "bid_price" in group:
-            yield path, "a bid price means nothing for ON_DEMAND"
+            yield path, "a bid price has no effect for ON_DEMAND"
         yield from _old_type(group["type"], path)
     for index, fleet in enumerate(spec.get("instance_fleets", ())):
         for config in fleet.get("instance_type_configs", ()):
@@ -63,7 +63,7 @@ def _old_schemes(spec: dict[str, Any]) -> Iterator[Remark]:
         items = enumerate(value) if isinstance(value, list) else [(None, value)]
         for index, item in items:
             if any(_OLD_SCHEME.search(text) for text in _texts(item)):
-                yield (key,) if index is None else (key, index), "s3n:// is the old word for s3://"
+                yield (key,) if index is None else (key, index), "s3n:// is the old name of s3://"
 
 
 def _texts(value: Any) -> Iterator[str]:

@@ -38,9 +38,9 @@ _CLUSTER = {"Id", "Status", "Ec2InstanceAttributes", "ClusterArn"}
 # Members that people put elsewhere, or that other tools call so.
 _ELSEWHERE = {
     "InstanceProfile": "it is JobFlowRole, beside Instances",
-    "InstanceRole": "a fleet says InstanceFleetType",
+    "InstanceRole": "a fleet has InstanceFleetType",
     "UseDefaultRoles": "give ServiceRole and JobFlowRole",
-    "AutoTerminate": "it is KeepJobFlowAliveWhenNoSteps in Instances, the other way round",
+    "AutoTerminate": "it is KeepJobFlowAliveWhenNoSteps in Instances, with the opposite value",
 }
 
 
@@ -124,7 +124,7 @@ def _parse_strict_json(source: Source) -> Any:
         return dict(pairs)
 
     def refuse_constant(word: str) -> NoReturn:
-        _refuse(source, f"{word} is no JSON", "")
+        _refuse(source, f"{word} is not JSON", "")
 
     def parse_finite(digits: str) -> float:
         if float(digits) in (float("inf"), float("-inf")):
@@ -170,7 +170,7 @@ def _refuse_answers(value: Any, source: Source) -> None:
 
 
 def _answer_explanation(what: str) -> str:
-    return "what describes a cluster leaves out much of what it was asked for; " if "Cluster" in what else ""
+    return "the description of a cluster lacks much of the request that started it; " if "Cluster" in what else ""
 
 
 # --- the model ---
@@ -200,11 +200,13 @@ def _problem(one: Mismatch) -> _Problem:
         return _Problem(one.path, f"'{name}' is not a member {where}", hint, key=True)
     if one.kind == "type":
         wanted = _WANTED[one.shape.type_name]
-        message = f"{_shown_path(one.path)} wants {wanted}, this is {_describe_type(one.value)}"
+        message = f"{_shown_path(one.path)} must be {wanted}, this is {_describe_type(one.value)}"
         return _Problem(one.path, message, _type_hint(one.value, wanted))
     if one.kind == "enum":
         hint = did_you_mean(one.value, one.expected) or f"there are {', '.join(one.expected)}"
-        return _Problem(one.path, f"{_shown_path(one.path)} is none that EMR knows: '{one.value[:60]}'", hint)
+        return _Problem(
+            one.path, f"{_shown_path(one.path)} has a value that EMR does not know: '{one.value[:60]}'", hint
+        )
     unit = " long" if isinstance(one.value, str) else " items" if isinstance(one.value, list) else ""
     size = len(one.value) if unit else one.value
     return _Problem(one.path, f"{_shown_path(one.path)} is {size}{unit}, EMR takes {one.expected} or more")
@@ -221,7 +223,7 @@ def _suggest_member(name: str, shape: Any, path: tuple[str | int, ...]) -> str:
     if owners:
         return f"it is a member of {owners[0]}"
     if path and name in input_shape().members:
-        return f"it stands at the top, not in {_shown_path(path)}"
+        return f"it belongs at the top level, not in {_shown_path(path)}"
     return "" if path else "a newer boto3 may know it"
 
 

@@ -69,7 +69,7 @@ class Recognizer:
     def _step(self, config: dict[str, Any], skipped: int) -> Step:
         step = next(islice(self._matching_steps(config), skipped, None), None)
         if step is None:
-            raise Inexpressible("a step that the spec has no words for")
+            raise Inexpressible("a step that no step type of the spec can express")
         return step
 
     def _matching_steps(self, config: dict[str, Any]) -> Iterator[Step]:

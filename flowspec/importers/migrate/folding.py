@@ -48,7 +48,7 @@ def job_flows(calls: Iterable[Mapping[str, Any]]) -> tuple[Wanted, ...]:
         elif not operation.startswith(_HARMLESS):
             _fold(flows, call, rest)
     if sampled := _sampled_operations(calls):
-        note = "what these answered was made up, look for values such as sample-… and subnet-0123456789abcdef0"
+        note = "the answers to these calls were made up; check values such as sample-… and subnet-0123456789abcdef0"
         rest.append(f"{note}: {sampled}")
     return tuple(
         replace(
@@ -100,7 +100,7 @@ def reasons(calls: Iterable[Mapping[str, Any]]) -> Iterator[tuple[str, str]]:
             remedy = "nothing is sent: put what the script asks for into a file beside it"
             yield f"a connection to {params['To']} was refused", remedy
     if sampled := _sampled_operations(calls):
-        yield f"{sampled} answered with samples", "say what they hold: --answer FILE"
+        yield f"{sampled} answered with samples", "give their content with --answer FILE"
     yield from _steps_on_existing_clusters(calls)
 
 

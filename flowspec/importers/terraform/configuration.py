@@ -132,7 +132,7 @@ def given_values(
     """Returns the values of a root module's variables, the last one of each name.
 
     `files` and `settings` are those of -var-file and -var. `beside` says whether terraform.tfvars and similar files are
-    read, too. Raises `SyntaxFault` for one of `settings` that is no NAME=VALUE.
+    read, too. Raises `SyntaxFault` for one of `settings` that is not of the form NAME=VALUE.
     """
     values: dict[str, Any] = {}
     named = [(path, path.name) for path in (_automatic_files(module.folder) if beside else ())]
@@ -141,7 +141,7 @@ def given_values(
     for setting in settings:
         name, mark, text = setting.partition("=")
         if not mark:
-            raise SyntaxFault(f"'{setting}' is no NAME=VALUE")
+            raise SyntaxFault(f"'{setting}' is not of the form NAME=VALUE")
         values[name.strip()] = _setting(module.blocks["variable"].get(name.strip()), text, context, module.folder)
     for name in sorted(values.keys() - module.blocks["variable"].keys()):
         context.note(f"{name} is given a value, but the root module has no variable {name}")

@@ -22,7 +22,7 @@ from flowspec.importers.terraform.values import (
 # Evaluated nodes and elements, over all of an import; 200 clusters of 100 lines take some 50,000.
 _BUDGET = 1_000_000
 LARGEST_FILE = 10_000_000
-# Of options in a note.
+# The number of options in a note.
 _MOST_NAMES = 5
 
 
@@ -35,8 +35,8 @@ class Context:
     """The state that all modules of an import share.
 
     `known` are the values that the variables of `names` have in Terraform, `shown` how Terraform calls them;
-    `used` are those that something was computed from, `missing` those that it could not be for want of a value. Files
-    are read from `folders` only; the first is the root's.
+    `used` are the variables from which something was computed, `missing` those whose missing values prevented that.
+    Files are read from `folders` only; the first is the root's.
     """
 
     folders: tuple[Path, ...]
@@ -60,7 +60,7 @@ class Context:
         return f"the value of {names[0]}" if len(names) == 1 else f"the values of {', '.join(names)}"
 
     def note_missing_values(self) -> None:
-        """Notes which variables without a value something could not be computed from."""
+        """Adds a note that names the variables whose missing values prevented a computation."""
         names = [one.removeprefix("var.") for one in sorted(self.missing)]
         if names:
             options = " ".join(f"--var {one}=VALUE" for one in names[:_MOST_NAMES])

@@ -75,7 +75,7 @@ def _shown_resources(
     try:
         return shown_resources(shown, context), owners(shown)
     except (AttributeError, LookupError, TypeError):
-        refuse(source, "this is no plan or state of Terraform", "`terraform show -json` writes one")
+        refuse(source, "this is not a plan or state of Terraform", "`terraform show -json` writes one")
 
 
 def _read_configuration(

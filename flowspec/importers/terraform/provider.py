@@ -10,7 +10,7 @@ from flowspec.importers.terraform.blocks import Values, evaluate_block
 from flowspec.importers.terraform.evaluate import Scope
 from flowspec.importers.terraform.syntax import Body
 
-# What decides with which credentials and at which endpoint AWS is called, beside the profile.
+# The settings of credentials and endpoints, other than the profile.
 _NOT_IMPORTED = ("access_key", "assume_role", "assume_role_with_web_identity", "endpoints")
 
 

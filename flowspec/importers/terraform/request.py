@@ -183,7 +183,7 @@ class _Writer:
                 if value is not None and not self._is_unset(key, value, place):
                     out[table[key]] = value
             elif key not in read_elsewhere and key not in COMPUTED:
-                self.context.note(f"{place}{key} is not imported: no argument of the AWS provider that is known here")
+                self.context.note(f"{place}{key} is not imported: it is not a known argument of the AWS provider")
         return out
 
     def _list(self, value: Any, what: str) -> list[Any]:

@@ -68,7 +68,7 @@ def _compare_targets(
             continue
         if sized and role != "MASTER":
             what = f"instance fleet {role} has {snake(name)} {current} where the spec says {wanted}"
-            notes.append(f"{what}: managed scaling moves it")
+            notes.append(f"{what}: managed scaling changes it")
         else:
             yield _member_difference(fleet, now, name, fleet_id, at)
 

@@ -184,8 +184,7 @@ def _compare_size(
     own_policy = now.get("AutoScalingPolicy") and group.get("AutoScalingPolicy")
     if group["InstanceRole"] != "MASTER" and (sized or own_policy):
         owner = "managed scaling" if sized else "its automatic scaling policy"
-        notes.append(
-            f"{group_address(group)} has {number_of(running, 'instance')} where the spec says {count}: {owner} moves it"
-        )
+        has = f"{group_address(group)} has {number_of(running, 'instance')}"
+        notes.append(f"{has} where the spec says {count}: {owner} changes it")
     else:
         yield _member_difference(group, now, "InstanceCount", group_id, at)

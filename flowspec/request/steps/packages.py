@@ -93,7 +93,7 @@ def _requirements(text: str, at: NodePath, files: Files) -> Requirements | None:
     for problem in wanted.problems:
         files.report(problem.id, at, problem.message, hint=problem.hint)
     if not wanted.problems and not wanted.entries:
-        files.report("FS282", at, f"'{text}' names no package", hint="leave `python` out")
+        files.report("FS282", at, f"'{text}' does not name a package", hint="leave `python` out")
     elif not wanted.problems:
         _warn_of_unpinned(wanted, at, files)
     return None if wanted.problems or not wanted.entries else wanted
@@ -135,7 +135,11 @@ def _architecture(fields: Mapping[str, Any], flow: JobFlow, at: NodePath, files:
     if len(known) == 1:
         return known[0]
     named = ", ".join(types) or "no instance type"
-    why = f"the instance types are of several architectures: {named}" if known else f"{named} tells no architecture"
+    why = (
+        f"the instance types are of several architectures: {named}"
+        if known
+        else f"the architecture of {named} is not known"
+    )
     files.report("FS283", at, why, hint=f"architecture: {' or '.join(ARCHITECTURES)}")
     return None
 

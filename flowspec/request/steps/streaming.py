@@ -296,7 +296,9 @@ class _ShippedFiles:
         """Warns of a program that Linux would not run with its language."""
         line, language = _first_line(path) or b"", _LANGUAGES.get(path.suffix.lower())
         if line.startswith(b"#!") and line.endswith(b"\r\n"):
-            message = f"the first line of '{path.name}' ends with CR LF: Linux takes CR for a part of the interpreter"
+            message = (
+                f"the first line of '{path.name}' ends with CR LF: Linux treats CR as a part of the interpreter's name"
+            )
             self._step.files.report("FS288", at, message, hint="save it with the line ends of Linux, LF")
         elif line.startswith(BOM_UTF8 + b"#!"):
             message = f"'{path.name}' has a byte order mark before its `#!`, so that it is run by sh"

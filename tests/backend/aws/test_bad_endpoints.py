@@ -86,7 +86,7 @@ def test_a_page_of_html_is_called_one(credentials, monkeypatch):
 
 @pytest.mark.parametrize(
     ("status", "said"),
-    [*((status, "that is no EMR, or a proxy") for status in (401, 403, 404)), (503, "try again later")],
+    [*((status, "the endpoint is not EMR, or a proxy") for status in (401, 403, 404)), (503, "try again later")],
 )
 def test_an_error_in_html_is_told_in_words(credentials, monkeypatch, status, said):
     monkeypatch.setattr(client, "_READ_ATTEMPTS", 1)

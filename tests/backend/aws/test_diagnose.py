@@ -161,7 +161,7 @@ def test_logs_that_have_not_been_shipped_yet():
     ("logs", "summary"),
     [
         (KeptLogs(), "there are no logs to look in"),
-        (KeptLogs(stderr=b""), "the logs hold no words"),
+        (KeptLogs(stderr=b""), "the logs are empty"),
     ],
     ids=["gone", "empty"],
 )

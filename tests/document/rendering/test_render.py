@@ -288,7 +288,7 @@ def test_bases_are_looked_for_beside_the_file_that_names_them(files, tmp_path):
         ({"a.yaml": "extends: '{{ ds }}.yaml'"}, "FS314", "there is no file"),
         ({"a.yaml": 'extends: "a\\0.yaml"'}, "FS314", "there is no file"),
         ({"a.yaml": f"extends: {'a' * 5000}"}, "FS314", "there is no file"),
-        ({"a.yaml": "extends: ."}, "FS314", "'.' is a directory, a file is wanted"),
+        ({"a.yaml": "extends: ."}, "FS314", "'.' is a directory, not a file"),
         ({"a.yaml": "extends: b.yaml", "b.yaml": "a: [b"}, "FS003", "not YAML"),
         ({"a.yaml": "extends: b.yaml", "b.yaml": "- a"}, "FS005", "a job flow is a mapping"),
     ],
@@ -301,7 +301,7 @@ def test_bases_that_can_not_be_used(files, contents, id_, said):
 
 def test_a_base_that_is_a_pipe_is_not_waited_for(files, tmp_path):
     os.mkfifo(tmp_path / "pipe.yaml")
-    with pytest.raises(SpecError, match=r"'pipe.yaml' is a FIFO, a file is wanted"):
+    with pytest.raises(SpecError, match=r"'pipe.yaml' is a FIFO, not a file"):
         files({"a.yaml": "extends: pipe.yaml"})
 
 

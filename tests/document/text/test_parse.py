@@ -139,7 +139,7 @@ def test_a_pipe_is_not_waited_for(tmp_path, id_):
     # Who waits for a writer gets one that says nothing.
     writer = Timer(5, lambda: os.close(os.open(path, os.O_WRONLY)))
     writer.start()
-    with pytest.raises(SpecError, match="this is a FIFO, a file is wanted") as caught:
+    with pytest.raises(SpecError, match="this is a FIFO, not a file") as caught:
         load(path) if id_ == "FS001" else render_with(path)
     writer.cancel()
     assert [one.id for one in caught.value.diagnostics] == [id_]
@@ -232,10 +232,10 @@ def test_a_merge_conflict_is_named_at_its_first_marker(tmp_path, ending, before,
         ("a:\n  -\u00a0b: c\n    d: e", 2, 4),
     ],
 )
-def test_a_space_that_is_none_for_yaml_is_shown(tmp_path, text, line, column):
+def test_a_character_that_only_looks_like_a_space_is_shown(tmp_path, text, line, column):
     found = refusal(write(tmp_path, text))
     assert (found.id, found.location.line, found.location.column) == ("FS003", line, column)
-    assert re.fullmatch(r"this is no ordinary space \(U\+(00A0|3000)\): write one", found.hint)
+    assert re.fullmatch(r"this is not an ordinary space \(U\+(00A0|3000)\): replace it with one", found.hint)
 
 
 @pytest.mark.parametrize(
@@ -254,8 +254,8 @@ def test_a_space_that_is_none_for_yaml_is_shown(tmp_path, text, line, column):
         ("a: 1\nb\nc: 2", "a key has a colon and a space after it"),
         ('a: "\\d+"', "write the backslash twice"),
         ('a: "b\nc: 1', "close the quote"),
-        ('a: "b\nc: "d"', "a quote that a line above opens ends here"),
-        ("a: 'b\nc: 'd'", "a quote that a line above opens ends here"),
+        ('a: "b\nc: "d"', "a quote from an earlier line ends here"),
+        ("a: 'b\nc: 'd'", "a quote from an earlier line ends here"),
         ("a: {b: c/{{ d }}}", "put quotes around the text that has a template in it"),
         ("a: [c/{{ d }}]", "put quotes around the text that has a template in it"),
         ("a: 'it's'", "put quotes around the whole text"),

@@ -36,7 +36,7 @@ NOTES = {
     "trap-terminates": ["the script terminates the cluster itself: here keep_alive is false"],
     "override-per-environment": ["$EXTRA stands among the options in line"],
     "settings-beside-the-script": ["${STEPS} is read as steps-prod.json: with other values of the script's variables"],
-    "old-ami": ["no --region is said: the jars named are those of us-east-1"],
+    "old-ami": ["no --region is given: the jars are those of region us-east-1"],
 }
 
 

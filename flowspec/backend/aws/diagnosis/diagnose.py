@@ -44,7 +44,7 @@ _NO_LOGS = "give the spec a `log_uri`: without one EMR keeps no logs, so this fa
 _NOT_KNOWN = "Not known. These are the last lines:"
 _NOT_KNOWN_ADVICE = "read the whole log; the cause is often above the last lines"
 _CANCELLED_ADVICE = "to run what is left: flowspec apply SPEC --rerun failed"
-_NOTHING_SAID = "Not known, and the logs hold no words."
+_NOTHING_SAID = "Not known, and the logs are empty."
 _NOTHING_THERE = "Not known, and there are no logs to look in."
 _NOTHING_READ = "Not known, and the logs could not be read."
 # A cluster may have 256 steps that all failed alike.

@@ -79,8 +79,9 @@ def _refuse_owned(emr: Emr, cluster: Cluster, jobflow: JobFlow) -> None:
         )
     if cluster.name != jobflow.cluster_name:
         raise FlowspecError(
-            f"cluster {cluster.id} is called {cluster.name!r}, and the spec's clusters {jobflow.cluster_name!r}",
-            remedy=f"EMR renames no cluster: write `name: {cluster.name}` into the spec, "
+            f"cluster {cluster.id} is called {cluster.name!r}, "
+            f"but the spec's clusters are called {jobflow.cluster_name!r}",
+            remedy=f"EMR can't rename a cluster: write `name: {cluster.name}` into the spec, "
             "or set Name in its api_params to that",
         )
     active = find_active(emr, jobflow.name, jobflow.target, name=jobflow.cluster_name)
@@ -114,7 +115,7 @@ def adopt(
         if found.plan.replaces:
             raise FlowspecError(
                 f"cluster {cluster_id} differs from the spec in what EMR can't change: {_forced_changes(found.plan)}",
-                remedy=f"write the spec as the cluster is: {command_line('import', emr, cluster_id)}",
+                remedy=f"change the spec to match the cluster: {command_line('import', emr, cluster_id)}",
             )
         mark_sensitive(emr, found.cluster, request.params, request.secrets)
         tags = [{"Key": key, "Value": value[-TAG_VALUE.most :]} for key, value in _tags(found.plan).items()]

@@ -165,7 +165,7 @@ def _refuse_scaled(params: Mapping[str, Any], group: Mapping[str, Any], group_id
     else:
         return
     raise FlowspecError(
-        f"the size of {_address(group, group_id)} is moved by {owner}",
+        f"the size of {_address(group, group_id)} is controlled by {owner}",
         remedy=f"change the limits of the {member} in the spec and apply it",
     )
 
@@ -256,7 +256,7 @@ def _require_reached_sizes(now: tuple[Resize, ...]) -> tuple[Resize, ...]:
         enough = one.running >= one.after and (one.member != "InstanceCount" or one.running == one.after)
         if not enough:
             raise FlowspecError(
-                f"{one.address} has {one.running} where {one.after} were asked for, and EMR does no more about it",
+                f"{one.address} has {one.running} instead of {one.after}, and EMR has stopped resizing it",
                 remedy="see the cluster's events; a core group keeps what its HDFS blocks need (dfs.replication)",
             )
     return tuple(replace(one, reached=True) for one in now)

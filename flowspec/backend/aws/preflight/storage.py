@@ -128,7 +128,7 @@ def storage_findings(emr: Emr, plan: Plan) -> list[Finding]:
 
 
 def _refuse_call(operation: str, **_: Any) -> dict[str, Any]:
-    raise NotChecked(f"{operation} is not asked where nothing is in S3")
+    raise NotChecked(f"{operation} is not called, since nothing is in S3")
 
 
 def _staging(plan: Plan) -> Iterator[DataUse]:

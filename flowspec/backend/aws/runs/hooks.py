@@ -63,7 +63,7 @@ class _Commands:
         """
         with self._lock:
             if self._ended:
-                raise InterruptedError("was not run: the run of hooks was ended before")
+                raise InterruptedError("was not run: the hooks were stopped before it")
             running = subprocess.Popen(
                 list(command),
                 cwd=cwd,

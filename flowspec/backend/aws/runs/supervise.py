@@ -97,7 +97,7 @@ class Supervisor:
                     # The history has changed.
                     break
         except FlowspecError as error:
-            yield from self._report_once(f"{error.message}; tried again at the next look")
+            yield from self._report_once(f"{error.message}; this is tried again at the next poll")
 
     def _policies(self, cluster: Cluster) -> dict[str, StepPolicy]:
         """Returns the policies of the steps that are looked after, by their tokens."""

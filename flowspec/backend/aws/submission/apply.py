@@ -181,7 +181,7 @@ def _run(plan: Plan, params: Mapping[str, Any], submission: str, emr: Emr, sleep
         params,
         read=lambda answer: str(answer["JobFlowId"]),
         find=find,
-        not_found=f"no cluster carries submission {submission}",
+        not_found=f"no cluster has the tag of submission {submission}",
         remedy=f"a cluster may be running; its tag would be {SUBMISSION_TAG}={submission}: look with "
         f"`{plan.command_line('status')}` and `{command_line('list', emr)}` before you apply again",
         sleep=sleep,
@@ -217,7 +217,7 @@ def _resolve_race(plan: Plan, cluster_id: str, emr: Emr) -> str:
     Raises FlowspecError when the one that stays was made from another request than ours, and when it can't be looked
     for or ours can't be ended: the message names the cluster that was started.
     """
-    with _name_started_cluster(emr, cluster_id, f"whether another apply of {plan.flow} was earlier is not known"):
+    with _name_started_cluster(emr, cluster_id, f"it is not known whether another apply of {plan.flow} started first"):
         if {one.id for one in active_named(emr, plan.request["Name"])} <= {cluster_id, plan.replaces}:
             return cluster_id
         active = find_active(emr, plan.flow, plan.target, name=plan.request["Name"])
@@ -225,18 +225,20 @@ def _resolve_race(plan: Plan, cluster_id: str, emr: Emr) -> str:
     if not rivals or rivals[0].id == cluster_id or cluster_id not in {one.id for one in rivals}:
         return cluster_id
     winner = rivals[0]
-    with _name_started_cluster(emr, cluster_id, f"another apply was earlier ({winner.id}), and ending ours failed"):
+    with _name_started_cluster(
+        emr, cluster_id, f"another apply started {winner.id} first, and terminating this cluster failed"
+    ):
         emr.call("AddTags", ResourceId=cluster_id, Tags=[{"Key": RIVAL_TAG, "Value": winner.id}])
         emr.call("SetTerminationProtection", JobFlowIds=[cluster_id], TerminationProtected=False)
         emr.call("TerminateJobFlows", JobFlowIds=[cluster_id])
     if winner.digest != plan.digest:
-        raise _different_request_error(plan, f"{winner.id} stays, {cluster_id} is ended")
+        raise _different_request_error(plan, f"{winner.id} keeps running, {cluster_id} was terminated")
     return winner.id
 
 
 def _different_request_error(plan: Plan, what: str) -> FlowspecError:
     return FlowspecError(
-        f"another apply of {plan.flow} was earlier, with another request: {what}",
+        f"another apply of {plan.flow} started first, with a different request: {what}",
         remedy="wait for it (flowspec wait), or apply again with --replace",
     )
 

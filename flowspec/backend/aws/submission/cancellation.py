@@ -27,7 +27,7 @@ class CancelledStep:
 def cancel_steps(emr: Emr, cluster_id: str, steps: Sequence[Step], *, force: bool = False) -> tuple[CancelledStep, ...]:
     """Cancels these steps; returns EMR's answer on each, in their order.
 
-    Those that have ended are not sent: for an ended cluster EMR would refuse the call, with no word about its steps.
+    Steps that have ended are not sent: when the cluster has ended, EMR refuses the call as a whole.
     """
     option = {"StepCancellationOption": "TERMINATE_PROCESS"} if force else {}
     answers = {one.id: (False, f"Cannot cancel a step that is {one.state}.") for one in steps if one.has_ended}

@@ -114,8 +114,8 @@ def _refuse_ended(cluster_id: str, state: str) -> None:
 def wait_until_ready(emr: Emr, cluster_id: str, notify: Callable[[str], None], sleep: Callable[[float], None]) -> str:
     """Waits while a cluster starts: groups and fleets can be changed only when it is RUNNING or WAITING.
 
-    Returns the state that it is in then: one of these, or one in which it has ended or is about to. As for `watch`,
-    once it was read, failing reads are tolerated for five minutes in a row.
+    Returns the state after the wait: one of these two, or TERMINATING or an ended state. As in `watch`, after a first
+    successful read, reads may fail for five minutes in a row.
     """
     seen, failed = "", 0
     while True:
@@ -230,7 +230,7 @@ def add(
         params,
         read=_ids,
         find=lambda: _match_added(asked, adding.find_added(emr, cluster_id, known)),
-        not_found=f"nothing of it is on cluster {cluster_id}",
+        not_found=f"nothing that it adds was found on cluster {cluster_id}",
         remedy=f"look at the cluster before you send it again: {command_line('status', emr, cluster_id)}",
         sleep=sleep,
     )

@@ -95,7 +95,7 @@ def _streaming_steps(spec: Spec) -> Iterator[tuple[int, Mapping[str, Any]]]:
 
 
 def _steps(spec: Spec) -> Iterator[tuple[int, Mapping[str, Any]]]:
-    """Yields the steps of a spec with their indexes, but for those that the schema refuses."""
+    """Yields the steps of a spec with their indexes, without those that the schema refuses."""
     return ((index, step) for index, step in enumerate(spec.get("steps") or ()) if isinstance(step, dict))
 
 

@@ -148,9 +148,9 @@ class Sandbox(ImmutableSandboxedEnvironment):
         if isinstance(obj, Undefined):
             return obj[part]
         if not isinstance(obj, _SLICEABLE):
-            raise TemplateError("FS323", f"only texts and lists can be cut, this is {kind_of(obj)}")
+            raise TemplateError("FS323", f"only texts and lists can be sliced, this is {kind_of(obj)}")
         if not all(one is None or isinstance(one, int) for one in (part.start, part.stop, part.step)) or part.step == 0:
-            raise TemplateError("FS323", "the places of a cut are integers, and its step is not 0")
+            raise TemplateError("FS323", "the bounds of a slice must be integers, and its step must not be 0")
         self.step(1 + len(obj) // (500 if isinstance(obj, str) else 50))
         return obj[part]
 

@@ -123,7 +123,7 @@ class Sizes:
             if not count % 100:
                 self.step(80)
         if deepest >= MAX_DEPTH:
-            raise TemplateError("FS324", f"lists may lie up to {MAX_DEPTH} deep in each other")
+            raise TemplateError("FS324", f"lists may be nested up to {MAX_DEPTH} levels deep")
         return total, deepest + 1
 
     def length(self, value: Any) -> int:

@@ -83,7 +83,7 @@ def test_another_flows_cluster_is_refused(emr, started, flow_of):
 def test_another_name_is_refused_with_the_remedy(emr, flow_of):
     cluster_id = made_by_others(emr, Name="theirs")
     flow, request = flow_of(spec())
-    with pytest.raises(FlowspecError, match="is called 'theirs', and the spec's clusters 'live'") as refused:
+    with pytest.raises(FlowspecError, match="is called 'theirs', but the spec's clusters are called 'live'") as refused:
         adopt(emr, cluster_id, flow, request, sleep=no_sleep)
     assert "name: theirs" in refused.value.remedy
 

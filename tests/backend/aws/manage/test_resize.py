@@ -112,7 +112,9 @@ RULE = {
 
 def test_a_size_that_managed_scaling_moves_is_refused_with_the_reason(emr, started):
     cluster_id = started(managed_scaling_policy=MANAGED)
-    with pytest.raises(FlowspecError, match=r"CORE \(ig-\w+\) is moved by managed scaling \(2 to 10 Instances\)") as no:
+    with pytest.raises(
+        FlowspecError, match=r"CORE \(ig-\w+\) is controlled by managed scaling \(2 to 10 Instances\)"
+    ) as no:
         resize(emr, cluster_id, {"CORE": 5}, sleep=no_sleep)
     assert "managed_scaling_policy in the spec" in no.value.remedy
 

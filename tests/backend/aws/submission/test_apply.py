@@ -130,7 +130,9 @@ def test_a_failed_look_for_rivals_names_the_cluster(faulty, operation):
     # Alone of its name, a cluster has no rivals that would have to be described.
     first = apply(PLAN, faulty).cluster_id
     faulty.way.faults[operation] = [(400, "AccessDeniedException")]
-    with pytest.raises(FlowspecError, match="was started; whether another apply of nightly was earlier") as failed:
+    with pytest.raises(
+        FlowspecError, match="was started; it is not known whether another apply of nightly started first"
+    ) as failed:
         apply(PLAN, faulty)
     (made,) = set(clusters(faulty)) - {first}
     assert made in failed.value.message
@@ -145,7 +147,9 @@ def test_a_submission_sends_two_calls(faulty):
 def test_a_rival_that_can_not_be_ended_is_named(faulty):
     first = apply(PLAN, faulty).cluster_id
     faulty.way.faults["TerminateJobFlows"] = [(400, "AccessDeniedException")]
-    with pytest.raises(FlowspecError, match=f"another apply was earlier .{first}., and ending ours failed") as failed:
+    with pytest.raises(
+        FlowspecError, match=f"another apply started {first} first, and terminating this cluster failed"
+    ) as failed:
         apply(PLAN, faulty)
     (made,) = set(clusters(faulty)) - {first}
     assert made in failed.value.message
@@ -196,7 +200,7 @@ def test_an_earlier_apply_of_another_request_stays(emr):
     first = apply(PLAN, emr).cluster_id
     other = replace(PLAN, digest="e" * 64)
     with pytest.raises(
-        FlowspecError, match=f"another apply of nightly was earlier, with another request: {first} stays"
+        FlowspecError, match=f"another apply of nightly started first, with a different request: {first} keeps running"
     ):
         apply(other, emr)
     (running,) = find_active(emr, "nightly", "prod", name="nightly")
