@@ -184,9 +184,9 @@ def test_what_can_be_no_step_is_a_type_error(what):
     for call in (lambda: connection.run_jobflow("x", steps=[what]), lambda: connection.add_jobflow_steps("j-1", what)):
         with pytest.raises(TypeError, match="is not valid here: it has no attribute"):
             call()
-    with pytest.raises(TypeError, match="it has no path"):
+    with pytest.raises(TypeError, match="it has no attribute path"):
         connection.run_jobflow("x", bootstrap_actions=[boto_emr.JarStep("s", "x.jar")])
-    with pytest.raises(TypeError, match="it has no num_instances"):
+    with pytest.raises(TypeError, match="it has no attribute num_instances"):
         connection.add_instance_groups("j-1", boto_emr.JarStep("s", "x.jar"))
 
 

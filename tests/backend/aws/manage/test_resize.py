@@ -170,7 +170,7 @@ GROW = [Resize("ig-1", "CORE (ig-1)", "InstanceCount", 2, 5)]
     ("shown", "message"),
     [
         ([("RESIZING", 2), ("SUSPENDED", 3)], r"CORE \(ig-1\) is SUSPENDED with 3 of 5"),
-        ([("RESIZING", 3), *[("RUNNING", 4)] * 6], "has 4 where 5 were asked for"),
+        ([("RESIZING", 3), *[("RUNNING", 4)] * 6], "has 4 instead of 5"),
     ],
 )
 def test_emr_gives_up(emr, shown, message):
