@@ -25,14 +25,13 @@ if TYPE_CHECKING:
 def follow_applied(
     applied: Applied,
     plan: Plan,
-    flow: JobFlow,
     emr: Emr,
     *,
     following: Following,
     hooks: Hooks | None,
+    watch: Watch,
     format_: str = "text",
     sleep: Callable[[float], None] = time.sleep,
-    watch: Watch = watch,
 ) -> int:
     """Follows the run of a plan to its end, and prints how it ended; returns the exit code."""
     return follow(
@@ -41,13 +40,16 @@ def follow_applied(
         on_interrupt=following.on_interrupt,
         format_=format_,
         sleep=sleep,
-        watch=watch if plan.cost is None else _watch_budget(watch, plan, flow, emr),
+        watch=watch,
         launches=Launches(plan, emr, partial(eprint, secrets=plan.secrets), sleep),
         hooks=hooks,
     )
 
 
-def _watch_budget(watch: Watch, plan: Plan, flow: JobFlow, emr: Emr) -> Watch:
+def watch_with_budget(plan: Plan, flow: JobFlow, emr: Emr, watch: Watch = watch) -> Watch:
+    """Returns `watch` with a warning when the budget of the flow's run is used up."""
+    if plan.cost is None:
+        return watch
     # Imported here: the prices take 4 ms, and nothing costs on this machine.
     from flowspec.cli.overrun import cost_by_request, with_budget_warning
 

@@ -108,7 +108,7 @@ def _apply_and_follow(
 ) -> Row:
     """Applies the plan of a flow; `shared` gives the connection that asks each thing once for all flows."""
     from flowspec.backend.aws.submission.apply import apply
-    from flowspec.cli.applied import follow_applied
+    from flowspec.cli.applied import follow_applied, watch_with_budget
     from flowspec.cli.follow import hooks_of, print_rerun_hint
     from flowspec.pipeline import refuse_wrong
     from flowspec.report.fleets import result_of
@@ -138,10 +138,8 @@ def _apply_and_follow(
         return new_row(one, f"{verb} {applied.cluster_id}", cluster=applied.cluster_id)
     secrets, allow_commands = plan.secrets, following.allow_commands
     hooks = hooks_of(one.jobflow, one.emr, allow_commands=allow_commands, secrets=secrets, sleep=sleep)
-    watch = watching.watch_for(plan)
-    code = follow_applied(
-        applied, plan, one.jobflow, one.emr, following=following, hooks=hooks, sleep=sleep, watch=watch
-    )
+    watch = watch_with_budget(plan, one.jobflow, one.emr, watching.watch_for(plan))
+    code = follow_applied(applied, plan, one.emr, following=following, hooks=hooks, watch=watch, sleep=sleep)
     print_rerun_hint(plan, code)
     return new_row(one, f"{verb} {applied.cluster_id}: {_OUTCOMES[Exit(code)]}", code, applied.cluster_id)
 

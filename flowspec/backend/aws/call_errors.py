@@ -34,6 +34,8 @@ _REMEDIES = {
     ),
 }
 # EC2 says UnauthorizedOperation. A HEAD of S3 has no body, so that its refusal is a bare 403.
+PATIENCE = 300.0
+"""Seconds of failed reads in a row that a wait tolerates: a laptop's network comes back, a VPN reconnects."""
 _DENIED = frozenset({"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "Forbidden", "403"})
 _THROTTLED = frozenset({"ThrottlingException", "Throttling", "TooManyRequestsException", "RequestLimitExceeded"})
 

@@ -16,7 +16,7 @@ from queue import SimpleQueue
 from threading import Event as Flag
 from typing import Protocol
 
-from flowspec.backend.aws.call_errors import is_transient
+from flowspec.backend.aws.call_errors import PATIENCE, is_transient
 from flowspec.backend.aws.client import Emr
 from flowspec.backend.aws.events import ClusterChanged, Ended, StepChanged, StepProgress, Unreachable
 from flowspec.backend.aws.logs import Logs, logs_of
@@ -31,8 +31,6 @@ from flowspec.facts.backends import TRAITS
 from flowspec.facts.states import OPEN
 from flowspec.plan.cluster import Cluster
 
-# Seconds of failed calls in a row that are tolerated: a laptop's network comes back, a VPN reconnects.
-_PATIENCE = 300.0
 # Bytes at the end of a syslog in which the latest progress is looked for: some fifty lines.
 _TAIL = 8192
 
@@ -136,9 +134,9 @@ def _final_error(
     """
     if seen is None:
         is_tolerated = is_transient(error) and not is_late
-        return None if is_tolerated and silent_for <= _PATIENCE else error
+        return None if is_tolerated and silent_for <= PATIENCE else error
     if not isinstance(error, NothingFound):
-        return error if silent_for > _PATIENCE else None
+        return error if silent_for > PATIENCE else None
     if silent_for <= 2 * TRAITS[emr.backend.name].longest_poll:
         return None
     remedy = "the folder of the embedded EMR was deleted, or the credentials are now those of another account"

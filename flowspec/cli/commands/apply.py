@@ -92,9 +92,10 @@ def _apply_one(spec: Path, following: Following, format_: str, options: dict[str
     notify, warn = partial(eprint, secrets=made.secrets), partial(ewarn, secrets=made.secrets)
     if not following.detach:
         # Before anything runs: after a Ctrl-C while modules are imported nobody would say how to re-attach.
-        from flowspec.cli.applied import follow_applied
+        from flowspec.cli.applied import follow_applied, watch_with_budget
         from flowspec.cli.follow import hooks_of, print_rerun_hint
 
+        watch = watch_with_budget(made, flow, emr)
         hooks = hooks_of(flow, emr, allow_commands=following.allow_commands, secrets=made.secrets)
     replan, lock_timeout = again and partial(_replan_and_print, again), following.lock_timeout
     applied = apply(made, emr, replan=replan, lock_timeout=lock_timeout, notify=notify, warn=warn)
@@ -104,7 +105,7 @@ def _apply_one(spec: Path, following: Following, format_: str, options: dict[str
         from flowspec.cli.detached import print_detached
 
         return print_detached(emr, applied.cluster_id, format_, joined=applied.joined, skipped=made.skipped)
-    code = follow_applied(applied, made, flow, emr, following=following, hooks=hooks, format_=format_)
+    code = follow_applied(applied, made, emr, following=following, hooks=hooks, watch=watch, format_=format_)
     # A saved plan, which can't be made again, is of what did run.
     if again:
         print_rerun_hint(made, code)

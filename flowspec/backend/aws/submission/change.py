@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from itertools import islice, takewhile
 from typing import Any, NamedTuple
 
+from flowspec.backend.aws.call_errors import PATIENCE
 from flowspec.backend.aws.client import Emr
 from flowspec.backend.aws.command_lines import command_line
 from flowspec.backend.aws.live import step_config
@@ -24,7 +25,7 @@ from flowspec.plan.identity import observed_digest
 from flowspec.plan.sensitive import sensitive_tokens
 from flowspec.plan.steps import step_identity
 
-_READY_INTERVAL, _MAX_FAILED_READS = 10.0, 30
+_READY_INTERVAL = 10.0
 # ListSteps gives 50 steps a page (API reference); no cluster has as many groups or fleets.
 _PAGE = 50
 
@@ -123,7 +124,7 @@ def wait_until_ready(emr: Emr, cluster_id: str, notify: Callable[[str], None], s
             state = str(emr.call("DescribeCluster", ClusterId=cluster_id)["Cluster"]["Status"]["State"])
         except FlowspecError:
             failed += 1
-            if not seen or failed > _MAX_FAILED_READS:
+            if not seen or failed * _READY_INTERVAL > PATIENCE:
                 raise
         else:
             failed = 0
