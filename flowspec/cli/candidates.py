@@ -135,14 +135,12 @@ def _steps_of_spec(spec: Path, context: click.Context) -> Iterator[str]:
 
 def _render_or_load(spec: Path, context: click.Context) -> Document:
     """Returns the spec for its target; as it is written where variables are missing."""
-    from flowspec.cli.specs import render_spec
+    from flowspec.cli.specs import Rendering, render_spec
     from flowspec.document.text.parse import load
 
-    target, assignments = context.params.get("target"), context.params.get("assignments") or ()
+    rendering = Rendering(context.params.get("target"), context.params.get("assignments") or ())
     try:
-        return render_spec(
-            spec, target=target, assignments=assignments, variable_files=(), date=None, placeholders=True
-        )
+        return render_spec(spec, rendering, placeholders=True)
     except (FlowspecError, click.ClickException):
         return load(spec)
 

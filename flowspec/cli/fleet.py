@@ -10,16 +10,17 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from flowspec.cli import print_error
 from flowspec.cli.exits import Exit, worst
 from flowspec.cli.output import label_lines, print_result, print_warnings, wants_color
-from flowspec.cli.planning import ABOUT_WHAT_RUNS, compile_spec
+from flowspec.cli.planning import compile_spec
 from flowspec.cli.policies import read_policies
 from flowspec.errors import Diagnostic, FlowspecError, number_of
 
 if TYPE_CHECKING:
+    from flowspec.cli.run_options import Planning
     from flowspec.document.job_flow import JobFlow
     from flowspec.fleet import Connections, FlowPlan, Sleep
     from flowspec.report.fleets import Row
@@ -44,38 +45,37 @@ class Planned(NamedTuple):
 
 def plan_specs(
     specs: Sequence[Path],
+    planning: Planning,
     *,
     jobs: int,
-    policy_files: Sequence[Path],
+    run_bootstrap: bool = False,
     offline: bool = False,
     warn: bool = True,
-    **options: Any,
 ) -> Planned:
     """Compiles and plans specs; prints their errors and, with `warn`, their warnings.
 
-    `options` are those of `flowspec apply`. With `offline` no call is sent, and secrets that are not given have
-    placeholders.
+    With `offline` no call is sent, and secrets that are not given have placeholders.
     """
     from flowspec.fleet import Connections, plan_all
     from flowspec.report.fleets import Row
 
-    choices = {name: options.pop(name) for name in ABOUT_WHAT_RUNS if name in options}
-    run_bootstrap = options.pop("run_bootstrap", False)
-    policies = read_policies(policy_files)
+    policies = read_policies(planning.policy_files)
     flows: list[tuple[JobFlow, Request]] = []
     failed: list[Row] = []
     warnings: list[Diagnostic] = []
-    given = {**options, "placeholders": offline, "warn": warnings.extend}
     for spec in specs:
         try:
-            flows.append(compile_spec(spec, policies, **given))
+            flows.append(compile_spec(spec, planning, policies, placeholders=offline, warn=warnings.extend))
         except Exception as error:  # noqa: BLE001 - whatever it is, the other specs are served
             code = print_error(error)
             failed.append(Row(str(spec), "", "", _ERRORS.get(code, message_of(error)), code))
     if warn:
         print_warnings(_merge_equal_warnings(warnings))
     connections = Connections()
-    plans = plan_all(flows, jobs=jobs, connections=connections, run_bootstrap=run_bootstrap, offline=offline, **choices)
+    converging = planning.converging._asdict()
+    plans = plan_all(
+        flows, jobs=jobs, connections=connections, run_bootstrap=run_bootstrap, offline=offline, **converging
+    )
     return Planned(plans, failed, connections)
 
 

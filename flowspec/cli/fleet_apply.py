@@ -35,7 +35,8 @@ if TYPE_CHECKING:
     from flowspec.backend.aws.client import Emr, Endpoint
     from flowspec.backend.aws.shared import SharedWatch
     from flowspec.backend.aws.submission.apply import Applied
-    from flowspec.cli.run_options import Following
+    from flowspec.cli.run_options import Following, Planning
+    from flowspec.cli.specs import Connection
     from flowspec.fleet import FlowPlan
     from flowspec.plan.changes import Plan
     from flowspec.plan.cluster import Cluster
@@ -49,13 +50,13 @@ _OUTCOMES = {exit_of(one): one.value for one in Outcome} | {Exit.INTERRUPTED: "i
 def apply_specs(
     paths: Sequence[Path],
     selects: Sequence[str],
+    planning: Planning,
     following: Following,
     *,
     jobs: int,
     prune: bool,
     yes: bool,
     format_: str,
-    **options: Any,
 ) -> Exit:
     """Applies many specs and follows their runs; with `prune` ends the clusters whose specs left the folders."""
     from flowspec.backend.aws.shared import SharedWatch
@@ -63,9 +64,9 @@ def apply_specs(
     folders = _require_folders(paths) if prune else []
     # With --prune a folder may have become empty: its last spec has left it.
     named = [path for path in paths if path not in folders or any(specs_below(path))]
-    specs = selected_specs(named, selects, **options) if named else []
-    planned = plan_specs(specs, jobs=jobs, **options)
-    orphans = list(_find_orphans(folders, planned, options)) if prune else []
+    specs = selected_specs(named, selects, planning.rendering) if named else []
+    planned = plan_specs(specs, planning, jobs=jobs, run_bootstrap=following.run_bootstrap)
+    orphans = list(_find_orphans(folders, planned, planning)) if prune else []
     if orphans:
         what = "1 cluster whose spec is" if len(orphans) == 1 else f"{len(orphans)} clusters whose specs are"
         confirm(f"End {what} gone?", yes=yes, unasked=False)
@@ -172,7 +173,7 @@ def _require_folders(paths: Sequence[Path]) -> list[Path]:
     return found
 
 
-def _find_orphans(folders: Sequence[Path], planned: Planned, options: dict[str, Any]) -> Iterator[_Orphan]:
+def _find_orphans(folders: Sequence[Path], planned: Planned, planning: Planning) -> Iterator[_Orphan]:
     """Finds the clusters to end, and prints a line for each, and for each that might be one and is left alone."""
     from flowspec.backend.aws.manage.orphans import find_orphans
 
@@ -180,9 +181,9 @@ def _find_orphans(folders: Sequence[Path], planned: Planned, options: dict[str, 
     for folder in folders:
         # All that are in the folder, not only those that are selected or valid.
         specs = list(specs_below(folder))
-        for endpoint in _endpoints(planned, options):
+        for endpoint in _endpoints(planned, planning.connection):
             emr, shared, _ = planned.connections.of(endpoint)
-            found = find_orphans(shared, folder, specs, target=options["target"])
+            found = find_orphans(shared, folder, specs, target=planning.rendering.target)
             for one in found.unknown:
                 ewarn(f"note: left alone, since its commit is not in this repository: {_describe_cluster(one)}")
             for one in found.clusters:
@@ -192,10 +193,10 @@ def _find_orphans(folders: Sequence[Path], planned: Planned, options: dict[str, 
                     yield _Orphan(emr, one)
 
 
-def _endpoints(planned: Planned, options: dict[str, Any]) -> list[Endpoint]:
+def _endpoints(planned: Planned, connection: Connection) -> list[Endpoint]:
     """Returns the EMRs of the flows; where there are none, the one that the options name."""
     found = [one.emr.endpoint for one in planned.plans if one.emr]
-    return list(dict.fromkeys(found)) or [bare_endpoint(None, **options)]
+    return list(dict.fromkeys(found)) or [bare_endpoint(None, connection)]
 
 
 def _describe_cluster(cluster: Cluster) -> str:

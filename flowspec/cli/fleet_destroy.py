@@ -6,13 +6,13 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from flowspec.cli import print_error
 from flowspec.cli.confirm import confirm
 from flowspec.cli.exits import Exit
 from flowspec.cli.fleet import message_of, print_rows, work_on_flows
-from flowspec.cli.locate import Chosen, choose, connection_of, is_spec, not_started
+from flowspec.cli.locate import Chosen, Looking, choose, is_spec, not_started
 from flowspec.cli.output import eprint, label_lines
 from flowspec.cli.selection import is_folder_or_glob, selected_specs
 from flowspec.cli.specs import identity
@@ -37,13 +37,13 @@ class _Termination(NamedTuple):
 def destroy_many(
     whats: Sequence[str],
     selects: Sequence[str],
+    looking: Looking,
     *,
     jobs: int,
     yes: bool,
     detach: bool,
     unprotect: bool,
     format_: str,
-    **options: Any,
 ) -> Exit:
     """Terminates the clusters of many specs, and those that ids and names mean; asks once for all of them.
 
@@ -55,8 +55,8 @@ def destroy_many(
 
     connections = Connections()
     found: list[_Termination | Row] = []
-    for what in _expand_folders(whats, selects, options):
-        found += _find_clusters(what, connections, options)
+    for what in _expand_folders(whats, selects, looking):
+        found += _find_clusters(what, connections, looking)
     rows = [one for one in found if isinstance(one, Row)]
     # Two arguments may mean the same cluster.
     doomed = list({one.cluster.id: one for one in found if isinstance(one, _Termination)}.values())
@@ -77,22 +77,22 @@ def destroy_many(
     return print_rows(sorted([*rows, *ended, *left], key=lambda row: row.spec), format_, "flowspec destroy")
 
 
-def _expand_folders(whats: Sequence[str], selects: Sequence[str], options: dict[str, Any]) -> list[str]:
+def _expand_folders(whats: Sequence[str], selects: Sequence[str], looking: Looking) -> list[str]:
     """Returns the arguments, with the specs for each folder and glob; of specs those that `--select` chooses."""
     found: dict[str, None] = {}
     for what in whats:
         if is_folder_or_glob(Path(what)) or (selects and is_spec(what)):
-            found.update(dict.fromkeys(map(str, selected_specs([Path(what)], selects, **options))))
+            found.update(dict.fromkeys(map(str, selected_specs([Path(what)], selects, looking.rendering))))
         else:
             found[what] = None
     return list(found)
 
 
-def _find_clusters(what: str, connections: Connections, options: dict[str, Any]) -> Iterator[_Termination | Row]:
+def _find_clusters(what: str, connections: Connections, looking: Looking) -> Iterator[_Termination | Row]:
     """Yields the active clusters that an argument means, or a row that says why there is none to end."""
     try:
         found = list(
-            _clusters_of_spec(Path(what), connections, options) if is_spec(what) else _cluster_named(what, options)
+            _clusters_of_spec(Path(what), connections, looking) if is_spec(what) else _cluster_named(what, looking)
         )
     except Exception as error:  # noqa: BLE001 - whatever it is, the others are ended
         yield Row(what, "", "", message_of(error), print_error(error))
@@ -100,11 +100,10 @@ def _find_clusters(what: str, connections: Connections, options: dict[str, Any])
     yield from found
 
 
-def _clusters_of_spec(spec: Path, connections: Connections, options: dict[str, Any]) -> Iterator[_Termination | Row]:
+def _clusters_of_spec(spec: Path, connections: Connections, looking: Looking) -> Iterator[_Termination | Row]:
     from flowspec.backend.aws.observe import find_active, find_last
 
-    given = {name: value for name, value in options.items() if name != "backend"}
-    who = identity(spec, **given)
+    who = identity(spec, looking.rendering, looking.connection)
     emr, shared, _ = connections.of(who.endpoint)
     row = Row(str(spec), who.flow, who.target, "not running", Exit.OK)
     active = find_active(shared, who.flow, who.target, name=who.name)
@@ -117,12 +116,12 @@ def _clusters_of_spec(spec: Path, connections: Connections, options: dict[str, A
         yield row
 
 
-def _cluster_named(what: str, options: dict[str, Any]) -> Iterator[_Termination | Row]:
+def _cluster_named(what: str, looking: Looking) -> Iterator[_Termination | Row]:
     from flowspec.backend.aws.observe import describe
     from flowspec.plan.cluster import FLOW_TAG, TARGET_TAG
 
     # The other options are for the specs among the arguments.
-    chosen = choose(what, ours=True, backend=options["backend"], **connection_of(options))
+    chosen = choose(what, looking.without_spec(), ours=True)
     cluster = describe(chosen.emr, chosen.cluster_id, steps=False)
     flow, target = cluster.tags.get(FLOW_TAG, cluster.name), cluster.tags.get(TARGET_TAG, "")
     row = Row(what, flow, target, f"is {cluster.state}", Exit.OK, cluster.id)

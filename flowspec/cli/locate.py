@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
-from flowspec.cli.options import CONNECTION, VARIABLES, complete_with, compose_options
+from flowspec.cli.options import CONNECTION, VARIABLES, complete_with, compose_options, gather
 from flowspec.cli.output import ewarn, mask_from_now_on
-from flowspec.cli.specs import CONNECTION_NAMES, Identity, identity
+from flowspec.cli.specs import Connection, Identity, Rendering, identity
 from flowspec.document.discovery import SPEC_SUFFIXES
 from flowspec.errors import FlowspecError, NothingFound, NotStarted
 from flowspec.facts.backends import BACKENDS, BackendName
@@ -54,15 +54,25 @@ def read_settled_cluster(chosen: Chosen) -> Cluster:
     return settle_on(chosen.emr, cluster, lambda text: ewarn(f"note: {text}", secrets=chosen.secrets))
 
 
-LOOKING = compose_options(VARIABLES, CONNECTION, BACKEND)
+class Looking(NamedTuple):
+    """The options that say where to look for a cluster; `rendering` is for a spec that names it."""
+
+    rendering: Rendering
+    connection: Connection
+    backend: BackendName | None
+
+    def without_spec(self) -> Looking:
+        """Returns the options that are for an id or name, too."""
+        return self._replace(rendering=Rendering())
+
+
+LOOKING = gather(Looking, VARIABLES, CONNECTION, BACKEND)
 CHOOSING = compose_options(
     click.argument("what", metavar="WHAT", shell_complete=complete_with("specs_and_clusters")), LOOKING
 )
 
 
-def choose(
-    what: str, *, backend: BackendName | None, ours: bool = False, endpoint: Endpoint | None = None, **options: Any
-) -> Chosen:
+def choose(what: str, looking: Looking, *, ours: bool = False, endpoint: Endpoint | None = None) -> Chosen:
     """Finds the cluster that WHAT names.
 
     Raises NothingFound when an id or name is that of none, or a name that of several; NotStarted when the flow of a
@@ -74,21 +84,16 @@ def choose(
     from flowspec.backend.aws.client import connect
 
     if is_spec(what):
-        who = identity(Path(what), **options)
-        _refuse_other_backend(who, backend)
+        who = identity(Path(what), looking.rendering, looking.connection)
+        _refuse_other_backend(who, looking.backend)
         emr = connect(who.endpoint)
         first, *others = _find_latest(emr, who)
         return Chosen(emr, first, who.secrets | _secrets_of(emr, first), tuple(others))
-    _refuse_target(what, options)
-    is_given = backend or any(map(options.get, CONNECTION_NAMES))
-    emr = connect(bare_endpoint(backend, **options) if is_given or endpoint is None else endpoint)
+    _refuse_target(what, looking.rendering.target)
+    is_given = looking.backend or any(looking.connection)
+    emr = connect(bare_endpoint(looking.backend, looking.connection) if is_given or endpoint is None else endpoint)
     cluster_id = what if CLUSTER_ID.fullmatch(what) else _find_by_name(emr, what, ours=ours)
     return Chosen(emr, cluster_id, _secrets_of(emr, cluster_id))
-
-
-def connection_of(options: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns the options that say where to look for clusters."""
-    return {name: options.get(name) for name in CONNECTION_NAMES}
 
 
 def _refuse_other_backend(who: Identity, backend: BackendName | None) -> None:
@@ -99,21 +104,21 @@ def _refuse_other_backend(who: Identity, backend: BackendName | None) -> None:
         )
 
 
-def _refuse_target(what: str, options: Mapping[str, Any]) -> None:
+def _refuse_target(what: str, target: str | None) -> None:
     """Raises click.UsageError for a target beside an id or name: the cluster would be looked for somewhere else."""
-    if options.get("target"):
+    if target:
         raise click.UsageError(
             f"--target is for a spec, and {what!r} is the {'id' if CLUSTER_ID.fullmatch(what) else 'name'} of a "
             "cluster: give the spec, or say where the cluster is by --region, --profile or --endpoint-url"
         )
 
 
-def choose_one(what: str, **options: Any) -> Chosen:
+def choose_one(what: str, looking: Looking, *, endpoint: Endpoint | None = None) -> Chosen:
     """Finds the one cluster that a command is going to change. Raises as `choose` does.
 
     A name means only clusters that flowspec made, and a flow with several active clusters has to be named by an id.
     """
-    chosen = choose(what, ours=True, **options)
+    chosen = choose(what, looking, ours=True, endpoint=endpoint)
     if chosen.others:
         ids = ", ".join((chosen.cluster_id, *chosen.others))
         raise FlowspecError(
@@ -147,12 +152,11 @@ def _secrets_of(emr: Emr, cluster_id: str) -> frozenset[str]:
     return found
 
 
-def bare_endpoint(backend: BackendName | None, **options: Any) -> Endpoint:
+def bare_endpoint(backend: BackendName | None, connection: Connection) -> Endpoint:
     """Returns the endpoint for ids and names, which no spec goes with."""
     from flowspec.backend.aws.client import Endpoint
 
-    given = connection_of(options)
-    return Endpoint(backend or ("emr" if any(given.values()) else "local"), **given)
+    return Endpoint(backend or ("emr" if any(connection) else "local"), **connection._asdict())
 
 
 def is_spec(what: str) -> bool:

@@ -1,19 +1,21 @@
-"""Options that several commands share; `specs` reads a spec as they say."""
+"""Options that several commands share, and which records they fill; `specs` reads a spec as they say."""
 
 from __future__ import annotations
 
 import shlex
 from collections.abc import Callable
-from functools import partial
+from functools import partial, wraps
 from pathlib import Path
-from typing import Any, Literal, TypeAlias, TypeVar, get_args
+from typing import Any, Literal, TypeAlias, TypeVar, cast, get_args
 
 import click
 
+from flowspec.cli.specs import Connection, Rendering
 from flowspec.cli.times import Seconds
 
 OnInterrupt: TypeAlias = Literal["detach", "cancel", "terminate"]
 Command = TypeVar("Command", bound=Callable[..., Any])
+Record = TypeVar("Record")
 
 
 def complete_with(by: str) -> Callable[[click.Context, click.Parameter, str], Any]:
@@ -55,13 +57,38 @@ def compose_options(*options: Callable[[Any], Any]) -> Callable[[Command], Comma
     return decorate
 
 
+def gather(record: type[Any], *options: Callable[[Any], Any]) -> Callable[[Command], Command]:
+    """Returns one decorator that adds these options, in this order, and hands the command one record of their values.
+
+    The parameter is called as the record, `rendering` for a Rendering. A record may be made of others, whose decorators
+    are among the options.
+    """
+
+    def decorate(command: Command) -> Command:
+        @wraps(command)
+        def call(**values: Any) -> Any:
+            gathered = {record.__name__.lower(): take(record, values)}
+            return command(**values, **gathered)
+
+        return compose_options(*options)(cast("Command", call))
+
+    return decorate
+
+
+def take(record: Callable[..., Record], values: dict[str, Any]) -> Record:
+    """Takes a record out of the values of options; a field that is not among them keeps its default."""
+    names: tuple[str, ...] = record._fields  # type: ignore[attr-defined]
+    return record(**{name: values.pop(name) for name in names if name in values})
+
+
 DATE = click.option(
     "--date",
     type=click.DateTime(["%Y-%m-%d"]),
     metavar="YYYY-MM-DD",
     help="The day that `ds` and `ts` mean in the spec; default: now, in UTC.",
 )
-VARIABLES = compose_options(
+VARIABLES = gather(
+    Rendering,
     TARGET,
     click.option(
         "--var",
@@ -106,7 +133,8 @@ STAGING = click.option(
 
 def _connection_options(of_spec: str) -> Callable[[Command], Command]:
     default = f"default: {of_spec}"
-    return compose_options(
+    return gather(
+        Connection,
         click.option("--region", metavar="REGION", help=f"AWS region; {default}that of the AWS configuration."),
         click.option("--profile", metavar="PROFILE", help=f"AWS profile; {default}as boto3 chooses."),
         click.option("--endpoint-url", metavar="URL", help=f"Send EMR and S3 calls to URL; {default}AWS."),
@@ -132,55 +160,12 @@ WATCHING = compose_options(
     ),
 )
 
-
-REPLACE = click.option(
-    "--replace",
-    is_flag=True,
-    help="Terminate a cluster that can't be changed into the wanted one, and start another; default: refuse.",
-)
-CONVERGING = compose_options(
-    REPLACE,
-    click.option(
-        "--if-changed",
-        is_flag=True,
-        help="Run nothing if the last run had the same request and succeeded; no effect if the cluster keeps running. "
-        "Default: run.",
-    ),
-    click.option(
-        "--rerun",
-        multiple=True,
-        metavar="failed|NAME",
-        shell_complete=complete_with("rerun_choices"),
-        help="Run again the step NAME, or the failed steps; if the cluster ends with its steps: all not completed.",
-    ),
-    click.option(
-        "--cancel-removed",
-        is_flag=True,
-        help="Cancel pending and running steps that are no longer in the spec; default: leave them.",
-    ),
-)
 ALLOW_COMMANDS = click.option(
     "--allow-commands",
     is_flag=True,
     envvar="FLOWSPEC_ALLOW_COMMANDS",
     show_envvar=True,
     help="Run the commands of the spec's hooks on this machine; default: skip them.",
-)
-SELECTING = compose_options(
-    click.option(
-        "--from",
-        "first",
-        metavar="STEP",
-        shell_complete=complete_with("steps"),
-        help="Run the steps from this one on; earlier outputs must be there.",
-    ),
-    click.option(
-        "--only",
-        multiple=True,
-        metavar="STEP",
-        shell_complete=complete_with("steps"),
-        help="Run only the steps of this name; may be repeated.",
-    ),
 )
 DETACH = click.option(
     "--detach", is_flag=True, help="Return as soon as EMR has accepted the request; default: wait for the end."

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timezone
 from functools import partial
@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
+from flowspec.cli.options import take
 from flowspec.cli.output import Level, eprint_report, ewarn, print_warnings, wants_color
 from flowspec.cli.policies import read_policies, violations_of
-from flowspec.cli.specs import job_flow
+from flowspec.cli.run_options import Converging, Planning, Selecting
+from flowspec.cli.specs import Connection, Rendering, job_flow
 from flowspec.errors import Diagnostic, SpecError, StalePlan
 from flowspec.version import installed_version
 
@@ -24,9 +26,6 @@ if TYPE_CHECKING:
     from flowspec.plan.changes import Plan
     from flowspec.request.compile import Request
     from flowspec.request.policy import Policy
-
-# Options whose values are paths, which JSON has no type for.
-_PATHS = "variable_files"
 
 
 class Planned(NamedTuple):
@@ -44,46 +43,26 @@ class Planned(NamedTuple):
     reads: Emr
 
 
-# Given to the apply of a saved plan: secrets are not in its file, a profile is that of one machine, policies only
-# refuse, and no plan depends on whether bootstrap actions run on this machine.
-_OF_THE_APPLY = ("assignments", _PATHS, "profile", "policy_files", "run_bootstrap")
-ABOUT_WHAT_RUNS = ("replace", "if_changed", "rerun", "cancel_removed")
-
-
-def make_plan(spec: Path | Document, **options: Any) -> Planned:
-    """Makes the plan of a spec and prints its warnings. `options` are those of `flowspec apply` that shape a plan."""
+def make_plan(spec: Path | Document, planning: Planning, *, run_bootstrap: bool = False) -> Planned:
+    """Makes the plan of a spec and prints its warnings."""
     from flowspec.backend.aws.client import Endpoint, connect
     from flowspec.backend.aws.reads import SharedReads
     from flowspec.pipeline import plan_on, preflight_on
 
-    converging = {name: options.pop(name) for name in ABOUT_WHAT_RUNS if name in options}
-    run_bootstrap = options.pop("run_bootstrap", False)
-    policies = read_policies(options.pop("policy_files", ()))
     # Before the connection is made: what is wrong with local files is said without credentials, too.
-    flow, request = compile_spec(spec, policies, **options)
+    flow, request = compile_spec(spec, planning)
     emr = connect(Endpoint.of(flow, run_bootstrap=run_bootstrap))
     reads = SharedReads(emr)
+    converging = planning.converging._asdict()
     made = plan_on(reads, flow, request, **converging)
     again = partial(plan_on, emr, flow, request, **converging)
     return Planned(made, emr, again, partial(preflight_on, emr, flow, request), flow, reads)
 
 
-def make_offline_plan(spec: Path, **options: Any) -> Plan:
-    """Makes the plan of a spec without a call and prints its warnings. Secrets that are not given have placeholders.
-
-    `options` are those of `make_plan`; the ones of `refuse_converging` have no effect.
-    """
-    from flowspec.pipeline import plan_offline
-
-    policies = read_policies(options.pop("policy_files", ()))
-    options = {name: value for name, value in options.items() if name not in ABOUT_WHAT_RUNS}
-    return plan_offline(*compile_spec(spec, policies, placeholders=True, **options))
-
-
-def refuse_converging(options: Mapping[str, Any]) -> None:
+def refuse_converging(converging: Converging) -> None:
     """Raises click.UsageError for a given option about a running cluster, which an offline plan does not look at."""
-    for name in ABOUT_WHAT_RUNS:
-        if options[name]:
+    for name, value in converging._asdict().items():
+        if value:
             raise click.UsageError(
                 f"{_spelling(name)} and --offline exclude each other: an offline plan does not read the cluster"
             )
@@ -93,34 +72,36 @@ def _spelling(name: str) -> str:
     return "--from" if name == "first" else f"--{name.replace('_', '-')}"
 
 
-def refuse_contradictions(options: Mapping[str, Any]) -> None:
+def refuse_contradictions(converging: Converging, selecting: Selecting) -> None:
     """Raises click.UsageError for options of which one says to run what the other may skip, or leaves out."""
-    if options["if_changed"] and options["rerun"]:
+    if converging.if_changed and converging.rerun:
         raise click.UsageError(
             "--if-changed skips a flow whose last run succeeded, --rerun says what runs again: leave out one of them"
         )
-    if options["rerun"] and (options["first"] or options["only"]):
+    if converging.rerun and any(selecting):
         raise click.UsageError("--rerun chooses the steps itself: leave out --from and --only, or --rerun")
 
 
 def compile_spec(
     spec: Path | Document,
-    policies: Sequence[Policy] = (),
+    planning: Planning,
+    policies: Sequence[Policy] | None = None,
     *,
-    first: str | None = None,
-    only: Collection[str] = (),
+    placeholders: bool = False,
     warn: Callable[[Sequence[Diagnostic]], object] = print_warnings,
-    **options: Any,
 ) -> tuple[JobFlow, Request]:
-    """Compiles a spec, or those of its steps that `first` and `only` choose; `warn` gets its warnings.
+    """Compiles a spec, or those of its steps that are chosen; `warn` gets its warnings.
 
-    Raises SpecError for what is wrong with it or violates a policy.
+    `policies` are those of the options where they are read already. Raises SpecError for what is wrong with the spec or
+    violates one.
     """
     from flowspec.request.compile import compile
     from flowspec.request.selection import select_steps
 
-    flow = job_flow(spec, **options)
-    request = select_steps(compile(flow), first=first, only=only)
+    policies = read_policies(planning.policy_files) if policies is None else policies
+    rendering, connection, staging, *_ = planning
+    flow = job_flow(spec, rendering, connection, staging=staging, placeholders=placeholders)
+    request = select_steps(compile(flow), first=planning.selecting.first, only=planning.selecting.only)
     warn(request.warnings)
     if violated := violations_of(policies, flow, request):
         raise SpecError(violated)
@@ -162,22 +143,28 @@ def note_renamed(plan: Plan, emr: Emr) -> None:
         )
 
 
-def plan_to_save(spec: Path, **options: Any) -> tuple[Planned, str]:
+def plan_to_save(spec: Path, planning: Planning) -> tuple[Planned, str]:
     """Makes a plan and the text of its file. Variables that are secret are not in it: give them again to `apply`."""
     from flowspec.plan.saved import write_plan
 
     # A plan is applied as of the moment at which it was made: `ds` and `ts` stay what was reviewed.
-    options["date"] = options["date"] or datetime.now(timezone.utc).replace(microsecond=0, tzinfo=None)
-    made = make_plan(spec, **options)
-    public = [one for one in options["assignments"] if one.partition("=")[2] not in made.plan.secrets]
+    rendering = planning.rendering
+    date = rendering.date or datetime.now(timezone.utc).replace(microsecond=0, tzinfo=None)
+    made = make_plan(spec, planning._replace(rendering=rendering._replace(date=date)))
     saved = {
-        **{name: value for name, value in options.items() if value not in (None, (), False) and name != "policy_files"},
+        **{name: value for name, value in _options_of(planning).items() if value not in (None, (), False)},
         "spec": _portable(spec),
-        "assignments": public,
-        "date": options["date"].isoformat(),
-        _PATHS: [_portable(path) for path in options[_PATHS]],
+        "assignments": [one for one in rendering.assignments if one.partition("=")[2] not in made.plan.secrets],
+        "date": date.isoformat(),
+        "variable_files": [_portable(path) for path in rendering.variable_files],
     }
     return made, write_plan(_content(made), saved)
+
+
+def _options_of(planning: Planning) -> dict[str, Any]:
+    """Returns the options by which a plan is made again; not the policies, which only refuse."""
+    parts = (planning.rendering, planning.connection, planning.converging, planning.selecting)
+    return {name: value for part in parts for name, value in part._asdict().items()} | {"staging": planning.staging}
 
 
 def _portable(path: Path) -> str:
@@ -186,17 +173,17 @@ def _portable(path: Path) -> str:
     return str(whole.relative_to(here)) if whole.is_relative_to(here) else str(whole)
 
 
-def remake_saved_plan(text: str, given: Mapping[str, Any]) -> Planned:
+def remake_saved_plan(text: str, given: Planning, *, run_bootstrap: bool = False) -> Planned:
     """Makes the plan of a file again. Raises StalePlan, naming what moved, unless it is the one that was saved.
 
-    Of the options `given` now, those in `_OF_THE_APPLY` count. Raises click.UsageError for others, unless the plan was
-    made with the same ones.
+    Of the options `given` now, those in `_GIVEN_AGAIN` and policies count. Raises click.UsageError for others, unless
+    the plan was made with the same ones.
     """
     from flowspec.plan.saved import edited_plan, read_plan, refuse_stale
 
     saved = read_plan(text, installed_version())
     try:
-        spec, options = _options(saved.options, given)
+        spec, planning = _read_options(saved.options, given)
     # By someone who made a checksum for it, too.
     except (KeyError, TypeError, ValueError) as error:
         raise edited_plan() from error
@@ -205,12 +192,16 @@ def remake_saved_plan(text: str, given: Mapping[str, Any]) -> Planned:
             f"the plan is of {spec}, which is not there (looked for in {Path.cwd()})",
             remedy="run apply in the folder in which the plan was made",
         )
-    made = make_plan(spec, **options)
+    made = make_plan(spec, planning, run_bootstrap=run_bootstrap)
     refuse_stale(saved, _content(made))
     return made._replace(again=None)
 
 
-def _options(saved: Mapping[str, Any], given: Mapping[str, Any]) -> tuple[Path, dict[str, Any]]:
+# Given to the apply of a saved plan: secrets are not in its file, and a profile is that of one machine.
+_GIVEN_AGAIN = ("assignments", "variable_files", "profile")
+
+
+def _read_options(saved: Mapping[str, Any], given: Planning) -> tuple[Path, Planning]:
     """Returns the spec and the options to make a saved plan again.
 
     Raises KeyError, TypeError or ValueError for others.
@@ -221,24 +212,28 @@ def _options(saved: Mapping[str, Any], given: Mapping[str, Any]) -> tuple[Path, 
         "rerun": tuple(saved.get("rerun", ())),
         "only": tuple(saved.get("only", ())),
     }
+    now = _options_of(given)
     options = {
-        **given,
+        **now,
         **kept,
-        "assignments": (*kept["assignments"], *given["assignments"]),
-        _PATHS: (*map(Path, kept[_PATHS]), *given[_PATHS]),
-        "profile": given["profile"] or kept.get("profile"),
+        "assignments": (*kept["assignments"], *now["assignments"]),
+        "variable_files": (*map(Path, kept["variable_files"]), *now["variable_files"]),
+        "profile": now["profile"] or kept.get("profile"),
     }
-    unknown = options.keys() - {*given, "spec"}
-    if unknown:
-        raise KeyError(*unknown)
-    _refuse_other(given, kept)
-    return Path(options.pop("spec")), options
+    spec = Path(options.pop("spec"))
+    kinds: tuple[type[Any], ...] = (Rendering, Connection, Converging, Selecting)
+    options |= {kind.__name__.lower(): take(kind, options) for kind in kinds}
+    planning = take(Planning, options)._replace(policy_files=given.policy_files)
+    if options:
+        raise KeyError(*options)
+    _refuse_other(now, kept)
+    return spec, planning
 
 
-def _refuse_other(given: Mapping[str, Any], saved: Mapping[str, Any]) -> None:
+def _refuse_other(now: Mapping[str, Any], saved: Mapping[str, Any]) -> None:
     """Raises click.UsageError for an option by which another plan than the saved one would be made."""
-    for name, value in given.items():
-        if value and name not in _OF_THE_APPLY and value != saved.get(name):
+    for name, value in now.items():
+        if value and name not in _GIVEN_AGAIN and value != saved.get(name):
             raise click.UsageError(f"{_spelling(name)} has no effect on a saved plan: leave it out")
 
 

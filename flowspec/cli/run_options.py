@@ -1,14 +1,106 @@
-"""The options of `flowspec plan` and `flowspec apply`: those that shape a plan, and those about the run."""
+"""The options of commands that compile a spec, plan or apply it, and the records of their values."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import NamedTuple
 
-from flowspec.cli.options import CONNECTION, CONVERGING, SELECTING, STAGING, VARIABLES, OnInterrupt, compose_options
-from flowspec.cli.policies import POLICY
-from flowspec.cli.selection import FLEET, PATHS
+import click
 
-PLANNING = compose_options(PATHS, VARIABLES, CONNECTION, STAGING, CONVERGING, SELECTING, POLICY, FLEET)
+from flowspec.cli.options import (
+    ALLOW_COMMANDS,
+    CONNECTION,
+    DETACH,
+    LOCK_TIMEOUT,
+    STAGING,
+    VARIABLES,
+    WATCHING,
+    OnInterrupt,
+    complete_with,
+    gather,
+)
+from flowspec.cli.policies import POLICY
+from flowspec.cli.specs import Connection, Rendering
+
+
+class Converging(NamedTuple):
+    """The options that say what a plan does about the flow's cluster, or its last run."""
+
+    replace: bool = False
+    if_changed: bool = False
+    rerun: tuple[str, ...] = ()
+    cancel_removed: bool = False
+
+
+CONVERGING = gather(
+    Converging,
+    click.option(
+        "--replace",
+        is_flag=True,
+        help="Terminate a cluster that can't be changed into the wanted one, and start another; default: refuse.",
+    ),
+    click.option(
+        "--if-changed",
+        is_flag=True,
+        help="Run nothing if the last run had the same request and succeeded; no effect if the cluster keeps running. "
+        "Default: run.",
+    ),
+    click.option(
+        "--rerun",
+        multiple=True,
+        metavar="failed|NAME",
+        shell_complete=complete_with("rerun_choices"),
+        help="Run again the step NAME, or the failed steps; if the cluster ends with its steps: all not completed.",
+    ),
+    click.option(
+        "--cancel-removed",
+        is_flag=True,
+        help="Cancel pending and running steps that are no longer in the spec; default: leave them.",
+    ),
+)
+
+
+class Selecting(NamedTuple):
+    """The options that choose steps: those from `first` on, and of them those called as one of `only`."""
+
+    first: str | None = None
+    only: tuple[str, ...] = ()
+
+
+SELECTING = gather(
+    Selecting,
+    click.option(
+        "--from",
+        "first",
+        metavar="STEP",
+        shell_complete=complete_with("steps"),
+        help="Run the steps from this one on; earlier outputs must be there.",
+    ),
+    click.option(
+        "--only",
+        multiple=True,
+        metavar="STEP",
+        shell_complete=complete_with("steps"),
+        help="Run only the steps of this name; may be repeated.",
+    ),
+)
+
+
+class Planning(NamedTuple):
+    """The options that say what a spec becomes: its request, and its plan."""
+
+    rendering: Rendering
+    connection: Connection = Connection()
+    staging: str | None = None
+    converging: Converging = Converging()
+    selecting: Selecting = Selecting()
+    policy_files: tuple[Path, ...] = ()
+
+
+PLANNING = gather(Planning, VARIABLES, CONNECTION, STAGING, CONVERGING, SELECTING, POLICY)
+COMPARING = gather(Planning, VARIABLES, CONNECTION, STAGING, POLICY)
+COMPILING_FOR_EMR = gather(Planning, VARIABLES, CONNECTION, STAGING)
+COMPILING = gather(Planning, VARIABLES, STAGING)
 
 
 class Following(NamedTuple):
@@ -19,4 +111,23 @@ class Following(NamedTuple):
     on_interrupt: OnInterrupt
     lock_timeout: float
     skip_preflight: bool
+    run_bootstrap: bool
     allow_commands: bool
+
+
+FOLLOWING = gather(
+    Following,
+    DETACH,
+    ALLOW_COMMANDS,
+    WATCHING,
+    LOCK_TIMEOUT,
+    click.option(
+        "--skip-preflight",
+        is_flag=True,
+        help="Submit without checking that what the spec names exists; "
+        "default: check, and refuse if something is missing.",
+    ),
+    click.option(
+        "--run-bootstrap", is_flag=True, help="Run bootstrap actions, too, with `backend: local`; default: skip them."
+    ),
+)

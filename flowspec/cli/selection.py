@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import click
 
 from flowspec.cli.options import SPEC_PATH, compose_options
 from flowspec.cli.output import eprint
-from flowspec.cli.specs import render_spec
+from flowspec.cli.specs import Rendering, render_spec
 from flowspec.document.discovery import SPEC_SUFFIXES, find_flows, matches
 from flowspec.document.selection import Condition, is_selected, read_selects
 from flowspec.errors import FlowspecError, NothingFound, number_of
@@ -63,11 +62,11 @@ def is_folder_or_glob(path: Path) -> bool:
 def selected_specs(
     paths: Sequence[Path],
     selects: Sequence[str],
+    rendering: Rendering,
     *,
     find: Callable[[Sequence[Path]], list[Path]] = find_flows,
-    **options: Any,
 ) -> list[Path]:
-    """Finds the specs that arguments name, by `find`, and `--select` chooses; a spec is rendered with `options`.
+    """Finds the specs that arguments name, by `find`, and `--select` chooses, which looks at rendered specs.
 
     A spec that can't be rendered is among them, so that the command says why. Raises NothingFound when an argument
     names none, and when none remains; click.UsageError when one names a saved plan.
@@ -78,7 +77,7 @@ def selected_specs(
     alternatives = read_selects(selects)
     if not alternatives:
         return specs
-    chosen = list(filter(partial(_is_chosen, alternatives=alternatives, options=options), specs))
+    chosen = list(filter(partial(_is_chosen, alternatives=alternatives, rendering=rendering), specs))
     if not chosen:
         raise NothingFound(
             f"none of {number_of(len(specs), 'flow')} is selected by {' or '.join(selects)}",
@@ -129,12 +128,9 @@ def text_of_saved_plan(path: Path) -> str:
     return ""
 
 
-_RENDERING = ("target", "assignments", "variable_files", "date")
-
-
-def _is_chosen(spec: Path, alternatives: Sequence[Sequence[Condition]], options: Mapping[str, Any]) -> bool:
+def _is_chosen(spec: Path, alternatives: Sequence[Sequence[Condition]], rendering: Rendering) -> bool:
     try:
-        document = render_spec(spec, placeholders=True, **{name: options[name] for name in _RENDERING})
+        document = render_spec(spec, rendering, placeholders=True)
     except FlowspecError:
         return True
     return is_selected(document, alternatives)

@@ -18,50 +18,59 @@ if TYPE_CHECKING:
     from flowspec.facts.backends import BackendName
 
 
-def render_spec(
-    spec: Path | Document,
-    *,
-    target: str | None,
-    assignments: tuple[str, ...],
-    variable_files: tuple[Path, ...],
-    date: datetime | None,
-    placeholders: bool = False,
-) -> Document:
+class Rendering(NamedTuple):
+    """How a spec is rendered (`options.VARIABLES`)."""
+
+    target: str | None = None
+    assignments: tuple[str, ...] = ()
+    variable_files: tuple[Path, ...] = ()
+    date: datetime | None = None
+
+
+class Connection(NamedTuple):
+    """Where an EMR is (`options.CONNECTION`); None: where the spec's target says, else as boto3 chooses."""
+
+    region: str | None = None
+    profile: str | None = None
+    endpoint_url: str | None = None
+
+
+def render_spec(spec: Path | Document, rendering: Rendering, *, placeholders: bool = False) -> Document:
     """Loads and renders a spec as the options say, with `placeholders` for secrets that are not given."""
     from flowspec.document.rendering.render import render
     from flowspec.document.text.parse import load
 
-    now = date.replace(tzinfo=timezone.utc) if date else None
+    date = rendering.date
     return render(
         load(spec) if isinstance(spec, Path) else spec,
-        target=target,
-        variables=pairs_of(assignments),
-        variable_files=variable_files,
-        now=now,
+        target=rendering.target,
+        variables=pairs_of(rendering.assignments),
+        variable_files=rendering.variable_files,
+        now=date.replace(tzinfo=timezone.utc) if date else None,
         placeholders=placeholders,
     )
 
 
-CONNECTION_NAMES = ("region", "profile", "endpoint_url")
-"""The options that say where an EMR is (`options.CONNECTION`)."""
-
-_TARGETS_OWN = (*CONNECTION_NAMES, "staging")
-
-
-def job_flow(spec: Path | Document, *, emr_rules: bool = True, **options: Any) -> JobFlow:
-    """Loads, renders and validates a spec; the connection options override its target's.
+def job_flow(
+    spec: Path | Document,
+    rendering: Rendering,
+    connection: Connection,
+    *,
+    staging: str | None = None,
+    placeholders: bool = False,
+    emr_rules: bool = True,
+) -> JobFlow:
+    """Loads, renders and validates a spec; `connection` and `staging` override its target's.
 
     `emr_rules` is that of `validate`. Raises SpecError with all that is wrong with the spec and the local files that it
     names, click.UsageError for an option that means nothing to the target's backend.
     """
     from flowspec.request.compile import validate_with_files
 
-    given = {name: value for name in _TARGETS_OWN if (value := options.pop(name, None))}
-    flow = validate_with_files(render_spec(spec, **options), emr_rules=emr_rules, **given)
-    if not given:
-        # Backends are not imported for nothing.
-        return flow
-    _refuse_unused(flow.backend, flow.target, given)
+    given = {name: value for name, value in {**connection._asdict(), "staging": staging}.items() if value}
+    document = render_spec(spec, rendering, placeholders=placeholders)
+    flow = validate_with_files(document, emr_rules=emr_rules, **given)
+    _refuse_unused(flow.backend, flow.target, connection)
     return replace(flow, **given)
 
 
@@ -78,14 +87,13 @@ class Identity(NamedTuple):
     secrets: frozenset[str]
 
 
-def identity(spec: Path, **options: Any) -> Identity:
+def identity(spec: Path, rendering: Rendering, connection: Connection) -> Identity:
     """Reads from a spec what identifies its flow; the rest of it may be invalid, and variables may be missing."""
     from flowspec.backend.aws.client import Endpoint
     from flowspec.document.checking.validate import validate
     from flowspec.document.text.tree import Scalar
 
-    given = {name: value for name in _TARGETS_OWN if (value := options.pop(name, None))}
-    document = render_spec(spec, **options)
+    document = render_spec(spec, rendering)
 
     def field(*path: str) -> Any:
         node = document.find(path)
@@ -95,19 +103,22 @@ def identity(spec: Path, **options: Any) -> Identity:
     if undecided or not isinstance(field("name"), str):
         validate(document)  # raises SpecError with what is wrong
     backend: BackendName = field("backend") or DEFAULT_BACKEND
-    _refuse_unused(backend, document.target, given)
-    connection = {name: given.get(name) or field(name) for name in CONNECTION_NAMES}
+    _refuse_unused(backend, document.target, connection)
+    endpoint = Endpoint(backend, **{name: value or field(name) for name, value in connection._asdict().items()})
     name = field("api_params", "Name") or field("name")
-    return Identity(field("name"), document.target, name, Endpoint(backend, **connection), document.secrets)
+    return Identity(field("name"), document.target, name, endpoint, document.secrets)
 
 
-def _refuse_unused(backend: BackendName, target: str, given: dict[str, str]) -> None:
+def _refuse_unused(backend: BackendName, target: str, connection: Connection) -> None:
     """Raises click.UsageError for an option that the target's backend has no use for."""
+    if not any(connection):
+        # Backends are not imported for nothing.
+        return
     from flowspec.backend.protocol import backend_of
 
     used = backend_of(backend).connection_settings
     for name in ("endpoint_url", "profile"):
-        if name in given and name not in used:
+        if getattr(connection, name) and name not in used:
             option = f"--{name.replace('_', '-')}"
             raise click.UsageError(
                 f"{option} has no effect on this machine, where target '{target}' runs: choose another with --target"

@@ -14,6 +14,7 @@ from flowspec import apply
 from flowspec.cli import fleet_apply, selection
 from flowspec.cli.exits import Exit, worst
 from flowspec.cli.fleet import Planned, run_preflights
+from flowspec.cli.specs import Rendering
 from flowspec.report import fleets
 from tests.endpoints import make_account
 
@@ -221,7 +222,7 @@ def test_a_search_that_takes_long_says_what_is_searched(monkeypatch, tmp_path):
         assert told.wait(60)
         return paths
 
-    assert selection.selected_specs([tmp_path], (), find=find) == [tmp_path]
+    assert selection.selected_specs([tmp_path], (), Rendering(), find=find) == [tmp_path]
     assert said == [f"looking for specs in {tmp_path} and below"]
 
 

@@ -157,7 +157,7 @@ def test_wait_warns_as_apply_does(flow, capsys, monkeypatch):
         return len(list(watch(chosen.emr, chosen.cluster_id, sleep=lambda _: None)))
 
     emr = SimpleNamespace(region="us-east-1", endpoint=None)
-    monkeypatch.setattr(wait, "choose", lambda what, **_: Chosen(emr, "j-1"))
+    monkeypatch.setattr(wait, "choose", lambda *_: Chosen(emr, "j-1"))
     # The follower first: to import it with the other watch would keep that for later tests.
     monkeypatch.setattr("flowspec.cli.follow.follow", followed)
     monkeypatch.setattr("flowspec.backend.aws.watch.watch", watch)

@@ -4,37 +4,27 @@ from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import click
 
 from flowspec.cli.confirm import confirm
 from flowspec.cli.exits import Exit
-from flowspec.cli.options import (
-    CONNECTION,
-    LOCK_TIMEOUT,
-    SPEC,
-    STAGING,
-    VARIABLES,
-    YES,
-    complete_with,
-    compose_options,
-    output_format,
-)
+from flowspec.cli.options import LOCK_TIMEOUT, SPEC, YES, complete_with, compose_options, output_format
 from flowspec.cli.output import Level, eprint, eprint_report, print_result, wants_color
 from flowspec.cli.planning import compile_spec
+from flowspec.cli.run_options import COMPILING_FOR_EMR, Planning
 from flowspec.facts.ids import CLUSTER_ID
 
 
 @click.command("adopt", epilog="Example: flowspec adopt j-2AXXXXXXGAPLF job.yaml --target prod")
 @compose_options(click.argument("cluster_id", metavar="CLUSTER", shell_complete=complete_with("cluster_ids")), SPEC)
-@VARIABLES
-@CONNECTION
-@STAGING
+@COMPILING_FOR_EMR
 @LOCK_TIMEOUT
 @YES
 @output_format("text", "json")
-def command(cluster_id: str, spec: Path, lock_timeout: float, yes: bool, format_: str, **options: Any) -> int:
+def command(  # noqa: PLR0917 - click passes options by name
+    cluster_id: str, spec: Path, planning: Planning, lock_timeout: float, yes: bool, format_: str
+) -> int:
     """Let a spec manage a cluster that was started without it, from the next plan and apply on.
 
     CLUSTER is its id. The differences are shown first; only tags are changed. If EMR can't change a difference in
@@ -46,7 +36,7 @@ def command(cluster_id: str, spec: Path, lock_timeout: float, yes: bool, format_
 
     if not CLUSTER_ID.fullmatch(cluster_id):
         raise click.BadParameter(f"{cluster_id!r} is not a cluster id: write j-…", param_hint="CLUSTER")
-    flow, request = compile_spec(spec, **options)
+    flow, request = compile_spec(spec, planning)
     emr = connect(Endpoint.of(flow))
     found = plan_adoption(emr, cluster_id, flow, request)
     done = found.is_done

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
-from flowspec.cli.options import ALLOW_COMMANDS, DETACH, LOCK_TIMEOUT, WATCHING, YES, output_format
+from flowspec.cli.options import YES, output_format
 from flowspec.cli.output import eprint, ewarn
 from flowspec.cli.planning import (
     Planned,
@@ -20,45 +20,31 @@ from flowspec.cli.planning import (
     refuse_contradictions,
     remake_saved_plan,
 )
-from flowspec.cli.run_options import PLANNING, Following
-from flowspec.cli.selection import names_many, text_of_saved_plan
+from flowspec.cli.run_options import FOLLOWING, PLANNING, Following, Planning
+from flowspec.cli.selection import FLEET, PATHS, names_many, text_of_saved_plan
 
 if TYPE_CHECKING:
-    from flowspec.cli.options import OnInterrupt
+    from flowspec.document.text.tree import Document
     from flowspec.plan.changes import Plan
 
 
 @click.command("apply", epilog="Example: flowspec apply job.yaml --target prod --var day=2026-11-22")
+@PATHS
 @PLANNING
-@DETACH
-@ALLOW_COMMANDS
-@WATCHING
-@LOCK_TIMEOUT
-@click.option(
-    "--skip-preflight",
-    is_flag=True,
-    help="Submit without checking that what the spec names exists; default: check, and refuse if something is missing.",
-)
-@click.option(
-    "--run-bootstrap", is_flag=True, help="Run bootstrap actions, too, with `backend: local`; default: skip them."
-)
+@FLEET
+@FOLLOWING
 @click.option("--prune", is_flag=True, help="Terminate clusters whose specs are no longer in the folder; asks first.")
 @YES
 @output_format("text", "json")
 def command(  # noqa: PLR0917 - click passes options by name
     paths: tuple[Path, ...],
-    detach: bool,
-    timeout: float | None,
-    on_interrupt: OnInterrupt,
-    lock_timeout: float,
-    skip_preflight: bool,
-    allow_commands: bool,
-    format_: str,
+    planning: Planning,
     selects: tuple[str, ...],
     jobs: int,
+    following: Following,
     prune: bool,
     yes: bool,
-    **options: Any,
+    format_: str,
 ) -> int:
     """Start the cluster of a spec, or change its running cluster to match the spec; watch the run to its end.
 
@@ -69,21 +55,20 @@ def command(  # noqa: PLR0917 - click passes options by name
     and the exit code is the worst one. SPEC may be a plan saved by `flowspec plan -o FILE`: exactly that is done, or
     refused if something has changed since.
     """
-    refuse_contradictions(options)
-    following = Following(detach, timeout, on_interrupt, lock_timeout, skip_preflight, allow_commands)
+    refuse_contradictions(planning.converging, planning.selecting)
     if prune or names_many(paths, selects):
         from flowspec.cli.fleet_apply import apply_specs
 
-        return apply_specs(paths, selects, following, jobs=jobs, prune=prune, yes=yes, format_=format_, **options)
+        return apply_specs(paths, selects, planning, following, jobs=jobs, prune=prune, yes=yes, format_=format_)
     (spec,) = paths
-    return _apply_one(spec, following, format_, options)
+    return _apply_one(spec, planning, following, format_)
 
 
-def _apply_one(spec: Path, following: Following, format_: str, options: dict[str, Any]) -> int:
+def _apply_one(spec: Path, planning: Planning, following: Following, format_: str) -> int:
     from flowspec.backend.aws.submission.apply import apply
     from flowspec.pipeline import refuse_wrong
 
-    made, emr, again, preflight, flow, reads = _read_plan(spec, options)
+    made, emr, again, preflight, flow, reads = _read_plan(spec, planning, run_bootstrap=following.run_bootstrap)
     if not (following.skip_preflight or made.blocked):
         made = add_preflight(made, preflight)
     eprint_plan(made)
@@ -119,15 +104,18 @@ def _replan_and_print(replan: Callable[[], Plan]) -> Plan:
     return made
 
 
-def _read_plan(spec: Path, options: dict[str, Any]) -> Planned:
+def _read_plan(spec: Path, planning: Planning, *, run_bootstrap: bool) -> Planned:
+    found: Path | Document = spec
     if spec.is_file():
         text = text_of_saved_plan(spec)
-        return remake_saved_plan(text, options) if text else make_plan(spec, **options)
-    from flowspec.document.text.parse import document_of, read
-    from flowspec.plan.saved import is_plan_file
+    else:
+        from flowspec.document.text.parse import document_of, read
+        from flowspec.plan.saved import is_plan_file
 
-    # A pipe of the shell, such as `<(sops -d plan.json)`, can be read once.
-    source = read(spec)
-    if is_plan_file(source.text):
-        return remake_saved_plan(source.text, options)
-    return make_plan(document_of(source), **options)
+        # A pipe of the shell, such as `<(sops -d plan.json)`, can be read once.
+        source = read(spec)
+        text = source.text if is_plan_file(source.text) else ""
+        found = spec if text else document_of(source)
+    if text:
+        return remake_saved_plan(text, planning, run_bootstrap=run_bootstrap)
+    return make_plan(found, planning, run_bootstrap=run_bootstrap)

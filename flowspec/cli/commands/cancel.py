@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Any
 
 import click
 
 from flowspec.cli.confirm import confirm
 from flowspec.cli.exits import Exit
-from flowspec.cli.locate import CHOOSING, choose_one
+from flowspec.cli.locate import CHOOSING, Looking, choose_one
 from flowspec.cli.options import YES, complete_with, compose_options, output_format
 from flowspec.cli.output import Level, eprint_report, print_json, print_result
 
@@ -22,7 +21,7 @@ from flowspec.cli.output import Level, eprint_report, print_json, print_result
 @click.option("--force", is_flag=True, help="Kill the process of a running step, instead of interrupting it.")
 @YES
 @output_format("text", "json")
-def command(what: str, step: str, force: bool, yes: bool, format_: str, **options: Any) -> int:
+def command(*, what: str, looking: Looking, step: str, force: bool, yes: bool, format_: str) -> int:
     """Cancel a step, or without STEP all pending steps, and print EMR's answer on each.
 
     WHAT is a spec, a cluster's id, or its name; STEP an id or a name. Exits with 1 when EMR refuses one.
@@ -32,7 +31,7 @@ def command(what: str, step: str, force: bool, yes: bool, format_: str, **option
     from flowspec.document.escaping import visible
     from flowspec.report import runs
 
-    chosen = choose_one(what, **options)
+    chosen = choose_one(what, looking)
     found = steps_to_cancel(chosen.emr, chosen.cluster_id, step)
     if found and not step:
         eprint_report("\n".join(runs.step_line(one) for one in found), level=Level.WARNING, secrets=chosen.secrets)

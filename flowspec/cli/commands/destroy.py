@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from flowspec.cli.confirm import confirm
 from flowspec.cli.exits import Exit
-from flowspec.cli.locate import LOOKING, Chosen, choose
+from flowspec.cli.locate import LOOKING, Chosen, Looking, choose
 from flowspec.cli.options import DETACH, YES, output_format
 from flowspec.cli.output import eprint, print_json, print_result
 from flowspec.cli.selection import FLEET, names_many
@@ -30,13 +30,13 @@ if TYPE_CHECKING:
 @output_format("text", "json")
 def command(  # noqa: PLR0917 - click passes options by name
     whats: tuple[str, ...],
+    looking: Looking,
     detach: bool,
     unprotect: bool,
     yes: bool,
     format_: str,
     selects: tuple[str, ...],
     jobs: int,
-    **options: Any,
 ) -> int:
     """Terminate a cluster, wait until it is gone, and list what it leaves behind.
 
@@ -47,19 +47,19 @@ def command(  # noqa: PLR0917 - click passes options by name
         from flowspec.cli.fleet_destroy import destroy_many
 
         return destroy_many(
-            whats, selects, jobs=jobs, yes=yes, detach=detach, unprotect=unprotect, format_=format_, **options
+            whats, selects, looking, jobs=jobs, yes=yes, detach=detach, unprotect=unprotect, format_=format_
         )
     (what,) = whats
-    return _destroy(what, detach=detach, unprotect=unprotect, yes=yes, format_=format_, **options)
+    return _destroy(what, looking, detach=detach, unprotect=unprotect, yes=yes, format_=format_)
 
 
-def _destroy(what: str, *, detach: bool, unprotect: bool, yes: bool, format_: str, **options: Any) -> int:
+def _destroy(what: str, looking: Looking, *, detach: bool, unprotect: bool, yes: bool, format_: str) -> int:
     from flowspec.backend.aws.manage.ending import destroy
     from flowspec.backend.aws.observe import describe
     from flowspec.cli.follow import wait_until_terminated
 
     try:
-        chosen = choose(what, ours=True, **options)
+        chosen = choose(what, looking, ours=True)
     except NotStarted as error:
         # Nothing is left to do, as of a folder of specs.
         print_result("null" if format_ == "json" else error.message)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from flowspec.cli.exits import Exit
-from flowspec.cli.locate import CHOOSING, Chosen, choose, read_settled_cluster, steps_called
+from flowspec.cli.locate import CHOOSING, Chosen, Looking, choose, read_settled_cluster, steps_called
 from flowspec.cli.options import STEP, CommandWithStep, output_format
 from flowspec.cli.output import print_json, print_result
 from flowspec.cli.times import Seconds
@@ -36,7 +36,7 @@ _PATIENCE = 330.0
     help="Wait this long after the end of the step for logs that EMR has not shipped yet.",
 )
 @output_format("text", "json", "markdown")
-def command(what: str, wanted: str | None, logs_timeout: float, format_: str, **options: Any) -> int:
+def command(what: str, wanted: str | None, logs_timeout: float, format_: str, looking: Looking) -> int:
     """Find the probable cause of a failure. WHAT is a spec, a cluster's id, or its name.
 
     Prints the failed step, the lines of the log that tell the cause, what they mean, and what to try. The exit code
@@ -44,7 +44,7 @@ def command(what: str, wanted: str | None, logs_timeout: float, format_: str, **
     """
     from flowspec.cli.follow import diagnose_waiting
 
-    chosen = choose(what, **options)
+    chosen = choose(what, looking)
     cluster = read_settled_cluster(chosen)
     verdict = _failure(cluster, wanted)
     _print(chosen, cluster, diagnose_waiting(chosen, cluster, verdict, logs_timeout) if verdict else None, format_)

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from flowspec.cli.exits import Exit
 from flowspec.cli.locate import bare_endpoint
-from flowspec.cli.options import CONNECTION, SPEC_PATH, STAGING, VARIABLES, output_format
+from flowspec.cli.options import SPEC_PATH, output_format
 from flowspec.cli.output import print_json, print_result, wants_color
-from flowspec.cli.specs import job_flow
+from flowspec.cli.planning import compile_spec
+from flowspec.cli.run_options import COMPILING_FOR_EMR, Planning
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -23,11 +24,9 @@ if TYPE_CHECKING:
 
 @click.command("doctor", epilog="Example: flowspec doctor job.yaml --target prod")
 @click.argument("spec", required=False, type=SPEC_PATH, metavar="[SPEC]")
-@VARIABLES
-@CONNECTION
-@STAGING
+@COMPILING_FOR_EMR
 @output_format("text", "json")
-def command(spec: Path | None, format_: str, **options: Any) -> int:
+def command(spec: Path | None, planning: Planning, format_: str) -> int:
     """Check what specs need of this machine and of AWS, each with its remedy.
 
     With SPEC, exits with 1 when something is missing that its target needs. Nothing is changed, and without
@@ -37,7 +36,7 @@ def command(spec: Path | None, format_: str, **options: Any) -> int:
     from flowspec.doctor.examine import examine
     from flowspec.report import checks as report
 
-    endpoint, needs, secrets = _read_needs(spec, options)
+    endpoint, needs, secrets = _read_needs(spec, planning)
     checks = examine(endpoint, needs)
     if format_ == "json":
         print_json(report.checks_document(checks), secrets)
@@ -46,14 +45,12 @@ def command(spec: Path | None, format_: str, **options: Any) -> int:
     return Exit.ERROR if any(one.state is State.MISSING for one in checks) else Exit.OK
 
 
-def _read_needs(spec: Path | None, options: dict[str, Any]) -> tuple[Endpoint, Needs, Collection[str]]:
+def _read_needs(spec: Path | None, planning: Planning) -> tuple[Endpoint, Needs, Collection[str]]:
     """Returns where a spec runs, what it needs there, and its secrets."""
     from flowspec.backend.aws.client import Endpoint
     from flowspec.doctor.needs import Needs
-    from flowspec.request.compile import compile
 
     if spec is None:
-        return bare_endpoint("emr", **options), Needs(), ()
-    flow = job_flow(spec, placeholders=True, **options)
-    request = compile(flow)
+        return bare_endpoint("emr", planning.connection), Needs(), ()
+    flow, request = compile_spec(spec, planning, placeholders=True, warn=lambda _: None)
     return Endpoint.of(flow), Needs.of(flow, request), flow.secrets | request.secrets

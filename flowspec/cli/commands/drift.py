@@ -3,24 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import click
 
-from flowspec.cli.options import CONNECTION, STAGING, VARIABLES, output_format
-from flowspec.cli.policies import POLICY
+from flowspec.cli.options import output_format
+from flowspec.cli.run_options import COMPARING, Planning
 from flowspec.cli.selection import FLEET, selected_specs
 
 
 @click.command("drift", epilog="Example: flowspec drift jobs/ --target prod --format markdown")
 @click.argument("paths", nargs=-1, type=click.Path(path_type=Path, readable=False), metavar="[PATH...]")
-@VARIABLES
-@CONNECTION
-@STAGING
-@POLICY
+@COMPARING
 @FLEET
 @output_format("text", "json", "markdown")
-def command(paths: tuple[Path, ...], format_: str, selects: tuple[str, ...], jobs: int, **options: Any) -> int:
+def command(paths: tuple[Path, ...], planning: Planning, selects: tuple[str, ...], jobs: int, format_: str) -> int:
     """Show which running clusters differ from their specs, and what apply would change. Nothing is changed.
 
     PATH is a spec, a folder (the specs in it and below it) or a glob; default: the current folder. The exit code is 3
@@ -28,5 +24,5 @@ def command(paths: tuple[Path, ...], format_: str, selects: tuple[str, ...], job
     """
     from flowspec.cli.fleet import drift_rows, plan_specs, print_rows
 
-    specs = selected_specs(paths or (Path(),), selects, **options)
-    return print_rows(drift_rows(plan_specs(specs, jobs=jobs, warn=False, **options)), format_, "flowspec drift")
+    specs = selected_specs(paths or (Path(),), selects, planning.rendering)
+    return print_rows(drift_rows(plan_specs(specs, planning, jobs=jobs, warn=False)), format_, "flowspec drift")

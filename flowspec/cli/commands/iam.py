@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import click
 
 from flowspec.cli.exits import Exit
-from flowspec.cli.options import SPEC, STAGING, VARIABLES
+from flowspec.cli.options import SPEC
 from flowspec.cli.output import eprint, print_json
 from flowspec.cli.planning import compile_spec
+from flowspec.cli.run_options import COMPILING, Planning
 
 
 def _account(_context: click.Context, _parameter: click.Parameter, value: str) -> str:
@@ -24,8 +24,7 @@ _DIGITS = 12
 
 @click.command("iam", epilog="Example: flowspec iam job.yaml --target prod --for apply > policy.json")
 @SPEC
-@VARIABLES
-@STAGING
+@COMPILING
 @click.option(
     "--for",
     "whom",
@@ -37,11 +36,11 @@ _DIGITS = 12
 @click.option(
     "--account", default="", callback=_account, metavar="ID", help="The AWS account id to write into ARNs; default: *."
 )
-def command(spec: Path, whom: str, account: str, **options: Any) -> int:
+def command(spec: Path, whom: str, account: str, planning: Planning) -> int:
     """Print the least-privilege IAM policies that a spec needs, as JSON. Offline, without credentials."""
     from flowspec.backend.aws.permissions import permissions_of
 
-    flow, request = compile_spec(spec, placeholders=True, **options)
+    flow, request = compile_spec(spec, planning, placeholders=True)
     made = permissions_of(flow, request, account)
     both = {"apply": made.apply, "instances": made.instances}
     print_json(both if whom == "both" else both[whom], request.secrets)

@@ -13,6 +13,7 @@ from flowspec.cli.exits import Exit
 from flowspec.cli.locate import BACKEND, bare_endpoint
 from flowspec.cli.options import CONNECTION_WITHOUT_SPEC, YES, output_format
 from flowspec.cli.output import Level, eprint, eprint_report, ewarn, print_json, print_result
+from flowspec.cli.specs import Connection
 from flowspec.cli.times import parse_span
 from flowspec.errors import FlowspecError, number_of
 
@@ -37,9 +38,9 @@ def command(  # noqa: PLR0917 - click passes options by name
     terminate: bool,
     unprotect: bool,
     yes: bool,
+    connection: Connection,
     backend: BackendName | None,
     format_: str,
-    **options: Any,
 ) -> int:
     """List idle clusters that flowspec started: since when, the instance hours since then, and what they cost.
 
@@ -49,7 +50,7 @@ def command(  # noqa: PLR0917 - click passes options by name
     from flowspec.backend.aws.manage.inventory import idle_clusters
     from flowspec.report import clusters
 
-    emr = connect(bare_endpoint(backend, **options))
+    emr = connect(bare_endpoint(backend, connection))
     found = idle_clusters(emr, at_least=at_least)
     done: dict[str, str] = {}
     if terminate and found:

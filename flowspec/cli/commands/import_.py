@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -13,9 +13,11 @@ from flowspec.cli.drafts import draft_file, draft_option, print_notes, write_dra
 from flowspec.cli.exits import Exit
 from flowspec.cli.locate import BACKEND, bare_endpoint
 from flowspec.cli.options import CONNECTION_WITHOUT_SPEC
+from flowspec.cli.specs import Connection
 from flowspec.facts.ids import CLUSTER_ID
 
 if TYPE_CHECKING:
+    from flowspec.facts.backends import BackendName
     from flowspec.importers.decompile.draft import Decompiled
 
 _LARGEST = 10_000_000
@@ -61,7 +63,8 @@ def command(  # noqa: PLR0917 - click passes them by name
     output: Path | None,
     force: bool,
     keep_secrets: bool,
-    **options: Any,
+    connection: Connection,
+    backend: BackendName | None,
 ) -> int:
     """Turn what you have into a spec that compiles to the same request.
 
@@ -79,9 +82,9 @@ def command(  # noqa: PLR0917 - click passes them by name
         from flowspec.backend.aws.client import connect
         from flowspec.pipeline import import_cluster
 
-        emr = connect(bare_endpoint(**options))
+        emr = connect(bare_endpoint(backend, connection))
         return _print(import_cluster(emr, file, folder=here, keep_secrets=keep_secrets), (), output)
-    if any(options.values()):
+    if backend or any(connection):
         raise click.UsageError("--region, --profile, --endpoint-url and --backend are for a cluster's id")
     file, kind = _source(file, request, kind)
     if kind and kind not in importer_names():

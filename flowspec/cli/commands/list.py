@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -11,6 +11,7 @@ from flowspec.cli.exits import Exit
 from flowspec.cli.locate import BACKEND, bare_endpoint
 from flowspec.cli.options import CONNECTION_WITHOUT_SPEC, output_format
 from flowspec.cli.output import ewarn, print_json, print_result
+from flowspec.cli.specs import Connection
 from flowspec.cli.times import parse_moment
 from flowspec.facts.states import ALIVE, ENDED
 
@@ -58,9 +59,9 @@ def command(  # noqa: PLR0917 - click passes options by name
     name: str,
     tags: tuple[str, ...],
     limit: int,
+    connection: Connection,
     backend: BackendName | None,
     format_: str,
-    **options: Any,
 ) -> int:
     """List clusters with their flow, target and spec: those of the embedded EMR, or of AWS with --backend emr.
 
@@ -72,7 +73,7 @@ def command(  # noqa: PLR0917 - click passes options by name
     from flowspec.report import clusters
 
     found = list_clusters(
-        connect(bare_endpoint(backend, **options)),
+        connect(bare_endpoint(backend, connection)),
         states=states or (() if ended else ALIVE),
         created_after=since,
         created_before=until,

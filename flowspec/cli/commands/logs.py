@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from flowspec.cli.exits import Exit
-from flowspec.cli.locate import CHOOSING, Chosen, choose, read_settled_cluster, steps_called
+from flowspec.cli.locate import CHOOSING, Chosen, Looking, choose, read_settled_cluster, steps_called
 from flowspec.cli.options import STEP, CommandWithStep, output_format
 from flowspec.cli.output import eprint, ewarn, log_printer, print_json, wait_for_more
 from flowspec.errors import FlowspecError
@@ -33,11 +33,13 @@ _IN_JSON = 16 << 20
 )
 @click.option("-f", "--follow", is_flag=True, help="Follow the logs (default: stdout and stderr) until the step ends.")
 @output_format("text", "json")
-def command(what: str, wanted: str | None, names: tuple[str, ...], follow: bool, format_: str, **options: Any) -> int:
+def command(
+    *, what: str, looking: Looking, wanted: str | None, names: tuple[str, ...], follow: bool, format_: str
+) -> int:
     """Print a step's logs. WHAT is a spec, a cluster's id, or its name."""
     from flowspec.backend.aws.logs import NAMES, logs_of
 
-    chosen = choose(what, **options)
+    chosen = choose(what, looking)
     cluster = read_settled_cluster(chosen)
     step = _choose_step(cluster, wanted)
     try:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -14,16 +14,19 @@ from flowspec.cli.drafts import write_whole
 from flowspec.cli.exits import Exit
 from flowspec.cli.options import output_format
 from flowspec.cli.output import print_result, wants_color
-from flowspec.cli.planning import make_offline_plan, make_plan, plan_to_save, refuse_contradictions, refuse_converging
-from flowspec.cli.run_options import PLANNING
-from flowspec.cli.selection import names_many, refuse_saved_plans, selected_specs
+from flowspec.cli.planning import compile_spec, make_plan, plan_to_save, refuse_contradictions, refuse_converging
+from flowspec.cli.run_options import PLANNING, Planning
+from flowspec.cli.selection import FLEET, PATHS, names_many, refuse_saved_plans, selected_specs
 
 if TYPE_CHECKING:
+    from flowspec.cli.fleet import Planned
     from flowspec.plan.changes import Plan
 
 
 @click.command("plan", epilog="Example: flowspec plan job.yaml --target prod --exit-code")
+@PATHS
 @PLANNING
+@FLEET
 @click.option(
     "-o",
     "--out",
@@ -43,6 +46,7 @@ if TYPE_CHECKING:
 @output_format("text", "json", "markdown")
 def command(  # noqa: PLR0917 - click passes options by name
     paths: tuple[Path, ...],
+    planning: Planning,
     out: Path | None,
     offline: bool,
     preflight: bool,
@@ -50,7 +54,6 @@ def command(  # noqa: PLR0917 - click passes options by name
     format_: str,
     selects: tuple[str, ...],
     jobs: int,
-    **options: Any,
 ) -> int:
     """Show what apply would change, and why. Nothing is changed and nothing is run.
 
@@ -61,20 +64,25 @@ def command(  # noqa: PLR0917 - click passes options by name
     from flowspec.report import plans
 
     _refuse_useless_options(out, offline=offline, preflight=preflight)
-    refuse_contradictions(options)
+    refuse_contradictions(planning.converging, planning.selecting)
     if offline:
-        refuse_converging(options)
+        refuse_converging(planning.converging)
     if names_many(paths, selects):
+        from flowspec.cli.fleet import plan_specs, run_preflights
+
         if out:
             raise click.UsageError("--out saves the plan of one spec only")
-        specs = selected_specs(paths, selects, **options)
-        return _plan_many(specs, exit_code, format_, preflight, jobs=jobs, offline=offline, **options)
+        specs = selected_specs(paths, selects, planning.rendering)
+        planned = plan_specs(specs, planning, jobs=jobs, offline=offline)
+        return _print_plans(run_preflights(planned, jobs) if preflight else planned, exit_code, format_)
     refuse_saved_plans(paths)
     (spec,) = paths
     if offline:
-        made = make_offline_plan(spec, **options)
+        from flowspec.pipeline import plan_offline
+
+        made = plan_offline(*compile_spec(spec, planning, placeholders=True))
     else:
-        found, text = plan_to_save(spec, **options) if out else (make_plan(spec, **options), "")
+        found, text = plan_to_save(spec, planning) if out else (make_plan(spec, planning), "")
         made = found.preflight(found.plan) if preflight else found.plan
         if out:
             write_whole(out, text)
@@ -99,11 +107,10 @@ def _refuse_useless_options(out: Path | None, *, offline: bool, preflight: bool)
         raise click.UsageError("--out and --offline exclude each other: a saved plan is made for the running cluster")
 
 
-def _plan_many(specs: Sequence[Path], exit_code: bool, format_: str, preflight: bool, **options: Any) -> int:
-    from flowspec.cli.fleet import plan_rows, plan_specs, print_rows, run_preflights
+def _print_plans(planned: Planned, exit_code: bool, format_: str) -> int:
+    from flowspec.cli.fleet import plan_rows, print_rows
 
-    planned = plan_specs(specs, **options)
-    rows = plan_rows(run_preflights(planned, options["jobs"]) if preflight else planned)
+    rows = plan_rows(planned)
     code = print_rows(rows, format_, "flowspec plan")
     changes = any(row.plan and row.plan.has_changes for row in rows)
     return Exit.CHANGES if exit_code and changes and not code else code

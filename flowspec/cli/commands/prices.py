@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import click
 
 from flowspec.cli.exits import Exit
 from flowspec.cli.options import CONNECTION_WITHOUT_SPEC, output_format
 from flowspec.cli.output import ewarn, print_json, print_result
+from flowspec.cli.specs import Connection
 from flowspec.errors import number_of
 
 
@@ -59,7 +58,7 @@ def show(types: tuple[str, ...], region: str | None, format_: str) -> int:
     help="Read the prices of these instance types; default: of all that EMR offers.",
 )
 @output_format("text", "json")
-def update(types: str, format_: str, **options: Any) -> int:
+def update(connection: Connection, types: str, format_: str) -> int:
     """Read the on-demand prices of a region from AWS, for all later estimates.
 
     They are written to prices.json in FLOWSPEC_HOME; prices of other types and regions stay. Needs the permission
@@ -73,7 +72,7 @@ def update(types: str, format_: str, **options: Any) -> int:
 
     # Before the network: a table that is damaged would not be replaced.
     own_table()
-    emr = connect(bare_endpoint("emr", **options))
+    emr = connect(bare_endpoint("emr", connection))
     found = find_prices(emr, [name.strip() for name in types.split(",") if name.strip()])
     path = update_own_table(emr.region, found.prices)
     for note in found.notes:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from flowspec.cli.exits import Exit
 from flowspec.cli.options import SPEC, VARIABLES, complete_with, output_format
 from flowspec.cli.output import print_result, print_warnings
-from flowspec.cli.specs import render_spec
+from flowspec.cli.specs import Rendering, render_spec
 from flowspec.report.json_text import as_json
 
 if TYPE_CHECKING:
@@ -29,22 +29,22 @@ if TYPE_CHECKING:
     shell_complete=complete_with("targets"),
 )
 @output_format("yaml", "json")
-def command(spec: Path, format_: str, explain: bool, other: str | None, **options: Any) -> int:
+def command(spec: Path, format_: str, explain: bool, other: str | None, rendering: Rendering) -> int:
     """Show a spec as it is for one target: variables filled in, loops written out, secrets masked."""
     if explain and other is not None:
         raise click.UsageError("--explain and --vs exclude each other")
-    flow = _validated_flow(spec, options)
+    flow = _validated_flow(spec, rendering)
     if other is not None:
-        print_result(_differences(flow, _validated_flow(spec, {**options, "target": other}), format_))
+        print_result(_differences(flow, _validated_flow(spec, rendering._replace(target=other)), format_))
     else:
         print_result(_as_text(flow, format_, explain), newline=False)
     return Exit.OK
 
 
-def _validated_flow(spec: Path, options: dict[str, Any]) -> JobFlow:
+def _validated_flow(spec: Path, rendering: Rendering) -> JobFlow:
     from flowspec.document.checking.validate import validate
 
-    flow = validate(render_spec(spec, placeholders=True, **options))
+    flow = validate(render_spec(spec, rendering, placeholders=True))
     print_warnings(flow.warnings)
     return flow
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from flowspec.cli.drafts import write_whole
 from flowspec.cli.exits import Exit
-from flowspec.cli.locate import CHOOSING, choose
+from flowspec.cli.locate import CHOOSING, Looking, choose
 from flowspec.cli.options import output_format
 from flowspec.cli.output import eprint, ewarn, print_result
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     help="Write it to this file, and replace what is there; default, and for -: stdout.",
 )
 @output_format("html", "json", "markdown")
-def command(what: str, output: Path | None, format_: str, **options: Any) -> int:
+def command(what: str, output: Path | None, format_: str, looking: Looking) -> int:
     """Show a run as one page: timeline, counters, logs, and why it failed. WHAT is a spec, a cluster's id, or its name.
 
     The page needs no network and no other file. It also shows what differs from the last run of the flow that
@@ -35,7 +35,7 @@ def command(what: str, output: Path | None, format_: str, **options: Any) -> int
     """
     from flowspec.pipeline import make_report
 
-    chosen = choose(what, **options)
+    chosen = choose(what, looking)
     report = make_report(chosen.emr, chosen.cluster_id, secrets=chosen.secrets)
     for note in report.notes:
         ewarn(f"note: {note}", secrets=report.secrets)

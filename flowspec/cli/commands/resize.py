@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from flowspec.cli.exits import Exit
-from flowspec.cli.locate import CHOOSING, choose_one
+from flowspec.cli.locate import CHOOSING, Looking, choose_one
 from flowspec.cli.options import DETACH, LOCK_TIMEOUT, compose_options, output_format
 from flowspec.cli.output import eprint, print_json, print_result
 from flowspec.cli.times import Seconds
@@ -36,7 +36,7 @@ def command(  # noqa: PLR0917 - click passes options by name
     timeout: float | None,
     lock_timeout: float,
     format_: str,
-    **options: Any,
+    looking: Looking,
 ) -> int:
     """Set the sizes of instance groups and fleets, and wait until they have them.
 
@@ -49,7 +49,7 @@ def command(  # noqa: PLR0917 - click passes options by name
     wanted = dict(map(_parse_size, sizes))
     if len(wanted) < len(sizes):
         raise click.UsageError("a size is given twice")
-    chosen = choose_one(what, **options)
+    chosen = choose_one(what, looking)
     notify = partial(eprint, secrets=chosen.secrets)
     found = resize(chosen.emr, chosen.cluster_id, wanted, lock_timeout=lock_timeout, notify=notify)
     if detach:

@@ -8,15 +8,15 @@ from collections.abc import Callable
 from datetime import timezone
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from flowspec.cli.cores import map_on_cores
 from flowspec.cli.exits import Exit
-from flowspec.cli.options import DATE, output_format
+from flowspec.cli.options import DATE, gather, output_format
 from flowspec.cli.output import Level, eprint_report, ewarn, print_result, wants_color
-from flowspec.cli.specs import pairs_of
+from flowspec.cli.specs import Rendering, pairs_of
 
 if TYPE_CHECKING:
     from flowspec.review.review import Review
@@ -37,18 +37,26 @@ if TYPE_CHECKING:
     metavar="REV",
     help="Commit with the change; what is not committed is not seen.",
 )
-@click.option(
-    "--var", "assignments", multiple=True, metavar="NAME=VALUE", help="Set a variable of the specs; may be repeated."
+@gather(
+    Rendering,
+    click.option(
+        "--var",
+        "assignments",
+        multiple=True,
+        metavar="NAME=VALUE",
+        help="Set a variable of the specs; may be repeated.",
+    ),
+    click.option(
+        "--var-file",
+        "variable_files",
+        multiple=True,
+        type=click.Path(path_type=Path),
+        metavar="FILE",
+        help="YAML or JSON file with values of variables, of each revision if it is in the repository; may be "
+        "repeated.",
+    ),
+    DATE,
 )
-@click.option(
-    "--var-file",
-    "variable_files",
-    multiple=True,
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    help="YAML or JSON file with values of variables, of each revision if it is in the repository; may be repeated.",
-)
-@DATE
 @click.option(
     "--live",
     is_flag=True,
@@ -61,7 +69,16 @@ if TYPE_CHECKING:
     help="In GitHub Actions: write it to the pull request, too, as one comment that is kept up to date.",
 )
 @output_format("text", "markdown", "json", "github", "sarif")
-def command(paths: tuple[str, ...], live: bool, exit_code: bool, comment: bool, format_: str, **options: Any) -> int:
+def command(  # noqa: PLR0917 - click passes options by name
+    paths: tuple[str, ...],
+    base: str,
+    head: str,
+    rendering: Rendering,
+    live: bool,
+    exit_code: bool,
+    comment: bool,
+    format_: str,
+) -> int:
     """Show what a change of the repository does to each flow: its request, hooks, policies and cost. Offline.
 
     Two commits are compared, at each target of each spec; no program of either is run. PATH is a spec or a folder of
@@ -70,10 +87,9 @@ def command(paths: tuple[str, ...], live: bool, exit_code: bool, comment: bool, 
     from flowspec.report import diagnostics, reviews
     from flowspec.review.review import INVALID, Given, compare_revisions
 
-    date = options["date"]
-    now = date.replace(tzinfo=timezone.utc) if date else None
-    given = Given(pairs_of(options["assignments"]), options["variable_files"], now)
-    made = compare_revisions(Path(), options["base"], head=options["head"], paths=paths, given=given, each=map_on_cores)
+    now = rendering.date.replace(tzinfo=timezone.utc) if rendering.date else None
+    given = Given(pairs_of(rendering.assignments), rendering.variable_files, now)
+    made = compare_revisions(Path(), base, head=head, paths=paths, given=given, each=map_on_cores)
     color = format_ == "text" and wants_color(sys.stdout)
     formats: dict[str, Callable[[Review], str]] = {
         "text": partial(reviews.as_text, color=color),
@@ -86,7 +102,7 @@ def command(paths: tuple[str, ...], live: bool, exit_code: bool, comment: bool, 
     if live:
         # A document on stdout is followed by nothing.
         show = partial(eprint_report, level=Level.PROGRESS) if format_ in {"json", "sarif"} else print_result
-        _print_plans(made, options, show, color=color)
+        _print_plans(made, rendering, show, color=color)
     if comment:
         _post(reviews.as_markdown(made), reviews.MARKER)
     if any(flow.status == INVALID for flow in made.flows):
@@ -103,21 +119,22 @@ def _post(body: str, marker: str) -> None:
         ewarn(f"note: no comment: {error.message}. The token of a pull request from a fork may only read")
 
 
-def _print_plans(made: Review, options: dict[str, Any], show: Callable[[str], None], *, color: bool) -> None:
+def _print_plans(made: Review, rendering: Rendering, show: Callable[[str], None], *, color: bool) -> None:
     """Shows what apply would do with each flow of the working tree that the review has found changed."""
     from flowspec.cli.planning import make_plan
+    from flowspec.cli.run_options import Planning
     from flowspec.errors import FlowspecError
     from flowspec.report import plans
     from flowspec.review.git import Repository
     from flowspec.review.review import CHANGED, NEW
 
     root = Repository.containing(Path()).root
-    given = {name: options[name] for name in ("assignments", "variable_files", "date")}
     for flow in made.flows:
         if flow.status not in {NEW, CHANGED}:
             continue
         try:
-            plan = make_plan(Path(os.path.relpath(root / flow.path)), target=flow.target or None, **given).plan
+            planning = Planning(rendering._replace(target=flow.target or None))
+            plan = make_plan(Path(os.path.relpath(root / flow.path)), planning).plan
         except FlowspecError as error:
             ewarn(f"{flow.path}: no live plan: {error.message}")
         else:

@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
 from flowspec.cli.confirm import confirm
 from flowspec.cli.exits import Exit
 from flowspec.cli.locate import bare_endpoint
-from flowspec.cli.options import CONNECTION, SPEC_PATH, STAGING, VARIABLES, YES, compose_options, output_format
+from flowspec.cli.options import SPEC_PATH, YES, compose_options, output_format
 from flowspec.cli.output import Level, eprint, eprint_report, print_json, print_result
+from flowspec.cli.run_options import COMPILING_FOR_EMR, Planning
 from flowspec.cli.times import parse_span
 from flowspec.errors import FlowspecError
 from flowspec.facts.uris import is_s3_folder
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from flowspec.backend.aws.manage.staged import Deletion, StagedFile
 
 _SPEC_OPTIONS = compose_options(
-    click.argument("specs", nargs=-1, type=SPEC_PATH, metavar="[SPEC]..."), VARIABLES, CONNECTION, STAGING
+    click.argument("specs", nargs=-1, type=SPEC_PATH, metavar="[SPEC]..."), COMPILING_FOR_EMR
 )
 
 
@@ -53,7 +54,7 @@ def command() -> None:
 @command.command("list", epilog="Example: flowspec staging list job.yaml --target prod")
 @_SPEC_OPTIONS
 @output_format("text", "json")
-def list_command(specs: tuple[Path, ...], format_: str, **options: Any) -> int:
+def list_command(specs: tuple[Path, ...], planning: Planning, format_: str) -> int:
     """List the staged files, and what uses each: an active cluster of the region, or a SPEC.
 
     The folder is that of --staging, else the `staging` of the SPECs' target.
@@ -61,7 +62,7 @@ def list_command(specs: tuple[Path, ...], format_: str, **options: Any) -> int:
     from flowspec.backend.aws.manage.staged import staged_files
     from flowspec.report import staging
 
-    folder = _folder(specs, **options)
+    folder = _folder(specs, planning)
     files, users = list(staged_files(folder.emr, folder.uri)), folder.users()
     if format_ == "json":
         print_json([staging.document(one, users) for one in files])
@@ -97,8 +98,8 @@ def _upload_limit(context: click.Context, option: click.Parameter, value: str) -
 @click.option("--dry-run", is_flag=True, help="List what would be deleted, and delete nothing.")
 @YES
 @output_format("text", "json")
-def prune_command(
-    specs: tuple[Path, ...], before: datetime, dry_run: bool, yes: bool, format_: str, **options: Any
+def prune_command(  # noqa: PLR0917 - click passes options by name
+    specs: tuple[Path, ...], planning: Planning, before: datetime, dry_run: bool, yes: bool, format_: str
 ) -> int:
     """Delete staged files that are old and that nothing uses.
 
@@ -110,7 +111,7 @@ def prune_command(
     from flowspec.backend.aws.manage.staged import staged_files
     from flowspec.report import staging
 
-    folder = _folder(specs, **options)
+    folder = _folder(specs, planning)
     files, users = list(staged_files(folder.emr, folder.uri)), folder.users()
     doomed = [one for one in files if one.modified < before and one.sha256 not in users]
     pages: list[Deletion] = []
@@ -179,7 +180,7 @@ def _print(
     return Exit.ERROR if refused else Exit.OK
 
 
-def _folder(specs: Sequence[Path], *, staging: str | None, **options: Any) -> _Folder:
+def _folder(specs: Sequence[Path], planning: Planning) -> _Folder:
     """Returns the staging folder of specs, or the one that is given.
 
     Raises FlowspecError when they have several, or none.
@@ -188,9 +189,9 @@ def _folder(specs: Sequence[Path], *, staging: str | None, **options: Any) -> _F
 
     found: dict[tuple[Endpoint, str], dict[str, str]] = {}
     if specs:
-        found = _folders_of(specs, staging=staging, **options)
-    elif staging:
-        found = {(bare_endpoint("emr", **options), _check_staging(staging)): {}}
+        found = _folders_of(specs, planning)
+    elif planning.staging:
+        found = {(bare_endpoint("emr", planning.connection), _check_staging(planning.staging)): {}}
     if not found:
         raise click.UsageError("name specs, or the folder with --staging s3://bucket/folder/")
     if len(found) > 1:
@@ -208,7 +209,7 @@ def _check_staging(staging: str) -> str:
     return staging
 
 
-def _folders_of(specs: Sequence[Path], **options: Any) -> dict[tuple[Endpoint, str], dict[str, str]]:
+def _folders_of(specs: Sequence[Path], planning: Planning) -> dict[tuple[Endpoint, str], dict[str, str]]:
     """Returns where specs stage their files, with the hashes of the files that they name now, and which spec does."""
     from flowspec.backend.aws.client import Endpoint
     from flowspec.cli.planning import compile_spec
@@ -216,7 +217,7 @@ def _folders_of(specs: Sequence[Path], **options: Any) -> dict[tuple[Endpoint, s
 
     found: dict[tuple[Endpoint, str], dict[str, str]] = {}
     for spec in find_flows(specs):
-        flow, request = compile_spec(spec, placeholders=True, warn=lambda _: None, **options)
+        flow, request = compile_spec(spec, planning, placeholders=True, warn=lambda _: None)
         if not flow.traits.stages_files:
             raise FlowspecError(
                 f"{spec}: target '{flow.target}' runs on this machine, where files are used in place and not staged",

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import click
 
 from flowspec.cli.exits import Exit
-from flowspec.cli.locate import CHOOSING, choose, read_settled_cluster
+from flowspec.cli.locate import CHOOSING, Looking, choose, read_settled_cluster
 from flowspec.cli.options import output_format
 from flowspec.cli.output import eprint, ewarn, print_json, print_result
 
@@ -16,14 +14,14 @@ from flowspec.cli.output import eprint, ewarn, print_json, print_result
 @CHOOSING
 @click.option("--cost", is_flag=True, help="Add what its instances have cost so far, by public prices.")
 @output_format("text", "json")
-def command(what: str, cost: bool, format_: str, **options: Any) -> int:
+def command(what: str, cost: bool, format_: str, looking: Looking) -> int:
     """Show a cluster and its steps. WHAT is a spec, a cluster's id, or its name."""
     from flowspec.backend.aws.command_lines import command_line
     from flowspec.backend.aws.spending import spent
     from flowspec.backend.aws.verdict import failure_of
     from flowspec.report import costs, runs
 
-    chosen = choose(what, **options)
+    chosen = choose(what, looking)
     cluster = read_settled_cluster(chosen)
     for other in chosen.others:
         shown_by = command_line("status", chosen.emr, other)

@@ -5,20 +5,21 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from flowspec.cli.exits import Exit, exit_of
-from flowspec.cli.locate import CHOOSING, Chosen, choose_one, connection_of, is_spec
+from flowspec.cli.locate import CHOOSING, Chosen, Looking, choose_one, is_spec
 from flowspec.cli.options import DETACH, LOCK_TIMEOUT, SPEC_PATH, STAGING, WATCHING, compose_options, output_format
 from flowspec.cli.output import eprint, print_json, print_result, print_warnings
-from flowspec.cli.specs import CONNECTION_NAMES, job_flow
+from flowspec.cli.specs import Connection, job_flow
 from flowspec.errors import number_of
 
 if TYPE_CHECKING:
     from flowspec.backend.aws.manage.steps import AddedSteps
     from flowspec.cli.options import OnInterrupt
+    from flowspec.cli.specs import Rendering
     from flowspec.document.job_flow import JobFlow
     from flowspec.document.text.tree import Document, Items
 
@@ -40,14 +41,15 @@ def command() -> None:
 @output_format("text", "json")
 def add(  # noqa: PLR0917 - click passes options by name
     what: str,
+    looking: Looking,
     file: Path,
+    staging: str | None,
     rerun: tuple[str, ...],
     lock_timeout: float,
     detach: bool,
     timeout: float | None,
     on_interrupt: OnInterrupt,
     format_: str,
-    **options: Any,
 ) -> int:
     """Add the steps of FILE that the cluster does not have yet, and watch them.
 
@@ -61,7 +63,7 @@ def add(  # noqa: PLR0917 - click passes options by name
     from flowspec.plan.compare import failed_note
     from flowspec.request.compile import compile
 
-    chosen, flow = _choose_and_load(what, file, options)
+    chosen, flow = _choose_and_load(what, looking, file, staging)
     request = compile(flow)
     print_warnings(request.warnings)
     chosen = replace(chosen, secrets=chosen.secrets | request.secrets)
@@ -95,26 +97,25 @@ def _print(chosen: Chosen, steps: AddedSteps, format_: str) -> None:
         eprint(f"cluster {chosen.cluster_id} has all these steps already")
 
 
-def _choose_and_load(what: str, file: Path, options: dict[str, Any]) -> tuple[Chosen, JobFlow]:
+def _choose_and_load(what: str, looking: Looking, file: Path, staging: str | None) -> tuple[Chosen, JobFlow]:
     """Returns the cluster, and the flow that has the steps to add."""
     from flowspec.backend.aws.client import Endpoint
     from flowspec.document.rendering.step_list import load_steps, with_steps
     from flowspec.document.text.parse import load
     from flowspec.document.text.tree import Items
 
-    backend, staging = options.pop("backend"), options.pop("staging")
     found: Document | Items = load_steps(file)
     if isinstance(found, Items) and is_spec(what):
         found = with_steps(load(Path(what)), file, found)
     if isinstance(found, Items):
-        chosen = choose_one(what, backend=backend, **connection_of(options))
-        return chosen, _flow_of_list(chosen, file, found, {**options, "staging": staging})
-    flow = job_flow(found, staging=staging, **options)
-    of_cluster = options if is_spec(what) else connection_of(options)
-    return choose_one(what, backend=backend, endpoint=Endpoint.of(flow), **of_cluster), flow
+        chosen = choose_one(what, looking.without_spec())
+        return chosen, _flow_of_list(chosen, file, found, looking.rendering, staging)
+    flow = job_flow(found, looking.rendering, looking.connection, staging=staging)
+    of_cluster = looking if is_spec(what) else looking.without_spec()
+    return choose_one(what, of_cluster, endpoint=Endpoint.of(flow)), flow
 
 
-def _flow_of_list(chosen: Chosen, file: Path, steps: Items, options: dict[str, Any]) -> JobFlow:
+def _flow_of_list(chosen: Chosen, file: Path, steps: Items, rendering: Rendering, staging: str | None) -> JobFlow:
     """Makes the flow of a list of steps, for a cluster named by its id or name, with the cluster's own release."""
     from flowspec.backend.aws.observe import read_back
     from flowspec.document.rendering.step_list import steps_alone
@@ -128,7 +129,7 @@ def _flow_of_list(chosen: Chosen, file: Path, steps: Items, options: dict[str, A
         "region": chosen.emr.region if "region" in chosen.emr.backend.connection_settings else None,
         "log_uri": params.get("LogUri"),
     }
-    names = [text.partition("=")[0] for text in options["assignments"]]
+    names = [text.partition("=")[0] for text in rendering.assignments]
     header = {
         "flowspec": "v1",
         "name": cluster.name,
@@ -136,6 +137,5 @@ def _flow_of_list(chosen: Chosen, file: Path, steps: Items, options: dict[str, A
         "backend": endpoint.backend,
         **{key: value for key, value in given.items() if value},
     }
-    # A list of steps goes to where the cluster is.
-    kept = {key: value for key, value in options.items() if key not in CONNECTION_NAMES}
-    return job_flow(steps_alone(file, steps, header), emr_rules=False, **kept)
+    # A list of steps goes to where the cluster is, whatever the connection options are.
+    return job_flow(steps_alone(file, steps, header), rendering, Connection(), staging=staging, emr_rules=False)

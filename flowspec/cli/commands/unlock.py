@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import click
 
 from flowspec.cli.exits import Exit
-from flowspec.cli.locate import CHOOSING, choose
+from flowspec.cli.locate import CHOOSING, Looking, choose
 from flowspec.cli.options import output_format
 from flowspec.cli.output import print_json, print_result
 from flowspec.document.escaping import visible
@@ -16,11 +14,11 @@ from flowspec.document.escaping import visible
 @click.command("unlock", epilog="Example: flowspec unlock job.yaml")
 @CHOOSING
 @output_format("text", "json")
-def command(what: str, format_: str, **options: Any) -> int:
+def command(what: str, format_: str, looking: Looking) -> int:
     """Remove the lock of a cluster, whoever holds it. WHAT is a spec, a cluster's id, or its name."""
     from flowspec.backend.aws.submission.lock import unlock
 
-    chosen = choose(what, **options)
+    chosen = choose(what, looking)
     holder = unlock(chosen.emr, chosen.cluster_id)
     if format_ == "json":
         print_json({"cluster": chosen.cluster_id, "removed": holder})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -14,7 +14,7 @@ from flowspec.cli.options import STAGING, VARIABLES, output_format
 from flowspec.cli.output import Level, eprint_report, print_result, wants_color
 from flowspec.cli.policies import POLICY, read_policies, violations_of
 from flowspec.cli.selection import PATHS, SELECT, selected_specs
-from flowspec.cli.specs import job_flow
+from flowspec.cli.specs import Connection, Rendering, job_flow
 from flowspec.document.discovery import find_flows_to_check
 from flowspec.document.escaping import visible
 from flowspec.errors import Diagnostic, Severity, SpecError
@@ -34,12 +34,13 @@ if TYPE_CHECKING:
 @output_format("text", "json", "github", "sarif")
 def command(  # noqa: PLR0917 - click passes options by name
     paths: tuple[Path, ...],
+    rendering: Rendering,
+    staging: str | None,
     strict: bool,
     all_targets: bool,
     policy_files: tuple[Path, ...],
     format_: str,
     selects: tuple[str, ...],
-    **options: Any,
 ) -> int:
     """Check specs offline: every error with its place and remedy, all in one go.
 
@@ -48,11 +49,12 @@ def command(  # noqa: PLR0917 - click passes options by name
     """
     from flowspec.report import diagnostics as report
 
-    if all_targets and options["target"] is not None:
+    if all_targets and rendering.target is not None:
         raise click.UsageError("--all-targets and --target exclude each other")
     policies = read_policies(policy_files)
-    specs = selected_specs(paths, selects, find=find_flows_to_check, **options)
-    work = partial(_at_all_targets if all_targets else _findings, policies=policies, options=options)
+    specs = selected_specs(paths, selects, rendering, find=find_flows_to_check)
+    check = _at_all_targets if all_targets else _findings
+    work = partial(check, rendering=rendering, staging=staging, policies=policies)
     found: list[Diagnostic] = []
     for spec, errors in zip(specs, map_on_cores(work, specs), strict=True):
         found += errors
@@ -69,12 +71,12 @@ def command(  # noqa: PLR0917 - click passes options by name
     return Exit.USAGE if _has_failed(found, strict) else Exit.OK
 
 
-def _findings(spec: Path, *, policies: list[Policy], options: dict[str, Any]) -> tuple[Diagnostic, ...]:
+def _findings(spec: Path, rendering: Rendering, staging: str | None, policies: list[Policy]) -> tuple[Diagnostic, ...]:
     from flowspec.request.compile import compile
     from flowspec.request.graph import find_misordered_steps
 
     try:
-        flow = job_flow(spec, placeholders=True, **options)
+        flow = job_flow(spec, rendering, Connection(), staging=staging, placeholders=True)
         request = compile(flow)
     except SpecError as error:
         return error.diagnostics
@@ -82,7 +84,9 @@ def _findings(spec: Path, *, policies: list[Policy], options: dict[str, Any]) ->
     return tuple(sorted(found, key=lambda one: one.sort_key))
 
 
-def _at_all_targets(spec: Path, *, policies: list[Policy], options: dict[str, Any]) -> tuple[Diagnostic, ...]:
+def _at_all_targets(
+    spec: Path, rendering: Rendering, staging: str | None, policies: list[Policy]
+) -> tuple[Diagnostic, ...]:
     from flowspec.document.rendering.extends import target_names
     from flowspec.report.diagnostics import merge_targets
 
@@ -91,7 +95,7 @@ def _at_all_targets(spec: Path, *, policies: list[Policy], options: dict[str, An
     except SpecError as error:
         return error.diagnostics
     return merge_targets(
-        one for name in names for one in _findings(spec, policies=policies, options={**options, "target": name})
+        one for name in names for one in _findings(spec, rendering._replace(target=name), staging, policies)
     )
 
 

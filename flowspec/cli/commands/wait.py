@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
-from flowspec.cli.locate import CHOOSING, choose, is_spec
+from flowspec.cli.locate import CHOOSING, Looking, choose, is_spec
 from flowspec.cli.options import ALLOW_COMMANDS, WATCHING, output_format
 from flowspec.cli.output import ewarn
 from flowspec.cli.specs import job_flow
@@ -25,13 +25,13 @@ if TYPE_CHECKING:
 @WATCHING
 @ALLOW_COMMANDS
 @output_format("text", "json")
-def command(
+def command(  # noqa: PLR0917 - click passes options by name
     what: str,
+    looking: Looking,
     timeout: float | None,
     on_interrupt: OnInterrupt,
     allow_commands: bool,
     format_: str,
-    **options: Any,
 ) -> int:
     """Watch a run to its end, with the timeouts and retries of its steps. WHAT is a spec, a cluster's id, or its name.
 
@@ -39,18 +39,18 @@ def command(
     """
     from flowspec.cli.follow import follow, hooks_of
 
-    chosen = choose(what, **options)
-    flow = _flow(Path(what), chosen, options) if is_spec(what) else None
+    chosen = choose(what, looking)
+    flow = _flow(Path(what), chosen, looking) if is_spec(what) else None
     watch = _watch(flow, chosen)
     secrets = chosen.secrets | (flow.secrets if flow else frozenset())
     hooks = hooks_of(flow, chosen.emr, allow_commands=allow_commands, secrets=secrets) if flow else None
     return follow(chosen, timeout=timeout, on_interrupt=on_interrupt, format_=format_, watch=watch, hooks=hooks)
 
 
-def _flow(spec: Path, chosen: Chosen, options: dict[str, Any]) -> JobFlow | None:
+def _flow(spec: Path, chosen: Chosen, looking: Looking) -> JobFlow | None:
     """Reads the spec of a run; returns None, with a note, when it is not valid, or a variable has no value here."""
     try:
-        return job_flow(spec, **{name: value for name, value in options.items() if name != "backend"})
+        return job_flow(spec, looking.rendering, looking.connection)
     except FlowspecError as error:
         message = "hooks are not run, and the budget is not watched, the spec can't be read"
         ewarn(f"note: {message}: {error.message}", secrets=chosen.secrets)
