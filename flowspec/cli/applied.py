@@ -1,4 +1,4 @@
-"""Follows the run of a plan that was applied: with further launches, hooks, and a warning about its budget."""
+"""Applies a plan and follows its run: with further launches, hooks, and a warning about its budget."""
 
 from __future__ import annotations
 
@@ -7,50 +7,77 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
-from flowspec.backend.aws.runs.relaunch import Launches
-from flowspec.backend.aws.watch import Watch, watch
-from flowspec.cli.follow import follow
-from flowspec.cli.locate import Chosen
-from flowspec.cli.output import eprint
+from flowspec.cli.output import eprint, ewarn
+from flowspec.cli.planning import Planned, note_renamed
 
 if TYPE_CHECKING:
-    from flowspec.backend.aws.client import Emr
-    from flowspec.backend.aws.runs.hooks import Hooks
     from flowspec.backend.aws.submission.apply import Applied
+    from flowspec.backend.aws.watch import Watch
     from flowspec.cli.run_options import Following
-    from flowspec.document.job_flow import JobFlow
-    from flowspec.plan.changes import Plan
 
 
-def follow_applied(
-    applied: Applied,
-    plan: Plan,
-    emr: Emr,
-    *,
+def apply_and_follow(
+    planned: Planned,
     following: Following,
-    hooks: Hooks | None,
-    watch: Watch,
+    describe: Callable[[Applied], str],
+    *,
     format_: str = "text",
+    watch: Watch | None = None,
     sleep: Callable[[float], None] = time.sleep,
-) -> int:
-    """Follows the run of a plan to its end, and prints how it ended; returns the exit code."""
-    return follow(
-        Chosen(emr, applied.cluster_id, plan.secrets, steps=applied.steps, failed=applied.failed),
-        timeout=following.timeout,
-        on_interrupt=following.on_interrupt,
-        format_=format_,
-        sleep=sleep,
-        watch=watch,
-        launches=Launches(plan, emr, partial(eprint, secrets=plan.secrets), sleep),
-        hooks=hooks,
-    )
+) -> tuple[Applied, int | None]:
+    """Applies a plan, follows its run to the end and prints how it ended; returns the exit code, None with --detach.
+
+    `describe` names in a word what was done with the cluster. Raises FlowspecError when the preflight found that
+    something is missing.
+    """
+    from flowspec.backend.aws.submission.apply import apply
+    from flowspec.pipeline import refuse_wrong
+
+    plan = planned.plan
+    refuse_wrong(plan)
+    note_renamed(plan, planned.reads)
+    notify, warn = partial(eprint, secrets=plan.secrets), partial(ewarn, secrets=plan.secrets)
+    # Before anything runs: after a Ctrl-C while modules are imported nobody would say how to re-attach.
+    follow_run = None if following.detach else _prepare_to_follow(planned, following, format_, watch, sleep)
+    replan, lock_timeout = planned.again, following.lock_timeout
+    applied = apply(plan, planned.emr, replan=replan, lock_timeout=lock_timeout, notify=notify, warn=warn, sleep=sleep)
+    if not plan.skipped:
+        eprint(f"{describe(applied)} cluster {applied.cluster_id}")
+    return applied, follow_run(applied) if follow_run else None
 
 
-def watch_with_budget(plan: Plan, flow: JobFlow, emr: Emr, watch: Watch = watch) -> Watch:
-    """Returns `watch` with a warning when the budget of the flow's run is used up."""
-    if plan.cost is None:
-        return watch
-    # Imported here: the prices take 4 ms, and nothing costs on this machine.
-    from flowspec.cli.overrun import cost_by_request, with_budget_warning
+def _prepare_to_follow(
+    planned: Planned, following: Following, format_: str, watch: Watch | None, sleep: Callable[[float], None]
+) -> Callable[[Applied], int]:
+    """Imports and makes what is needed to follow the run of a plan; returns the function that does it."""
+    from flowspec.backend.aws.runs.relaunch import Launches
+    from flowspec.backend.aws.watch import watch as watch_alone
+    from flowspec.cli.follow import follow, hooks_of, print_rerun_hint
+    from flowspec.cli.locate import Chosen
 
-    return with_budget_warning(watch, flow, cost_by_request(flow, plan.request, plan.fallback, emr.region))
+    plan, emr, flow = planned.plan, planned.emr, planned.flow
+    watch = watch or watch_alone
+    if plan.cost is not None:
+        # Imported here: the prices take 4 ms, and nothing costs on this machine.
+        from flowspec.cli.overrun import cost_by_request, with_budget_warning
+
+        watch = with_budget_warning(watch, flow, cost_by_request(flow, plan.request, plan.fallback, emr.region))
+    hooks = hooks_of(flow, emr, allow_commands=following.allow_commands, secrets=plan.secrets, sleep=sleep)
+
+    def follow_run(applied: Applied) -> int:
+        code = follow(
+            Chosen(emr, applied.cluster_id, plan.secrets, steps=applied.steps, failed=applied.failed),
+            timeout=following.timeout,
+            on_interrupt=following.on_interrupt,
+            format_=format_,
+            sleep=sleep,
+            watch=watch,
+            launches=Launches(plan, emr, partial(eprint, secrets=plan.secrets), sleep),
+            hooks=hooks,
+        )
+        # A saved plan, which can't be made again, is of what did run.
+        if planned.again:
+            print_rerun_hint(plan, code)
+        return code
+
+    return follow_run

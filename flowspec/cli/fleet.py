@@ -35,7 +35,7 @@ _ERRORS = {
 }
 
 
-class Planned(NamedTuple):
+class PlannedFleet(NamedTuple):
     """The plans of those specs that are valid, and the rows of those that are not."""
 
     plans: list[FlowPlan]
@@ -51,7 +51,7 @@ def plan_specs(
     run_bootstrap: bool = False,
     offline: bool = False,
     warn: bool = True,
-) -> Planned:
+) -> PlannedFleet:
     """Compiles and plans specs; prints their errors and, with `warn`, their warnings.
 
     With `offline` no call is sent, and secrets that are not given have placeholders.
@@ -76,7 +76,7 @@ def plan_specs(
     plans = plan_all(
         flows, jobs=jobs, connections=connections, run_bootstrap=run_bootstrap, offline=offline, **converging
     )
-    return Planned(plans, failed, connections)
+    return PlannedFleet(plans, failed, connections)
 
 
 def _merge_equal_warnings(warnings: Iterable[Diagnostic]) -> list[Diagnostic]:
@@ -98,7 +98,7 @@ def _other_places(others: Sequence[Diagnostic]) -> Iterator[str]:
         yield f"also at {', '.join(places[:_MOST_PLACES])}{more}"
 
 
-def rows_of(planned: Planned, row: Callable[[FlowPlan], Row]) -> list[Row]:
+def rows_of(planned: PlannedFleet, row: Callable[[FlowPlan], Row]) -> list[Row]:
     """Returns the rows of all specs: `row` of each plan; the error of a flow without one is printed."""
     return sorted([*planned.failed, *map(partial(_row, row=row), planned.plans)], key=lambda one: one.spec)
 
@@ -131,7 +131,7 @@ def message_of(error: Exception) -> str:
     return error.message if isinstance(error, FlowspecError) else "failed, see above"
 
 
-def run_preflights(planned: Planned, jobs: int) -> Planned:
+def run_preflights(planned: PlannedFleet, jobs: int) -> PlannedFleet:
     """Looks up for each plan whether all that it names is there, `jobs` plans at a time."""
     from flowspec.backend.threads import Threads
 
@@ -148,7 +148,7 @@ def run_preflights(planned: Planned, jobs: int) -> Planned:
         return planned._replace(plans=list(pool.map(run_preflight, planned.plans)))
 
 
-def plan_rows(planned: Planned) -> list[Row]:
+def plan_rows(planned: PlannedFleet) -> list[Row]:
     """Returns a row for each flow with what an apply would do, and its plan where that is something."""
     from flowspec.plan.findings import wrong
     from flowspec.report.fleets import result_of
@@ -162,7 +162,7 @@ def plan_rows(planned: Planned) -> list[Row]:
     return rows_of(planned, row)
 
 
-def drift_rows(planned: Planned) -> list[Row]:
+def drift_rows(planned: PlannedFleet) -> list[Row]:
     """Returns a row for each flow that says whether its cluster is in sync with its spec, with exit 3 where not."""
     from flowspec.report.fleets import result_of
 

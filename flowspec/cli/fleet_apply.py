@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
@@ -15,7 +15,7 @@ from flowspec.cli import print_error
 from flowspec.cli.confirm import confirm
 from flowspec.cli.exits import Exit, exit_of
 from flowspec.cli.fleet import (
-    Planned,
+    PlannedFleet,
     error_row,
     message_of,
     new_row,
@@ -26,7 +26,7 @@ from flowspec.cli.fleet import (
 )
 from flowspec.cli.locate import bare_endpoint
 from flowspec.cli.output import Level, eprint, eprint_report, ewarn, label_lines
-from flowspec.cli.planning import add_preflight, eprint_plan, note_renamed
+from flowspec.cli.planning import Planned, add_preflight, eprint_plan
 from flowspec.cli.selection import selected_specs
 from flowspec.document.discovery import specs_below
 from flowspec.document.escaping import visible
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from flowspec.backend.aws.submission.apply import Applied
     from flowspec.cli.run_options import Following, Planning
     from flowspec.cli.specs import Connection
-    from flowspec.fleet import FlowPlan
+    from flowspec.fleet import Connections, FlowPlan, Sleep
     from flowspec.plan.changes import Plan
     from flowspec.plan.cluster import Cluster
     from flowspec.report.fleets import Row
@@ -71,14 +71,14 @@ def apply_specs(
         what = "1 cluster whose spec is" if len(orphans) == 1 else f"{len(orphans)} clusters whose specs are"
         confirm(f"End {what} gone?", yes=yes, unasked=False)
     with SharedWatch() as watching:
-        applying = partial(
-            _apply_as_row,
+        work = partial(
+            _apply_and_follow,
             following=following,
             began=time.monotonic(),
             watching=watching,
-            shared=lambda endpoint: planned.connections.of(endpoint).shared,
+            connections=planned.connections,
         )
-        rows, interrupted = work_on_flows(applying, planned.plans, jobs)
+        rows, interrupted = work_on_flows(partial(_apply_as_row, work=work), planned.plans, jobs)
     rows += rows_not_begun(planned.plans, rows)
     if not interrupted and all(row.exit != Exit.INTERRUPTED for row in rows):
         rows += work_on_flows(_terminate_orphan, orphans, jobs)[0]
@@ -86,12 +86,10 @@ def apply_specs(
     return print_rows(rows, format_, "flowspec apply")
 
 
-def _apply_as_row(one: FlowPlan, sleep: Callable[[float], None], **how: Any) -> Row:
+def _apply_as_row(one: FlowPlan, sleep: Sleep, work: Callable[[FlowPlan, Sleep], Row]) -> Row:
     with label_lines(one.jobflow.name):
         try:
-            if one.error:
-                return error_row(one, one.error)
-            return _apply_and_follow(one, sleep, **how)
+            return error_row(one, one.error) if one.error else work(one, sleep)
         except KeyboardInterrupt:
             return new_row(one, "interrupted", Exit.INTERRUPTED)
         except Exception as error:  # noqa: BLE001 - whatever it is, the other flows go on
@@ -99,50 +97,32 @@ def _apply_as_row(one: FlowPlan, sleep: Callable[[float], None], **how: Any) -> 
 
 
 def _apply_and_follow(
-    one: FlowPlan,
-    sleep: Callable[[float], None],
-    *,
-    following: Following,
-    began: float,
-    watching: SharedWatch,
-    shared: Callable[[Endpoint], Emr],
+    one: FlowPlan, sleep: Sleep, *, following: Following, began: float, watching: SharedWatch, connections: Connections
 ) -> Row:
-    """Applies the plan of a flow; `shared` gives the connection that asks each thing once for all flows."""
-    from flowspec.backend.aws.submission.apply import apply
-    from flowspec.cli.applied import follow_applied, watch_with_budget
-    from flowspec.cli.follow import hooks_of, print_rerun_hint
-    from flowspec.pipeline import refuse_wrong
+    from flowspec.cli.applied import apply_and_follow
     from flowspec.report.fleets import result_of
 
     assert one.plan is not None
     assert one.emr is not None
     assert one.again is not None
+    assert one.preflight is not None
     plan = one.plan if time.monotonic() - began < _PLAN_MAX_AGE else one.again()
-    if not (following.skip_preflight or plan.blocked):
-        assert one.preflight is not None
-        plan = add_preflight(plan, one.preflight)
+    reads = connections.of(one.emr.endpoint).shared
+    planned = Planned(plan, one.emr, one.again, one.preflight, one.jobflow, reads)
+    planned = add_preflight(planned, skip=following.skip_preflight)
+    plan = planned.plan
     # What is done to a cluster that people use is shown; of a new one the count will do.
     if one.running and plan.has_changes:
         eprint_plan(plan)
     else:
         eprint(result_of(plan))
         _print_preflight(plan)
-    refuse_wrong(plan)
-    note_renamed(plan, shared(one.emr.endpoint))
-    notify, warn = partial(eprint, secrets=plan.secrets), partial(ewarn, secrets=plan.secrets)
-    lock_timeout = following.lock_timeout
-    applied = apply(plan, one.emr, replan=one.again, lock_timeout=lock_timeout, notify=notify, warn=warn, sleep=sleep)
-    verb = _describe_outcome(plan, applied)
-    if not plan.skipped:
-        eprint(f"{verb} cluster {applied.cluster_id}")
-    if following.detach:
-        return new_row(one, f"{verb} {applied.cluster_id}", cluster=applied.cluster_id)
-    secrets, allow_commands = plan.secrets, following.allow_commands
-    hooks = hooks_of(one.jobflow, one.emr, allow_commands=allow_commands, secrets=secrets, sleep=sleep)
-    watch = watch_with_budget(plan, one.jobflow, one.emr, watching.watch_for(plan))
-    code = follow_applied(applied, plan, one.emr, following=following, hooks=hooks, watch=watch, sleep=sleep)
-    print_rerun_hint(plan, code)
-    return new_row(one, f"{verb} {applied.cluster_id}: {_OUTCOMES[Exit(code)]}", code, applied.cluster_id)
+    describe = partial(_describe_outcome, plan)
+    applied, code = apply_and_follow(planned, following, describe, watch=watching.watch_for(plan), sleep=sleep)
+    done = f"{describe(applied)} {applied.cluster_id}"
+    if code is None:
+        return new_row(one, done, cluster=applied.cluster_id)
+    return new_row(one, f"{done}: {_OUTCOMES[Exit(code)]}", code, applied.cluster_id)
 
 
 def _describe_outcome(plan: Plan, applied: Applied) -> str:
@@ -173,7 +153,7 @@ def _require_folders(paths: Sequence[Path]) -> list[Path]:
     return found
 
 
-def _find_orphans(folders: Sequence[Path], planned: Planned, planning: Planning) -> Iterator[_Orphan]:
+def _find_orphans(folders: Sequence[Path], planned: PlannedFleet, planning: Planning) -> Iterator[_Orphan]:
     """Finds the clusters to end, and prints a line for each, and for each that might be one and is left alone."""
     from flowspec.backend.aws.manage.orphans import find_orphans
 
@@ -193,7 +173,7 @@ def _find_orphans(folders: Sequence[Path], planned: Planned, planning: Planning)
                     yield _Orphan(emr, one)
 
 
-def _endpoints(planned: Planned, connection: Connection) -> list[Endpoint]:
+def _endpoints(planned: PlannedFleet, connection: Connection) -> list[Endpoint]:
     """Returns the EMRs of the flows; where there are none, the one that the options name."""
     found = [one.emr.endpoint for one in planned.plans if one.emr]
     return list(dict.fromkeys(found)) or [bare_endpoint(None, connection)]

@@ -108,12 +108,15 @@ def compile_spec(
     return flow, request
 
 
-def add_preflight(plan: Plan, preflight: Callable[[Plan], Plan]) -> Plan:
+def add_preflight(planned: Planned, *, skip: bool) -> Planned:
     """Returns the plan with what its preflight found, unless all is well, which needs no line."""
     from flowspec.plan import findings
 
-    found = preflight(plan)
-    return found if any(one.level is not findings.Level.OK for one in found.preflight or ()) else plan
+    if skip or planned.plan.blocked:
+        return planned
+    found = planned.preflight(planned.plan)
+    is_well = all(one.level is findings.Level.OK for one in found.preflight or ())
+    return planned if is_well else planned._replace(plan=found)
 
 
 def eprint_plan(plan: Plan) -> None:

@@ -13,7 +13,7 @@ import pytest
 from flowspec import apply
 from flowspec.cli import fleet_apply, selection
 from flowspec.cli.exits import Exit, worst
-from flowspec.cli.fleet import Planned, run_preflights
+from flowspec.cli.fleet import PlannedFleet, run_preflights
 from flowspec.cli.specs import Rendering
 from flowspec.report import fleets
 from tests.endpoints import make_account
@@ -617,5 +617,5 @@ def test_an_interrupted_preflight_waits_for_no_other_flow():
 
     flows = [SimpleNamespace(plan=SimpleNamespace(blocked=""), preflight=one) for one in (interrupted, unanswered)]
     with pytest.raises(KeyboardInterrupt):
-        run_preflights(Planned(flows, [], None), jobs=2)
+        run_preflights(PlannedFleet(flows, [], None), jobs=2)
     assert not ended

@@ -10,13 +10,11 @@ from typing import TYPE_CHECKING
 import click
 
 from flowspec.cli.options import YES, output_format
-from flowspec.cli.output import eprint, ewarn
 from flowspec.cli.planning import (
     Planned,
     add_preflight,
     eprint_plan,
     make_plan,
-    note_renamed,
     refuse_contradictions,
     remake_saved_plan,
 )
@@ -24,6 +22,7 @@ from flowspec.cli.run_options import FOLLOWING, PLANNING, Following, Planning
 from flowspec.cli.selection import FLEET, PATHS, names_many, text_of_saved_plan
 
 if TYPE_CHECKING:
+    from flowspec.backend.aws.submission.apply import Applied
     from flowspec.document.text.tree import Document
     from flowspec.plan.changes import Plan
 
@@ -65,36 +64,24 @@ def command(  # noqa: PLR0917 - click passes options by name
 
 
 def _apply_one(spec: Path, planning: Planning, following: Following, format_: str) -> int:
-    from flowspec.backend.aws.submission.apply import apply
-    from flowspec.pipeline import refuse_wrong
+    from flowspec.cli.applied import apply_and_follow
 
-    made, emr, again, preflight, flow, reads = _read_plan(spec, planning, run_bootstrap=following.run_bootstrap)
-    if not (following.skip_preflight or made.blocked):
-        made = add_preflight(made, preflight)
-    eprint_plan(made)
-    refuse_wrong(made)
-    note_renamed(made, reads)
-    notify, warn = partial(eprint, secrets=made.secrets), partial(ewarn, secrets=made.secrets)
-    if not following.detach:
-        # Before anything runs: after a Ctrl-C while modules are imported nobody would say how to re-attach.
-        from flowspec.cli.applied import follow_applied, watch_with_budget
-        from flowspec.cli.follow import hooks_of, print_rerun_hint
+    planned = _read_plan(spec, planning, run_bootstrap=following.run_bootstrap)
+    planned = add_preflight(planned, skip=following.skip_preflight)
+    eprint_plan(planned.plan)
+    if planned.again:
+        planned = planned._replace(again=partial(_replan_and_print, planned.again))
+    applied, code = apply_and_follow(planned, following, _describe_outcome, format_=format_)
+    if code is not None:
+        return code
+    from flowspec.cli.detached import print_detached
 
-        watch = watch_with_budget(made, flow, emr)
-        hooks = hooks_of(flow, emr, allow_commands=following.allow_commands, secrets=made.secrets)
-    replan, lock_timeout = again and partial(_replan_and_print, again), following.lock_timeout
-    applied = apply(made, emr, replan=replan, lock_timeout=lock_timeout, notify=notify, warn=warn)
-    if not made.skipped:
-        eprint(f"{'joined' if applied.joined else 'started'} cluster {applied.cluster_id}")
-    if following.detach:
-        from flowspec.cli.detached import print_detached
+    skipped = planned.plan.skipped
+    return print_detached(planned.emr, applied.cluster_id, format_, joined=applied.joined, skipped=skipped)
 
-        return print_detached(emr, applied.cluster_id, format_, joined=applied.joined, skipped=made.skipped)
-    code = follow_applied(applied, made, emr, following=following, hooks=hooks, watch=watch, format_=format_)
-    # A saved plan, which can't be made again, is of what did run.
-    if again:
-        print_rerun_hint(made, code)
-    return code
+
+def _describe_outcome(applied: Applied) -> str:
+    return "joined" if applied.joined else "started"
 
 
 def _replan_and_print(replan: Callable[[], Plan]) -> Plan:

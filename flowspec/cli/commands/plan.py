@@ -19,7 +19,7 @@ from flowspec.cli.run_options import PLANNING, Planning
 from flowspec.cli.selection import FLEET, PATHS, names_many, refuse_saved_plans, selected_specs
 
 if TYPE_CHECKING:
-    from flowspec.cli.fleet import Planned
+    from flowspec.cli.fleet import PlannedFleet
     from flowspec.plan.changes import Plan
 
 
@@ -107,7 +107,7 @@ def _refuse_useless_options(out: Path | None, *, offline: bool, preflight: bool)
         raise click.UsageError("--out and --offline exclude each other: a saved plan is made for the running cluster")
 
 
-def _print_plans(planned: Planned, exit_code: bool, format_: str) -> int:
+def _print_plans(planned: PlannedFleet, exit_code: bool, format_: str) -> int:
     from flowspec.cli.fleet import plan_rows, print_rows
 
     rows = plan_rows(planned)
