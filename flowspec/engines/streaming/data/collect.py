@@ -111,7 +111,7 @@ class Collector:
         self._name = name
         self._in_memory = iter(in_memory)
         self._output = MapOutput()
-        self._counter = LineCounter()
+        self._counter = LineCounter(_MOST_COUNTED_BYTES)
         self._wait = 0  # bytes to come that are not to be counted
         self._chunk: list[bytes] = []  # gathered so far, and
         self._gathered = 0  # their bytes
@@ -151,10 +151,11 @@ class Collector:
         worth_it = counter.counted >= _WORTH_COUNTING * different
         if not worth_it:
             self._wait = _LOOK_AGAIN_AFTER
-        if not worth_it and counter.size <= _MOST_COUNTED_BYTES:
-            block = counter.repeated()
+        if not worth_it and counter.kept:
+            blocks = counter.kept
             counter.clear()
-            self._add_to_chunk(block)
+            for block in blocks:
+                self._add_to_chunk(block)
         elif not worth_it or different > _MOST_COUNTED or len(counter.text) > _MOST_COUNTED_BYTES:
             self._spill_counted()
 

@@ -11,10 +11,12 @@ from flowspec.engines.streaming.data.lines import split_lines
 class LineCounter:
     """The different lines that were `counted`, as one `text`, and the `numbers` of times that each came.
 
-    Blocks wait until there are enough of them to be counted together.
+    Blocks wait until there are enough of them to be counted together. The counted ones are `kept`, as they came, until
+    they have more than `most_kept` bytes: for a caller that finds counting not worth it.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, most_kept: int) -> None:
+        self._most_kept = most_kept
         self.clear()
 
     def clear(self) -> None:
@@ -25,6 +27,7 @@ class LineCounter:
         self.size = 0  # their bytes
         self.waiting = 0  # bytes that are not counted yet
         self._blocks: list[bytes] = []
+        self.kept: list[bytes] = []
 
     def add(self, block: bytes) -> None:
         """Takes a block of whole lines."""
@@ -37,17 +40,10 @@ class LineCounter:
             return
         text = b"".join([self.text, *self._blocks])
         self.size += self.waiting
+        self.kept = [*self.kept, *self._blocks] if self.size <= self._most_kept else []
         self._blocks, self.waiting = [], 0
         self.text, self.numbers = arrays.count_distinct(text, self.numbers) or _count(text, self.numbers)
         self.counted = sum(self.numbers)
-
-    def repeated(self) -> bytes:
-        """Returns all lines, each as often as it came."""
-        return b"".join([(line + b"\n") * number for line, number in self.items()])
-
-    def items(self) -> zip[tuple[bytes, int]]:
-        """Returns each line, without its LF, and how often it came."""
-        return zip(split_lines(self.text), self.numbers, strict=True)
 
 
 def _count(text: bytes, numbers: list[int]) -> tuple[bytes, list[int]]:

@@ -15,7 +15,7 @@ from flowspec.engines.streaming.data import arrays, collect, merge
 from flowspec.engines.streaming.data.collect import Collector, Counted, MapOutput, Shuffle, counted_blocks
 from flowspec.engines.streaming.data.layout import Layout
 from flowspec.engines.streaming.data.linecounter import LineCounter
-from flowspec.engines.streaming.data.lines import BLOCK, GroupCounter
+from flowspec.engines.streaming.data.lines import BLOCK, GroupCounter, split_lines
 from flowspec.engines.streaming.data.merge import Merge
 from flowspec.engines.streaming.hadoop.classes import LONG, TEXT
 from flowspec.engines.streaming.hadoop.failure import TaskFailure
@@ -174,15 +174,22 @@ def test_a_word_count_of_many_words_is_spilled_in_runs(tmp_path, small_sizes):
     assert all(map_output.runs for map_output in map_outputs)
 
 
+def numbered_lines(counter):
+    return sorted(zip(split_lines(counter.text), counter.numbers, strict=True))
+
+
 @given(st.lists(st.sampled_from([b"", b"a", b"a\0", b"b" * 9, b"c" * 300, b"c" * 299 + b"d", b"\xff" * 8]), min_size=1))
 def test_lines_counted_with_numpy(lines):
     arrays.load_numpy()
-    counter = LineCounter()
-    for start in range(0, len(lines), 3):
-        counter.add(b"".join(line + b"\n" for line in lines[start : start + 3]))
-        counter.count()
-    assert sorted(counter.items()) == sorted(Counter(lines).items())
-    assert (counter.counted, counter.size) == (len(lines), sum(len(line) + 1 for line in lines))
+    text = b"".join(line + b"\n" for line in lines)
+    counter, short = LineCounter(len(text)), LineCounter(len(text) - 1)
+    for one in (counter, short):
+        for start in range(0, len(lines), 3):
+            one.add(b"".join(line + b"\n" for line in lines[start : start + 3]))
+            one.count()
+    assert numbered_lines(counter) == sorted(Counter(lines).items())
+    assert (counter.counted, counter.size) == (len(lines), len(text))
+    assert (b"".join(counter.kept), short.kept) == (text, [])
 
 
 def test_the_length_of_a_line_is_no_part_of_its_last_byte():
@@ -197,13 +204,13 @@ def test_different_lines_with_one_hash_are_told_apart(monkeypatch):
     monkeypatch.setattr(arrays, "_GOLDEN", 0)
     assert arrays.count_distinct(b"aa\naa\n", []) == (b"aa\n", [2])
     assert arrays.count_distinct(b"aa\nab\naa\n", []) is None
-    counter = LineCounter()
+    counter = LineCounter(0)
     counter.add(b"aa\nab\naa\n")
     counter.count()
-    assert sorted(counter.items()) == [(b"aa", 2), (b"ab", 1)]
+    assert numbered_lines(counter) == [(b"aa", 2), (b"ab", 1)]
     counter.add(b"aa\nac\n")
     counter.count()
-    assert sorted(counter.items()) == [(b"aa", 3), (b"ab", 1), (b"ac", 1)]
+    assert numbered_lines(counter) == [(b"aa", 3), (b"ab", 1), (b"ac", 1)]
 
 
 KEYS = st.one_of(
