@@ -113,7 +113,7 @@ class FaultyWay(ThreadingHTTPServer):
     is_late = False
 
     def __init__(self, port, draw=lambda: None):
-        self.emr_port, self.draw, self.faults, self.seen = port, draw, {}, []
+        self.emr_port, self.draw, self.faults, self.seen, self.connections = port, draw, {}, [], 0
         self.waiting, self.released = threading.Event(), threading.Event()
         super().__init__(("127.0.0.1", 0), _Handler)
 
@@ -122,6 +122,10 @@ class FaultyWay(ThreadingHTTPServer):
         return f"http://127.0.0.1:{self.server_port}"
 
     def handle_error(self, *args): ...  # a client that gave up waiting
+
+    def process_request(self, *args):
+        self.connections += 1
+        super().process_request(*args)
 
     def next_fault(self, operation):
         self.seen.append(operation)

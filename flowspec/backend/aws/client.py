@@ -227,6 +227,8 @@ def connect_aws(endpoint: Endpoint, session: Any = None) -> Emr:
             )
             for attempts in (_READ_ATTEMPTS, 1)
         )
+    # One pool of connections for both: a new connection to AWS takes two or three round trips, most of them for TLS.
+    creator._endpoint.http_session = reader._endpoint.http_session
     for client in (reader, creator):
         client.meta.events.register("after-call.emr", refuse_truncated, unique_id="flowspec-cut-short")
     # A session of the caller's has credentials of the caller's, who renews them.

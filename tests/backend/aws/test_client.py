@@ -54,6 +54,13 @@ def test_creating_calls_are_not(faulty):
     assert faulty.way.seen == ["AddJobFlowSteps"]
 
 
+def test_all_calls_share_a_connection(faulty):
+    faulty.call("ListClusters")
+    faulty.create("RunJobFlow", Name="x", Instances={"InstanceCount": 1, "MasterInstanceType": "m5.xlarge"})
+    faulty.call("ListClusters")
+    assert faulty.way.connections == 1
+
+
 @pytest.mark.parametrize("fault", ["truncated", "cut", ("after", 502)])
 def test_a_read_cut_short_is_repeated(faulty, fault):
     made = faulty.call("RunJobFlow", Name="x", Instances={"InstanceCount": 1, "MasterInstanceType": "m5.xlarge"})
