@@ -77,6 +77,9 @@ class _Zsh(ZshComplete):
     local -x COMP_WORDS="${words[*]}" COMP_CWORD=$((CURRENT-1)) %(complete_var)s=zsh_complete
     response=("${(@f)$(%(prog_name)s 2>/dev/null)}")
     unset %(complete_var)s
+    # Of `--target=p`, only what is behind `=` is completed; -U would replace the whole word.
+    [[ $words[CURRENT] == --*=* ]] && compset -P 1 '*='
+    local -a whole=(-U -i "$IPREFIX")
     for type key text in ${response}; do
         case $type in
             dir) _path_files -/ ;;
@@ -87,9 +90,9 @@ class _Zsh(ZshComplete):
                 else described+=("$key:$text"); fi ;;
         esac
     done
-    (( $#described )) && _describe -V unsorted described -U
-    (( $#plain )) && compadd -U -V unsorted -a plain
-    (( $#open )) && compadd -U -S '' -V unsorted -a open
+    (( $#described )) && _describe -V unsorted described "${whole[@]}"
+    (( $#plain )) && compadd "${whole[@]}" -V unsorted -a plain
+    (( $#open )) && compadd "${whole[@]}" -S '' -V unsorted -a open
     return 0
 }
 if [[ $zsh_eval_context[-1] == loadautofunc ]]; then
@@ -106,6 +109,8 @@ function %(complete_func)s
     set -lx %(complete_var)s fish_complete
     set -lx COMP_WORDS (commandline -cp)
     set -lx COMP_CWORD (commandline -t)
+    # Of `--target=p`, fish replaces the whole word.
+    set -l option (string match -r -- '^--[^=]*=' "$COMP_CWORD"; or echo "")
     for line in (%(prog_name)s 2>/dev/null)
         set -l parts (string split --max 1 , -- $line)
         switch $parts[1]
@@ -114,7 +119,7 @@ function %(complete_func)s
             case file
                 __fish_complete_path $parts[2]
             case plain
-                echo $parts[2]
+                echo $option$parts[2]
         end
     end
 end

@@ -158,6 +158,7 @@ LINES = {
     "flowspec cancel job.yaml 'cou\t": "cancel|job.yaml|count words",
     "flowspec plan job.yaml --var da\t7": "plan|job.yaml|--var|day=7",
     "flowspec validate mor\to\t": "validate|more jobs/other.yml",
+    "flowspec plan job.yaml --target=pr\t": "plan|job.yaml|--target=prod",
 }
 
 
