@@ -83,12 +83,14 @@ class Endpoint:
 class Clients:
     """The clients of one EMR, which all connections to it share: renewed credentials replace them for all.
 
-    `reader` and `creator` have the methods of boto3's client; `session` returns a botocore session for other services.
+    `reader` and `creator` have the methods of boto3's client; `session` returns a botocore session for other services,
+    whose clients are in `others`, by all that they were made with.
     """
 
     reader: Any
     creator: Any
     session: Callable[[], Any]
+    others: dict[tuple[Any, ...], Any] = field(default_factory=dict)
 
 
 class Emr:
@@ -135,7 +137,7 @@ class Emr:
         ours, fresh = self._clients, self._renewed()._clients
         if _access_key(fresh.session()) == _access_key(ours.session()):
             return False
-        ours.reader, ours.creator, ours.session = fresh.reader, fresh.creator, fresh.session
+        ours.reader, ours.creator, ours.session, ours.others = fresh.reader, fresh.creator, fresh.session, {}
         return True
 
     def create(self, operation: str, **params: Any) -> dict[str, Any]:
@@ -192,10 +194,15 @@ class Emr:
         return self._client("s3", self.region, attempts, timeout, s3=style)
 
     def _client(self, service: str, region: str, attempts: int, timeout: float, **options: Any) -> Any:
+        url = self._endpoint_url(service)
+        key = (service, region, attempts, timeout, url)
         with translated(service), refuse_invalid_url(), _MAKING:
-            config = client_config(attempts, connect_timeout=timeout, read_timeout=timeout, **options)
-            url = self._endpoint_url(service)
-            return service_client(self._clients.session(), service, region, endpoint_url=url, config=config)
+            made = self._clients.others
+            if key not in made:
+                # Making one takes 3 to 8 ms of CPU, and its connections are its own: many flows ask for the same ones.
+                config = client_config(attempts, connect_timeout=timeout, read_timeout=timeout, **options)
+                made[key] = service_client(self._clients.session(), service, region, endpoint_url=url, config=config)
+            return made[key]
 
     def _endpoint_url(self, service: str) -> str | None:
         return os.environ.get(f"AWS_ENDPOINT_URL_{service.upper()}") or self.endpoint.endpoint_url

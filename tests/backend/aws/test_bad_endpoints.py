@@ -6,6 +6,7 @@ import socket
 import ssl
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import unquote
 
 import pytest
 from botocore.exceptions import EndpointConnectionError, ReadTimeoutError
@@ -272,6 +273,26 @@ def test_a_run_is_watched_on_when_credentials_are_renewed(tmp_path, monkeypatch)
     assert isinstance(events[-1], Ended)
     assert events[-1].cluster.state == "TERMINATED"
     assert len(looks) >= 4, "some looks failed in between"
+
+
+def test_clients_of_other_services_are_made_once_for_the_same_credentials(tmp_path, monkeypatch):
+    file = tmp_path / "credentials"
+    write_keys(file, "ASIAFIRST")
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(file))
+    with answering(keyed(lambda: "ASIANEXT")) as server:
+        emr = emr_at(server.url)
+        first = emr.s3()
+        assert emr.s3() is first
+        assert emr.s3(timeout=5) is not first
+        write_keys(file, "ASIANEXT")
+        emr.call("DescribeCluster", ClusterId="j-1")
+        assert "ASIANEXT" in unquote(signed(emr.s3()))
+        monkeypatch.setenv("AWS_ENDPOINT_URL_S3", "http://127.0.0.1:9")
+        assert signed(emr.s3()).startswith("http://127.0.0.1:9/")
+
+
+def signed(client):
+    return client.generate_presigned_url("get_object", {"Bucket": "acme", "Key": "a"})
 
 
 def test_credentials_that_stay_expired_end_the_watch_with_the_remedy(credentials):
