@@ -4,11 +4,11 @@ Results go to stdout, progress and errors to stderr. Every command returns one o
 
     commands                             one module per command
     options, selection, policies, times  options that several commands share, and their values
-    run_options                          the options of `plan` and `apply`
+    run_options                          those of commands that compile, plan or apply a spec
     specs, planning                      a spec as the options say: rendered, validated, compiled, planned
     locate                               WHAT -> the cluster that it names
     fleet, fleet_apply, fleet_destroy    many specs at a time; `cores` spreads files over the cores
-    follow, applied, overrun, detached   watch a run, or that of a plan, warn about its budget; the output of `--detach`
+    applied, follow, overrun             apply a plan and watch its run, or any run; warn about its budget
     output, github                       stdout and stderr with secrets masked, comments on pull requests
     drafts                               files that commands write
     confirm                              questions before what can't be undone
@@ -221,11 +221,7 @@ def print_error(error: Exception) -> Exit:
     return Exit.ERROR
 
 
-_EXITS: dict[type[Exception], Exit] = {
-    Locked: Exit.LOCKED,
-    StalePlan: Exit.STALE_PLAN,
-    NothingFound: Exit.USAGE,
-}
+_EXITS: dict[type[Exception], Exit] = {Locked: Exit.LOCKED, StalePlan: Exit.STALE_PLAN, NothingFound: Exit.USAGE}
 
 
 def _print_user_error(error: click.ClickException | SpecError) -> None:

@@ -7,13 +7,16 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
-from flowspec.cli.output import eprint, ewarn
+from flowspec.cli.exits import Exit
+from flowspec.cli.output import eprint, ewarn, print_json, print_result
 from flowspec.cli.planning import Planned, note_renamed
 
 if TYPE_CHECKING:
+    from flowspec.backend.aws.client import Emr
     from flowspec.backend.aws.submission.apply import Applied
     from flowspec.backend.aws.watch import Watch
     from flowspec.cli.run_options import Following
+    from flowspec.fleet import Sleep
 
 
 def apply_and_follow(
@@ -23,7 +26,7 @@ def apply_and_follow(
     *,
     format_: str = "text",
     watch: Watch | None = None,
-    sleep: Callable[[float], None] = time.sleep,
+    sleep: Sleep = time.sleep,
 ) -> tuple[Applied, int | None]:
     """Applies a plan, follows its run to the end and prints how it ended; returns the exit code, None with --detach.
 
@@ -47,7 +50,7 @@ def apply_and_follow(
 
 
 def _prepare_to_follow(
-    planned: Planned, following: Following, format_: str, watch: Watch | None, sleep: Callable[[float], None]
+    planned: Planned, following: Following, format_: str, watch: Watch | None, sleep: Sleep
 ) -> Callable[[Applied], int]:
     """Imports and makes what is needed to follow the run of a plan; returns the function that does it."""
     from flowspec.backend.aws.runs.relaunch import Launches
@@ -81,3 +84,16 @@ def _prepare_to_follow(
         return code
 
     return follow_run
+
+
+def print_detached(emr: Emr, applied: Applied, format_: str, skipped: str) -> int:
+    """Prints the cluster's id, and how to re-attach to it; in JSON, also whether it was there before, or had ended."""
+    from flowspec.backend.aws.command_lines import command_line
+
+    if format_ == "json":
+        print_json({"cluster": applied.cluster_id, "joined": applied.joined, "skipped": skipped})
+    else:
+        print_result(applied.cluster_id)
+        if not skipped:
+            eprint(f"detached; re-attach with: {command_line('wait', emr, applied.cluster_id)}")
+    return Exit.OK

@@ -14,20 +14,11 @@ from flowspec.backend.aws.verdict import Outcome
 from flowspec.cli import print_error
 from flowspec.cli.confirm import confirm
 from flowspec.cli.exits import Exit, exit_of
-from flowspec.cli.fleet import (
-    PlannedFleet,
-    error_row,
-    message_of,
-    new_row,
-    plan_specs,
-    print_rows,
-    rows_not_begun,
-    work_on_flows,
-)
+from flowspec.cli.fleet import error_row, message_of, new_row, plan_specs, print_rows, rows_not_begun, work_on_flows
 from flowspec.cli.locate import bare_endpoint
 from flowspec.cli.output import Level, eprint, eprint_report, ewarn, label_lines
 from flowspec.cli.planning import Planned, add_preflight, eprint_plan
-from flowspec.cli.selection import selected_specs
+from flowspec.cli.selection import Fleet, selected_specs
 from flowspec.document.discovery import specs_below
 from flowspec.document.escaping import visible
 
@@ -35,6 +26,7 @@ if TYPE_CHECKING:
     from flowspec.backend.aws.client import Emr, Endpoint
     from flowspec.backend.aws.shared import SharedWatch
     from flowspec.backend.aws.submission.apply import Applied
+    from flowspec.cli.fleet import PlannedFleet
     from flowspec.cli.run_options import Following, Planning
     from flowspec.cli.specs import Connection
     from flowspec.fleet import Connections, FlowPlan, Sleep
@@ -49,11 +41,10 @@ _OUTCOMES = {exit_of(one): one.value for one in Outcome} | {Exit.INTERRUPTED: "i
 
 def apply_specs(
     paths: Sequence[Path],
-    selects: Sequence[str],
+    fleet: Fleet,
     planning: Planning,
     following: Following,
     *,
-    jobs: int,
     prune: bool,
     yes: bool,
     format_: str,
@@ -64,8 +55,8 @@ def apply_specs(
     folders = _require_folders(paths) if prune else []
     # With --prune a folder may have become empty: its last spec has left it.
     named = [path for path in paths if path not in folders or any(specs_below(path))]
-    specs = selected_specs(named, selects, planning.rendering) if named else []
-    planned = plan_specs(specs, planning, jobs=jobs, run_bootstrap=following.run_bootstrap)
+    specs = selected_specs(named, fleet.selects, planning.rendering) if named else []
+    planned = plan_specs(specs, planning, jobs=fleet.jobs, run_bootstrap=following.run_bootstrap)
     orphans = list(_find_orphans(folders, planned, planning)) if prune else []
     if orphans:
         what = "1 cluster whose spec is" if len(orphans) == 1 else f"{len(orphans)} clusters whose specs are"
@@ -78,10 +69,10 @@ def apply_specs(
             watching=watching,
             connections=planned.connections,
         )
-        rows, interrupted = work_on_flows(partial(_apply_as_row, work=work), planned.plans, jobs)
+        rows, interrupted = work_on_flows(partial(_apply_as_row, work=work), planned.plans, fleet.jobs)
     rows += rows_not_begun(planned.plans, rows)
     if not interrupted and all(row.exit != Exit.INTERRUPTED for row in rows):
-        rows += work_on_flows(_terminate_orphan, orphans, jobs)[0]
+        rows += work_on_flows(_terminate_orphan, orphans, fleet.jobs)[0]
     rows = sorted([*planned.failed, *rows], key=lambda row: row.spec)
     return print_rows(rows, format_, "flowspec apply")
 
@@ -188,7 +179,7 @@ def _describe_cluster(cluster: Cluster) -> str:
     return f"cluster {cluster.id} ({name}, {cluster.state}), started from {source}"
 
 
-def _terminate_orphan(one: _Orphan, sleep: Callable[[float], None]) -> Row:  # noqa: ARG001 - termination is not waited for
+def _terminate_orphan(one: _Orphan, sleep: Sleep) -> Row:  # noqa: ARG001 - termination is not waited for
     from flowspec.backend.aws.manage.ending import destroy
     from flowspec.plan.cluster import FLOW_TAG, SOURCE_TAG, TARGET_TAG
     from flowspec.report.fleets import Row

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -14,15 +14,15 @@ from flowspec.cli.exits import Exit
 from flowspec.cli.fleet import message_of, print_rows, work_on_flows
 from flowspec.cli.locate import Chosen, Looking, choose, is_spec, not_started
 from flowspec.cli.output import eprint, label_lines
-from flowspec.cli.selection import is_folder_or_glob, selected_specs
-from flowspec.cli.specs import identity
+from flowspec.cli.selection import Fleet, is_folder_or_glob, selected_specs
+from flowspec.cli.specs import Rendering, identity
 from flowspec.document.escaping import visible
 from flowspec.errors import NotStarted, number_of
 from flowspec.report.fleets import Row
 
 if TYPE_CHECKING:
     from flowspec.backend.aws.watch import Watch
-    from flowspec.fleet import Connections
+    from flowspec.fleet import Connections, Sleep
     from flowspec.plan.cluster import Cluster
 
 
@@ -35,15 +35,7 @@ class _Termination(NamedTuple):
 
 
 def destroy_many(
-    whats: Sequence[str],
-    selects: Sequence[str],
-    looking: Looking,
-    *,
-    jobs: int,
-    yes: bool,
-    detach: bool,
-    unprotect: bool,
-    format_: str,
+    whats: Sequence[str], fleet: Fleet, looking: Looking, *, yes: bool, detach: bool, unprotect: bool, format_: str
 ) -> Exit:
     """Terminates the clusters of many specs, and those that ids and names mean; asks once for all of them.
 
@@ -55,7 +47,7 @@ def destroy_many(
 
     connections = Connections()
     found: list[_Termination | Row] = []
-    for what in _expand_folders(whats, selects, looking):
+    for what in _expand_folders(whats, fleet.selects, looking):
         found += _find_clusters(what, connections, looking)
     rows = [one for one in found if isinstance(one, Row)]
     # Two arguments may mean the same cluster.
@@ -67,7 +59,7 @@ def destroy_many(
         confirm(f"Terminate {number_of(len(doomed), 'cluster')}?", yes=yes, unasked=False)
     with SharedWatch() as watching:
         ending = partial(_terminate, detach=detach, unprotect=unprotect, watch=watching.watch)
-        ended, _ = work_on_flows(ending, doomed, jobs)
+        ended, _ = work_on_flows(ending, doomed, fleet.jobs)
     known = {row.cluster for row in ended}
     left = [
         _row(one, "not begun, or not waited for: interrupted", Exit.INTERRUPTED)
@@ -121,16 +113,14 @@ def _cluster_named(what: str, looking: Looking) -> Iterator[_Termination | Row]:
     from flowspec.plan.cluster import FLOW_TAG, TARGET_TAG
 
     # The other options are for the specs among the arguments.
-    chosen = choose(what, looking.without_spec(), ours=True)
+    chosen = choose(what, looking._replace(rendering=Rendering()), ours=True)
     cluster = describe(chosen.emr, chosen.cluster_id, steps=False)
     flow, target = cluster.tags.get(FLOW_TAG, cluster.name), cluster.tags.get(TARGET_TAG, "")
     row = Row(what, flow, target, f"is {cluster.state}", Exit.OK, cluster.id)
     yield row if cluster.has_ended else _Termination(chosen, cluster, row)
 
 
-def _terminate(
-    one: _Termination, sleep: Callable[[float], None], *, detach: bool, unprotect: bool, watch: Watch
-) -> Row:
+def _terminate(one: _Termination, sleep: Sleep, *, detach: bool, unprotect: bool, watch: Watch) -> Row:
     from flowspec.backend.aws.manage.ending import destroy
     from flowspec.backend.aws.observe import describe
     from flowspec.cli.follow import leftovers_of, wait_until_terminated

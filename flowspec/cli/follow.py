@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from flowspec.backend.aws.submission.apply import Applied
     from flowspec.cli.options import OnInterrupt
     from flowspec.document.job_flow import JobFlow
+    from flowspec.fleet import Sleep
     from flowspec.plan.changes import Plan
     from flowspec.plan.cluster import Cluster
 
@@ -60,7 +61,7 @@ def follow(
     timeout: float | None,
     on_interrupt: OnInterrupt,
     format_: str,
-    sleep: Callable[[float], None] = time.sleep,
+    sleep: Sleep = time.sleep,
     watch: Watch = watch,
     launches: Launches | None = None,
     hooks: Hooks | None = None,
@@ -100,12 +101,7 @@ def follow(
 
 
 def hooks_of(
-    flow: JobFlow,
-    emr: Emr,
-    *,
-    allow_commands: bool,
-    secrets: Collection[str],
-    sleep: Callable[[float], None] = time.sleep,
+    flow: JobFlow, emr: Emr, *, allow_commands: bool, secrets: Collection[str], sleep: Sleep = time.sleep
 ) -> Hooks | None:
     """Returns the hooks of a spec; None where it has none."""
     if not flow.fields.get("hooks"):
@@ -143,7 +139,7 @@ def _run_hooks(hooks: Hooks, end: Ended, diagnosis: Diagnosis | None) -> None:
         ewarn("note: the hooks were interrupted")
 
 
-def wait_until_terminated(chosen: Chosen, sleep: Callable[[float], None] = time.sleep, watch: Watch = watch) -> Cluster:
+def wait_until_terminated(chosen: Chosen, sleep: Sleep = time.sleep, watch: Watch = watch) -> Cluster:
     """Watches until the cluster itself has terminated, which an idle keep-alive cluster has not."""
     # No step is waited for, so that steps which are already over are not reported.
     chosen = replace(chosen, steps=())
@@ -160,7 +156,7 @@ def leftovers_of(chosen: Chosen, cluster: Cluster) -> Sequence[Leftover]:
     return _read_or_note("what it leaves behind", lambda: leftovers(chosen.emr, cluster), (), chosen)
 
 
-def _watch(chosen: Chosen, timeout: float | None, sleep: Callable[[float], None], watch: Watch) -> Ended:
+def _watch(chosen: Chosen, timeout: float | None, sleep: Sleep, watch: Watch) -> Ended:
     with closing(watch(chosen.emr, chosen.cluster_id, steps=chosen.steps, timeout=timeout, sleep=sleep)) as events:
         show = _show_progress if on_terminal() and is_shown(Level.PROGRESS) else _print_events
         for event in show(events, chosen.secrets):
@@ -306,11 +302,7 @@ def _report_end(
 
 
 def diagnose_waiting(
-    chosen: Chosen,
-    cluster: Cluster,
-    verdict: Verdict,
-    patience: float = PATIENCE,
-    sleep: Callable[[float], None] = time.sleep,
+    chosen: Chosen, cluster: Cluster, verdict: Verdict, patience: float = PATIENCE, sleep: Sleep = time.sleep
 ) -> Diagnosis:
     """Finds the cause; logs that are not shipped yet are waited for until `patience` seconds after the step's end.
 

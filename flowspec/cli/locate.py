@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
-from flowspec.cli.options import CONNECTION, VARIABLES, complete_with, compose_options, gather
+from flowspec.cli.options import CONNECTION, CONNECTION_WITHOUT_SPEC, VARIABLES, complete_with, compose_options, gather
 from flowspec.cli.output import ewarn, mask_from_now_on
 from flowspec.cli.specs import Connection, Identity, Rendering, identity
 from flowspec.document.discovery import SPEC_SUFFIXES
@@ -57,16 +57,13 @@ def read_settled_cluster(chosen: Chosen) -> Cluster:
 class Looking(NamedTuple):
     """The options that say where to look for a cluster; `rendering` is for a spec that names it."""
 
-    rendering: Rendering
-    connection: Connection
-    backend: BackendName | None
-
-    def without_spec(self) -> Looking:
-        """Returns the options that are for an id or name, too."""
-        return self._replace(rendering=Rendering())
+    rendering: Rendering = Rendering()
+    connection: Connection = Connection()
+    backend: BackendName | None = None
 
 
 LOOKING = gather(Looking, VARIABLES, CONNECTION, BACKEND)
+LOOKING_WITHOUT_SPEC = gather(Looking, CONNECTION_WITHOUT_SPEC, BACKEND)
 CHOOSING = compose_options(
     click.argument("what", metavar="WHAT", shell_complete=complete_with("specs_and_clusters")), LOOKING
 )

@@ -60,8 +60,8 @@ def compose_options(*options: Callable[[Any], Any]) -> Callable[[Command], Comma
 def gather(record: type[Any], *options: Callable[[Any], Any]) -> Callable[[Command], Command]:
     """Returns one decorator that adds these options, in this order, and hands the command one record of their values.
 
-    The parameter is called as the record, `rendering` for a Rendering. A record may be made of others, whose decorators
-    are among the options.
+    The parameter is called as the record, `rendering` for a Rendering. The record is also filled by options that are
+    added above it, and by records that other decorators hand on.
     """
 
     def decorate(command: Command) -> Command:
@@ -109,8 +109,10 @@ VARIABLES = gather(
     DATE,
 )
 
-STEP = partial(click.option, "--step", "wanted", metavar="STEP", shell_complete=complete_with("steps"))
-"""Makes the option that names a step, with its help."""
+step_option = partial(click.option, metavar="STEP", shell_complete=complete_with("steps"))
+"""Makes an option that names a step."""
+STEP = partial(step_option, "--step", "wanted")
+"""Makes the option `--step`, with its help."""
 
 
 class CommandWithStep(click.Command):

@@ -224,9 +224,9 @@ def _read_options(saved: Mapping[str, Any], given: Planning) -> tuple[Path, Plan
         "profile": now["profile"] or kept.get("profile"),
     }
     spec = Path(options.pop("spec"))
-    kinds: tuple[type[Any], ...] = (Rendering, Connection, Converging, Selecting)
-    options |= {kind.__name__.lower(): take(kind, options) for kind in kinds}
-    planning = take(Planning, options)._replace(policy_files=given.policy_files)
+    rendering, connection = take(Rendering, options), take(Connection, options)
+    converging, selecting = take(Converging, options), take(Selecting, options)
+    planning = Planning(rendering, connection, options.pop("staging"), converging, selecting, given.policy_files)
     if options:
         raise KeyError(*options)
     _refuse_other(now, kept)

@@ -18,6 +18,7 @@ from flowspec.cli.options import (
     OnInterrupt,
     complete_with,
     gather,
+    step_option,
 )
 from flowspec.cli.policies import POLICY
 from flowspec.cli.specs import Connection, Rendering
@@ -69,20 +70,8 @@ class Selecting(NamedTuple):
 
 SELECTING = gather(
     Selecting,
-    click.option(
-        "--from",
-        "first",
-        metavar="STEP",
-        shell_complete=complete_with("steps"),
-        help="Run the steps from this one on; earlier outputs must be there.",
-    ),
-    click.option(
-        "--only",
-        multiple=True,
-        metavar="STEP",
-        shell_complete=complete_with("steps"),
-        help="Run only the steps of this name; may be repeated.",
-    ),
+    step_option("--from", "first", help="Run the steps from this one on; earlier outputs must be there."),
+    step_option("--only", multiple=True, help="Run only the steps of this name; may be repeated."),
 )
 
 

@@ -7,10 +7,11 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 import click
 
-from flowspec.cli.options import SPEC_PATH, compose_options
+from flowspec.cli.options import SPEC_PATH, gather
 from flowspec.cli.output import eprint
 from flowspec.cli.specs import Rendering, render_spec
 from flowspec.document.discovery import SPEC_SUFFIXES, find_flows, matches
@@ -46,7 +47,16 @@ JOBS = click.option(
     metavar="N",
     help="Work on up to N flows at a time.",
 )
-FLEET = compose_options(SELECT, JOBS)
+
+
+class Fleet(NamedTuple):
+    """The options of commands that work on many specs."""
+
+    selects: tuple[str, ...]
+    jobs: int
+
+
+FLEET = gather(Fleet, SELECT, JOBS)
 
 
 def names_many(paths: Sequence[Path], selects: Sequence[str]) -> bool:

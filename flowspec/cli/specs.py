@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class Rendering(NamedTuple):
-    """How a spec is rendered (`options.VARIABLES`)."""
+    """The options that say how a spec is rendered (`options.VARIABLES`)."""
 
     target: str | None = None
     assignments: tuple[str, ...] = ()
@@ -28,7 +28,7 @@ class Rendering(NamedTuple):
 
 
 class Connection(NamedTuple):
-    """Where an EMR is (`options.CONNECTION`); None: where the spec's target says, else as boto3 chooses."""
+    """The options that say where an EMR is (`options.CONNECTION`); None: as the spec's target, else boto3, chooses."""
 
     region: str | None = None
     profile: str | None = None

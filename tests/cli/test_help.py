@@ -12,6 +12,9 @@ import pytest
 
 import flowspec.cli.commands
 from flowspec.cli import COMMANDS, root
+from flowspec.cli.run_options import Converging, Following, Selecting
+from flowspec.cli.selection import Fleet
+from flowspec.cli.specs import Connection, Rendering
 
 
 def test_no_summary_is_cut_or_wrapped_at_80_columns(flowspec, monkeypatch):
@@ -54,6 +57,19 @@ def test_no_help_has_the_names_of_the_code():
 @pytest.mark.parametrize("command", [["list"], ["idle"], ["import"], ["prices", "update"]])
 def test_no_default_of_a_command_without_a_spec_is_that_of_a_target(flowspec, command):
     assert "spec's target" not in " ".join(flowspec(*command, "--help").out.split())
+
+
+@pytest.mark.parametrize(
+    ("name", "records"),
+    [
+        ("apply", [Rendering, Connection, Converging, Selecting, Following, Fleet]),
+        ("status", [Rendering, Connection]),
+    ],
+)
+def test_each_field_of_a_record_has_an_option_of_its_name(name, records):
+    """Without one the field would keep its default, whatever is given."""
+    options = {one.name for one in root.get_command(None, name).params}
+    assert {field for record in records for field in record._fields} <= options
 
 
 def _commands(command, context):

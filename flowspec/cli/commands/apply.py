@@ -10,19 +10,13 @@ from typing import TYPE_CHECKING
 import click
 
 from flowspec.cli.options import YES, output_format
-from flowspec.cli.planning import (
-    Planned,
-    add_preflight,
-    eprint_plan,
-    make_plan,
-    refuse_contradictions,
-    remake_saved_plan,
-)
+from flowspec.cli.planning import add_preflight, eprint_plan, make_plan, refuse_contradictions, remake_saved_plan
 from flowspec.cli.run_options import FOLLOWING, PLANNING, Following, Planning
-from flowspec.cli.selection import FLEET, PATHS, names_many, text_of_saved_plan
+from flowspec.cli.selection import FLEET, PATHS, Fleet, names_many, text_of_saved_plan
 
 if TYPE_CHECKING:
     from flowspec.backend.aws.submission.apply import Applied
+    from flowspec.cli.planning import Planned
     from flowspec.document.text.tree import Document
     from flowspec.plan.changes import Plan
 
@@ -38,8 +32,7 @@ if TYPE_CHECKING:
 def command(  # noqa: PLR0917 - click passes options by name
     paths: tuple[Path, ...],
     planning: Planning,
-    selects: tuple[str, ...],
-    jobs: int,
+    fleet: Fleet,
     following: Following,
     prune: bool,
     yes: bool,
@@ -55,16 +48,16 @@ def command(  # noqa: PLR0917 - click passes options by name
     refused if something has changed since.
     """
     refuse_contradictions(planning.converging, planning.selecting)
-    if prune or names_many(paths, selects):
+    if prune or names_many(paths, fleet.selects):
         from flowspec.cli.fleet_apply import apply_specs
 
-        return apply_specs(paths, selects, planning, following, jobs=jobs, prune=prune, yes=yes, format_=format_)
+        return apply_specs(paths, fleet, planning, following, prune=prune, yes=yes, format_=format_)
     (spec,) = paths
     return _apply_one(spec, planning, following, format_)
 
 
 def _apply_one(spec: Path, planning: Planning, following: Following, format_: str) -> int:
-    from flowspec.cli.applied import apply_and_follow
+    from flowspec.cli.applied import apply_and_follow, print_detached
 
     planned = _read_plan(spec, planning, run_bootstrap=following.run_bootstrap)
     planned = add_preflight(planned, skip=following.skip_preflight)
@@ -72,12 +65,7 @@ def _apply_one(spec: Path, planning: Planning, following: Following, format_: st
     if planned.again:
         planned = planned._replace(again=partial(_replan_and_print, planned.again))
     applied, code = apply_and_follow(planned, following, _describe_outcome, format_=format_)
-    if code is not None:
-        return code
-    from flowspec.cli.detached import print_detached
-
-    skipped = planned.plan.skipped
-    return print_detached(planned.emr, applied.cluster_id, format_, joined=applied.joined, skipped=skipped)
+    return print_detached(planned.emr, applied, format_, planned.plan.skipped) if code is None else code
 
 
 def _describe_outcome(applied: Applied) -> str:
@@ -93,9 +81,8 @@ def _replan_and_print(replan: Callable[[], Plan]) -> Plan:
 
 def _read_plan(spec: Path, planning: Planning, *, run_bootstrap: bool) -> Planned:
     found: Path | Document = spec
-    if spec.is_file():
-        text = text_of_saved_plan(spec)
-    else:
+    text = text_of_saved_plan(spec)
+    if not spec.is_file():
         from flowspec.document.text.parse import document_of, read
         from flowspec.plan.saved import is_plan_file
 

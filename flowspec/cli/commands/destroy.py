@@ -13,7 +13,7 @@ from flowspec.cli.exits import Exit
 from flowspec.cli.locate import LOOKING, Chosen, Looking, choose
 from flowspec.cli.options import DETACH, YES, output_format
 from flowspec.cli.output import eprint, print_json, print_result
-from flowspec.cli.selection import FLEET, names_many
+from flowspec.cli.selection import FLEET, Fleet, names_many
 from flowspec.errors import NotStarted, number_of
 
 if TYPE_CHECKING:
@@ -31,24 +31,21 @@ if TYPE_CHECKING:
 def command(  # noqa: PLR0917 - click passes options by name
     whats: tuple[str, ...],
     looking: Looking,
+    fleet: Fleet,
     detach: bool,
     unprotect: bool,
     yes: bool,
     format_: str,
-    selects: tuple[str, ...],
-    jobs: int,
 ) -> int:
     """Terminate a cluster, wait until it is gone, and list what it leaves behind.
 
     WHAT is a spec, a folder or glob of specs, a cluster's id, or its name. On a terminal it asks first; elsewhere,
     more than one cluster needs --yes. A flow that is not running needs nothing, and the exit code is 0.
     """
-    if names_many(list(map(Path, whats)), selects):
+    if names_many(list(map(Path, whats)), fleet.selects):
         from flowspec.cli.fleet_destroy import destroy_many
 
-        return destroy_many(
-            whats, selects, looking, jobs=jobs, yes=yes, detach=detach, unprotect=unprotect, format_=format_
-        )
+        return destroy_many(whats, fleet, looking, yes=yes, detach=detach, unprotect=unprotect, format_=format_)
     (what,) = whats
     return _destroy(what, looking, detach=detach, unprotect=unprotect, yes=yes, format_=format_)
 

@@ -8,7 +8,7 @@ import click
 
 from flowspec.cli.options import output_format
 from flowspec.cli.run_options import COMPARING, Planning
-from flowspec.cli.selection import FLEET, selected_specs
+from flowspec.cli.selection import FLEET, Fleet, selected_specs
 
 
 @click.command("drift", epilog="Example: flowspec drift jobs/ --target prod --format markdown")
@@ -16,7 +16,7 @@ from flowspec.cli.selection import FLEET, selected_specs
 @COMPARING
 @FLEET
 @output_format("text", "json", "markdown")
-def command(paths: tuple[Path, ...], planning: Planning, selects: tuple[str, ...], jobs: int, format_: str) -> int:
+def command(paths: tuple[Path, ...], planning: Planning, fleet: Fleet, format_: str) -> int:
     """Show which running clusters differ from their specs, and what apply would change. Nothing is changed.
 
     PATH is a spec, a folder (the specs in it and below it) or a glob; default: the current folder. The exit code is 3
@@ -24,5 +24,5 @@ def command(paths: tuple[Path, ...], planning: Planning, selects: tuple[str, ...
     """
     from flowspec.cli.fleet import drift_rows, plan_specs, print_rows
 
-    specs = selected_specs(paths or (Path(),), selects, planning.rendering)
-    return print_rows(drift_rows(plan_specs(specs, planning, jobs=jobs, warn=False)), format_, "flowspec drift")
+    specs = selected_specs(paths or (Path(),), fleet.selects, planning.rendering)
+    return print_rows(drift_rows(plan_specs(specs, planning, jobs=fleet.jobs, warn=False)), format_, "flowspec drift")

@@ -70,11 +70,7 @@ def _as_usage_error() -> Iterator[None]:
         raise click.BadParameter(f"{error.message}; {error.remedy}") from error
 
 
-@click.group(
-    "emulator",
-    invoke_without_command=True,
-    epilog="Example: flowspec emulator --port 8998",
-)
+@click.group("emulator", invoke_without_command=True, epilog="Example: flowspec emulator --port 8998")
 @click.option(
     "--port", type=click.IntRange(0, 65535), default=0, metavar="PORT", help="Port on 127.0.0.1; default: a free one."
 )

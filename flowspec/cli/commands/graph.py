@@ -28,11 +28,6 @@ def command(spec: Path, planning: Planning, format_: str) -> int:
 
     flow, request = compile_spec(spec, planning, placeholders=True, warn=lambda _: None)
     print_warnings((*request.warnings, *find_misordered_steps(flow, request)))
-    show = {
-        "text": graphs.as_text,
-        "mermaid": graphs.as_mermaid,
-        "svg": graphs.as_svg,
-        "json": graphs.as_json,
-    }[format_]
+    show = {"text": graphs.as_text, "mermaid": graphs.as_mermaid, "svg": graphs.as_svg, "json": graphs.as_json}[format_]
     print_result(show(graph_of(request.params, flow.region), request.secrets))
     return Exit.OK

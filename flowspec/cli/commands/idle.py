@@ -10,22 +10,19 @@ import click
 
 from flowspec.cli.confirm import confirm
 from flowspec.cli.exits import Exit
-from flowspec.cli.locate import BACKEND, bare_endpoint
-from flowspec.cli.options import CONNECTION_WITHOUT_SPEC, YES, output_format
+from flowspec.cli.locate import LOOKING_WITHOUT_SPEC, Looking, bare_endpoint
+from flowspec.cli.options import YES, output_format
 from flowspec.cli.output import Level, eprint, eprint_report, ewarn, print_json, print_result
-from flowspec.cli.specs import Connection
 from flowspec.cli.times import parse_span
 from flowspec.errors import FlowspecError, number_of
 
 if TYPE_CHECKING:
     from flowspec.backend.aws.client import Emr
     from flowspec.backend.aws.manage.inventory import IdleCluster
-    from flowspec.facts.backends import BackendName
 
 
 @click.command("idle", epilog="Example: flowspec idle --at-least 2h --region us-east-1")
-@CONNECTION_WITHOUT_SPEC
-@BACKEND
+@LOOKING_WITHOUT_SPEC
 @click.option(
     "--at-least", callback=parse_span, default="0", metavar="SPAN", help="Idle for at least this long: 30m, 2h, 7d."
 )
@@ -38,8 +35,7 @@ def command(  # noqa: PLR0917 - click passes options by name
     terminate: bool,
     unprotect: bool,
     yes: bool,
-    connection: Connection,
-    backend: BackendName | None,
+    looking: Looking,
     format_: str,
 ) -> int:
     """List idle clusters that flowspec started: since when, the instance hours since then, and what they cost.
@@ -50,7 +46,7 @@ def command(  # noqa: PLR0917 - click passes options by name
     from flowspec.backend.aws.manage.inventory import idle_clusters
     from flowspec.report import clusters
 
-    emr = connect(bare_endpoint(backend, connection))
+    emr = connect(bare_endpoint(looking.backend, looking.connection))
     found = idle_clusters(emr, at_least=at_least)
     done: dict[str, str] = {}
     if terminate and found:

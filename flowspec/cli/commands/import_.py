@@ -11,13 +11,10 @@ import click
 
 from flowspec.cli.drafts import draft_file, draft_option, print_notes, write_draft
 from flowspec.cli.exits import Exit
-from flowspec.cli.locate import BACKEND, bare_endpoint
-from flowspec.cli.options import CONNECTION_WITHOUT_SPEC
-from flowspec.cli.specs import Connection
+from flowspec.cli.locate import LOOKING_WITHOUT_SPEC, Looking, bare_endpoint
 from flowspec.facts.ids import CLUSTER_ID
 
 if TYPE_CHECKING:
-    from flowspec.facts.backends import BackendName
     from flowspec.importers.decompile.draft import Decompiled
 
 _LARGEST = 10_000_000
@@ -51,8 +48,7 @@ _KINDS = "request, aws-cli, cloudformation, terraform, airflow, dataflow-runner,
 @draft_option("SPEC", "Write the spec here; default, and for -: stdout.")
 @click.option("--force", is_flag=True, help="Replace SPEC if it exists.")
 @click.option("--keep-secrets", is_flag=True, help="Write passwords and keys into the spec, instead of variables.")
-@CONNECTION_WITHOUT_SPEC
-@BACKEND
+@LOOKING_WITHOUT_SPEC
 def command(  # noqa: PLR0917 - click passes them by name
     file: str | None,
     request: str | None,
@@ -63,8 +59,7 @@ def command(  # noqa: PLR0917 - click passes them by name
     output: Path | None,
     force: bool,
     keep_secrets: bool,
-    connection: Connection,
-    backend: BackendName | None,
+    looking: Looking,
 ) -> int:
     """Turn what you have into a spec that compiles to the same request.
 
@@ -82,9 +77,9 @@ def command(  # noqa: PLR0917 - click passes them by name
         from flowspec.backend.aws.client import connect
         from flowspec.pipeline import import_cluster
 
-        emr = connect(bare_endpoint(backend, connection))
+        emr = connect(bare_endpoint(looking.backend, looking.connection))
         return _print(import_cluster(emr, file, folder=here, keep_secrets=keep_secrets), (), output)
-    if backend or any(connection):
+    if looking.backend or any(looking.connection):
         raise click.UsageError("--region, --profile, --endpoint-url and --backend are for a cluster's id")
     file, kind = _source(file, request, kind)
     if kind and kind not in importer_names():

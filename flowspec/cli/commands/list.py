@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING
 
 import click
 
 from flowspec.cli.exits import Exit
-from flowspec.cli.locate import BACKEND, bare_endpoint
-from flowspec.cli.options import CONNECTION_WITHOUT_SPEC, output_format
+from flowspec.cli.locate import LOOKING_WITHOUT_SPEC, Looking, bare_endpoint
+from flowspec.cli.options import output_format
 from flowspec.cli.output import ewarn, print_json, print_result
-from flowspec.cli.specs import Connection
 from flowspec.cli.times import parse_moment
 from flowspec.facts.states import ALIVE, ENDED
-
-if TYPE_CHECKING:
-    from flowspec.facts.backends import BackendName
 
 # DescribeCluster, one for each cluster that is shown, is answered once a second for the whole account (Service
 # Quotas): with a burst of ten, a hundred take a minute and a half.
@@ -24,8 +19,7 @@ _LIMIT = 100
 
 
 @click.command("list", epilog="Example: flowspec list --since 7d --state TERMINATED_WITH_ERRORS --region us-east-1")
-@CONNECTION_WITHOUT_SPEC
-@BACKEND
+@LOOKING_WITHOUT_SPEC
 @click.option("--all", "ended", is_flag=True, help="Ended clusters, too.")
 @click.option(
     "--state", "states", type=click.Choice([*ALIVE, *ENDED]), multiple=True, help="In this state; may be repeated."
@@ -59,8 +53,7 @@ def command(  # noqa: PLR0917 - click passes options by name
     name: str,
     tags: tuple[str, ...],
     limit: int,
-    connection: Connection,
-    backend: BackendName | None,
+    looking: Looking,
     format_: str,
 ) -> int:
     """List clusters with their flow, target and spec: those of the embedded EMR, or of AWS with --backend emr.
@@ -73,7 +66,7 @@ def command(  # noqa: PLR0917 - click passes options by name
     from flowspec.report import clusters
 
     found = list_clusters(
-        connect(bare_endpoint(backend, connection)),
+        connect(bare_endpoint(looking.backend, looking.connection)),
         states=states or (() if ended else ALIVE),
         created_after=since,
         created_before=until,

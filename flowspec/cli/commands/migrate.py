@@ -26,9 +26,7 @@ if TYPE_CHECKING:
 @click.argument("args", nargs=-1)
 @click.option("-m", "--module", is_flag=True, help="SCRIPT is the name of a module or package.")
 @click.option(
-    "--handler",
-    metavar="NAME",
-    help="Import SCRIPT as AWS Lambda does, and call its function NAME(event, context).",
+    "--handler", metavar="NAME", help="Import SCRIPT as AWS Lambda does, and call its function NAME(event, context)."
 )
 @click.option(
     "--event",

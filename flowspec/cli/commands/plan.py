@@ -16,10 +16,9 @@ from flowspec.cli.options import output_format
 from flowspec.cli.output import print_result, wants_color
 from flowspec.cli.planning import compile_spec, make_plan, plan_to_save, refuse_contradictions, refuse_converging
 from flowspec.cli.run_options import PLANNING, Planning
-from flowspec.cli.selection import FLEET, PATHS, names_many, refuse_saved_plans, selected_specs
+from flowspec.cli.selection import FLEET, PATHS, Fleet, names_many, refuse_saved_plans, selected_specs
 
 if TYPE_CHECKING:
-    from flowspec.cli.fleet import PlannedFleet
     from flowspec.plan.changes import Plan
 
 
@@ -47,54 +46,65 @@ if TYPE_CHECKING:
 def command(  # noqa: PLR0917 - click passes options by name
     paths: tuple[Path, ...],
     planning: Planning,
+    fleet: Fleet,
     out: Path | None,
     offline: bool,
     preflight: bool,
     exit_code: bool,
     format_: str,
-    selects: tuple[str, ...],
-    jobs: int,
 ) -> int:
     """Show what apply would change, and why. Nothing is changed and nothing is run.
 
     SPEC is a file, a folder (the specs in it and below it) or a glob. The plans of several flows are followed by a
     table of all flows.
     """
-    from flowspec.plan.findings import wrong
-    from flowspec.report import plans
-
     _refuse_useless_options(out, offline=offline, preflight=preflight)
     refuse_contradictions(planning.converging, planning.selecting)
     if offline:
         refuse_converging(planning.converging)
-    if names_many(paths, selects):
-        from flowspec.cli.fleet import plan_specs, run_preflights
+    if names_many(paths, fleet.selects):
+        from flowspec.cli.fleet import plan_rows, plan_specs, print_rows, run_preflights
 
         if out:
             raise click.UsageError("--out saves the plan of one spec only")
-        specs = selected_specs(paths, selects, planning.rendering)
-        planned = plan_specs(specs, planning, jobs=jobs, offline=offline)
-        return _print_plans(run_preflights(planned, jobs) if preflight else planned, exit_code, format_)
-    refuse_saved_plans(paths)
-    (spec,) = paths
+        specs = selected_specs(paths, fleet.selects, planning.rendering)
+        planned = plan_specs(specs, planning, jobs=fleet.jobs, offline=offline)
+        rows = plan_rows(run_preflights(planned, fleet.jobs) if preflight else planned)
+        code = print_rows(rows, format_, "flowspec plan")
+        changes = any(row.plan and row.plan.has_changes for row in rows)
+    else:
+        (spec,) = paths
+        made = _plan_one(spec, planning, out, offline=offline, preflight=preflight)
+        code = _print(made, format_)
+        changes = made.has_changes
+    return Exit.CHANGES if exit_code and changes and not code else code
+
+
+def _plan_one(spec: Path, planning: Planning, out: Path | None, *, offline: bool, preflight: bool) -> Plan:
+    """Makes the plan of a spec, and saves it in `out`."""
+    refuse_saved_plans([spec])
     if offline:
         from flowspec.pipeline import plan_offline
 
-        made = plan_offline(*compile_spec(spec, planning, placeholders=True))
-    else:
-        found, text = plan_to_save(spec, planning) if out else (make_plan(spec, planning), "")
-        made = found.preflight(found.plan) if preflight else found.plan
-        if out:
-            write_whole(out, text)
+        return plan_offline(*compile_spec(spec, planning, placeholders=True))
+    found, text = plan_to_save(spec, planning) if out else (make_plan(spec, planning), "")
+    made = found.preflight(found.plan) if preflight else found.plan
+    if out:
+        write_whole(out, text)
+    return made
+
+
+def _print(made: Plan, format_: str) -> Exit:
+    from flowspec.plan.findings import wrong
+    from flowspec.report import plans
+
     formats: dict[str, Callable[[Plan], str]] = {
         "text": partial(plans.as_text, color=wants_color(sys.stdout)),
         "json": plans.as_json,
         "markdown": plans.as_markdown,
     }
     print_result(formats[format_](made))
-    if wrong(made.preflight or ()):
-        return Exit.ERROR
-    return Exit.CHANGES if exit_code and made.has_changes else Exit.OK
+    return Exit.ERROR if wrong(made.preflight or ()) else Exit.OK
 
 
 def _refuse_useless_options(out: Path | None, *, offline: bool, preflight: bool) -> None:
@@ -105,12 +115,3 @@ def _refuse_useless_options(out: Path | None, *, offline: bool, preflight: bool)
         raise click.UsageError("--out saves a plan in a file; --format json prints one on stdout")
     if out and offline:
         raise click.UsageError("--out and --offline exclude each other: a saved plan is made for the running cluster")
-
-
-def _print_plans(planned: PlannedFleet, exit_code: bool, format_: str) -> int:
-    from flowspec.cli.fleet import plan_rows, print_rows
-
-    rows = plan_rows(planned)
-    code = print_rows(rows, format_, "flowspec plan")
-    changes = any(row.plan and row.plan.has_changes for row in rows)
-    return Exit.CHANGES if exit_code and changes and not code else code

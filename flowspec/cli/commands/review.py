@@ -37,26 +37,19 @@ if TYPE_CHECKING:
     metavar="REV",
     help="Commit with the change; what is not committed is not seen.",
 )
-@gather(
-    Rendering,
-    click.option(
-        "--var",
-        "assignments",
-        multiple=True,
-        metavar="NAME=VALUE",
-        help="Set a variable of the specs; may be repeated.",
-    ),
-    click.option(
-        "--var-file",
-        "variable_files",
-        multiple=True,
-        type=click.Path(path_type=Path),
-        metavar="FILE",
-        help="YAML or JSON file with values of variables, of each revision if it is in the repository; may be "
-        "repeated.",
-    ),
-    DATE,
+@click.option(
+    "--var", "assignments", multiple=True, metavar="NAME=VALUE", help="Set a variable of the specs; may be repeated."
 )
+@click.option(
+    "--var-file",
+    "variable_files",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="YAML or JSON file with values of variables, of each revision if it is in the repository; may be repeated.",
+)
+@DATE
+@gather(Rendering)
 @click.option(
     "--live",
     is_flag=True,

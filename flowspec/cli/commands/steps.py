@@ -13,13 +13,12 @@ from flowspec.cli.exits import Exit, exit_of
 from flowspec.cli.locate import CHOOSING, Chosen, Looking, choose_one, is_spec
 from flowspec.cli.options import DETACH, LOCK_TIMEOUT, SPEC_PATH, STAGING, WATCHING, compose_options, output_format
 from flowspec.cli.output import eprint, print_json, print_result, print_warnings
-from flowspec.cli.specs import Connection, job_flow
+from flowspec.cli.specs import Connection, Rendering, job_flow
 from flowspec.errors import number_of
 
 if TYPE_CHECKING:
     from flowspec.backend.aws.manage.steps import AddedSteps
     from flowspec.cli.options import OnInterrupt
-    from flowspec.cli.specs import Rendering
     from flowspec.document.job_flow import JobFlow
     from flowspec.document.text.tree import Document, Items
 
@@ -85,7 +84,6 @@ def add(  # noqa: PLR0917 - click passes options by name
 
 
 def _print(chosen: Chosen, steps: AddedSteps, format_: str) -> None:
-
     if format_ == "json":
         failed = [one.id for one in steps.failed]
         document = {"cluster": chosen.cluster_id, "added": steps.added, "awaits": steps.awaits, "failed": failed}
@@ -104,14 +102,14 @@ def _choose_and_load(what: str, looking: Looking, file: Path, staging: str | Non
     from flowspec.document.text.parse import load
     from flowspec.document.text.tree import Items
 
+    of_cluster = looking if is_spec(what) else looking._replace(rendering=Rendering())
     found: Document | Items = load_steps(file)
     if isinstance(found, Items) and is_spec(what):
         found = with_steps(load(Path(what)), file, found)
     if isinstance(found, Items):
-        chosen = choose_one(what, looking.without_spec())
+        chosen = choose_one(what, of_cluster)
         return chosen, _flow_of_list(chosen, file, found, looking.rendering, staging)
     flow = job_flow(found, looking.rendering, looking.connection, staging=staging)
-    of_cluster = looking if is_spec(what) else looking.without_spec()
     return choose_one(what, of_cluster, endpoint=Endpoint.of(flow)), flow
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import sys
 import time
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -24,14 +25,7 @@ if TYPE_CHECKING:
 
 @click.command("test", epilog="Example: flowspec test jobs -k wordcount --junit report.xml")
 @click.argument("paths", nargs=-1, type=SPEC_PATH, metavar="[PATH]...")
-@click.option(
-    "-k",
-    "--name",
-    "names",
-    multiple=True,
-    metavar="TEXT",
-    help="Only cases with this text in their name.",
-)
+@click.option("-k", "--name", "names", multiple=True, metavar="TEXT", help="Only cases with this text in their name.")
 @SELECT
 @click.option("--last-failed", is_flag=True, help="Only cases that failed last time; all, if none did.")
 @click.option(
@@ -49,7 +43,18 @@ if TYPE_CHECKING:
     help="Write the results as JUnit XML, too; replaces FILE.",
 )
 @output_format("text", "json")
-def command(paths: tuple[Path, ...], selects: tuple[str, ...], junit: Path | None, format_: str, **options: Any) -> int:
+def command(  # noqa: PLR0917 - click passes options by name
+    paths: tuple[Path, ...],
+    names: tuple[str, ...],
+    selects: tuple[str, ...],
+    last_failed: bool,
+    base: str | None,
+    update: bool,
+    keep: bool,
+    jobs: int | None,
+    junit: Path | None,
+    format_: str,
+) -> int:
     """Run flows on sample data, on this machine, without AWS, and compare what comes out.
 
     A case is a folder tests/NAME/ beside a spec, with a case.yaml, sample data and the expected output. PATH is such a
@@ -71,7 +76,8 @@ def command(paths: tuple[Path, ...], selects: tuple[str, ...], junit: Path | Non
     if junit:
         # Not only after all cases have run.
         check_folder(junit)
-    results = run_tests(paths or (Path(),), select=selects, on_result=show, **options)
+    run_cases = partial(run_tests, paths or (Path(),), names=names, select=selects, base=base, last_failed=last_failed)
+    results = run_cases(update=update, keep=keep, jobs=jobs, on_result=show)
     if junit:
         write_whole(junit, report.as_junit(results).decode())
     if format_ == "json":
@@ -79,7 +85,7 @@ def command(paths: tuple[Path, ...], selects: tuple[str, ...], junit: Path | Non
     elif results:
         eprint(report.summary_text(results, time.monotonic() - started))
     else:
-        eprint(f"no case is touched by a change since {options['base']}")
+        eprint(f"no case is touched by a change since {base}")
     return _exit_of(results)
 
 

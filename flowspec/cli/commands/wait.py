@@ -26,12 +26,7 @@ if TYPE_CHECKING:
 @ALLOW_COMMANDS
 @output_format("text", "json")
 def command(  # noqa: PLR0917 - click passes options by name
-    what: str,
-    looking: Looking,
-    timeout: float | None,
-    on_interrupt: OnInterrupt,
-    allow_commands: bool,
-    format_: str,
+    what: str, looking: Looking, timeout: float | None, on_interrupt: OnInterrupt, allow_commands: bool, format_: str
 ) -> int:
     """Watch a run to its end, with the timeouts and retries of its steps. WHAT is a spec, a cluster's id, or its name.
 
