@@ -396,6 +396,29 @@ class TestPrune:
         assert "gone" not in flowspec("apply", "jobs", "--detach").out
         assert "gone" in flowspec("list").out
 
+    def test_a_plan_shows_what_would_be_ended(self, flowspec):
+        done = flowspec("plan", "jobs", "--prune", "--exit-code", "--format", "json")
+        assert done.code == 3
+        assert "its spec is gone: cluster j-" in done.err
+        assert rows(done)["stays.yaml"] == ("nothing to do", 0)
+        assert re.fullmatch("to terminate: j-[A-Z0-9]+, whose spec is gone", rows(done)["gone.yaml"][0])
+        assert "gone" in flowspec("list").out
+        assert "gone" not in flowspec("plan", "jobs").out
+
+    def test_a_plan_of_a_folder_that_has_become_empty(self, flowspec, tmp_path):
+        (tmp_path / "jobs" / "stays.yaml").unlink()
+        done = flowspec("plan", "jobs", "--prune", "--format", "json")
+        assert (done.code, set(rows(done))) == (0, {"gone.yaml", "stays.yaml"})
+
+    @pytest.mark.parametrize(
+        ("options", "said"),
+        [(["jobs", "--offline"], "--prune and --offline"), (["jobs/stays.yaml"], "--prune needs a folder")],
+    )
+    def test_a_plan_that_can_not_show_it_is_refused(self, flowspec, options, said):
+        done = flowspec("plan", *options, "--prune")
+        assert done.code == 2
+        assert said in done.err
+
     def test_it_is_asked_for(self, flowspec):
         done = flowspec("apply", "jobs", "--detach", "--prune")
         assert done.code == 2

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,7 +16,7 @@ from flowspec.cli.options import output_format
 from flowspec.cli.output import print_result, wants_color
 from flowspec.cli.planning import compile_spec, make_plan, plan_to_save, refuse_contradictions, refuse_converging
 from flowspec.cli.run_options import PLANNING, Planning
-from flowspec.cli.selection import FLEET, PATHS, Fleet, names_many, refuse_saved_plans, selected_specs
+from flowspec.cli.selection import FLEET, PATHS, Fleet, names_many, refuse_saved_plans
 
 if TYPE_CHECKING:
     from flowspec.plan.changes import Plan
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     is_flag=True,
     help="Check that what the spec names exists (inputs, roles, subnets …); exit with 1 when something is missing.",
 )
+@click.option("--prune", is_flag=True, help="Show also which clusters `apply --prune` would terminate.")
 @click.option("--exit-code", is_flag=True, help="Exit with 3 when there are changes; default: with 0.")
 @output_format("text", "json", "markdown")
 def command(  # noqa: PLR0917 - click passes options by name
@@ -50,6 +51,7 @@ def command(  # noqa: PLR0917 - click passes options by name
     out: Path | None,
     offline: bool,
     preflight: bool,
+    prune: bool,
     exit_code: bool,
     format_: str,
 ) -> int:
@@ -58,26 +60,43 @@ def command(  # noqa: PLR0917 - click passes options by name
     SPEC is a file, a folder (the specs in it and below it) or a glob. The plans of several flows are followed by a
     table of all flows.
     """
-    _refuse_useless_options(out, offline=offline, preflight=preflight)
+    _refuse_useless_options(out, offline=offline, preflight=preflight, prune=prune)
     refuse_contradictions(planning.converging, planning.selecting)
     if offline:
         refuse_converging(planning.converging)
-    if names_many(paths, fleet.selects):
-        from flowspec.cli.fleet import plan_rows, plan_specs, print_rows, run_preflights
-
+    if prune or names_many(paths, fleet.selects):
         if out:
             raise click.UsageError("--out saves the plan of one spec only")
-        specs = selected_specs(paths, fleet.selects, planning.rendering)
-        planned = plan_specs(specs, planning, jobs=fleet.jobs, offline=offline)
-        rows = plan_rows(run_preflights(planned, fleet.jobs) if preflight else planned)
-        code = print_rows(rows, format_, "flowspec plan")
-        changes = any(row.plan and row.plan.has_changes for row in rows)
+        code, changes = _plan_many(paths, planning, fleet, format_, offline=offline, preflight=preflight, prune=prune)
     else:
         (spec,) = paths
         made = _plan_one(spec, planning, out, offline=offline, preflight=preflight)
         code = _print(made, format_)
         changes = made.has_changes
     return Exit.CHANGES if exit_code and changes and not code else code
+
+
+def _plan_many(
+    paths: Sequence[Path],
+    planning: Planning,
+    fleet: Fleet,
+    format_: str,
+    *,
+    offline: bool,
+    preflight: bool,
+    prune: bool,
+) -> tuple[Exit, bool]:
+    """Makes and prints the plans of many specs; returns the exit code, and whether anything would change."""
+    from flowspec.cli.fleet import plan_rows, plan_specs, print_rows, run_preflights
+    from flowspec.cli.pruning import find_orphans, specs_and_folders
+
+    specs, folders = specs_and_folders(paths, fleet.selects, planning.rendering, prune=prune)
+    planned = plan_specs(specs, planning, jobs=fleet.jobs, offline=offline)
+    orphans = find_orphans(folders, planned, planning)
+    rows = plan_rows(run_preflights(planned, fleet.jobs) if preflight else planned)
+    rows += [one.row(f"to terminate: {one.cluster.id}, whose spec is gone") for one in orphans]
+    code = print_rows(rows, format_, "flowspec plan")
+    return code, bool(orphans) or any(row.plan and row.plan.has_changes for row in rows)
 
 
 def _plan_one(spec: Path, planning: Planning, out: Path | None, *, offline: bool, preflight: bool) -> Plan:
@@ -107,10 +126,12 @@ def _print(made: Plan, format_: str) -> Exit:
     return Exit.ERROR if wrong(made.preflight or ()) else Exit.OK
 
 
-def _refuse_useless_options(out: Path | None, *, offline: bool, preflight: bool) -> None:
+def _refuse_useless_options(out: Path | None, *, offline: bool, preflight: bool, prune: bool) -> None:
     """Raises click.UsageError for options with which the plan that is asked for has nothing to do."""
     if preflight and offline:
         raise click.UsageError("--preflight and --offline exclude each other: the checks ask AWS")
+    if prune and offline:
+        raise click.UsageError("--prune and --offline exclude each other: clusters without a spec are looked for")
     if str(out) == "-":
         raise click.UsageError("--out saves a plan in a file; --format json prints one on stdout")
     if out and offline:
