@@ -87,7 +87,7 @@ def _run_in_one_shell(texts: list[str], work: Path, *, home: Path) -> list[str]:
 
 # What differs between two runs of a guide, and what stands for it when they are compared.
 _VARYING = (
-    (re.compile(r"\b\d+\.\d s\b"), "T s"),
+    (re.compile(r"\b(?:\d+\.\d s|\d+ min \d+ s)\b"), "T s"),
     (re.compile(r"\bup \d+ (?:s|min)\b"), "up T"),
     (re.compile(r"\b(j|s|ig|if|i)-[0-9A-Z]{10,}\b"), r"\1-ID"),
     (re.compile(r"\bsince [0-9a-f]{12}\b"), "since COMMIT"),

@@ -96,9 +96,16 @@ def test_a_number_beyond_all_is_none():
         wire.request("ModifyCluster", b'{"ClusterId": "j-1", "StepConcurrencyLevel": 1e999}')
 
 
-@pytest.mark.parametrize("depth", [300, 400, 500, 2000])
-def test_configurations_nested_too_deeply_are_refused(depth):
+def nested_request(depth):
     nested = '[{"Configurations":' * depth + "[]" + "}]" * depth
-    body = f'{{"Name": "x", "Instances": {json.dumps(INSTANCES)}, "Configurations": {nested}}}'
+    return f'{{"Name": "x", "Instances": {json.dumps(INSTANCES)}, "Configurations": {nested}}}'.encode()
+
+
+@pytest.mark.parametrize("depth", [100, 300, 500, 2000, 100_000])
+def test_configurations_nested_too_deeply_are_refused(depth):
     with pytest.raises(EmrError, match="SerializationException"):
-        wire.request("RunJobFlow", body.encode())
+        wire.request("RunJobFlow", nested_request(depth))
+
+
+def test_configurations_may_be_nested():
+    assert wire.request("RunJobFlow", nested_request(99))["Name"] == "x"

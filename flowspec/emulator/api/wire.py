@@ -26,6 +26,10 @@ _WANTED = {
 }
 
 
+# Of lists and objects within each other. Only configurations have no end, and Python's own limit differs by version.
+_MOST_LEVELS = 200
+
+
 def request(operation: str, body: bytes) -> dict[str, Any]:
     """Reads the parameters of an operation from the body of its request, without members that the model does not have.
 
@@ -37,11 +41,8 @@ def request(operation: str, body: bytes) -> dict[str, Any]:
     shape = find_input_shape(operation)
     if shape is None:
         return params
-    try:
-        known: dict[str, Any] = _drop_unknown_members(params, shape)
-        found = list(mismatches(known, shape, types=_JSON_TYPES))
-    except RecursionError as error:  # configurations within configurations
-        raise _unreadable("the request is nested too deeply") from error
+    known: dict[str, Any] = _drop_unknown_members(params, shape, _MOST_LEVELS)
+    found = list(mismatches(known, shape, types=_JSON_TYPES))
     for one in found:
         if one.kind in ("type", "overflow"):
             raise _wrong_type_error(one)
@@ -72,19 +73,26 @@ def _unreadable(message: str, path: str = "") -> EmrError:
     return EmrError("SerializationException", f"{message}: {path}" if path else message)
 
 
-def _drop_unknown_members(value: Any, shape: Any) -> Any:
-    """Returns the value without nulls and unknown members; 3.0 for an integer becomes 3."""
-    kind = shape.type_name
+def _drop_unknown_members(value: Any, shape: Any, levels: int) -> Any:
+    """Returns the value without nulls and unknown members; 3.0 for an integer becomes 3.
+
+    Raises EmrError for a value with more `levels` of lists and objects.
+    """
+    if not levels:
+        raise _unreadable(f"the request is nested deeper than {_MOST_LEVELS} levels")
+    kind, levels = shape.type_name, levels - 1
     if kind == "structure" and isinstance(value, dict):
         return {
-            name: _drop_unknown_members(value[name], member)
+            name: _drop_unknown_members(value[name], member, levels)
             for name, member in shape.members.items()
             if value.get(name) is not None
         }
     if kind == "list" and isinstance(value, list):
-        return [_drop_unknown_members(item, shape.member) for item in value if item is not None]
+        return [_drop_unknown_members(item, shape.member, levels) for item in value if item is not None]
     if kind == "map" and isinstance(value, dict):
-        return {key: _drop_unknown_members(item, shape.value) for key, item in value.items() if item is not None}
+        return {
+            key: _drop_unknown_members(item, shape.value, levels) for key, item in value.items() if item is not None
+        }
     if kind in ("integer", "long") and isinstance(value, float) and value.is_integer():
         return int(value)
     return value
