@@ -539,25 +539,6 @@ def test_a_count_in_short_is_that_of_the_core_group(emr):
     assert line.path == ("Instances", "InstanceCount")
 
 
-def test_the_same_said_otherwise_is_no_difference(emr):
-    there = changed(
-        {**G, "LogUri": "s3://logs/emr/", "ServiceRole": "EMR_DefaultRole"},
-        ("Applications",),
-        [{"Name": "Hive"}, {"Name": "Spark"}],
-    )
-    cluster_id = running(emr, changed(there, ("Tags", 1), {"Key": "cost", "Value": "7"}))
-    wanted = {
-        **there,
-        "LogUri": "s3n://logs/emr",
-        "ServiceRole": "arn:aws:iam::123456789012:role/EMR_DefaultRole",
-        "Applications": [{"Name": "spark"}, {"Name": "hive"}],
-        "Tags": [{"Key": "cost", "Value": "7"}, {"Key": "team", "Value": "search"}],
-        "ScaleDownBehavior": "TERMINATE_AT_TASK_COMPLETION",
-        "StepConcurrencyLevel": 1,
-    }
-    assert planned(wanted, observed(emr, cluster_id)).changes == ()
-
-
 def test_a_task_group_that_states_little_takes_no_other_one_away():
     plain = {"InstanceRole": "TASK", "InstanceType": "m5.xlarge", "InstanceCount": 0}
     volumes = {**plain, "InstanceCount": 4, "EbsConfiguration": EBS}

@@ -114,7 +114,7 @@ def s3_uri(uri: str) -> str:
 
 def _instances(raw: Mapping[str, Any]) -> Json:
     nodes = raw.get("Ec2InstanceAttributes", {})
-    subnets = nodes.get("RequestedEc2SubnetIds") or [one for one in (nodes.get("Ec2SubnetId"),) if one]
+    asked = nodes.get("RequestedEc2SubnetIds")
     zones = nodes.get("RequestedEc2AvailabilityZones") or [one for one in (nodes.get("Ec2AvailabilityZone"),) if one]
     return {
         **{name: nodes[name] for name in RETURNED_OF_INSTANCES if name in nodes},
@@ -122,9 +122,9 @@ def _instances(raw: Mapping[str, Any]) -> Json:
         "KeepJobFlowAliveWhenNoSteps": not raw.get("AutoTerminate", True),
         "TerminationProtected": raw.get("TerminationProtected", False),
         "UnhealthyNodeReplacement": raw.get("UnhealthyNodeReplacement"),
-        "Ec2SubnetIds": subnets,
-        # A subnet implies its zone, so a request gives only one of the two.
-        "Placement": {"AvailabilityZones": [] if subnets else zones},
+        "Ec2SubnetIds": asked or [one for one in (nodes.get("Ec2SubnetId"),) if one],
+        # A request gives a subnet or a zone. Where it gave a zone or neither, EMR shows the subnet that it chose.
+        "Placement": {"AvailabilityZones": [] if asked else zones},
     }
 
 

@@ -14,7 +14,6 @@ from flowspec.plan.comparison.groups import sized_by_policy
 
 _MEMBER = "Instances.InstanceFleets"
 _COMPARED = ("Name", "LaunchSpecifications", "ResizeSpecifications", "Context")
-_DEFAULTS_OF_A_TYPE = {"WeightedCapacity": 1}
 
 
 def compare_fleets(wanted: JsonView, live: Live, managed: Collection[str], notes: list[str]) -> Iterator[Difference]:
@@ -82,8 +81,7 @@ def _differing_types_member(then: Sequence[JsonView], now: Sequence[JsonView]) -
         return "InstanceTypeConfigs"
     for kind, config in mine.items():
         for name, value in config.items():
-            live = theirs[kind].get(name, _DEFAULTS_OF_A_TYPE.get(name))
-            if name != "Configurations" and not same(name, value, live):
+            if name != "Configurations" and not same(name, value, theirs[kind].get(name)):
                 return "InstanceTypeConfigs"
     # A type without configurations keeps those that it has (guide): there is nothing to compare.
     changed = any(

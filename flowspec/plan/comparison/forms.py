@@ -19,8 +19,9 @@ def same(name: str, wanted: Any, live: Any) -> bool:
     """Returns True if a stated member is on the cluster as wanted. A member that the request leaves open always is."""
     if _is_empty(wanted) and name not in _VALID_WHEN_EMPTY:
         return not removes(name, wanted) or not live
+    live = _WHEN_ABSENT.get(name) if live is None else live
     if live is None:
-        return False
+        return isinstance(wanted, Mapping) and bool(wanted) and _includes(wanted, {})
     form = _FORMS.get(name, lambda value: value)
     one, other = form(written_out(name, wanted)), form(written_out(name, live))
     return bool(one == other) if name in _COMPARED_WHOLE else _includes(one, other)
@@ -39,34 +40,28 @@ def _is_empty(value: Any) -> bool:
 
 
 def _includes(wanted: Any, live: Any) -> bool:
-    """Returns True if all that `wanted` states is in `live`: EMR fills in what was left open."""
+    """Returns True if all that `wanted` states is in `live`, whatever the order of lists.
+
+    EMR fills in what was left open, and need not show a switch that is off.
+    """
     if isinstance(wanted, Mapping):
-        return isinstance(live, Mapping) and all(
-            _includes(item, live.get(key)) for key, item in wanted.items() if not _is_empty(item)
-        )
+        shown = live or {}
+        return all(_includes(item, shown.get(key)) for key, item in wanted.items() if not _is_empty(item))
     if isinstance(wanted, list):
-        return isinstance(live, list) and len(wanted) == len(live) and all(map(_includes, wanted, live))
-    if isinstance(wanted, _AnyOrder):
-        return isinstance(live, _AnyOrder) and wanted.fits(live)
-    return bool(wanted == live)
+        return _fit(wanted, live or [])
+    return bool(wanted == live) or (wanted is False and live is None)
 
 
-class _AnyOrder:
-    """Values whose order does not matter."""
-
-    def __init__(self, values: Sequence[Any]) -> None:
-        self._values = list(values)
-
-    def fits(self, live: _AnyOrder) -> bool:
-        """Returns True if each has one of its own in `live` that it fits, with none left over."""
-        left = list(live._values)
-        # Those that state most choose first: a volume without Iops fits one with any.
-        for one in sorted(self._values, key=len, reverse=True):
-            found = next((other for other in left if _includes(one, other)), None)
-            if found is None:
-                return False
-            left.remove(found)
-        return not left
+def _fit(wanted: Sequence[Any], live: Sequence[Any]) -> bool:
+    """Returns True if each item has one of its own in `live` that includes it, with none left over."""
+    left = list(live)
+    # Those that state most choose first: a volume without Iops fits one with any.
+    for one in sorted(wanted, key=len, reverse=True):
+        found = next((other for other in left if _includes(one, other)), None)
+        if found is None:
+            return False
+        left.remove(found)
+    return not left
 
 
 # -- one form for both sides
@@ -108,7 +103,7 @@ def _volumes(value: JsonView) -> Any:
     each = requested_volumes(value)
     optimized = {key: value[key] for key in ("EbsOptimized",) if key in value}
     # No volumes asked for: EMR lists its defaults.
-    return {**optimized, **({"EbsBlockDeviceConfigs": _AnyOrder(each)} if each else {})}
+    return {**optimized, **({"EbsBlockDeviceConfigs": each} if each else {})}
 
 
 def _price(value: str) -> Any:
@@ -124,6 +119,16 @@ def _scaling(value: JsonView) -> JsonView:
     """Returns the rules of scaling by name."""
     rules = {rule.get("Name", ""): rule for rule in value.get("Rules", ())}
     return {"Constraints": value.get("Constraints", {}), "Names": frozenset(rules), "Rules": rules}
+
+
+def _written_out_volumes(value: JsonView) -> JsonView:
+    volumes = [{"VolumesPerInstance": 1, **one} for one in value.get("EbsBlockDeviceConfigs", ())]
+    return {**value, "EbsBlockDeviceConfigs": volumes}
+
+
+def _written_out_placement(value: Sequence[JsonView]) -> list[JsonView]:
+    """Returns placement groups with the one strategy that EMR supports (API: PlacementGroupConfig)."""
+    return [{"PlacementStrategy": "SPREAD", **one} for one in value]
 
 
 def _written_out_scaling(value: JsonView) -> JsonView:
@@ -164,6 +169,8 @@ def _written_out_idle_timeout(value: JsonView) -> JsonView:
 
 
 _WRITTEN_OUT: dict[str, Callable[[Any], Any]] = {
+    "EbsConfiguration": _written_out_volumes,
+    "PlacementGroupConfigs": _written_out_placement,
     "AutoScalingPolicy": _written_out_scaling,
     "ManagedScalingPolicy": _written_out_managed,
 }
@@ -183,8 +190,9 @@ _FORMS: dict[str, Callable[[Any], Any]] = {
     "AdditionalSlaveSecurityGroups": frozenset,
     "Ec2SubnetIds": frozenset,
     "AvailabilityZones": frozenset,
-    "PlacementGroupConfigs": _AnyOrder,
 }
+# What EMR takes for a member that is left out, where it does not show it (API: InstanceTypeConfig, RunJobFlow).
+_WHEN_ABSENT: dict[str, Any] = {"WeightedCapacity": 1, "RepoUpgradeOnBoot": "SECURITY"}
 # Where the whole value counts: what the request leaves out of it is not on the cluster.
 _COMPARED_WHOLE = frozenset({"Applications", "Configurations", "BootstrapActions"})
 _REMOVED_WHEN_EMPTY = frozenset({"Configurations", "BootstrapActions", "ManagedScalingPolicy", "AutoScalingPolicy"})

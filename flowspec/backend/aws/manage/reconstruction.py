@@ -91,6 +91,9 @@ def _instances(instances: Json) -> Json:
     ):
         if name in out:
             out[name] = [one for one in out[name] if not _is_task(one) or any(one.get(size) for size in sizes)]
+    if out.get("Ec2SubnetIds"):
+        # A subnet implies its zone, and a request gives one of the two.
+        out.pop("Placement", None)
     if "InstanceFleets" in out:
         return out
     # Several subnets and zones are for fleets (API: Ec2SubnetIds, PlacementType).
