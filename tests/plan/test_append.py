@@ -6,8 +6,9 @@ import pytest
 
 from flowspec.backend.aws.submission.apply import apply
 from flowspec.errors import NothingFound
+from flowspec.facts.limits import MAX_STEPS, MAX_STEPS_LISTED
 from flowspec.plan.changes import Action
-from flowspec.plan.cluster import DIGEST_TAG, STEPS_TAG
+from flowspec.plan.cluster import DIGEST_TAG, STEPS_TAG, Step
 from flowspec.plan.compare import make_plan
 from flowspec.plan.runs.supervision import read_policies
 from flowspec.request.compile import Request
@@ -136,3 +137,31 @@ def test_the_settings_of_steps_that_are_left_out_stay_in_the_tags(emr):
     assert [one.address for one in made.changes] == ["step two"]
     apply(made, emr, sleep=lambda _: None)
     assert read_policies(observed(emr, cluster_id).tags) == before
+
+
+def test_the_policies_of_a_step_come_with_it(emr):
+    cluster_id = running(emr, GROUPS)
+    flow = job_flow(steps=[{"name": "one"}, {"name": "two", "timeout": 60}])
+    wanted = Request((), changed(GROUPS, ("Steps", 1), TWO))
+    made = make_plan(flow, wanted, observed(emr, cluster_id))
+    assert [one.address for one in made.changes] == ["step two"]
+    apply(made, emr, sleep=lambda _: None)
+    assert [one.timeout for one in read_policies(observed(emr, cluster_id).tags).values()] == [60]
+    assert make_plan(flow, wanted, observed(emr, cluster_id)).changes == ()
+
+
+def test_more_steps_than_one_call_takes_are_added_by_two(emr):
+    many = [{**STEP, "Name": f"step {number}"} for number in range(MAX_STEPS + 1)]
+    plan = planned(changed(GROUPS, ("Steps",), many), observed(emr, running(emr, changed(GROUPS, ("Steps",), []))))
+    assert [len(call.params["Steps"]) for call in plan.calls if call.operation == "AddJobFlowSteps"] == [MAX_STEPS, 1]
+
+
+def test_a_step_before_the_history_that_emr_shows_has_run_if_an_apply_submitted_it(emr):
+    there = observed(emr, running(emr, GROUPS))
+    history = tuple(Step(f"s-{number}", "two", "COMPLETED") for number in range(MAX_STEPS_LISTED))
+    live = replace(there.live, params={**there.live.params, "Steps": [TWO] * MAX_STEPS_LISTED})
+    later = replace(there, steps=history, live=live)
+    assert (planned(GROUPS, later).changes, planned(GROUPS, later).blocked) == ((), "")
+    unknown = planned(changed(GROUPS, ("Steps", 1), {**STEP, "Name": "three"}), later)
+    assert unknown.blocked.endswith("whether 'one', 'three' ran before can't be known")
+    assert unknown.remedy == "name those that shall run (again) with --rerun NAME"

@@ -5,9 +5,9 @@ import json
 import pytest
 
 from flowspec.backend.aws.submission.apply import apply
+from flowspec.errors import ServiceError
 from flowspec.facts.mutability import ROWS, Handling
 from flowspec.plan.changes import Action
-from flowspec.plan.comparison.groups import match_groups
 from flowspec.report import plans
 from flowspec.review.compare import compare_params
 from tests.plan.conftest import (
@@ -302,9 +302,19 @@ def test_configurations_are_fixed_before_release_5_21(emr, before, after):
         ("emr-5.30.0", 1, "hbase-site", False),
     ],
 )
-def test_three_masters_and_hbase_are_reconfigured_by_later_releases(emr, label, masters, classification, fixed):
-    old = changed({**G, "ReleaseLabel": label}, group(0, "InstanceCount"), masters)
-    wanted = changed(old, group(1, "Configurations"), [{"Classification": classification, "Properties": {"a": "1"}}])
+@pytest.mark.parametrize(
+    ("base", "count", "configurations"),
+    [
+        (G, group(0, "InstanceCount"), group(1, "Configurations")),
+        (F, fleet(0, "TargetOnDemandCapacity"), fleet(1, "InstanceTypeConfigs", 0, "Configurations")),
+    ],
+    ids=["groups", "fleets"],
+)
+def test_three_masters_and_hbase_are_reconfigured_by_later_releases(
+    emr, base, count, configurations, label, masters, classification, fixed
+):
+    old = changed({**base, "ReleaseLabel": label}, count, masters)
+    wanted = changed(old, configurations, [{"Classification": classification, "Properties": {"a": "1"}}])
     cluster_id = running(emr, old)
     plan = planned(wanted, observed(emr, cluster_id))
     assert (plan.replaces, plan.converges) == ((cluster_id, None) if fixed else (None, cluster_id))
@@ -389,22 +399,68 @@ def test_what_is_left_out_of_a_policy_goes_back_to_the_default(emr, path, before
     assert planned(wanted, observed(emr, cluster_id)).changes == ()
 
 
-def test_a_size_that_a_scaler_moves_is_left_alone_and_told(emr):
+@pytest.mark.parametrize(
+    ("path", "policy", "owner"),
+    [
+        (("ManagedScalingPolicy",), {"ComputeLimits": LIMITS}, "managed scaling"),
+        (group(1, "AutoScalingPolicy"), SCALING, "its automatic scaling policy"),
+    ],
+)
+def test_a_size_that_a_scaler_moves_is_left_alone_and_told(emr, path, policy, owner):
+    scaled = changed(G, path, policy)
+    cluster_id = running(emr, scaled)
+    wanted = changed(scaled, group(1, "InstanceCount"), 3)
+    plan = planned(wanted, observed(emr, cluster_id))
+    assert (plan.changes, plan.joins) == ((), cluster_id)
+    assert plan.notes[0] == f"instance group CORE has 2 instances where the spec says 3: {owner} changes it"
+    gone = planned(changed(wanted, path, None), observed(emr, cluster_id))
+    assert "instance group CORE: count" in {line.address for line in gone.changes}, "the size is the spec's again"
+
+
+def test_no_scaler_moves_the_masters(emr):
     wanted = changed(G, ("ManagedScalingPolicy",), {"ComputeLimits": LIMITS})
     cluster_id = running(emr, wanted)
-    core = next(
-        one
-        for one in emr.pages("ListInstanceGroups", "InstanceGroups", ClusterId=cluster_id)
-        if one.get("Name") == "core"
-    )
-    emr.call(
-        "ModifyInstanceGroups",
-        ClusterId=cluster_id,
-        InstanceGroups=[{"InstanceGroupId": core["Id"], "InstanceCount": 1}],
-    )
-    plan = planned(wanted, observed(emr, cluster_id))
-    assert plan.changes == ()
-    assert plan.notes[0].startswith("instance group CORE has 1 instance where the spec says 2: managed scaling")
+    assert planned(changed(wanted, group(0, "InstanceCount"), 3), observed(emr, cluster_id)).replaces == cluster_id
+
+
+class Refusing:
+    """A connection that may not read policies."""
+
+    def __init__(self, emr):
+        self._emr = emr
+
+    def __getattr__(self, name):
+        return getattr(self._emr, name)
+
+    def call(self, operation, **params):
+        if operation.startswith("Get"):
+            raise ServiceError(operation, "AccessDeniedException", "you may not")
+        return self._emr.call(operation, **params)
+
+
+@pytest.mark.parametrize(("stated", "operations"), [(True, []), (False, ["ModifyInstanceGroups"])])
+def test_a_policy_that_can_not_be_read_is_no_difference(emr, stated, operations):
+    """If the spec has managed scaling, it may move the sizes."""
+    policies = {"ManagedScalingPolicy": {"ComputeLimits": LIMITS}, "AutoTerminationPolicy": {"IdleTimeout": 600}}
+    there = {**G, **policies} if stated else G
+    cluster = observed(Refusing(emr), running(emr, there))
+    made = planned(changed(there, group(1, "InstanceCount"), 3), cluster)
+    assert [call.operation for call in made.calls if call.operation != "AddTags"] == operations
+
+
+def test_policies_of_other_people_are_left_alone(emr):
+    cluster_id = running(emr, G)
+    emr.call("PutAutoTerminationPolicy", ClusterId=cluster_id, AutoTerminationPolicy={"IdleTimeout": 600})
+    emr.call("PutManagedScalingPolicy", ClusterId=cluster_id, ManagedScalingPolicy={"ComputeLimits": LIMITS})
+    made = planned(changed(G, group(1, "InstanceCount"), 3), observed(emr, cluster_id))
+    assert made.changes == ()
+    assert made.notes == ("instance group CORE has 2 instances where the spec says 3: managed scaling changes it",)
+
+
+def test_a_policy_that_someone_took_off_is_not_taken_off_again(emr):
+    cluster_id = running(emr, changed(G, ("AutoTerminationPolicy",), {"IdleTimeout": 600}))
+    emr.call("RemoveAutoTerminationPolicy", ClusterId=cluster_id)
+    assert planned(G, observed(emr, cluster_id)).changes == ()
 
 
 @pytest.mark.parametrize(
@@ -445,6 +501,19 @@ def test_what_emr_never_shows_is_compared_member_by_member(emr):
     assert planned(changed(both, ("AdditionalInfo",), None), cluster).changes == ()
     forced = planned(changed(both, ("AdditionalInfo",), '{"a": 1}'), cluster).changes
     assert [one.address.partition(": ")[2] for one in forced if one.action is Action.REPLACE] == ["additional_info"]
+    also = {**both, "AdditionalInfo": "[]", "ReleaseLabel": "emr-7.1.0"}
+    forced = [one.address.partition(": ")[2] for one in planned(also, cluster).changes if one.action is Action.REPLACE]
+    assert sorted(forced) == ["additional_info", "release_label"]
+
+
+def test_a_protected_cluster_is_not_replaced(emr):
+    there = changed(G, ("Instances", "TerminationProtected"), True)
+    cluster = observed(emr, running(emr, there))
+    plan = planned({**there, "ReleaseLabel": "emr-7.1.0"}, cluster, replace=True)
+    assert (plan.blocked, plan.remedy) == (
+        f"cluster {cluster.id} is to be replaced and is protected against termination",
+        "end it first: flowspec destroy --unprotect",
+    )
 
 
 def test_tags_of_other_people_are_left_alone(emr):
@@ -537,24 +606,6 @@ def test_a_count_in_short_is_that_of_the_core_group(emr):
     (line,) = plan.changes
     assert (line.address, line.before, line.after) == ("instance group CORE: count", "3", "9")
     assert line.path == ("Instances", "InstanceCount")
-
-
-def test_a_task_group_that_states_little_takes_no_other_one_away():
-    plain = {"InstanceRole": "TASK", "InstanceType": "m5.xlarge", "InstanceCount": 0}
-    volumes = {**plain, "InstanceCount": 4, "EbsConfiguration": EBS}
-    live = [{**one, "Market": "ON_DEMAND"} for one in (plain, volumes)]
-    assert match_groups([plain, volumes], live) == {0: 0, 1: 1}
-    assert match_groups([volumes, plain], live) == {0: 1, 1: 0}
-
-
-def test_task_groups_that_differ_in_their_policies_alone_are_told_apart():
-    grows = {**TASK, "AutoScalingPolicy": SCALING}
-    waits = {**TASK, "InstanceCount": 3}
-    live = [{**one, "Market": "ON_DEMAND"} for one in (waits, grows)]
-    assert match_groups([grows, waits], live) == {0: 1, 1: 0}
-    nameless = [{key: value for key, value in one.items() if key != "Name"} for one in (grows, waits)]
-    called = [{**one, "Name": "Task instance group"} for one in live]
-    assert match_groups(nameless, called) == {0: 1, 1: 0}
 
 
 def test_a_task_group_of_no_instances_beside_one_with_volumes_is_no_difference(emr):

@@ -150,6 +150,7 @@ ANOTHER = {
     "a security group less": (
         inner("AdditionalMasterSecurityGroups", ["sg-1", "sg-2"]), inner("AdditionalMasterSecurityGroups", ["sg-2"]),
     ),
+    "no spot market any more": (changed(G, group(1, "Market"), "SPOT"), G),
     "a type less": (F, changed(F, fleet(1, "InstanceTypeConfigs", 1), None)),
     "fleets for groups": (G, {**F, "StepConcurrencyLevel": 1}),
     "groups for fleets": (F, G),

@@ -134,7 +134,7 @@ def _compare_tags(wanted: JsonView, live: JsonView, managed: Collection[str]) ->
 
     Those that someone else put on the cluster are left alone: only what an apply stated is taken off again.
     """
-    now = {tag["Key"]: tag["Value"] for tag in live.get("Tags", ()) if not tag["Key"].startswith(TAG_PREFIX)}
+    now = {tag["Key"]: tag["Value"] for tag in live.get("Tags", ())}
     then = {tag["Key"]: (index, tag.get("Value", "")) for index, tag in enumerate(wanted.get("Tags", ()))}
     row = row_of("Tags")
     for key, (index, value) in then.items():

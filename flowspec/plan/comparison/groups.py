@@ -149,7 +149,7 @@ def _member_difference(
     group: JsonView, now: JsonView, name: str, group_id: str, at: KeyPath, *, kind: Kind = Kind.SET
 ) -> Difference:
     row = row_of(f"{_MEMBER}[].{name}", group["InstanceRole"])
-    label = "count" if name == "InstanceCount" else snake(name).removeprefix("instance_")
+    label = snake(name).removeprefix("instance_")
     path = (*at, name) if name in group else at
     return Difference(path, f"{group_address(group)}: {label}", now.get(name), group.get(name), row, kind, group_id)
 

@@ -274,16 +274,59 @@ class TestOrphans:
         assert [one.name for one in found.clusters] == ["flow-1", "flow-3"]
         assert found.unknown == ()
 
-    def test_one_of_a_commit_that_is_not_here_is_left_alone(self, emr, flows, alive, repository):
-        alive(flows(1), "jobs/gone.yaml@0123456789ab")
+    @pytest.mark.parametrize("commit", ["0123456789ab", "HEAD:jobs/here.yaml"], ids=["not here", "a file's"])
+    def test_one_of_a_commit_that_is_not_here_is_left_alone(self, emr, flows, alive, repository, commit):
+        commit = git(repository, "rev-parse", "--short=12", commit) if ":" in commit else commit
+        alive(flows(1), f"jobs/gone.yaml@{commit}")
         found = find_orphans(emr, repository / "jobs", [])
         assert found.clusters == ()
         assert [one.name for one in found.unknown] == ["flow-0"]
 
-    def test_a_spec_that_is_a_link_is_there(self, emr, flows, alive, repository):
-        (repository / "jobs" / "link.yaml").symlink_to("here.yaml")
+    def test_one_that_has_ended_is_none(self, emr, flows, alive, repository):
+        alive(flows(1), f"jobs/gone.yaml@{git(repository, 'rev-parse', '--short=12', 'HEAD')}")
+        (there,) = find_orphans(emr, repository / "jobs", []).clusters
+        emr.call("TerminateJobFlows", JobFlowIds=[there.id])
+        assert find_orphans(emr, repository / "jobs", []).clusters == ()
+
+    @pytest.mark.parametrize(("length", "names"), [(255, ["flow-0"]), (256, [])])
+    def test_of_a_source_that_a_tag_may_have_cut_nothing_can_be_told(
+        self, emr, flows, alive, repository, length, names
+    ):
         commit = git(repository, "rev-parse", "--short=12", "HEAD")
-        alive(flows(1), f"jobs/link.yaml@{commit}")
+        alive(flows(1), f"jobs/{'x' * (length - 18)}@{commit}")
+        found = find_orphans(emr, repository / "jobs", [])
+        assert ([one.name for one in found.clusters], found.unknown) == (names, ())
+
+    @pytest.mark.parametrize("commits", [False, None], ids=["before the first commit", "outside of git"])
+    def test_on_this_machine_the_path_tells(self, emr, flows, alive, tmp_path, commits):
+        (tmp_path / "jobs").mkdir()
+        (tmp_path / "link").symlink_to("jobs")
+        if commits is False:
+            git(tmp_path, "init", "-q")
+        compiled = flows(3)
+        for one, source in zip(compiled, ["jobs/gone.yaml", "link/here.yaml", "other/gone.yaml"], strict=True):
+            alive([one], str(tmp_path / source))
+        found = find_orphans(emr, tmp_path / "link", [tmp_path / "jobs" / "here.yaml"])
+        assert ([one.name for one in found.clusters], found.unknown) == (["flow-0"], ())
+
+    def test_one_of_a_repository_is_not_known_outside_of_it(self, emr, flows, alive, tmp_path):
+        alive(flows(1), f"{tmp_path}/gone.yaml@0123456789ab")
+        found = find_orphans(emr, tmp_path, [])
+        assert (found.clusters, [one.name for one in found.unknown]) == ((), ["flow-0"])
+
+    def test_without_git_the_path_tells(self, emr, flows, alive, repository, monkeypatch):
+        alive(flows(1), str(repository / "jobs" / "gone.yaml"))
+        monkeypatch.setenv("PATH", "")
+        assert [one.name for one in find_orphans(emr, repository / "jobs", []).clusters] == ["flow-0"]
+
+    @pytest.mark.parametrize("source", ["jobs/link.yaml", "jobs/deep/link.yaml", "jobs/deep/real.yaml"])
+    def test_a_spec_that_is_a_link_is_there(self, emr, flows, alive, repository, source):
+        """Its cluster may have been started from either of them; the tag has the name of one in the folder of the other."""
+        (repository / "jobs" / "deep").mkdir()
+        (repository / "jobs" / "deep" / "real.yaml").touch()
+        (repository / "jobs" / "link.yaml").symlink_to("deep/real.yaml")
+        commit = git(repository, "rev-parse", "--short=12", "HEAD")
+        alive(flows(1), f"{source}@{commit}")
         assert find_orphans(emr, repository / "jobs", [repository / "jobs" / "link.yaml"]).clusters == ()
 
     def test_clusters_of_others_and_of_other_targets_are_none(self, emr, flows, alive, repository):

@@ -1,5 +1,6 @@
 """Sizes of groups and fleets are set under the lock, unless a scaler owns them."""
 
+import re
 import threading
 import time
 
@@ -46,15 +47,18 @@ def test_groups(emr, started, wanted, then):
 
 def test_a_group_by_its_id(emr, started):
     cluster_id = started()
-    group = read_back(emr, cluster_id).live.ids[1]
-    resize(emr, cluster_id, {group: 4}, sleep=no_sleep)
+    master, core, _ = read_back(emr, cluster_id).live.ids
+    resize(emr, cluster_id, {core: 4}, sleep=no_sleep)
     assert sizes(emr, cluster_id) == [1, 4, 1]
+    with pytest.raises(FlowspecError, match="number of masters"):
+        resize(emr, cluster_id, {master: 3}, sleep=no_sleep)
 
 
 def test_fleets(emr, started):
     cluster_id = started(instance_fleets=FLEETS)
-    found = resize(emr, cluster_id, {"CORE": 6, "TASK:spot": 8, "TASK:on-demand": 3}, sleep=no_sleep)
-    assert sizes(emr, cluster_id) == [(1, 0), (6, 0), (3, 8)]
+    wanted = {"CORE:on-demand": 0, "CORE:spot": 6, "TASK:spot": 8, "TASK:on-demand": 3}
+    found = resize(emr, cluster_id, wanted, sleep=no_sleep)
+    assert sizes(emr, cluster_id) == [(1, 0), (0, 6), (3, 8)]
     assert emr.seen.count("ModifyInstanceFleet") == 2, "both targets of a fleet in one call"
     assert all(one.reached for one in wait_for_sizes(emr, cluster_id, found))
 
@@ -79,11 +83,21 @@ def test_what_can_not_be_is_refused_and_nothing_sent(emr, started, wanted, messa
     assert LOCK_TAG not in read_back(emr, cluster_id).tags
 
 
+@pytest.mark.parametrize(
+    "wanted", [{"MASTER": 3}, {"TASK": -1}, {"core": 1}], ids=["masters", "negative", "no address"]
+)
+def test_what_can_never_be_is_refused_before_emr_is_asked(emr, wanted):
+    with pytest.raises(FlowspecError):
+        resize(emr, "j-NONE", wanted, sleep=no_sleep)
+    assert emr.seen == []
+
+
 def test_a_role_of_several_groups_is_not_guessed(emr, started):
     cluster_id = started(instance_groups=[*GROUPS, {**GROUPS[2], "name": "more"}])
     with pytest.raises(FlowspecError, match="means 2 instance groups") as refused:
         resize(emr, cluster_id, {"TASK": 3}, sleep=no_sleep)
-    assert "TASK:spot (ig-" in refused.value.remedy
+    named = r"there are: MASTER \(ig-\w+\), CORE \(ig-\w+\), TASK:spot \(ig-\w+\), TASK:more \(ig-\w+\)"
+    assert re.fullmatch(named, refused.value.remedy)
 
 
 def test_both_targets_of_a_fleet_are_not_guessed(emr, started):
@@ -170,6 +184,7 @@ GROW = [Resize("ig-1", "CORE (ig-1)", "InstanceCount", 2, 5)]
     ("shown", "message"),
     [
         ([("RESIZING", 2), ("SUSPENDED", 3)], r"CORE \(ig-1\) is SUSPENDED with 3 of 5"),
+        ([("RECONFIGURING", 2), ("ARRESTED", 2)], r"CORE \(ig-1\) is ARRESTED with 2 of 5"),
         ([("RESIZING", 3), *[("RUNNING", 4)] * 6], "has 4 instead of 5"),
     ],
 )
