@@ -274,10 +274,12 @@ class TestOrphans:
         assert [one.name for one in found.clusters] == ["flow-1", "flow-3"]
         assert found.unknown == ()
 
-    @pytest.mark.parametrize("commit", ["0123456789ab", "HEAD:jobs/here.yaml"], ids=["not here", "a file's"])
+    @pytest.mark.parametrize(
+        "commit", ["0123456789ab", "HEAD:jobs/here.yaml", ""], ids=["not here", "a file's", "none"]
+    )
     def test_one_of_a_commit_that_is_not_here_is_left_alone(self, emr, flows, alive, repository, commit):
         commit = git(repository, "rev-parse", "--short=12", commit) if ":" in commit else commit
-        alive(flows(1), f"jobs/gone.yaml@{commit}")
+        alive(flows(1), f"jobs/gone.yaml@{commit}" if commit else "jobs/gone.yaml")
         found = find_orphans(emr, repository / "jobs", [])
         assert found.clusters == ()
         assert [one.name for one in found.unknown] == ["flow-0"]
@@ -297,17 +299,17 @@ class TestOrphans:
         found = find_orphans(emr, repository / "jobs", [])
         assert ([one.name for one in found.clusters], found.unknown) == (names, ())
 
-    @pytest.mark.parametrize("commits", [False, None], ids=["before the first commit", "outside of git"])
-    def test_on_this_machine_the_path_tells(self, emr, flows, alive, tmp_path, commits):
+    @pytest.mark.parametrize("in_git", [True, False], ids=["before the first commit", "outside of git"])
+    def test_on_this_machine_the_path_tells(self, emr, flows, alive, tmp_path, in_git):
         (tmp_path / "jobs").mkdir()
         (tmp_path / "link").symlink_to("jobs")
-        if commits is False:
+        if in_git:
             git(tmp_path, "init", "-q")
-        compiled = flows(3)
-        for one, source in zip(compiled, ["jobs/gone.yaml", "link/here.yaml", "other/gone.yaml"], strict=True):
+        sources = ["jobs/gone.yaml", "link/here.yaml", "other/gone.yaml", "link/gone.yaml"]
+        for one, source in zip(flows(4), sources, strict=True):
             alive([one], str(tmp_path / source))
         found = find_orphans(emr, tmp_path / "link", [tmp_path / "jobs" / "here.yaml"])
-        assert ([one.name for one in found.clusters], found.unknown) == (["flow-0"], ())
+        assert ([one.name for one in found.clusters], found.unknown) == (["flow-0", "flow-3"], ())
 
     def test_one_of_a_repository_is_not_known_outside_of_it(self, emr, flows, alive, tmp_path):
         alive(flows(1), f"{tmp_path}/gone.yaml@0123456789ab")

@@ -530,3 +530,64 @@ class Shipping:
     def tail(self, step_id, name, size):
         self.reads += 1
         return self.text
+
+
+class Exits(Shipping):
+    """Logs with the exit code of each step, by its id."""
+
+    def __init__(self, **codes):
+        self.codes = codes
+
+    def tail(self, step_id, name, size):
+        return f"WARN Step failed with exitCode {self.codes[step_id]} and took 5 seconds\n".encode()
+
+
+NOON = datetime(2026, 11, 28, 12, tzinfo=timezone.utc)
+LATER = NOON + timedelta(minutes=5)
+RAN = {"created": NOON, "started": NOON, "ended": LATER}
+LOOK = Step("look", "look", "FAILED", "CANCEL_AND_WAIT", **RAN)
+NEXT = Step("next", "next", "CANCELLED", "CONTINUE", created=NOON, ended=LATER)
+
+
+@pytest.mark.parametrize(
+    ("steps", "end", "states", "settled"),
+    [
+        ([LOOK, NEXT], "STEP_FAILURE", "COMPLETED COMPLETED", ("TERMINATED", "ALL_STEPS_COMPLETED")),
+        ([LOOK, NEXT], "USER_REQUEST", "COMPLETED COMPLETED", ("TERMINATED_WITH_ERRORS", "USER_REQUEST")),
+        ([replace(LOOK, action_on_failure="CONTINUE"), NEXT], "", "COMPLETED CANCELLED", None),
+        ([LOOK, replace(NEXT, started=NOON)], "", "COMPLETED CANCELLED", None),
+        (
+            [LOOK, replace(LOOK, id="mid", name="mid", state="COMPLETED"), NEXT],
+            "",
+            "COMPLETED COMPLETED CANCELLED",
+            None,
+        ),
+        (
+            [LOOK, replace(LOOK, id="bad", name="bad")],
+            "STEP_FAILURE",
+            "COMPLETED FAILED",
+            ("TERMINATED_WITH_ERRORS", "STEP_FAILURE"),
+        ),
+    ],
+    ids=[
+        "all for it",
+        "ended by someone",
+        "the next one runs on",
+        "stopped by someone",
+        "one ran since",
+        "another failed",
+    ],
+)
+def test_a_skipped_step_completes_what_was_cancelled_for_it(steps, end, states, settled):
+    tags = policy_tags({token_of(LOOK): StepPolicy(skip=(3,))})
+    cluster = Cluster("j-1", "x", "TERMINATED_WITH_ERRORS", end, tags=tags, steps=tuple(steps))
+    seen = settle(cluster, ExitCodes(cluster, Exits(look=3, bad=5)))
+    assert " ".join(one.state for one in seen.steps) == states
+    assert settled in {None, (seen.state, seen.reason_code)}
+
+
+def test_a_cluster_that_is_still_ending_is_not_said_to_have_ended():
+    tags = policy_tags({token_of(LOOK): StepPolicy(skip=(3,))})
+    cluster = Cluster("j-1", "x", "TERMINATING", "STEP_FAILURE", tags=tags, steps=(LOOK,))
+    seen = settle(cluster, ExitCodes(cluster, Exits(look=3)))
+    assert (seen.state, seen.reason_code) == ("TERMINATING", "ALL_STEPS_COMPLETED")
