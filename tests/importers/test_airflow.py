@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from flowspec.importers.airflow.definitions import assigned_names, changing_functions, functions
+from flowspec.importers.airflow.definitions import read_definitions
 from flowspec.importers.airflow.expressions import Expressions
 from flowspec.importers.names import Names
 from flowspec.importers.placeholders import placeholder, placeholder_name
@@ -195,14 +195,21 @@ _FOLLOWED = [
     "x = wrapped(['a'])\n    x['k'].append('b')\n    return x",
     "return [{1: 'a'}.get(1), 1 in {1: 'a'}, {1: 'a', None: 'b'}]",
     "x = ['a']\n    if x:\n        return x\n    x.append('b')\n    return x",
+    "x = ['a']\n    y = copy.deepcopy(x)\n    y.append('b')\n    return x",
+    "x = ['a']\n    y = copy.deepcopy(x)\n    y += ['b']\n    return x",
+    "x = ['a']\n    y = x.copy()\n    y.append('b')\n    return x",
+    "x = {}\n    x.update({'a': 'b'}, c='d')\n    return x",
+    "x = []\n    x.append(*['a'])\n    return x",
+    "x = copy.deepcopy({'k': SHARED})\n    x['k'].append('b')\n    return [x, SHARED]",
+    "x = dict({'a': 1}, b=2, **{'c': 3})\n    x['d']: int = 4\n    x |= {'e': 5}\n    del x['a']\n    return x",
+    "x = fresh()\n    x['k'].append('b')\n    return x",
+    "x = []\n    for one in ['a', 'b', 'c']:\n        if one == 'b':\n            break\n        x.append(one)\n    x.pop()\n    return x",
+    "x, t = 'a', (1, 2)\n    x += 'b'\n    return [x, str(t), f'{t}', t == [1, 2], '%s' % [1], {k: v for k, v in [('a', t)]}]",
 ]
 _NOT_FOLLOWED = [
     "x = fill()\n    return fill()",
     "x = ['a', 'b']\n    first = x.pop(0)\n    return x",
     "x = ['a']\n    y = x.pop(0) or 'b'\n    return [x, y]",
-    "x = ['a']\n    y = copy.deepcopy(x)\n    y.append('b')\n    return x",
-    "x = ['a']\n    y = copy.deepcopy(x)\n    y += ['b']\n    return x",
-    "x = ['a']\n    y = x.copy()\n    y.append('b')\n    return x",
     "x = ['a']\n    y = add(x)\n    return x",
     "x = ['a']\n    y = add_alias(x)\n    return x",
     "x = [{'a': 'b'}]\n    y = add_to_each(x)\n    return x",
@@ -213,11 +220,15 @@ _NOT_FOLLOWED = [
     "x = ['a']\n    for at, one in enumerate(x):\n        if len(x) < 4:\n            x.append(one)\n    return x",
     "x = {'k': ['a']}\n    for one in x['k']:\n        if len(x['k']) < 4:\n            x['k'].append(one)\n    return x['k']",
     "x, y = {'a': 1, 'b': 2}, []\n    for key, one in x.items():\n        x['b'] = 3\n        y.append(one)\n    return y",
-    "x = {}\n    x.update({'a': 'b'}, c='d')\n    return x",
-    "x = []\n    x.append(*['a'])\n    return x",
     "x = shared()\n    x.append('a')\n    return shared()",
     "x = default()\n    x.append('a')\n    return x",
     "len = add\n    return len(['a'])",
+    "x = f'{[unknown()]}'\n    return x",
+    "return '%s' % [unknown()]",
+    "return {unknown(): 'a', 'b': 'c'}['b']",
+    "return f'{range(2)}' if range(2) == [0, 1] else 'a'",
+    "x = {'a': [1]}\n    x[unknown()] = 2\n    return x",
+    "return ['a'] is ['a']",
 ]
 
 
@@ -232,15 +243,67 @@ def test_a_value_that_changes_is_that_of_python_or_not_known(body):
         "def default(some=[]):\n    return some\n"
         "def fill():\n    x = default()\n    x.append('a')\n    return [*x]\n"
         "def wrapped(some):\n    return {'k': some}\n"
+        "def fresh():\n    return {'k': ['a']}\n"
         f"def made():\n    {body}\n"
     )
-    python: dict[str, Any] = {}
-    exec(module, python)
-    tree, names = ast.parse(module), Names()
-    changing = changing_functions(ast.walk(tree))
-    expressions = Expressions(module, assigned_names(tree), names, functions(tree), changing)
-    found = expressions.value(ast.parse("made()", mode="eval").body)
-    assert placeholder_name(found) if body in _NOT_FOLLOWED else found == python["made"]()
+    found = value_of("made()", module)
+    assert placeholder_name(found) if body in _NOT_FOLLOWED else found == python_value("made()", module)
+
+
+def value_of(expression, module):
+    """What the importer gives, as JSON has it."""
+    expressions = Expressions(module, Names(), read_definitions(ast.parse(module)))
+    return json.loads(json.dumps(expressions.value(ast.parse(expression, mode="eval").body)))
+
+
+def python_value(expression, module):
+    """What Python itself gives, as JSON has it: without tuples."""
+    names: dict[str, Any] = {}
+    exec(module, names)
+    return json.loads(json.dumps(eval(expression, names)))
+
+
+_OF_MODULES = [
+    "X = {'a': {'b': 1}}\nX.get('a')['b'] = 2",
+    "X: dict = {'a': 1}\nX.update({'b': 2}, c=3)\nX |= {'d': 4}\nX['e'] = {'f': []}\nX['e']['f'] += [5]\nX.pop('a', None)",
+    "B = {'a': {'b': 1}}\nX = copy.deepcopy(B)\nX['a']['b'] = 2\nX['c'] = {**B, 'd': 3}",
+    "TAGS = ['t']\nX = {'tags': TAGS, 'more': {'a': 1}}\nX['name'] = 'n'\nX['more']['b'] = TAGS",
+    "X = {}\nfor key in ['a', 'b', 'c']:\n    if key == 'b':\n        continue\n    X[key] = {'n': key}",
+    "X = []\nfor at, one in enumerate(['a', 'b', 'c']):\n    name = f'{one}{at}'\n    if one == 'c':\n        break\n    X += [name]",
+    "X = [{'n': 'a'}, {'n': 'b'}]\nfor one in X:\n    one['m'] = one['n'] + '!'\nX[0] = {}",
+    "X = [1]\nif len([1, 2]) == 2:\n    X.append(2)\nelse:\n    X.append(3)",
+    "A = 'x'\nA += 'y'\nX = [A, {k: v for k, v in {'a': 1}.items()}]",
+    "def made(n):\n    return {'n': [n]}\nX = made('a')\nX['n'].append('b')",
+]
+_OF_MODULES_NOT_FOLLOWED = [
+    "X = ['a']\nY = {'k': X}\nY['k'].append('b')",
+    "X = ['a']\nfor one in [X]:\n    one.append('b')",
+    "X = [1]\nD = {'k': X}\nfor k, v in D.items():\n    v.append(2)",
+    "X, Y = [1], [2]\na, b = X, Y\na.append(1)",
+    "Y = [1]\nX = [1]\na, b = X, Y\na.append(1)",
+    "X = [1]\ndef get():\n    return X\nget().append(1)",
+    "A = [1]; X = A + []; A.append(2)",
+    "X = [1]\ndef f():\n    y = {'k': X}\n    y['k'].append(1)\nf()",
+    "X = [1]\n[one.append(3) for one in [X]]",
+    "X = [1]\n(y := X).append(1)",
+    "X = [1]\nadd = X.append\nadd(2)",
+    "X = [1]\nlist.append(X, 2)",
+    "X = [1]\nreverse_in_place(X)",
+    "X = [1]\nadd = lambda some: some.append(2)\nadd(X)",
+    "Y = []\nfor one in [1, 2]:\n    X = len(Y)\n    Y.append(one)",
+    "from math import floor as str\nX = str(1.5)",
+    "def f():\n    return 1\nf = lambda: 2\nX = f()",
+    "X = [1]\nclass C:\n    X.append(2)",
+    "X = [3, 1]\nX.sort()",
+]
+
+
+@pytest.mark.parametrize("module", [*_OF_MODULES, *_OF_MODULES_NOT_FOLLOWED])
+def test_a_name_that_the_module_changes_is_that_of_python_or_not_known(module):
+    text = f"import copy\ndef reverse_in_place(x): x.reverse()\n{module}\n"
+    seen = text.replace("def reverse_in_place(x): x.reverse()", "from helpers import reverse_in_place")
+    found = value_of("X", seen)
+    assert placeholder_name(found) if module in _OF_MODULES_NOT_FOLLOWED else found == python_value("X", text)
 
 
 _SHARED_PARTS = "".join(f"    x{at} = []\n" for at in range(19)) + "".join(
@@ -311,6 +374,9 @@ def test_a_list_that_grows_by_hundreds_of_statements(begun):
         ),
         ("STEPS += [step(one + two) for one in ['b', 'c'] for two in [one, 'd']]", ["a", "bb", "bd", "cc", "cd"]),
         ("MORE = [step('b')]\nSTEPS += MORE", "ab"),
+        ("for name in ['b']:\n    STEPS.append(step(name))\n    STEPS.append(step(name + '2'))", ["a", "b", "b2"]),
+        ("STEPS[0] = step('c')", "c"),
+        ("for one in STEPS:\n    one['Name'] = 'b'", "b"),
     ],
 )
 def test_steps_that_statements_add_to_a_list(grow, names):
@@ -336,18 +402,15 @@ def test_the_name_of_a_loop_that_adds_steps_is_not_certain_after_it():
     [
         "MORE = []\nSTEPS += MORE\nMORE.append({'Name': 'b'})",
         "MORE = STEPS\nEXTRA = [{'Name': 'b'}]\nMORE += EXTRA",
-        "for name in ['b']:\n    STEPS.append({'Name': name})\n    STEPS.append({'Name': name + '2'})",
         "for x in y:\n    STEPS.append(x)",
         "n = 0\nfor x in ['b']:\n    n = n + 1\n    STEPS.append({'Name': f'{x}{n}'})",
         "last = 'a'\nfor x in ['b']:\n    name = last\n    last = x\n    STEPS.append({'Name': name})",
         "for x in ['b']:\n    print(x)\n    STEPS.append({'Name': x})",
         "for x in ['b']:\n    for y in [x]:\n        pass\n    else:\n        STEPS.append({'Name': x})",
         "OTHER = STEPS + []\nSTEPS.append({})",
-        "STEPS[0] = {}",
         "def add(steps):\n    steps.append({})\nadd(STEPS)",
         "def add(*, to):\n    to += [{}]\nadd(to=STEPS)",
         "OTHER = STEPS\nOTHER.append({})",
-        "for step in STEPS:\n    step['Name'] = 'b'",
         "OTHER = STEPS[0]\nOTHER['Name'] = 'b'",
         "async def add(steps):\n    steps.append({})\nadd(STEPS)",
         "STEPS, other = [{}], 1",
@@ -534,6 +597,13 @@ def test_a_request_that_is_not_in_the_module_is_refused_at_its_operator(argument
 def test_what_is_no_python_is_refused_at_its_place():
     found = refusal("JOB_FLOW_OVERRIDES = {\n", name="m.py")
     assert (found.message, found.location.line) == ("this is not Python: '{' was never closed", 1)
+
+
+def test_the_changes_of_values_without_an_operator_are_imported():
+    module = "JOB_FLOW_OVERRIDES = {'Instances': {}}\nJOB_FLOW_OVERRIDES['Name'] = 'n'\n"
+    assert wanted(module, name="m.py").params == {"Name": "n", "Instances": {}}
+    copied = "import copy\nBASE = {'Instances': {}}\nJOB_FLOW_OVERRIDES = copy.deepcopy(BASE)\n"
+    assert refusal(copied, "airflow").message.endswith("says which to import: BASE, JOB_FLOW_OVERRIDES")
 
 
 def test_values_without_an_operator_are_those_of_one_cluster():

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 from flowspec.document.text.tree import Place, Source
 from flowspec.errors import number_of
 from flowspec.facts.api_model import Json, input_shape
-from flowspec.importers.airflow.definitions import assigned_names, changing_functions, functions
+from flowspec.importers.airflow.definitions import Definitions, read_definitions
 from flowspec.importers.airflow.expressions import Expressions
 from flowspec.importers.airflow.templates import rendered
 from flowspec.importers.later_calls import fold
@@ -115,8 +115,7 @@ def _parse_python(source: Source) -> ast.Module:
 
 def _read_module(source: Source, tree: ast.Module) -> _Module:
     names = Names()
-    changing = changing_functions(ast.walk(tree))
-    expressions = Expressions(source.text, assigned_names(tree), names, functions(tree), changing)
+    expressions = Expressions(source.text, names, read_definitions(tree))
     params: Any = {}
     for node in ast.walk(tree):
         if isinstance(node, ast.Call) and ast.unparse(node.func).rpartition(".")[2] in ("DAG", "dag"):
@@ -181,7 +180,7 @@ def _add_steps(module: _Module, task: _Task, params: Json) -> Iterator[str]:
 
 def _refers_to_task(module: _Module, owner: ast.expr | None, task: _Task) -> bool:
     """Returns True if a job_flow_id names the task, by its task_id or by the variable that holds the operator."""
-    named = [name for name, node in module.expressions.assigned.items() if node is task.call]
+    named = [name for name, node in module.expressions.defined.assigned.items() if node is task.call]
     shown = ast.unparse(owner) if owner is not None else ""
     return any(re.search(rf"\b{re.escape(one)}\b", shown) for one in (_task_id(module, task), *named))
 
@@ -196,10 +195,10 @@ def _note_connection(module: _Module, task: _Task) -> None:
 
 def _request_from_names(module: _Module) -> Json:
     """Returns the request of a module without operators: the values of its names, which may be any."""
-    assigned = module.expressions.assigned
-    values = {
-        name: module.expressions.value(node) for name, node in assigned.items() if isinstance(node, ast.Dict | ast.List)
-    }
+    assigned = module.expressions.defined.assigned
+    # Those that are written out first: unknown parts of others are numbered after theirs.
+    names = sorted(assigned, key=lambda name: not isinstance(assigned[name], ast.Dict | ast.List))
+    values = {name: module.expressions.value(ast.Name(name)) for name in names}
     flows = [name for name, one in values.items() if isinstance(one, dict) and "Instances" in one]
     if len(flows) != 1:
         several = f"there are several clusters, and no {_CREATE} says which to import: {', '.join(flows)}"
@@ -209,7 +208,8 @@ def _request_from_names(module: _Module) -> Json:
     line = assigned[flows[0]].lineno
     params = _convert_to_api_types(module, rendered(values[flows[0]], module.names, module.params), line)
     for name, one in values.items():
-        if _are_steps(one) and one != values[flows[0]].get("Steps"):
+        # One that is made of others has their steps once more.
+        if isinstance(assigned[name], ast.List) and _are_steps(one) and one != values[flows[0]].get("Steps"):
             line = assigned[name].lineno
             steps = rendered(one, module.names, module.params)
             fold(params, "AddJobFlowSteps", _convert_to_api_types(module, {"Steps": steps}, line))
@@ -228,7 +228,9 @@ def _read_json(source: Source) -> Wanted:
     if not isinstance(flow, dict):
         refuse(source, "JOB_FLOW_OVERRIDES has to be an object")
     names = Names()
-    module = _Module(source, Expressions("", {}, names), names, {}, [f"{key} is not imported" for key in given])
+    module = _Module(
+        source, Expressions("", names, Definitions()), names, {}, [f"{key} is not imported" for key in given]
+    )
     params = _convert_to_api_types(module, rendered(flow, names, {}), 1)
     if steps:
         fold(params, "AddJobFlowSteps", _convert_to_api_types(module, {"Steps": rendered(steps, names, {})}, 1))

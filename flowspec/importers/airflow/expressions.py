@@ -3,55 +3,52 @@
 from __future__ import annotations
 
 import ast
-import copy
 import inspect
-import operator
 import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from types import MappingProxyType
 from typing import Any
 
-from flowspec.importers.airflow.definitions import CHANGES
+from flowspec.importers.airflow.aliases import CHANGES
+from flowspec.importers.airflow.definitions import Definitions, stored_names
+from flowspec.importers.airflow.operations import (
+    BUILT_IN,
+    MOST_ROUNDS,
+    Unknown,
+    View,
+    as_text,
+    binary,
+    call_method,
+    change,
+    compare,
+    has_placeholder,
+    item,
+    items_of,
+    plain,
+    truth_of,
+)
 from flowspec.importers.names import Names
-from flowspec.importers.placeholders import MARKS, PLACEHOLDER
+from flowspec.importers.placeholders import PLACEHOLDER
 
 _DEEPEST = 50
-# Texts and lists that are repeated or put together; a launch script has far less.
-_LONGEST = 1_000_000
-# Methods of a text that is known.
-_ON_TEXTS = ("lower", "upper", "strip", "replace", "rstrip", "lstrip", "split")
-# Calls of the module's functions, and rounds of its comprehensions; some modules have hundreds.
-_MOST_ROUNDS = 10_000
 # All values that are read or made, in characters: each costs time, and the spec that they make is written and checked.
 # A module of 250 Spark steps was measured to have 1,200,000.
 _MOST_READ = 10_000_000
 # What an item of a list or dict takes besides its text: about its bytes in memory.
 _ITEM = 50
-# The results of a statement that does not end the function, and of one that ends the round of a loop.
-_NO_RETURN, _NEXT_ROUND = object(), object()
-
-
-class Unknown(Exception):
-    """A value that is only known when the module runs."""
+# The results of a statement that does not end the function, of one that ends the round of a loop, or the loop.
+_NO_RETURN, _NEXT_ROUND, _NO_MORE_ROUNDS = object(), object(), object()
+# In the place of a value that a variable has only had from elsewhere.
+_UNSET = object()
+# What is raised for a value that is not known, or that Python itself would not make.
+_FAULTS = (Unknown, TypeError, ValueError, LookupError, AttributeError, ArithmeticError)
 
 
 class Expressions:
-    """Evaluates the expressions of a module.
+    """Evaluates the expressions of a module, by what it defines."""
 
-    `assigned` has each name that is assigned once, with its expression; `functions` are those of the module, and
-    `changing` the names of those that change what they are given.
-    """
-
-    def __init__(
-        self,
-        text: str,
-        assigned: Mapping[str, ast.expr],
-        names: Names,
-        functions: Mapping[str, ast.FunctionDef] = MappingProxyType({}),
-        changing: Collection[str] = (),
-    ) -> None:
-        self.assigned, self.names, self.functions, self.changing = assigned, names, functions, changing
+    def __init__(self, text: str, names: Names, defined: Definitions) -> None:
+        self.names, self.defined = names, defined
         # As `ast` counts places. Once for all: `ast.get_source_segment` would split the text for each expression.
         self._lines = [line.encode() for line in re.split(r"\r\n?|\n", text)]
         self._depth = self._rounds = self._read = 0
@@ -67,13 +64,16 @@ class Expressions:
         self._is_changed = False
 
     def value(self, node: ast.expr) -> Any:
-        """Returns the value of an expression, or a placeholder for one that is not known.
+        """Returns the value of an expression, as JSON has it, or a placeholder for one that is not known.
 
         Raises RecursionError where expressions are nested too deeply, MemoryError where the values grow too large.
         """
+        return _with_lists(self._value(node))
+
+    def _value(self, node: ast.expr) -> Any:
         try:
             made = self._known(node)
-        except (Unknown, TypeError, ValueError, LookupError, AttributeError, ArithmeticError):
+        except _FAULTS:
             made = self._stand_in(node)
         self._count(made)
         return made
@@ -88,22 +88,22 @@ class Expressions:
             made = _EVALUATED[type(node)](self, node)
         finally:
             self._depth -= 1
-        if isinstance(node, ast.List | ast.Dict | ast.ListComp):
+        if isinstance(node, ast.List | ast.Dict | ast.ListComp | ast.DictComp | ast.BinOp):
             self._made_here[id(made)] = made
         if isinstance(made, list | dict):
             self._met.append(made)
         return made
 
     def _is_true(self, test: ast.expr) -> bool:
-        return _truth_of(self._known(test))
+        return truth_of(self._known(test))
 
     def _count(self, value: Any) -> None:
         """Adds the size of a value to that of all that was read; raises MemoryError when it is too much."""
         self._read += _ITEM + (len(value) if isinstance(value, str) else 0)
         if self._read > _MOST_READ:
             raise MemoryError
-        for item in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
-            self._count(item)
+        for one in value.values() if isinstance(value, dict) else value if isinstance(value, list | tuple) else ():
+            self._count(one)
 
     def _stand_in(self, node: ast.expr) -> str:
         shown = " ".join(self._source_of(node).split())
@@ -117,8 +117,10 @@ class Expressions:
         return self.names.stand_in(f"in the module: {shown}", _name_for(node).lower())
 
     def _source_of(self, node: ast.expr) -> str:
-        # One that stands for several statements has no place.
-        lines = self._lines[node.lineno - 1 : node.end_lineno] if hasattr(node, "lineno") else []
+        if not hasattr(node, "lineno"):
+            # It is not of the module, but stands for a part of it.
+            return ast.unparse(node)
+        lines = self._lines[node.lineno - 1 : node.end_lineno]
         if len(lines) > 1:
             parts = [lines[0][node.col_offset :], *lines[1:-1], lines[-1][: node.end_col_offset]]
         else:
@@ -130,23 +132,41 @@ class Expressions:
         func = node.func if isinstance(node, ast.Call) else None
         if isinstance(func, ast.Attribute):
             return func.attr in CHANGES
-        return isinstance(func, ast.Name) and func.id in self.changing
+        return isinstance(func, ast.Name) and func.id in self.defined.changing
 
     def _name(self, node: ast.Name) -> Any:
         if node.id in self._locals:
+            if self._locals[node.id] is _UNSET:
+                self._is_changed = True
+                raise Unknown
             return self._locals[node.id]
-        if node.id not in self.assigned or node.id in self._open_names:
+        if node.id not in self.defined.assigned or node.id in self._open_names:
             raise Unknown
         if node.id not in self._done:
             self._open_names.add(node.id)
-            self._done[node.id] = self._evaluate_apart({}, lambda: self.value(self.assigned[node.id]))
+            try:
+                self._done[node.id] = self._evaluate_apart({}, lambda: self._final_value(node.id))
+            except _FAULTS:
+                self._done[node.id] = self._stand_in(node)
             self._open_names.discard(node.id)
         return self._done[node.id]
+
+    def _final_value(self, name: str) -> Any:
+        """Returns the value of a name of the module after all of its changes."""
+        changes = self.defined.changes.get(name, ())
+        # Of other names that they set, the value before is not known.
+        self._locals |= dict.fromkeys([one for line in changes for one in stored_names(line)], _UNSET)
+        self._locals[name] = self._value(self.defined.assigned[name])
+        # What is made there is met by nothing else yet.
+        self._is_changed = False
+        if self._run_all(changes) is not _NO_RETURN or self._is_changed:
+            raise Unknown
+        return self._locals[name]
 
     def _evaluate_with_locals(self, variables: dict[str, Any], evaluate: Callable[[], Any]) -> Any:
         """Returns what `evaluate` gives with these local variables."""
         self._rounds += 1
-        if self._rounds > _MOST_ROUNDS:
+        if self._rounds > MOST_ROUNDS:
             raise Unknown
         before, self._locals = self._locals, variables
         try:
@@ -168,28 +188,28 @@ class Expressions:
 
         It is not where the body assigns a name that the expression needs.
         """
-        set_inside = {
-            one.id
-            for line in loop.body
-            for one in ast.walk(line)
-            if isinstance(one, ast.Name) and isinstance(one.ctx, ast.Store)
-        }
+        set_inside = {name for line in loop.body for name in stored_names(line)}
         if loop.orelse or any(isinstance(one, ast.Name) and one.id in set_inside for one in ast.walk(node)):
             return []
         try:
-            return self._evaluate_loops([ast.comprehension(loop.target, loop.iter, [], 0)], node)
-        except (Unknown, TypeError, ValueError):
+            return list(
+                map(_with_lists, self._evaluate_loops([ast.comprehension(loop.target, loop.iter, [], 0)], node))
+            )
+        except _FAULTS:
             return []
 
     def _comprehension(self, node: ast.ListComp | ast.GeneratorExp) -> Any:
         return self._evaluate_loops(node.generators, node.elt)
 
+    def _dict_comprehension(self, node: ast.DictComp) -> Any:
+        return dict(self._evaluate_loops(node.generators, ast.Tuple([node.key, node.value], ast.Load())))
+
     def _evaluate_loops(self, loops: list[ast.comprehension], item: ast.expr) -> list[Any]:
         """Returns the value of `item` in each round of the loops."""
         if not loops:
-            return [self.value(item)]
+            return [self._value(item)]
         loop, *inner = loops
-        rounds = ({**self._locals, **_unpack_target(loop.target, one)} for one in _items_of(self.value(loop.iter)))
+        rounds = ({**self._locals, **_unpack_target(loop.target, one)} for one in items_of(self._value(loop.iter)))
         return [
             made
             for one in rounds
@@ -203,26 +223,37 @@ class Expressions:
             raise Unknown
         self._count([one.arg for one in ast.walk(function.args) if isinstance(one, ast.arg)])
         given = self._list(ast.List(node.args))
-        named = {str(one.arg): self.value(one.value) for one in node.keywords if one.arg}
-        if len(named) < len(node.keywords):
-            raise Unknown
-        bound = self._signature(function.args).bind(*given, **named)
+        bound = self._signature(function.args).bind(*given, **self._named(node))
         bound.apply_defaults()
-        variables = {name: [*one] if isinstance(one, tuple) else one for name, one in bound.arguments.items()}
         self._open_names.add(function.name)
         try:
-            return self._evaluate_apart(variables, lambda: self._run_function(function.body))
+            made, made_there = self._evaluate_apart(dict(bound.arguments), lambda: self._run_function(function.body))
         finally:
             self._open_names.discard(function.name)
-
-    def _run_function(self, body: list[ast.stmt]) -> Any:
-        made = self._run_all(body)
-        if made in (_NO_RETURN, _NEXT_ROUND) or self._is_changed:
-            raise Unknown
+        # Nothing else has what the function made.
+        self._made_here |= made_there
         return made
 
-    def _run_all(self, body: list[ast.stmt]) -> Any:
-        """Runs statements of a function; returns what they return, or `_NO_RETURN`, or `_NEXT_ROUND`."""
+    def _named(self, node: ast.Call) -> dict[str, Any]:
+        """Returns the keyword arguments of a call."""
+        out: dict[str, Any] = {}
+        for one in node.keywords:
+            value = self._value(one.value)
+            more = value if one.arg is None else {one.arg: value}
+            if not isinstance(more, dict) or more.keys() & out.keys() or has_placeholder([*more]):
+                raise Unknown
+            out |= more
+        return out
+
+    def _run_function(self, body: list[ast.stmt]) -> tuple[Any, dict[int, Any]]:
+        """Returns what a function returns, and the lists and dicts that it made."""
+        made = self._run_all(body)
+        if made in (_NO_RETURN, _NEXT_ROUND, _NO_MORE_ROUNDS) or self._is_changed:
+            raise Unknown
+        return made, self._made_here
+
+    def _run_all(self, body: Sequence[ast.stmt]) -> Any:
+        """Runs statements; returns what they return, or `_NO_RETURN`, `_NEXT_ROUND` or `_NO_MORE_ROUNDS`."""
         for line in body:
             made = self._run(line)
             if made is not _NO_RETURN:
@@ -233,63 +264,77 @@ class Expressions:
         self._count(line)
         match line:
             case ast.Return(value=ast.expr() as value):
-                return self.value(value)
+                return self._value(value)
             case ast.Continue():
                 return _NEXT_ROUND
             case ast.If(test=test, body=body, orelse=orelse):
                 return self._run_all(body if self._is_true(test) else orelse)
             case ast.For(orelse=[]):
                 return self._run_rounds(line)
-            case ast.Assign(targets=[ast.Subscript(value=owner, slice=key)], value=value):
-                made = self.value(value)
-                self._own(owner, dict)[self.value(key)] = made
-            case ast.Assign(targets=[target], value=value):
-                self._locals |= _unpack_target(target, self.value(value))
-            case ast.AugAssign(target=owner, op=ast.Add(), value=value):
-                self._own(owner, list).extend(_items_of(self.value(value)))
-            case ast.Expr(
-                value=ast.Call(func=ast.Attribute(value=owner, attr=method), args=[argument], keywords=[])
-            ) if not isinstance(argument, ast.Starred):
-                self._change(owner, method, self.value(argument))
+            case ast.Break():
+                return _NO_MORE_ROUNDS
+        self._do(line)
+        return _NO_RETURN
+
+    def _do(self, line: ast.stmt) -> None:
+        """Runs a statement that is no part of the control flow."""
+        match line:
+            case ast.Assign(targets=[target], value=value) | ast.AnnAssign(target=target, value=ast.expr() as value):
+                self._assign(target, self._value(value))
+            case ast.AugAssign(target=target, op=kind, value=value):
+                self._augment(target, kind, self._value(value))
+            case ast.Delete(targets=[ast.Subscript(value=owner, slice=key)]):
+                del self._own(owner)[plain(self._value(key))]
+            case ast.Expr(value=ast.Call(func=ast.Attribute(value=owner, attr=method)) as call):
+                args, named = self._list(ast.List(call.args)), self._named(call)
+                change(self._own(owner), method, args, named)
             case ast.Expr(value=ast.Constant()) | ast.Pass():
                 pass
             case _:
                 raise Unknown
-        return _NO_RETURN
 
     def _run_rounds(self, loop: ast.For) -> Any:
         before, self._met = self._met, []
-        rounds = _items_of(self.value(loop.iter))
+        rounds = items_of(self._value(loop.iter))
         # They are those at its beginning: what the loop goes over is not to be changed in it.
         met = {id(one): one for one in self._met if self._made_here.pop(id(one), None) is not None}
         self._met = before
         for one in rounds:
             self._rounds += 1
-            if self._rounds > _MOST_ROUNDS:
+            if self._rounds > MOST_ROUNDS:
                 raise Unknown
             self._locals |= _unpack_target(loop.target, one)
             made = self._run_all(loop.body)
+            if made is _NO_MORE_ROUNDS:
+                break
             if made not in (_NO_RETURN, _NEXT_ROUND):
                 return made
         self._made_here |= met
         return _NO_RETURN
 
-    def _own(self, node: ast.expr, kind: type) -> Any:
-        """Returns a list or dict that the function made. Raises Unknown for others: their other uses are not known."""
+    def _own(self, node: ast.expr) -> Any:
+        """Returns a list or dict that was made here. Raises Unknown for others: their other uses are not known."""
         found = self._known(node)
-        if not isinstance(found, kind) or id(found) not in self._made_here:
+        if not isinstance(found, list | dict) or id(found) not in self._made_here:
             raise Unknown
         return found
 
-    def _change(self, node: ast.expr, method: str, value: Any) -> None:
-        if method == "append":
-            self._own(node, list).append(value)
-        elif method == "extend":
-            self._own(node, list).extend(_items_of(value))
-        elif method == "update" and isinstance(value, dict):
-            self._own(node, dict).update(value)
+    def _assign(self, target: ast.expr, value: Any) -> None:
+        if isinstance(target, ast.Subscript):
+            self._own(target.value)[plain(self._value(target.slice))] = value
         else:
+            self._locals |= _unpack_target(target, value)
+
+    def _augment(self, target: ast.expr, kind: ast.operator, value: Any) -> None:
+        if isinstance(target, ast.Name) and target.id not in self._locals:
             raise Unknown
+        known = self._known(target)
+        if isinstance(known, list) and isinstance(kind, ast.Add):
+            self._own(target).extend(items_of(value))
+        elif isinstance(known, dict) and isinstance(kind, ast.BitOr):
+            change(self._own(target), "update", [value], {})
+        else:
+            self._assign(target, binary(kind, known, value))
 
     def _signature(self, args: ast.arguments) -> inspect.Signature:
         plain = [*args.posonlyargs, *args.args]
@@ -297,7 +342,7 @@ class Expressions:
         kinds = inspect.Parameter
 
         def make_parameter(one: ast.arg, kind: Any, node: ast.expr | None) -> inspect.Parameter:
-            default = kinds.empty if node is None else self._evaluate_apart({}, lambda: self.value(node))
+            default = kinds.empty if node is None else self._evaluate_apart({}, lambda: self._value(node))
             return kinds(one.arg, kind, default=default)
 
         rows = [
@@ -310,105 +355,79 @@ class Expressions:
 
     def _dict(self, node: ast.Dict) -> Any:
         out: dict[str, Any] = {}
-        for key, item in zip(node.keys, node.values, strict=True):
-            value = self.value(item)
+        for key, item_ in zip(node.keys, node.values, strict=True):
+            value = self._value(item_)
             if key is None and not isinstance(value, dict):
                 raise Unknown
-            out |= value if key is None else {self.value(key): value}
+            out |= value if key is None else {self._value(key): value}
         return out
 
-    def _list(self, node: ast.List | ast.Tuple) -> Any:
+    def _list(self, node: ast.List | ast.Tuple) -> list[Any]:
         out: list[Any] = []
-        for item in node.elts:
-            starred = isinstance(item, ast.Starred)
-            value = self.value(item.value if isinstance(item, ast.Starred) else item)
-            if starred and not isinstance(value, list):
-                raise Unknown
-            out += value if starred else [value]
+        for one in node.elts:
+            out += items_of(self._value(one.value)) if isinstance(one, ast.Starred) else [self._value(one)]
         return out
 
     def _joined(self, node: ast.JoinedStr) -> Any:
-        return "".join(str(self.value(part)) for part in node.values)
+        return "".join(as_text(self._value(part)) for part in node.values)
 
     def _formatted(self, node: ast.FormattedValue) -> Any:
         if node.format_spec or node.conversion not in (-1, 115):
             raise Unknown
-        return self.value(node.value)
+        return self._value(node.value)
 
     def _binary(self, node: ast.BinOp) -> Any:
-        left, right = self.value(node.left), self.value(node.right)
-        if isinstance(node.op, ast.Add) and type(left) is type(right):
-            return _check_length(left + right)
-        if isinstance(node.op, ast.Mod) and isinstance(left, str) and set(_directives(left)) <= {"s", "d", "%"}:
-            return _check_length(left % (tuple(right) if isinstance(right, list) else right))
-        if isinstance(node.op, ast.BitOr) and isinstance(left, dict) and isinstance(right, dict):
-            return left | right
-        raise Unknown
+        return binary(node.op, self._value(node.left), self._value(node.right))
 
     def _unary(self, node: ast.UnaryOp) -> Any:
-        value = self.value(node.operand)
+        value = self._value(node.operand)
         if isinstance(node.op, ast.USub) and isinstance(value, int | float):
             return -value
         if isinstance(node.op, ast.Not):
-            return not _truth_of(value)
+            return not truth_of(value)
         raise Unknown
 
     def _compare(self, node: ast.Compare) -> Any:
-        left, right = _plain(self.value(node.left)), _plain(self.value(node.comparators[0]))
-        if len(node.ops) > 1 or type(node.ops[0]) not in _COMPARED:
+        if len(node.ops) > 1:
             raise Unknown
-        return _COMPARED[type(node.ops[0])](left, right)
+        return compare(node.ops[0], self._value(node.left), self._value(node.comparators[0]))
 
     def _choose(self, node: ast.IfExp) -> Any:
-        return self.value(node.body if self._is_true(node.test) else node.orelse)
+        return self._value(node.body if self._is_true(node.test) else node.orelse)
 
     def _subscript(self, node: ast.Subscript) -> Any:
         if _dotted_name(node.value) == "os.environ":
-            return self._environment(str(self.value(node.slice)), None)
-        value, key = self.value(node.value), self.value(node.slice)
-        if not isinstance(value, dict | list):
-            raise Unknown
-        return value[key]
+            return self._environment(str(self._value(node.slice)), None)
+        return item(self._value(node.value), self._value(node.slice))
 
     def _call(self, node: ast.Call) -> Any:
         called = _dotted_name(node.func)
         if called in self._locals:
             raise Unknown
-        if called in self.functions:
-            return self._call_function(node, self.functions[called])
-        args = [self.value(one) for one in node.args]
+        if called in self.defined.functions:
+            return self._call_function(node, self.defined.functions[called])
+        args = self._list(ast.List(node.args))
         if called in ("os.getenv", "os.environ.get"):
             return self._environment(args[0], args[1] if len(args) > 1 else None)
         if called.endswith("Variable.get"):
             return self._airflow_variable(node, args)
-        if called == "dict" and not args and all(one.arg for one in node.keywords):
-            return {str(one.arg): self.value(one.value) for one in node.keywords}
+        if called in BUILT_IN and called.partition(".")[0] not in self.defined.bound:
+            made = BUILT_IN[called](*args, **self._named(node))
+            self._take_over(made, deep=called.endswith("deepcopy"))
+            return made
         if isinstance(node.func, ast.Attribute) and not node.keywords:
-            return self._method(self.value(node.func.value), node.func.attr, args)
-        if called in _BUILT_IN and not node.keywords:
-            return _BUILT_IN[called](*args)
+            made = call_method(self._value(node.func.value), node.func.attr, args)
+            # Another method returns a part of what it is called on.
+            self._take_over(made if node.func.attr in ("copy", "split") else None)
+            return made
         raise Unknown
 
-    def _method(self, owner: Any, name: str, args: list[Any]) -> Any:
-        if name == "get" and isinstance(owner, dict) and len(args) in (1, 2) and not any(map(_has_placeholder, owner)):
-            return owner.get(_plain(args[0]), args[1] if len(args) > 1 else None)
-        if name == "copy" and isinstance(owner, dict | list):
-            return owner.copy()
-        if name == "items" and isinstance(owner, dict) and not args:
-            return [[key, value] for key, value in owner.items()]
-        if name == "join" and isinstance(owner, str) and len(args) == 1 and isinstance(args[0], list):
-            _refuse_longer(owner, len(args[0]), [owner, *args[0]])
-            return owner.join(args[0])
-        if not isinstance(owner, str) or not all(isinstance(one, str) for one in args):
-            raise Unknown
-        # What stands for an unknown text has other letters: nothing is to be looked for in it, nor it in others.
-        if name in _ON_TEXTS and not any(map(_has_placeholder, [owner, *args[:1]])):
-            _refuse_longer(owner, owner.count(args[0]) if name == "replace" else 0, args)
-            return getattr(owner, name)(*args)
-        if name == "format" and _simple_format(owner):
-            _refuse_longer(owner, owner.count("{"), args)
-            return owner.format(*args)
-        raise Unknown
+    def _take_over(self, made: Any, *, deep: bool = False) -> None:
+        """Takes a new list or dict, with its parts if it is `deep`, for one that was made here."""
+        if isinstance(made, list | tuple | dict):
+            self._made_here[id(made)] = made
+            for one in (made.values() if isinstance(made, dict) else made) if deep else ():
+                self._take_over(one, deep=True)
 
     def _environment(self, name: Any, default: Any) -> str:
         text = f"the environment variable {name} of Airflow's worker"
@@ -417,7 +436,7 @@ class Expressions:
     def _airflow_variable(self, node: ast.Call, args: list[Any]) -> str:
         named = {one.arg: one.value for one in node.keywords}
         fallback = named.get("default_var") or named.get("default")
-        default = self.value(fallback) if fallback is not None else args[1] if len(args) > 1 else None
+        default = self._value(fallback) if fallback is not None else args[1] if len(args) > 1 else None
         return self.names.stand_in(f"the variable {args[0]} of Airflow", str(args[0]), _default_of(default))
 
 
@@ -442,110 +461,34 @@ def _dotted_name(node: ast.expr) -> str:
     return ".".join([node.id, *reversed(names)]) if isinstance(node, ast.Name) else ""
 
 
-def _truth_of(value: Any) -> bool:
-    """Returns True for what Python takes for true; what is in a list or dict does not matter for that."""
-    return bool(value if isinstance(value, list | dict) else _plain(value))
-
-
-def _plain(value: Any) -> Any:
-    """Returns a value. Raises Unknown where it, or something in it, is not known."""
-    if _has_placeholder(value):
-        raise Unknown
-    return value
-
-
 def _unpack_target(target: ast.expr, value: Any) -> dict[str, Any]:
     """Returns the variables that an assignment of a value to a name, or to several, sets."""
     if isinstance(target, ast.Name):
         return {target.id: value}
-    if not isinstance(target, ast.Tuple | ast.List) or not isinstance(value, list):
+    if not isinstance(target, ast.Tuple | ast.List) or not isinstance(value, list | tuple):
         raise Unknown
     pairs = [_unpack_target(one, item) for one, item in zip(target.elts, value, strict=True)]
     return {name: item for pair in pairs for name, item in pair.items()}
 
 
-def _has_placeholder(value: Any) -> bool:
-    if isinstance(value, list):
-        return any(map(_has_placeholder, value))
-    if isinstance(value, dict):
-        return any(map(_has_placeholder, [*value, *value.values()]))
-    return isinstance(value, str) and MARKS.search(value) is not None
-
-
 def _default_of(value: Any) -> str | None:
     """Returns a value as the default of a variable; None for one that is not known, or no text."""
-    return str(value) if isinstance(value, str | int | float) and not _has_placeholder(value) else None
+    return str(value) if isinstance(value, str | int | float) and not has_placeholder(value) else None
 
 
-def _check_length(value: Any) -> Any:
-    if len(value) > _LONGEST:
-        raise Unknown
-    return value
+def _with_lists(value: Any) -> Any:
+    """Returns a value with lists in the place of tuples."""
+    if isinstance(value, dict):
+        return {key: _with_lists(one) for key, one in value.items()}
+    return [*map(_with_lists, value)] if isinstance(value, list | tuple) else value
 
 
-def _refuse_longer(text: str, places: int, values: list[Any]) -> None:
-    """Raises Unknown, before the text is made, if it may be too long with the values put in."""
-    if len(text) + places * max((len(str(one)) for one in values), default=0) > _LONGEST:
-        raise Unknown
-
-
-def _directives(text: str) -> list[str]:
-    """Returns the letters after each `%`; a width is none of them, so that it is refused."""
-    return [after[:1] for after in text.replace("%%", "").split("%")[1:]]
-
-
-def _simple_format(text: str) -> bool:
-    """Returns True if all fields of a format are `{}` or numbers: others reach into objects, or have widths."""
-    return all(part.partition("}")[0].isdigit() or part.startswith("}") for part in text.split("{")[1:])
-
-
-def _converted(kind: type, value: Any) -> Any:
-    """Returns `kind(value)`; for an unknown value its placeholder, whose type is that of its place in the request."""
-    return value if isinstance(value, str) and PLACEHOLDER.fullmatch(value) else kind(_plain(value))
-
-
-def _range(*bounds: Any) -> list[int]:
-    made = range(*bounds)
-    if len(made) > _MOST_ROUNDS:
-        raise Unknown
-    return list(made)
-
-
-def _items_of(value: Any) -> list[Any]:
-    if not isinstance(value, list | dict):
-        raise Unknown
-    return list(value)
-
-
-_BUILT_IN: Mapping[str, Callable[..., Any]] = {
-    **dict.fromkeys(("copy.deepcopy", "deepcopy"), copy.deepcopy),
-    **dict.fromkeys(("list", "tuple"), _items_of),
-    "enumerate": lambda items, start=0: [[number, one] for number, one in enumerate(_items_of(items), start)],
-    "int": partial(_converted, int),
-    "len": lambda items: len(_items_of(items)),
-    "range": _range,
-    "sorted": lambda items: sorted(_plain(_items_of(items))),
-    "str": partial(_converted, str),
-    "zip": lambda *lists: [list(pair) for pair in zip(*map(_items_of, lists), strict=False)],
-}
-_COMPARED: Mapping[type[ast.cmpop], Callable[[Any, Any], bool]] = {
-    ast.Eq: operator.eq,
-    ast.NotEq: operator.ne,
-    ast.In: lambda one, all_: one in all_,
-    ast.NotIn: lambda one, all_: one not in all_,
-    ast.Is: operator.is_,
-    ast.IsNot: operator.is_not,
-    ast.Lt: operator.lt,
-    ast.LtE: operator.le,
-    ast.Gt: operator.gt,
-    ast.GtE: operator.ge,
-}
 _EVALUATED: Mapping[type[ast.expr], Callable[..., Any]] = {
     ast.Constant: lambda _, node: node.value,
     ast.Name: Expressions._name,
     ast.Dict: Expressions._dict,
     ast.List: Expressions._list,
-    ast.Tuple: Expressions._list,
+    ast.Tuple: lambda self, node: tuple(self._list(node)),
     ast.JoinedStr: Expressions._joined,
     ast.FormattedValue: Expressions._formatted,
     ast.BinOp: Expressions._binary,
@@ -554,6 +497,7 @@ _EVALUATED: Mapping[type[ast.expr], Callable[..., Any]] = {
     ast.IfExp: Expressions._choose,
     ast.Subscript: Expressions._subscript,
     ast.Call: Expressions._call,
+    ast.DictComp: Expressions._dict_comprehension,
     ast.ListComp: Expressions._comprehension,
-    ast.GeneratorExp: Expressions._comprehension,
+    ast.GeneratorExp: lambda self, node: View(self._comprehension(node)),
 }

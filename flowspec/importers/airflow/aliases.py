@@ -1,0 +1,298 @@
+"""Finds the names of a Python module that may hold a list or dict which is changed in place, under whatever name.
+
+The module's scopes are not told apart: what one function does under a name counts for all names that are written so.
+"""
+
+from __future__ import annotations
+
+import ast
+import itertools
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple, TypeAlias
+
+_Path: TypeAlias = "tuple[object, ...]"
+_Function: TypeAlias = "ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda"
+
+CHANGES = frozenset(
+    ("append", "extend", "update", "insert", "pop", "popitem", "setdefault", "remove", "clear", "reverse", "sort")
+)
+"""Methods that change a list or dict in place."""
+# Of them, those that add the items of what they are given.
+_ADDS_ITEMS = ("extend", "update")
+# Functions that return a new list or dict; that of the last has new parts, too.
+_NEW = frozenset(("dict", "list", "tuple", "set", "sorted", "zip", "enumerate", "range", "str", "int", "len", "copy"))
+_NEW_WHOLE = "deepcopy"
+# Functions that are called for another effect than a change of what they are given.
+_HARMLESS = frozenset(("print", "chain", "cross_downstream"))
+
+# A part of a path that is not certain.
+_ANY = object()
+# Of the keys that lead to a part of a value: RunJobFlow's request has that many where such a part is written out.
+_LONGEST_PATH = 10
+# Expressions that are looked at; modules of hundreds of steps have some ten thousand.
+_MOST_LOOKS = 2_000_000
+
+
+class _Value(NamedTuple):
+    """An expression whose value a name has, or is given at a `path`; `is_part`: a part of that value only."""
+
+    node: ast.expr
+    is_part: bool = False
+    path: _Path = ()
+
+
+class Aliases:
+    """Finds the names that share lists and dicts, from all nodes of a module."""
+
+    def __init__(self, nodes: Sequence[ast.AST]) -> None:
+        self._values: dict[str, list[_Value]] = defaultdict(list)
+        self._contents: dict[str, list[_Value]] = defaultdict(list)
+        self._functions: dict[str, list[_Function]] = defaultdict(list)
+        self._seen: set[tuple[str | int, object]] = set()
+        self._looks = 0
+        imported = {one.asname or one.name for one in nodes if isinstance(one, ast.alias)}
+        for node in nodes:
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                self._functions[node.name].append(node)
+            elif isinstance(node, ast.Assign) and isinstance(node.value, ast.Lambda):
+                for target in node.targets:
+                    self._functions[last_name(target)].append(node.value)
+        for node in nodes:
+            self._read_bindings(node)
+        stored = [(root_of(owner), self.names_of(owner), value) for node in nodes for owner, value in _stored_by(node)]
+        for owner, names, value in stored:
+            for name in names:
+                # Of its other names the path is another.
+                own = isinstance(owner, ast.Name) and owner.id == name
+                self._contents[name].append(value if own else value._replace(path=()))
+        self.changes = [
+            (node, self.names_of(one) | _rebound(node)) for node in nodes for one in self._changed_by(node, imported)
+        ]
+        """The nodes that change a list or dict in place, each with the names that may hold it."""
+
+    def _read_bindings(self, node: ast.AST) -> None:
+        match node:
+            case ast.Assign(targets=targets, value=value):
+                pairs = itertools.permutations(targets, 2)
+                for target, other in [*((one, value) for one in targets), *pairs]:
+                    self._bind(target, other)
+            case ast.AnnAssign(value=ast.expr() as value) | ast.NamedExpr(value=value):
+                self._bind(node.target, value)
+            case ast.For() | ast.AsyncFor() | ast.comprehension():
+                self._bind(node.target, node.iter, is_part=True)
+            case ast.withitem(context_expr=value, optional_vars=ast.expr() as target):
+                self._bind(target, value)
+            case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.Lambda():
+                self._bind_parameters(node, [*node.args.defaults, *filter(None, node.args.kw_defaults)])
+            case ast.Call(func=func):
+                for function in self._functions.get(last_name(func), ()):
+                    self._bind_parameters(function, _given(node))
+
+    def _bind_parameters(self, function: _Function, values: Sequence[ast.expr]) -> None:
+        for name in parameters(function):
+            self._values[name] += map(_Value, values)
+
+    def _bind(self, target: ast.expr, value: ast.expr, *, is_part: bool = False) -> None:
+        if isinstance(target, ast.Name):
+            self._values[target.id].append(_Value(value, is_part))
+        elif isinstance(target, ast.Tuple | ast.List | ast.Starred):
+            for one in ast.walk(target):
+                if isinstance(one, ast.Name):
+                    self._values[one.id].append(_Value(value, is_part=True))
+
+    def _changed_by(self, node: ast.AST, imported: set[str]) -> Iterator[ast.expr]:
+        match node:
+            case ast.Attribute(value=owner, attr=method) if method in CHANGES:
+                yield owner
+            case ast.Subscript(value=owner, ctx=ast.Store() | ast.Del()):
+                yield owner
+            case ast.AugAssign(target=target):
+                yield target
+            case ast.Call(func=ast.Attribute(value=ast.Name(id="list" | "dict"), attr=method), args=[owner, *_]):
+                yield from [owner] if method in CHANGES else []
+            case ast.Expr(value=ast.Call(func=func) as call):
+                # What is called for its effect, and is not in the module, may change what it is given.
+                foreign = isinstance(func, ast.Name) and func.id not in self._functions
+                called = last_name(func)
+                if (foreign or root_name(func) in imported) and called[:1].islower() and called not in _HARMLESS:
+                    yield from filter(root_name, _given(call))
+
+    def names_of(self, node: ast.expr) -> set[str]:
+        """Returns the names that may hold the list or dict that an expression is, or one that it is a part of.
+
+        Raises MemoryError where that is too much to look at.
+        """
+        self._seen = set()
+        return {name for name in self._same(node) if not self._is_fixed(name)}
+
+    def _is_fixed(self, name: str) -> bool:
+        """Returns True for a name that holds texts and numbers only."""
+        values = self._values.get(name, ())
+        return bool(values) and all(isinstance(one.node, ast.Constant | ast.JoinedStr) for one in values)
+
+    def _same(self, node: ast.expr) -> set[str]:
+        """Returns the names that may hold what an expression is, or a part of which it is."""
+        found: Iterable[set[str]] = ()
+        own: set[str] = set()
+        if self._is_seen(node, "same"):
+            return own
+        match node:
+            case ast.Name(id=name):
+                own, found = {name}, map(self._of_value, self._values.get(name, ()))
+            case ast.Subscript() | ast.Attribute():
+                exact, loose = self._at(*_split_path(node))
+                found = [self._same(root_of(node)), *map(self._same, exact), *map(self._within, loose)]
+            case ast.IfExp(body=one, orelse=other) | ast.NamedExpr(target=one, value=other):
+                found = map(self._same, (one, other))
+            case ast.BoolOp(values=values):
+                found = map(self._same, values)
+            case ast.Starred(value=value) | ast.Await(value=value):
+                found = [self._same(value)]
+            case ast.Call(func=func) if last_name(func) not in _NEW:
+                found = [self._of_call(node)]
+        return own.union(*found)
+
+    def _is_seen(self, node: ast.expr, why: object) -> bool:
+        """Returns True if an expression was looked at already: what it adds to the names is among them."""
+        self._looks += 1
+        if self._looks > _MOST_LOOKS:
+            raise MemoryError
+        key = node.id if isinstance(node, ast.Name) else id(node), why
+        is_seen = key in self._seen
+        self._seen.add(key)
+        return is_seen
+
+    def _of_value(self, value: _Value) -> set[str]:
+        return self._inside(value.node) if value.is_part else self._same(value.node)
+
+    def _within(self, value: _Value) -> set[str]:
+        return self._inside(value.node) | (set() if value.is_part else self._same(value.node))
+
+    def _inside(self, node: ast.expr) -> set[str]:
+        """Returns the names that may hold a part of an expression's value."""
+        if self._is_seen(node, "inside"):
+            return set()
+        match node:
+            case ast.Name(id=name):
+                values = [self._inside(one.node) for one in self._values.get(name, ())]
+                return {name}.union(*values, *map(self._within, self._contents.get(name, ())))
+            case ast.List(elts=items) | ast.Tuple(elts=items):
+                return set().union(*(self._within(_Value(_bare(one), isinstance(one, ast.Starred))) for one in items))
+            case ast.Dict(keys=keys, values=items):
+                pairs = zip(keys, items, strict=True)
+                return set().union(*(self._within(_Value(item, key is None)) for key, item in pairs))
+            case ast.Call():
+                return self._of_call(node)
+        inner = [one for one in ast.walk(node) if isinstance(one, ast.Name | ast.Call)]
+        return set().union(*map(self._inside, inner))
+
+    def _of_call(self, node: ast.Call) -> set[str]:
+        called = last_name(node.func)
+        if called == _NEW_WHOLE:
+            return set()
+        results = [one for function in self._functions.get(called, ()) for one in _results(function)]
+        owner = [node.func.value] if isinstance(node.func, ast.Attribute) else []
+        return set().union(*(self._within(_Value(_bare(one))) for one in (*results, *_given(node), *owner)))
+
+    def _at(self, node: ast.expr, path: _Path) -> tuple[list[ast.expr], list[_Value]]:
+        """Returns the expressions that make what is at a path of a value, and others that it may be, or be part of."""
+        if not path:
+            return [node], []
+        if self._is_seen(node, path):
+            return [], []
+        found, loose = [], list[_Value]()
+        if isinstance(node, ast.Name) and node.id in self._values:
+            found = [self._at(one.node, path) for one in self._values[node.id] if not one.is_part]
+            loose = [one for one in self._values[node.id] if one.is_part]
+            loose += [one for one in self._contents.get(node.id, ()) if _reaches(one.path, path)]
+        elif isinstance(node, ast.Subscript) and len(path) < _LONGEST_PATH:
+            found = [self._at(*_split_path(node, path))]
+        elif (item := _item(node, path[0])) is not None:
+            found = [self._at(item, path[1:])]
+        else:
+            loose = [_Value(node)]
+        return [one for exact, _ in found for one in exact], [*loose, *(one for _, more in found for one in more)]
+
+
+def _split_path(node: ast.expr, path: _Path = ()) -> tuple[ast.expr, _Path]:
+    """Returns the expression whose part an expression is, and the path of that part."""
+    while isinstance(node, ast.Subscript | ast.Attribute):
+        key = node.slice if isinstance(node, ast.Subscript) else None
+        node, path = node.value, (key.value if isinstance(key, ast.Constant) else _ANY, *path)
+    return node, path
+
+
+def _reaches(stored: _Path, path: _Path) -> bool:
+    """Returns True if what is stored at one path is at the other, or around it."""
+    pairs = zip(stored, path, strict=False)
+    return len(stored) <= len(path) and all(one is _ANY or other is _ANY or one == other for one, other in pairs)
+
+
+def _stored_by(node: ast.AST) -> Iterator[tuple[ast.expr, _Value]]:
+    """Yields what a statement or call puts into a list or dict, each with the expression of that."""
+    match node:
+        case ast.Assign(targets=targets, value=value):
+            found = [one for one in targets if isinstance(one, ast.Subscript)]
+            yield from ((one.value, _Value(value, path=_split_path(one)[1])) for one in found)
+        case ast.AugAssign(target=target, value=value):
+            yield target, _Value(value, is_part=True)
+        case ast.Call(func=ast.Attribute(value=owner, attr=method), args=args, keywords=keywords) if method in CHANGES:
+            yield from ((owner, _Value(_bare(one), is_part=method in _ADDS_ITEMS)) for one in args)
+            yield from ((owner, _Value(one.value)) for one in keywords)
+
+
+def _rebound(node: ast.AST) -> set[str]:
+    """Returns the name to which `NAME += …` gives a new value, if it is no list."""
+    return {node.target.id} if isinstance(node, ast.AugAssign) and isinstance(node.target, ast.Name) else set()
+
+
+def _item(node: ast.expr, key: object) -> ast.expr | None:
+    """Returns the item of a written-out dict or list; None where it is not certain which it is."""
+    if isinstance(node, ast.Dict) and all(isinstance(one, ast.Constant) for one in node.keys):
+        found = [
+            value
+            for one, value in zip(node.keys, node.values, strict=True)
+            if isinstance(one, ast.Constant) and one.value == key
+        ]
+        return found[-1] if found else None
+    if isinstance(node, ast.List | ast.Tuple) and isinstance(key, int) and 0 <= key < len(node.elts):
+        return None if any(isinstance(one, ast.Starred) for one in node.elts) else node.elts[key]
+    return None
+
+
+def _bare(node: ast.expr) -> ast.expr:
+    return node.value if isinstance(node, ast.Starred) else node
+
+
+def _given(call: ast.Call) -> list[ast.expr]:
+    return [*call.args, *(one.value for one in call.keywords)]
+
+
+def _results(function: _Function) -> list[ast.expr]:
+    if isinstance(function, ast.Lambda):
+        return [function.body]
+    return [one.value for one in ast.walk(function) if isinstance(one, ast.Return | ast.Yield) and one.value]
+
+
+def parameters(function: _Function) -> list[str]:
+    """Returns the names of a function's parameters."""
+    return [one.arg for one in ast.walk(function.args) if isinstance(one, ast.arg)]
+
+
+def last_name(node: ast.expr) -> str:
+    """Returns the last of the names with dots that an expression is, or ends with; "" for another expression."""
+    return node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""
+
+
+def root_name(node: ast.expr) -> str:
+    """Returns the name whose value, or a part of it, the expression is; "" for another expression."""
+    root = root_of(node)
+    return root.id if isinstance(root, ast.Name) else ""
+
+
+def root_of(node: ast.expr) -> ast.expr:
+    """Returns the expression whose value has the attribute, or item, that an expression is."""
+    while isinstance(node, ast.Subscript | ast.Attribute):
+        node = node.value
+    return node
