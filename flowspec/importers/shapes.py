@@ -84,8 +84,11 @@ def fit_variables(variables: Mapping[str, Variable], params: Any, shape: Any) ->
         known = out.get(name)
         if known is None or used_as is None:
             continue
-        if used_as.enum and known.default is None and "enum" not in known.rules:
-            out[name] = replace(known, rules={**known.rules, "enum": list(used_as.enum)})
+        if used_as.enum and known.default is None and "enum" not in variables[name].rules:
+            # In several places only a value that each takes is right; without one EMR's refusal is told.
+            before = known.rules.get("enum", used_as.enum)
+            both = [one for one in before if one in used_as.enum]
+            out[name] = replace(known, rules={**known.rules, "enum": both or before})
         elif known.type == "string" and used_as.type_name in _TYPES:
             out[name] = _convert_variable(known, used_as.type_name)
     return out

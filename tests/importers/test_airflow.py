@@ -295,6 +295,8 @@ _OF_MODULES_NOT_FOLLOWED = [
     "def f():\n    return 1\nf = lambda: 2\nX = f()",
     "X = [1]\nclass C:\n    X.append(2)",
     "X = [3, 1]\nX.sort()",
+    "X = {'a': 1}\nX.__setitem__('a', 2)",
+    "X = {'a': [1]}\nmatch X:\n    case {'a': found}:\n        found.append(2)",
 ]
 
 
@@ -568,6 +570,19 @@ def test_arguments_that_are_split_from_one_text(args, read):
     (step,) = wanted(module, name="m.py").params["Steps"]
     made = step["HadoopJarStep"]["Args"]
     assert (made if isinstance(made, list) else None) == read
+
+
+def test_a_variable_of_two_places_allows_what_both_take(tmp_path):
+    spot = "{'TimeoutDurationMinutes': 9, 'TimeoutAction': Variable.get('act')}"
+    module = (
+        "JOB_FLOW_OVERRIDES = {'Name': 'n', 'ReleaseLabel': 'emr-7.5.0', 'Instances': {'InstanceFleets': [{\n"
+        "    'InstanceFleetType': 'MASTER', 'InstanceTypeConfigs': [{'InstanceType': 'm5.xlarge'}],\n"
+        f"    'TargetSpotCapacity': 1, 'LaunchSpecifications': {{'SpotSpecification': {spot}}}}}]}},\n"
+        "    'Steps': [{'Name': 's', 'ActionOnFailure': Variable.get('act'), 'HadoopJarStep': {'Jar': 's3://b/x.jar'}}]}\n"
+    )
+    source = wanted(module, name="m.py")
+    assert source.variables["act"].rules["enum"] == ["TERMINATE_CLUSTER"]
+    compiled(source, tmp_path)
 
 
 def test_an_idle_timeout_that_is_not_known_stays_in_its_place(tmp_path):

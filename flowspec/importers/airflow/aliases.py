@@ -15,7 +15,10 @@ _Path: TypeAlias = "tuple[object, ...]"
 _Function: TypeAlias = "ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda"
 
 CHANGES = frozenset(
-    ("append", "extend", "update", "insert", "pop", "popitem", "setdefault", "remove", "clear", "reverse", "sort")
+    (
+        *("append", "extend", "update", "insert", "pop", "popitem", "setdefault", "remove", "clear", "reverse", "sort"),
+        *("__setitem__", "__delitem__", "__iadd__", "__ior__"),
+    )
 )
 """Methods that change a list or dict in place."""
 # Of them, those that add the items of what they are given.
@@ -81,6 +84,8 @@ class Aliases:
                 self._bind(node.target, value)
             case ast.For() | ast.AsyncFor() | ast.comprehension():
                 self._bind(node.target, node.iter, is_part=True)
+            case ast.Match(subject=subject):
+                self._bind(ast.Tuple([*map(ast.Name, _captured(node))], ast.Store()), subject)
             case ast.withitem(context_expr=value, optional_vars=ast.expr() as target):
                 self._bind(target, value)
             case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.Lambda():
@@ -263,6 +268,14 @@ def _item(node: ast.expr, key: object) -> ast.expr | None:
 
 def _bare(node: ast.expr) -> ast.expr:
     return node.value if isinstance(node, ast.Starred) else node
+
+
+def _captured(match: ast.Match) -> Iterator[str]:
+    """Yields the names that the patterns of a `match` bind."""
+    for node in ast.walk(match):
+        if isinstance(node, ast.MatchAs | ast.MatchStar | ast.MatchMapping):
+            name = node.rest if isinstance(node, ast.MatchMapping) else node.name
+            yield from [name] if name else []
 
 
 def _given(call: ast.Call) -> list[ast.expr]:
