@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from flowspec.document.text.parse import compose
-from flowspec.document.text.tree import Source, plain
+from flowspec.document.text.parse import compose, resolve
+from flowspec.document.text.tree import Items, Node, Scalar, Source
 from flowspec.errors import SpecError
 from flowspec.facts.api_model import Json, input_shape
+from flowspec.importers.decompile.request_file import decode_source
 from flowspec.importers.names import Names
 from flowspec.importers.placeholders import Wanted
 from flowspec.importers.refusal import refuse
@@ -38,6 +39,8 @@ _READ = {
 # Options that may be given as a single item, and those that are mappings.
 _LISTS = ("bootstrap_actions", "applications")
 _MAPPINGS = ("tags", "extra_cluster_params")
+# The parser of YAML takes a tag for a function of CloudFormation: `!clear x` is {Fn::clear: x}.
+_CLEAR = "Fn::clear"
 # What mrjob does with each job, not with its cluster.
 _OF_JOBS = {
     *("cmdenv", "jobconf", "setup", "py_files", "upload_files", "upload_archives", "upload_dirs", "python_bin"),
@@ -56,23 +59,96 @@ _OF_MRJOB = {
 }
 
 
-def read(source: Source, _folder: Path, _cluster: str = "") -> Wanted:
-    """Returns the request of the emr runner of an mrjob.conf, YAML or JSON. Raises `SpecError`."""
-    root, found = compose(source)
-    if found:
-        raise SpecError(found)
-    conf = plain(root) if root is not None else None
+class _Cleared(NamedTuple):
+    """A value with the tag !clear: what files before it say of its option does not count."""
+
+    value: Any
+
+
+def read(source: Source, folder: Path, _cluster: str = "") -> Wanted:
+    """Returns the request of the emr runner of an mrjob.conf, YAML or JSON, with the files that it includes.
+
+    `folder` is that of the file: only files below it are included. Raises `SpecError`.
+    """
+    notes = list[str]()
+    found = [one for one in _read_options(source, folder, {(folder / source.file).resolve()}, notes) if one is not None]
+    if not found:
+        refuse(source, "this mrjob.conf has no runner emr", "runners: {emr: {…}} is what makes clusters")
+    options = _combine(found)
+    reader = _Reader(source, options, Names())
+    params = reader.request(Path(source.file).stem.strip(".<>") or "mrjob")
+    made, more = convert_members(params, input_shape())
+    region = str(options.get("region") or "us-west-2")
+    return Wanted(made, reader.names.variables_in(made), region, (*notes, *reader.notes, *more))
+
+
+def _read_options(source: Source, folder: Path, met: set[Path], notes: list[str]) -> list[Json | None]:
+    """Returns the options of a file, after those of the files that it includes; None for one without a runner emr.
+
+    No file of `met` is read again.
+    """
+    root, errors = compose(source, functions=True)
+    if errors:
+        raise SpecError(errors)
+    conf = _value_of(root, source) if root is not None else None
     runners = conf.get("runners") if isinstance(conf, Mapping) else None
     options = runners.get("emr") if isinstance(runners, Mapping) else None
-    if not isinstance(options, Mapping):
-        refuse(source, "this mrjob.conf has no runner emr", "runners: {emr: {…}} is what makes clusters")
-    reader = _Reader(source, {key: value for key, value in options.items() if value is not None}, Names())
-    if isinstance(conf, Mapping) and conf.get("include"):
-        reader.notes.append(f"include is not followed: what {json.dumps(conf['include'])} says is not imported")
-    params = reader.request(Path(source.file).stem.strip(".<>") or "mrjob")
-    made, notes = convert_members(params, input_shape())
-    region = str(options.get("region") or "us-west-2")
-    return Wanted(made, reader.names.variables_in(made), region, (*reader.notes, *notes))
+    found: list[Json | None] = [dict(options) if isinstance(options, Mapping) else None]
+    includes = conf.get("include") if isinstance(conf, Mapping) else None
+    for name in reversed(includes if isinstance(includes, list) else [includes] if includes else []):
+        file = (Path(source.file).parent / str(name)).resolve()
+        if file in met:
+            continue
+        met.add(file)
+        if folder.resolve() in file.parents and file.is_file():
+            inner = decode_source(str(file), file.read_bytes())
+            found = [*_read_options(inner, folder, met, notes), *found]
+        else:
+            notes.append(f"include is not followed: what {json.dumps(name)} says is not imported")
+    return found
+
+
+def _value_of(node: Node, source: Source) -> Any:
+    """Returns a node as plain data, with _Cleared for what has the tag !clear. Raises `SpecError` for other tags."""
+    if isinstance(node, Scalar):
+        return node.value
+    if isinstance(node, Items):
+        return [_without_clear(_value_of(one, source)) for one in node.items]
+    for key, (_, value) in node.entries.items():
+        if key == _CLEAR:
+            if isinstance(value, Scalar) and value.plain:
+                return _Cleared(resolve(value.text))
+            return _Cleared(_without_clear(_value_of(value, source)))
+        if key.startswith("Fn::"):
+            refuse(source, f"the tag !{key.removeprefix('Fn::')} is not one of mrjob's", "", value.at)
+    return {key: _value_of(value, source) for key, (_, value) in node.entries.items()}
+
+
+def _without_clear(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _without_clear(item) for key, item in value.items()}
+    return value.value if isinstance(value, _Cleared) else value
+
+
+def _combine(found: Sequence[Json]) -> Json:
+    """Returns the options of several files: lists are joined, the entries of mappings and other values replaced."""
+    out: Json = {}
+    for key, given in ((key, given) for options in found for key, given in options.items()):
+        value = given.value if isinstance(given, _Cleared) else given
+        if value is not given:
+            out.pop(key, None)
+        if key in _MAPPINGS and isinstance(value, dict) and isinstance(out.get(key, {}), dict):
+            entries = {**out.get(key, {}), **value}
+            out[key] = {name: one for name, one in entries.items() if one != _Cleared(None)}
+        elif key in (*_LISTS, "emr_configurations") and key in out and value is not None:
+            out[key] = [*_as_list(out[key]), *_as_list(value)]
+        elif value is not None:
+            out[key] = value
+    return {key: _without_clear(value) for key, value in out.items()}
+
+
+def _as_list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
 
 
 class _Reader:

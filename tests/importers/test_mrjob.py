@@ -66,7 +66,9 @@ def sent_by_mrjob(text, folder):
     emr = pytest.importorskip("mrjob.emr", reason="mrjob imports `pipes`, which Python 3.13 has no more")
     (folder / "mrjob.conf").write_text(text)
     runner = emr.EMRJobRunner(conf_paths=[str(folder / "mrjob.conf")], output_dir="s3://b/out/")
-    made = runner._cluster_kwargs()
+    # It adds the tags to the cluster when that is there.
+    tags = [{"Key": key, "Value": value} for key, value in sorted(runner._opts["tags"].items())]
+    made = {**runner._cluster_kwargs(), "Tags": tags}
     return {key: value for key, value in made.items() if key not in ("Name", "Steps") and value}
 
 
@@ -77,6 +79,54 @@ def test_the_request_is_mrjobs(name, tmp_path, credentials):
     made = compiled(source, tmp_path)
     assert made.pop("Name") == "mrjob"
     assert made == sent_by_mrjob(CONFS[name], tmp_path)
+
+
+_CLEARING = """
+include: [base.conf, sub/more.conf]
+runners:
+  emr:
+    applications: [Hive]
+    tags: {team: b, old: !clear , kept: !clear x}
+    bootstrap_actions: !clear [s3://b/new.sh]
+    release_label: !clear
+    zone: !clear "eu-west-1b"
+    max_concurrent_steps: !clear 3
+    ebs_root_volume_gb: null
+    emr_configurations:
+      - Classification: core-site
+        Properties: {a: "2"}
+"""
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_files_that_it_includes_count_as_for_mrjob(tmp_path, credentials):
+    (tmp_path / "sub").mkdir()
+    base = f"""
+runners:
+  emr:
+    {ROLES.replace(", ", chr(10) + "    ")}
+    applications: Spark
+    tags: {{team: a, old: o, base: x}}
+    bootstrap_actions: [s3://b/old.sh]
+    release_label: emr-6.15.0
+    max_concurrent_steps: 7
+    ebs_root_volume_gb: 40
+    emr_configurations: [{{Classification: yarn-site, Properties: {{b: "1"}}}}]
+"""
+    (tmp_path / "base.conf").write_text(base)
+    # Relative to the file that includes it; each file counts once.
+    more = "include: ../base.conf\nrunners: {emr: {tags: {more: m}, instance_type: r5.xlarge, zone: z}}\n"
+    (tmp_path / "sub" / "more.conf").write_text(more)
+    source = wanted(_CLEARING, name=str(tmp_path / "mrjob.conf"), folder=tmp_path)
+    assert not [note for note in source.notes if "include" in note]
+    made = compiled(source, tmp_path)
+    assert made.pop("Name") == "mrjob"
+    assert made == sent_by_mrjob(_CLEARING, tmp_path)
+
+
+def test_a_tag_that_is_not_mrjobs_is_refused():
+    found = refusal("runners:\n  emr:\n    zone: !other a\n", "mrjob")
+    assert (found.message, found.location.line) == ("the tag !other is not one of mrjob's", 3)
 
 
 def test_what_is_not_the_clusters_is_noted(tmp_path):
