@@ -13,6 +13,7 @@ from typing import Any
 
 from flowspec.document.text.tree import Source
 from flowspec.facts.api_model import Json, input_shape
+from flowspec.importers.decompile.request_file import decode_source
 from flowspec.importers.names import Names
 from flowspec.importers.placeholders import Wanted
 from flowspec.importers.refusal import load_json, refuse
@@ -72,7 +73,7 @@ def read(source: Source, folder: Path, _cluster: str = "") -> Wanted:
     notes += _notes(data)
     playbook = folder / re.sub("cluster", "playbook", Path(source.file).name)
     if playbook.name != Path(source.file).name and playbook.is_file():
-        beside = Source(str(playbook), playbook.read_text("utf-8-sig"))
+        beside = decode_source(str(playbook), playbook.read_bytes())
         found = _read_data(beside, names)
         notes += [f"{playbook.name}: {path} is not imported" for path in _unknown_paths(beside, found, _PLAYBOOK, "")]
         params["Steps"] = [_step(one) for one in found.get("steps", [])]

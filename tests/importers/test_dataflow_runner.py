@@ -59,6 +59,11 @@ PLAYBOOK = {
 }
 
 
+def test_a_playbook_that_is_no_text_is_refused(tmp_path):
+    (tmp_path / "playbook.json").write_bytes(b"\xff\xfe{}")
+    assert refusal(json.dumps(CLUSTER), name="cluster.json", folder=tmp_path).message == "byte 0xff is not UTF-8 text"
+
+
 def test_a_cluster_with_its_playbook(tmp_path):
     (tmp_path / "playbook.json").write_text(json.dumps(PLAYBOOK))
     source = wanted(json.dumps(CLUSTER), name="cluster.json", folder=tmp_path)
