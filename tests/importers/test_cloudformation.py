@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from flowspec.importers.decompile.draft import write_spec
-from flowspec.importers.placeholders import placeholder
+from flowspec.importers.placeholders import placeholder, substitute
 from tests.importers.common import compiled, refusal, wanted
 
 CORPUS = Path(__file__).parents[3] / "shared" / "corpus" / "requests"
@@ -166,6 +166,35 @@ def test_several_clusters():
 
 
 @pytest.mark.parametrize(
+    ("value", "declared"),
+    [
+        ("{{resolve:ssm:/a/b:1}}", {"type": "string", "description": "resolve:ssm:/a/b:1"}),
+        ("{{resolve:ssm-secure:a}}", {"type": "string", "description": "resolve:ssm-secure:a", "sensitive": True}),
+        (
+            "{{resolve:secretsmanager:a}}",
+            {"type": "string", "description": "resolve:secretsmanager:a", "sensitive": True},
+        ),
+        (
+            {"Fn::FindInMap": ["M", {"Ref": "P"}, "numbers"]},
+            {"type": "string", "description": 'Fn::FindInMap ["M", {"Ref": "P"}, "numbers"]'},
+        ),
+        (
+            {"Fn::FindInMap": ["M", {"Ref": "P"}, "text"]},
+            {"type": "string", "default": "t", "description": 'Fn::FindInMap ["M", {"Ref": "P"}, "text"]'},
+        ),
+    ],
+)
+def test_the_variable_of_a_value_that_is_not_in_the_template(value, declared):
+    template = {
+        "Parameters": {"P": {"Type": "String", "Default": "p"}},
+        "Mappings": {"M": {"p": {"numbers": [1, 2], "text": "t"}}},
+        "Resources": {"C": {**LEAST, "Properties": {**LEAST["Properties"], "ServiceRole": value}}},
+    }
+    (variable,) = wanted(json.dumps(template)).variables.values()
+    assert variable.declared == declared
+
+
+@pytest.mark.parametrize(
     ("value", "found"),
     [
         ({"Fn::Sub": ["${a}-${C}", {"a": "b"}]}, f"b-{placeholder('C')}"),
@@ -287,6 +316,33 @@ def test_stacks_that_have_each_other_thrice_are_bounded(tmp_path):
     (tmp_path / "t.json").write_text(json.dumps({"Resources": inner}))
     source = wanted(text, folder=tmp_path)
     assert any("is not imported: its template t.json is not here" in note for note in source.notes)
+
+
+def test_equal_names_in_nested_stacks_are_variables_of_their_own(tmp_path):
+    properties = {"Name": {"Fn::Sub": "${A}-${B}"}, "ServiceRole": {"Ref": "R"}, "Instances": {}}
+    inner = {
+        "Parameters": {"A": {"Type": "String", "Default": "inner"}, "B": {"Type": "String"}},
+        "Resources": {"C": {"Type": "AWS::EMR::Cluster", "Properties": properties}, "R": {"Type": "AWS::IAM::Role"}},
+    }
+    (tmp_path / "inner.json").write_text(json.dumps(inner))
+    given = {"TemplateURL": "inner.json", "Parameters": {"B": {"Fn::Sub": "${A}-${R}"}}}
+    outer = {
+        "Parameters": {"A": {"Type": "String", "Default": "outer"}},
+        "Resources": {
+            "N": {"Type": "AWS::CloudFormation::Stack", "Properties": given},
+            "R": {"Type": "AWS::IAM::Role"},
+        },
+    }
+    source = wanted(json.dumps(outer), "cloudformation", folder=tmp_path)
+    values = {"R": "role", "R_2": "role of the outer"}
+    assert {name for name, one in source.variables.items() if one.default is None} == values.keys()
+    assert substitute(
+        source.params["Name"], {name: one.default for name, one in source.variables.items()} | values
+    ) in (
+        "inner-outer-role",
+        "inner-outer-role of the outer",
+    )
+    assert source.params["ServiceRole"] not in source.params["Name"]
 
 
 @pytest.mark.parametrize(

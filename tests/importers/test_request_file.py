@@ -39,6 +39,9 @@ def test_a_request_is_read_as_it_is():
         (b'{"Name": "\\ud800", "Instances": {}}', "half of a surrogate pair"),
         (b"[" * 100_000, "nested too deeply"),
         (b'{"Name": 1e400}', "1e400 is too large a number"),
+        (b'{"Name": -1e400}', "-1e400 is too large a number"),
+        (b'{"Name": ' + b"9" * 400 + b".5}", f"{'9' * 40} is too large a number"),
+        (b"[" + b"9" * 5000 + b"]", "nested too deeply, or a number too long"),
         (b"[" * 81 + b"]" * 81, "nested deeper than 80 levels"),
         (b"[1]", "this is a list, a request is an object"),
         (b"[]", "this is a list, a request is an object"),
@@ -58,6 +61,21 @@ def test_what_is_no_request_is_said_to_be_none(data, message):
     assert message in found.message
 
 
+@pytest.mark.parametrize("key", ["Status", "JobFlows", "request"])
+def test_what_has_instances_is_a_request(key):
+    (found,) = findings({"Name": "x", "Instances": {}, key: {}})
+    assert (found.id, found.message) == ("FS702", f"'{key}' is not a member of a request")
+
+
+def test_limits_that_the_sdk_leaves_to_emr_are_left_to_it():
+    request = {
+        "Name": "n" * 300,
+        "StepConcurrencyLevel": 2**40,
+        "Instances": {"Ec2KeyName": "\u0001", "InstanceCount": 1},
+    }
+    assert read("r.json", json.dumps(request).encode()) == request
+
+
 def test_configurations_may_be_nested_up_to_there(tmp_path):
     nested = {"Classification": "x", "Properties": {}}
     for _ in range(38):
@@ -68,9 +86,11 @@ def test_configurations_may_be_nested_up_to_there(tmp_path):
     assert compile(validate(render(load(tmp_path / "job.yaml")), emr_rules=False)).params == request
 
 
-def test_the_remedy_for_an_answer():
-    (found,) = findings({"Cluster": {"Id": "j-1"}})
+@pytest.mark.parametrize(("answer", "lacking"), [({"Cluster": {"Id": "j-1"}}, True), ({"JobFlowId": "j-1"}, False)])
+def test_the_remedy_for_an_answer(answer, lacking):
+    (found,) = findings(answer)
     assert "json.dump(request, file)" in found.notes[0]
+    assert ("the description of a cluster lacks much of the request" in found.notes[0]) is lacking
 
 
 def test_the_place_of_broken_json():
@@ -135,6 +155,25 @@ def test_no_secret_is_shown_of_a_wrong_request():
     text = '{"Name": 1, "Instances": {}, "KerberosAttributes": {"Realm": "R", "KdcAdminPassword": "hunter2hunter2"}}'
     (found,) = findings(text.encode())
     assert ("hunter2" in found.source, "(sensitive)" in found.source) == (False, True)
+
+
+@pytest.mark.parametrize(
+    ("member", "value", "message", "hint"),
+    [
+        ("ScaleDownBehavior", "X" * 99, f"does not know: '{'X' * 60}'", "there are TERMINATE_AT_INSTANCE_HOUR"),
+        ("applications", [], "'applications' is not a member of a request", "did you mean Applications?"),
+        ("NoMember", 1, "'NoMember' is not a member of a request", "a newer boto3 may know it"),
+        ("StepConcurrencyLevel", True, "must be an integer, this is true", ""),
+        ("Name", ["x"], "Name must be a string, this is a list", ""),
+        ("Tags", "x", "Tags must be a list, this is a string", "put it in brackets"),
+        ("Instances", {"LogUri": "x"}, "'LogUri' is not a member of Instances", "it belongs at the top level"),
+    ],
+)
+def test_a_wrong_member_has_a_hint_if_there_is_one(member, value, message, hint):
+    (found,) = findings({"Name": "x", "Instances": {}, member: value})
+    assert message in found.message
+    assert found.hint.startswith(hint)
+    assert bool(found.hint) is bool(hint)
 
 
 def test_what_only_botocore_knows_is_told_too():

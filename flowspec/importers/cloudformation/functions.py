@@ -108,14 +108,16 @@ class Functions:
             return self._stand_in_for_result(name, argument)
 
     def _stand_in_for_result(self, name: str, argument: Any, default: Any = None) -> str:
-        """Returns a variable for a function's result; `default` is its value by the parameters' values, if known."""
+        """Returns a variable for a function's result; `default` is its value by the parameters' values, if known.
+
+        Raises `TypeError` for a default that is neither a text nor a list of texts.
+        """
         called = re.sub(r"\W+", "_", _stem(name, argument))
         shown = f"{name} {shown_argument(argument)}"
         stem = called[-40:].strip("_")
         if isinstance(default, list) and all(isinstance(one, str) for one in default):
             return self.names.placeholder_for(shown, stem, Variable("list", default, {"description": shown[:200]}))
-        text = None if isinstance(default, list | dict) or default is None else _text(default)
-        return self.names.stand_in(shown, stem, text)
+        return self.names.stand_in(shown, stem, None if default is None else _text(default))
 
     def _replace_dynamic_references(self, text: str) -> str:
         """Returns a text in which references to parameter stores are variables."""

@@ -156,7 +156,6 @@ def _refuse_answers(value: Any, source: Source) -> None:
         described = {**_ANSWERS, **dict.fromkeys(_CLUSTER, "a cluster of DescribeCluster")}
         what = next((described[key] for key in described if key in one), None)
         if what and "Instances" not in one:
-            what = "the answer of DescribeCluster" if isinstance(one.get("Cluster"), Mapping) else what
             _refuse(
                 source, f"this is {several}{what}, not a request of RunJobFlow", f"{_answer_explanation(what)}{_REMEDY}"
             )
