@@ -17,6 +17,7 @@ from flowspec.document.rendering.render import render
 from flowspec.document.text.parse import load
 from flowspec.facts.api_model import input_shape, problems
 from flowspec.importers.decompile.draft import write_spec
+from flowspec.importers.placeholders import Variable, Wanted, placeholder
 from flowspec.request.compile import compile
 
 IMPORTS = Path(__file__).parent / "imports"
@@ -52,6 +53,25 @@ def test_a_request_becomes_this_spec(case, tmp_path):
     assert made.text == (case / "job.yaml").read_text("utf-8")
     assert_same(compiled(made, tmp_path), request)
     assert bool(made.leftover) == (case.name == "declined")
+
+
+@pytest.mark.parametrize("text", ["a \nb", "a\n\n  b", "\na", "a\n\n", " a\nb", "a\tb\nc", "a\nb\n"])
+def test_a_text_of_several_lines_is_itself(text, tmp_path):
+    step = {"Name": "s", "HadoopJarStep": {"Jar": "s3://b/x.jar", "Args": [text]}}
+    request = {"Name": "n", "ReleaseLabel": "emr-7.5.0", "Instances": {}, "Steps": [step]}
+    made = write_spec(request, folder=tmp_path)
+    assert made.leftover == {}
+    assert_same(compiled(made, tmp_path), request)
+
+
+def test_a_comment_stays_one_line():
+    made = write_spec({"Name": "n", "Instances": {}}, origin="a\nname: other")
+    assert made.text.splitlines()[0] == "# Imported from a\\nname: other by `flowspec import`."
+
+
+def test_a_variable_may_be_named_like_a_key(tmp_path):
+    wanted = Wanted({"Name": placeholder("type"), "Instances": {}}, {"type": Variable(default="x")})
+    assert_same(compiled(write_spec(wanted), tmp_path), {"Name": "x", "Instances": {}})
 
 
 def test_secrets_can_be_kept(tmp_path):

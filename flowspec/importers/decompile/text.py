@@ -9,7 +9,6 @@ from typing import Any, NamedTuple, TypeAlias
 
 from flowspec.document import schema as schemas
 from flowspec.document.escaping import visible
-from flowspec.document.rendering.overrides import NAMED
 from flowspec.document.text.dump import WORDS
 from flowspec.document.text.parse import resolve
 from flowspec.facts.api_model import KeyPath
@@ -97,9 +96,6 @@ class _Writer:
             yield from _literal_block(f"{indent}-", value, indent, path)
             return
         first, *rest = self.block(value, schema, f"{indent}  ", path)
-        while first.text.lstrip().startswith("# "):
-            yield Line(first.text[2:], first.path)
-            first, *rest = rest
         yield Line(f"{indent}- {first.text.lstrip(' ')}", first.path)
         yield from rest
 
@@ -149,8 +145,6 @@ def _items(schema: Schema) -> Schema:
 
 def _may_be_short(value: Any, path: KeyPath) -> bool:
     if (path[0] == "steps" and len(path) == 2) or path in (("configurations",), ("variables",), ("api_params",)):
-        return False
-    if path[0] in NAMED and len(path) == 1:
         return False
     return _is_flat(value, 1 if isinstance(value, dict) else 0)
 
