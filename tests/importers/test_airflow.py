@@ -264,6 +264,7 @@ def python_value(expression, module):
 
 
 _OF_MODULES = [
+    "X = ['a']\nprint(X)",
     "X = {'a': {'b': 1}}\nX.get('a')['b'] = 2",
     "X: dict = {'a': 1}\nX.update({'b': 2}, c=3)\nX |= {'d': 4}\nX['e'] = {'f': []}\nX['e']['f'] += [5]\nX.pop('a', None)",
     "B = {'a': {'b': 1}}\nX = copy.deepcopy(B)\nX['a']['b'] = 2\nX['c'] = {**B, 'd': 3}",
@@ -276,6 +277,12 @@ _OF_MODULES = [
     "def made(n):\n    return {'n': [n]}\nX = made('a')\nX['n'].append('b')",
 ]
 _OF_MODULES_NOT_FOLLOWED = [
+    "X = [1]\ndef f(*, some=X):\n    some.append(2)\nf()",
+    "X = [3]\nB = {'q': {}}\nC = B['q']\nC['x'] = X\nB['q']['x'].append(4)",
+    "X = [3]\nB = {}\nB['x'] = X\nfor one in B.values():\n    one.append(4)",
+    "X = [3]\nB = {}\nB.update(x=X)\nB['x'].append(4)",
+    "X = {'z': [1]}\nB = itself(X)\nB['z'].append(2)",
+    "X = [1]\nB = [[X]][0]\nB[0].append(2)",
     "X = ['a']\nY = {'k': X}\nY['k'].append('b')",
     "X = ['a']\nfor one in [X]:\n    one.append('b')",
     "X = [1]\nD = {'k': X}\nfor k, v in D.items():\n    v.append(2)",
@@ -324,6 +331,11 @@ _SHARED_PARTS = "".join(f"    x{at} = []\n" for at in range(19)) + "".join(
 )
 def test_work_that_makes_no_value_is_bounded(body):
     module = f"def made():\n{body}\nJOB_FLOW_OVERRIDES = {{'Instances': {{}}, 'Name': made()}}\n"
+    assert refusal(module, "airflow").message == "its values grow too large"
+
+
+def test_changes_that_are_too_many_to_be_followed_are_refused():
+    module = "A = []\n" + "A[0].append([A])\n" * 1000 + "JOB_FLOW_OVERRIDES = {'Instances': {}}\n"
     assert refusal(module, "airflow").message == "its values grow too large"
 
 

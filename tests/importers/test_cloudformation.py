@@ -208,12 +208,20 @@ def test_the_variable_of_a_value_that_is_not_in_the_template(value, declared):
         ({"Ref": "item"}, placeholder("var_item")),
         ("{{resolve:secretsmanager:x}}", placeholder("x")),
         ("{{ jinja }}", "{{ jinja }}"),
+        ({"Fn::Sub": "a${ item }"}, f"a{placeholder('var_item')}"),
+        ({"Fn::Sub": "a{{resolve:ssm:y}}"}, f"a{placeholder('y')}"),
+        ({"Fn::Sub": "a${Subnets}"}, placeholder("a_Subnets")),
+        ({"Fn::FindInMap": ["N", 1, "b"]}, "v"),
+        ({"Fn::FindInMap": ["N", "a", "b", {"DefaultValue": {"Ref": "item"}}]}, placeholder("var_item")),
+        ({"Fn::ToJsonString": {"a": {"Ref": "Subnets"}}}, placeholder("ToJsonString")),
+        ({"Fn::Base64": {"Ref": "item"}}, placeholder("Base64")),
     ],
 )
 def test_functions(value, found, tmp_path):
     cluster = {**LEAST, "Properties": {**LEAST["Properties"], "ServiceRole": value}}
     parameters = {"Subnets": {"Type": "CommaDelimitedList", "Default": "a, b"}, "item": {"Type": "String"}}
-    source = wanted(json.dumps({"Parameters": parameters, "Resources": {"C": cluster}}))
+    mappings = {"N": {"1": {"b": "v"}}}
+    source = wanted(json.dumps({"Parameters": parameters, "Mappings": mappings, "Resources": {"C": cluster}}))
     assert source.params["ServiceRole"] == found
     assert compiled(source, tmp_path)["ServiceRole"] == source.request["ServiceRole"]
 

@@ -74,6 +74,21 @@ def test_a_variable_may_be_named_like_a_key(tmp_path):
     assert_same(compiled(write_spec(wanted), tmp_path), {"Name": "x", "Instances": {}})
 
 
+def test_variables_and_tags_beside_secrets():
+    properties = {"db.password": placeholder("given"), "password": "hunter2"}
+    params = {
+        "Name": placeholder("password"),
+        "Instances": {},
+        "Configurations": [{"Classification": "c", "Properties": properties}],
+        "Tags": [{"Key": "token", "Value": "search"}],
+    }
+    made = write_spec(Wanted(params, {"given": Variable(), "password": Variable(default="x")}))
+    assert made.secrets == {"password_2": "hunter2"}
+    assert "given: {type: string, sensitive: true}" in made.text
+    assert "password: {type: string, default: x}" in made.text
+    assert "tags: {token: search}" in made.text
+
+
 def test_secrets_can_be_kept(tmp_path):
     request = json.loads((IMPORTS / "kerberos" / "request.json").read_text())
     made = write_spec(request, keep_secrets=True)

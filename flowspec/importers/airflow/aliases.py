@@ -21,8 +21,6 @@ CHANGES = frozenset(
     )
 )
 """Methods that change a list or dict in place."""
-# Of them, those that add the items of what they are given.
-_ADDS_ITEMS = ("extend", "update")
 # Functions that return a new list or dict; that of the last has new parts, too.
 _NEW = frozenset(("dict", "list", "tuple", "set", "sorted", "zip", "enumerate", "range", "str", "int", "len", "copy"))
 _NEW_WHOLE = "deepcopy"
@@ -34,7 +32,7 @@ _ANY = object()
 # Of the keys that lead to a part of a value: RunJobFlow's request has that many where such a part is written out.
 _LONGEST_PATH = 10
 # Expressions that are looked at; modules of hundreds of steps have some ten thousand.
-_MOST_LOOKS = 2_000_000
+_MOST_LOOKS = 1_000_000
 
 
 class _Value(NamedTuple):
@@ -147,7 +145,7 @@ class Aliases:
                 own, found = {name}, map(self._of_value, self._values.get(name, ()))
             case ast.Subscript() | ast.Attribute():
                 exact, loose = self._at(*_split_path(node))
-                found = [self._same(root_of(node)), *map(self._same, exact), *map(self._within, loose)]
+                found = [self._same(root_of(node)), *map(self._same, exact), *map(self._inside, loose)]
             case ast.IfExp(body=one, orelse=other) | ast.NamedExpr(target=one, value=other):
                 found = map(self._same, (one, other))
             case ast.BoolOp(values=values):
@@ -171,22 +169,14 @@ class Aliases:
     def _of_value(self, value: _Value) -> set[str]:
         return self._inside(value.node) if value.is_part else self._same(value.node)
 
-    def _within(self, value: _Value) -> set[str]:
-        return self._inside(value.node) | (set() if value.is_part else self._same(value.node))
-
     def _inside(self, node: ast.expr) -> set[str]:
-        """Returns the names that may hold a part of an expression's value."""
+        """Returns the names that may hold what an expression is, or a part of it."""
         if self._is_seen(node, "inside"):
             return set()
         match node:
             case ast.Name(id=name):
-                values = [self._inside(one.node) for one in self._values.get(name, ())]
-                return {name}.union(*values, *map(self._within, self._contents.get(name, ())))
-            case ast.List(elts=items) | ast.Tuple(elts=items):
-                return set().union(*(self._within(_Value(_bare(one), isinstance(one, ast.Starred))) for one in items))
-            case ast.Dict(keys=keys, values=items):
-                pairs = zip(keys, items, strict=True)
-                return set().union(*(self._within(_Value(item, key is None)) for key, item in pairs))
+                values = [*self._values.get(name, ()), *self._contents.get(name, ())]
+                return {name}.union(*(self._inside(one.node) for one in values))
             case ast.Call():
                 return self._of_call(node)
         inner = [one for one in ast.walk(node) if isinstance(one, ast.Name | ast.Call)]
@@ -198,25 +188,25 @@ class Aliases:
             return set()
         results = [one for function in self._functions.get(called, ()) for one in _results(function)]
         owner = [node.func.value] if isinstance(node.func, ast.Attribute) else []
-        return set().union(*(self._within(_Value(_bare(one))) for one in (*results, *_given(node), *owner)))
+        return set().union(*map(self._inside, (*results, *_given(node), *owner)))
 
-    def _at(self, node: ast.expr, path: _Path) -> tuple[list[ast.expr], list[_Value]]:
+    def _at(self, node: ast.expr, path: _Path) -> tuple[list[ast.expr], list[ast.expr]]:
         """Returns the expressions that make what is at a path of a value, and others that it may be, or be part of."""
         if not path:
             return [node], []
         if self._is_seen(node, path):
             return [], []
-        found, loose = [], list[_Value]()
+        found, loose = [], list[ast.expr]()
         if isinstance(node, ast.Name) and node.id in self._values:
             found = [self._at(one.node, path) for one in self._values[node.id] if not one.is_part]
-            loose = [one for one in self._values[node.id] if one.is_part]
-            loose += [one for one in self._contents.get(node.id, ()) if _reaches(one.path, path)]
+            loose = [one.node for one in self._values[node.id] if one.is_part]
+            loose += [one.node for one in self._contents.get(node.id, ()) if _reaches(one.path, path)]
         elif isinstance(node, ast.Subscript) and len(path) < _LONGEST_PATH:
             found = [self._at(*_split_path(node, path))]
         elif (item := _item(node, path[0])) is not None:
             found = [self._at(item, path[1:])]
         else:
-            loose = [_Value(node)]
+            loose = [node]
         return [one for exact, _ in found for one in exact], [*loose, *(one for _, more in found for one in more)]
 
 
@@ -241,10 +231,9 @@ def _stored_by(node: ast.AST) -> Iterator[tuple[ast.expr, _Value]]:
             found = [one for one in targets if isinstance(one, ast.Subscript)]
             yield from ((one.value, _Value(value, path=_split_path(one)[1])) for one in found)
         case ast.AugAssign(target=target, value=value):
-            yield target, _Value(value, is_part=True)
-        case ast.Call(func=ast.Attribute(value=owner, attr=method), args=args, keywords=keywords) if method in CHANGES:
-            yield from ((owner, _Value(_bare(one), is_part=method in _ADDS_ITEMS)) for one in args)
-            yield from ((owner, _Value(one.value)) for one in keywords)
+            yield target, _Value(value)
+        case ast.Call(func=ast.Attribute(value=owner, attr=method)) as call if method in CHANGES:
+            yield from ((owner, _Value(one)) for one in _given(call))
 
 
 def _rebound(node: ast.AST) -> set[str]:
@@ -264,10 +253,6 @@ def _item(node: ast.expr, key: object) -> ast.expr | None:
     if isinstance(node, ast.List | ast.Tuple) and isinstance(key, int) and 0 <= key < len(node.elts):
         return None if any(isinstance(one, ast.Starred) for one in node.elts) else node.elts[key]
     return None
-
-
-def _bare(node: ast.expr) -> ast.expr:
-    return node.value if isinstance(node, ast.Starred) else node
 
 
 def _captured(match: ast.Match) -> Iterator[str]:
