@@ -17,6 +17,7 @@ from flowspec.document.rendering.render import render
 from flowspec.document.text.parse import load
 from flowspec.facts.api_model import input_shape, problems
 from flowspec.importers.decompile.draft import write_spec
+from flowspec.importers.decompile.redact import is_secret_name, variable_name
 from flowspec.importers.placeholders import Variable, Wanted, placeholder
 from flowspec.request.compile import compile
 
@@ -72,6 +73,39 @@ def test_a_comment_stays_one_line():
 def test_a_variable_may_be_named_like_a_key(tmp_path):
     wanted = Wanted({"Name": placeholder("type"), "Instances": {}}, {"type": Variable(default="x")})
     assert_same(compiled(write_spec(wanted), tmp_path), {"Name": "x", "Instances": {}})
+
+
+@pytest.mark.parametrize(
+    ("name", "secret"),
+    [
+        ("db.password", True),
+        ("fs.s3a.secret.key", True),
+        ("--api-key", True),
+        ("privateKey", True),
+        ("smtp.pass", True),
+        ("pass.count", False),
+        ("compass", False),
+        ("fs.s3a.aws.credentials.provider", False),
+        ("ssl.password.file", False),
+        ("token.ttl", False),
+        ("primary.key", False),
+        ("", False),
+    ],
+)
+def test_a_name_tells_of_a_secret(name, secret):
+    assert is_secret_name(name) is secret
+
+
+@pytest.mark.parametrize(
+    ("name", "variable"),
+    [
+        ("javax.jdo.option.ConnectionPassword", "connection_password"),
+        ("fs.s3a.secret.key", "s3a_secret_key"),
+        ("--", "secret"),
+    ],
+)
+def test_the_variable_of_a_secret_is_named_like_it(name, variable):
+    assert variable_name(name) == variable
 
 
 def test_variables_and_tags_beside_secrets():
