@@ -9,7 +9,6 @@ from typing import Any, TypeAlias
 
 from flowspec.backend.aws.client import Emr
 from flowspec.boto_emr.handler import ISO8601
-from flowspec.facts.api_model import ROLES
 from flowspec.facts.job_flows import KNOWN_SECONDS, MAX_JOB_FLOWS, RECENT_SECONDS, STATES_NOW, job_flow
 from flowspec.facts.states import OPEN
 
@@ -19,7 +18,10 @@ _Answer: TypeAlias = "dict[str, Any]"
 def describe_job_flows(emr: Emr, params: Mapping[str, Any]) -> _Answer:
     """Returns what DescribeJobFlows would answer, newest first. Raises ServiceError as the calls it makes."""
     wanted = params.get("JobFlowStates")
-    found: Iterable[_Answer] = (_job_flow(emr, cluster_id) for cluster_id in _list_job_flow_ids(emr, params))
+    found: Iterable[_Answer] = (
+        job_flow(emr.call("DescribeCluster", ClusterId=cluster_id)["Cluster"], emr.pages)
+        for cluster_id in _list_job_flow_ids(emr, params)
+    )
     if params.get("JobFlowIds"):
         found = sorted((flow for flow in found if _in_time(flow, params)), key=_created, reverse=True)
     kept = (flow for flow in found if not wanted or flow["ExecutionStatusDetail"]["State"] in wanted)
@@ -51,21 +53,3 @@ def _list_job_flow_ids(emr: Emr, params: Mapping[str, Any]) -> Iterator[str]:
         age = now - status["Timeline"]["CreationDateTime"]
         if query or status["State"] in OPEN or age <= timedelta(seconds=RECENT_SECONDS):
             yield summary["Id"]
-
-
-def _job_flow(emr: Emr, cluster_id: str) -> _Answer:
-    cluster = emr.call("DescribeCluster", ClusterId=cluster_id)["Cluster"]
-    fleets = cluster.get("InstanceCollectionType") == "INSTANCE_FLEET"
-    # ListSteps gives the newest first, DescribeJobFlows the oldest.
-    return job_flow(
-        cluster,
-        list(emr.pages("ListSteps", "Steps", ClusterId=cluster_id))[::-1],
-        list(emr.pages("ListBootstrapActions", "BootstrapActions", ClusterId=cluster_id)),
-        [] if fleets else list(emr.pages("ListInstanceGroups", "InstanceGroups", ClusterId=cluster_id)),
-        {role: _list_instances(emr, cluster_id, role, fleets=fleets) for role in (ROLES if fleets else ROLES[:1])},
-    )
-
-
-def _list_instances(emr: Emr, cluster_id: str, role: str, *, fleets: bool) -> list[_Answer]:
-    only: _Answer = {"InstanceFleetType": role} if fleets else {"InstanceGroupTypes": [role]}
-    return list(emr.pages("ListInstances", "Instances", ClusterId=cluster_id, **only))

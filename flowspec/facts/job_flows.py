@@ -6,8 +6,10 @@ that ended because its steps were over is COMPLETED, one that ended with errors 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeAlias
+
+from flowspec.facts.api_model import ROLES
 
 _Answer: TypeAlias = "dict[str, Any]"
 _Members: TypeAlias = "Mapping[str, Any]"
@@ -32,21 +34,19 @@ def job_flow_state(state: str, reason: _Members) -> str:
     return _JOB_FLOW_STATES.get(state, state)
 
 
-def job_flow(
-    cluster: _Members,
-    steps: Sequence[_Members],
-    actions: Sequence[_Members],
-    groups: Sequence[_Members],
-    nodes: Mapping[str, Sequence[_Members]],
-) -> _Answer:
-    """Builds a JobFlowDetail.
+def job_flow(cluster: _Members, list_items: Callable[..., Iterable[_Members]]) -> _Answer:
+    """Builds the JobFlowDetail of DescribeCluster's Cluster.
 
-    `cluster` is DescribeCluster's Cluster; `steps` (oldest first), `actions` and `groups` are the items of the List
-    calls, `nodes` those of ListInstances by role. A cluster of fleets has no groups and needs the nodes of all roles,
-    one of groups those of its MASTER only.
+    `list_items` reads all pages of a List operation, given its name, the member with its items and its parameters.
     """
+
+    def items(member: str, **only: object) -> list[_Members]:
+        return list(list_items(f"List{member}", member, ClusterId=cluster["Id"], **only))
+
+    # ListSteps gives the newest first, DescribeJobFlows the oldest.
+    step_details = [_step(step) for step in reversed(items("Steps"))]
+    actions = [_bootstrap_action(action) for action in items("BootstrapActions")]
     status = cluster["Status"]
-    step_details = [_step(step) for step in steps]
     start_times = [time for step in step_details if (time := step["ExecutionStatusDetail"].get("StartDateTime"))]
     started = min(start_times, default=status.get("Timeline", {}).get("ReadyDateTime"))
     ami = cluster.get("RunningAmiVersion") or cluster.get("RequestedAmiVersion")
@@ -61,9 +61,9 @@ def job_flow(
             **_execution_status(job_flow_state(status["State"], status.get("StateChangeReason", {})), status),
             **({"StartDateTime": started} if started else {}),
         },
-        "Instances": _instances(cluster, groups, nodes),
+        "Instances": _instances(cluster, items),
         "Steps": step_details,
-        "BootstrapActions": [_bootstrap_action(action) for action in actions],
+        "BootstrapActions": actions,
         "SupportedProducts": [],
     }
 
@@ -94,7 +94,14 @@ def _bootstrap_action(action: _Members) -> _Answer:
     return {"BootstrapActionConfig": {"Name": action["Name"], "ScriptBootstrapAction": script}}
 
 
-def _instances(cluster: _Members, groups: Sequence[_Members], nodes: Mapping[str, Sequence[_Members]]) -> _Answer:
+def _instances(cluster: _Members, items: Callable[..., list[_Members]]) -> _Answer:
+    # A cluster of fleets has no groups: the nodes of all its roles tell its types and its size.
+    if cluster.get("InstanceCollectionType") == "INSTANCE_FLEET":
+        groups = []
+        nodes = {role: items("Instances", InstanceFleetType=role) for role in ROLES}
+    else:
+        groups = items("InstanceGroups")
+        nodes = {"MASTER": items("Instances", InstanceGroupTypes=["MASTER"])}
     where = cluster.get("Ec2InstanceAttributes", {})
     types = {role: listed[0].get("InstanceType") for role, listed in nodes.items() if listed}
     types |= {group["InstanceGroupType"]: group["InstanceType"] for group in groups}

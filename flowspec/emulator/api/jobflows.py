@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from functools import partial
 from itertools import islice
+from typing import Any
 
 from flowspec.emulator.api import clusters, groups, steps
 from flowspec.emulator.api.calls import Call, Operation, Params
@@ -12,7 +13,6 @@ from flowspec.emulator.errors import validation
 from flowspec.emulator.state.answers import Answer
 from flowspec.emulator.state.store import Record
 from flowspec.facts import states
-from flowspec.facts.api_model import ROLES
 from flowspec.facts.job_flows import (
     KNOWN_SECONDS,
     MAX_JOB_FLOWS,
@@ -71,35 +71,23 @@ def _state(cluster: Record) -> str:
 
 
 def _job_flow(call: Call, cluster: Record) -> Answer:
-    named = {"ClusterId": cluster.id}
-    fleets = bool(cluster.doc["request"]["Instances"].get("InstanceFleets"))
-    answer = job_flow(
-        clusters.describe_cluster(call, named)["Cluster"],
-        # ListSteps gives the newest first, DescribeJobFlows the oldest.
-        _read_all_pages(call, steps.list_steps, "Steps", named)[::-1],
-        _read_all_pages(call, clusters.list_bootstrap_actions, "BootstrapActions", named),
-        [] if fleets else _read_all_pages(call, groups.list_instance_groups, "InstanceGroups", named),
-        {role: _nodes(call, cluster, role, fleets=fleets) for role in (ROLES if fleets else ROLES[:1])},
-    )
+    described = clusters.describe_cluster(call, {"ClusterId": cluster.id})["Cluster"]
+    answer = job_flow(described, partial(_read_all_pages, call))
     request = cluster.doc["request"]
     if "HadoopVersion" in request["Instances"]:
         answer["Instances"]["HadoopVersion"] = request["Instances"]["HadoopVersion"]
     return {**answer, "SupportedProducts": request.get("SupportedProducts", [])}
 
 
-def _nodes(call: Call, cluster: Record, role: str, *, fleets: bool) -> list[Answer]:
-    only: Answer = {"InstanceFleetType": role} if fleets else {"InstanceGroupTypes": [role]}
-    return _read_all_pages(call, groups.list_instances, "Instances", {"ClusterId": cluster.id, **only})
+def _read_all_pages(call: Call, operation: str, member: str, **params: Any) -> Iterator[Answer]:
+    """Yields the items of all pages of a list."""
+    while True:
+        answer = _LISTS[operation](call, params)
+        yield from answer[member]
+        if "Marker" not in answer:
+            return
+        params["Marker"] = answer["Marker"]
 
 
-def _read_all_pages(call: Call, operation: Operation, member: str, params: Params) -> list[Answer]:
-    """Returns all pages of a list."""
-    answer = operation(call, params)
-    items = list(answer[member])
-    while "Marker" in answer:
-        answer = operation(call, {**params, "Marker": answer["Marker"]})
-        items += answer[member]
-    return items
-
-
+_LISTS = {**clusters.OPERATIONS, **groups.OPERATIONS, **steps.OPERATIONS}
 OPERATIONS: dict[str, Operation] = {"DescribeJobFlows": describe_job_flows}
