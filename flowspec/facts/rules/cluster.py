@@ -26,7 +26,7 @@ from flowspec.facts.rules.common import (
 from flowspec.facts.uris import BUCKET_NAME, is_log_uri, is_s3, split_s3
 
 _NAME = re.compile(r"[<>$|`]")
-_MANAGED_TAG = "for-use-with-amazon-emr-managed-policies"
+MANAGED_POLICY_TAG = "for-use-with-amazon-emr-managed-policies"
 _EMR_METRICS = "AWS/ElasticMapReduce"
 _IDLE_UNAWARE = ("presto", "trino", "prestosql", "hbase")
 
@@ -180,8 +180,8 @@ def managed_tag(params: Params) -> Iterator[Breach]:
     """The role EMR_DefaultRole_V2 acts only on clusters that carry its tag."""
     role = text(params.get("ServiceRole")).rsplit("/", 1)[-1]
     tags = {text(tag.get("Key")) for _, tag in mappings(params, "Tags")}
-    if role == "EMR_DefaultRole_V2" and _MANAGED_TAG not in tags:
-        yield Breach(("ServiceRole",), values={"tag": _MANAGED_TAG})
+    if role == "EMR_DefaultRole_V2" and MANAGED_POLICY_TAG not in tags:
+        yield Breach(("ServiceRole",), values={"tag": MANAGED_POLICY_TAG})
 
 
 @doubtful("FS248", "AWS CloudFormation, KerberosAttributes; EMR Management Guide, runtime roles", aws_only=True)
