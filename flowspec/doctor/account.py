@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from flowspec.backend.aws.account import Account
     from flowspec.backend.aws.client import Endpoint
 
-_REGION_REMEDY = "give `region:` in the target, --region, or set AWS_DEFAULT_REGION"
-
 
 def credentials_check(endpoint: Endpoint, *, needed: bool, timeout: float, keep: Callable[[Account], None]) -> Work:
     """Returns the check that looks for credentials, and hands the account that they give to `keep`."""
@@ -63,11 +61,13 @@ def _names(needs: Needs) -> list[str]:
 
 
 def _region(endpoint: Endpoint, account: Account | None, *, needed: bool) -> Check:
+    from flowspec.backend.aws.call_errors import missing_region_error
     from flowspec.backend.aws.client import regions
 
     region = account.region if account else endpoint.region
     if region is None:
-        return absent_check("region", "no AWS region was given", _REGION_REMEDY, needed=needed and account is not None)
+        error = missing_region_error()
+        return absent_check("region", error.message, error.remedy, needed=needed and account is not None)
     if region not in regions() and not endpoint.endpoint_url:
         remedy = "check its name; `pip install --upgrade boto3` brings newer regions"
         return absent_check("region", f"{region} has no EMR, by the installed boto3", remedy, needed=needed)

@@ -225,8 +225,7 @@ def translated(operation: str, *, attempts: int = 1) -> Iterator[None]:
     except (_aws().NoCredentialsError, _aws().PartialCredentialsError) as error:
         raise missing_credentials_error() from error
     except _aws().NoRegionError as error:
-        remedy = "give `region:` in the target, --region, or set AWS_DEFAULT_REGION"
-        raise FlowspecError("no AWS region was given", remedy=remedy) from error
+        raise missing_region_error() from error
     except _aws().ProfileNotFound as error:
         raise FlowspecError(str(error), remedy="`aws configure list-profiles` shows the profiles there are") from error
     except _aws().ParamValidationError as error:
@@ -242,6 +241,12 @@ def missing_credentials_error() -> FlowspecError:
         remedy="run `aws configure` or `aws sso login`, name a profile with --profile, "
         "or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
     )
+
+
+def missing_region_error() -> FlowspecError:
+    """Returns the error of a region that is nowhere."""
+    remedy = "give `region:` in the target, --region, or set AWS_DEFAULT_REGION"
+    return FlowspecError("no AWS region was given", remedy=remedy)
 
 
 def _remedy(error: Exception) -> str:
