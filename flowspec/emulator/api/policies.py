@@ -8,28 +8,19 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from flowspec.emulator.api import request_validation
 from flowspec.emulator.api.calls import Call, Operation, Params, require_open
+from flowspec.emulator.api.request_validation import check_auto_termination, check_managed_scaling
 from flowspec.emulator.state import capacity, lifecycle
 from flowspec.emulator.state.answers import Answer
-from flowspec.emulator.state.store import Record
 
-_Check = Callable[[Record, Mapping[str, Any]], None]
-
-
-def _check_managed_scaling(cluster: Record, policy: Mapping[str, Any]) -> None:
-    request_validation.check_managed_scaling(policy, cluster.doc["request"])
-
-
-def _check_auto_termination(cluster: Record, policy: Mapping[str, Any]) -> None:
-    request_validation.check_auto_termination(policy, cluster.doc["request"])
+_Check = Callable[[Mapping[str, Any], Mapping[str, Any]], None]
 
 
 def _policy_setter(member: str, name: str, check: _Check) -> Operation:
     def put(call: Call, params: Params) -> Answer:
         cluster = require_open(call.cluster(params["ClusterId"]))
         policy = params.get(member, {})
-        check(cluster, policy)
+        check(policy, cluster.doc["request"])
         cluster.doc[name] = policy
         call.store.save(cluster)
         capacity.settle(call.store, cluster, call.now)
@@ -65,8 +56,8 @@ OPERATIONS: dict[str, Operation] = {
         "AutoTerminationPolicy", "auto_termination", IdleTimeout=lifecycle.DEFAULT_IDLE_TIMEOUT
     ),
     "GetManagedScalingPolicy": _get("ManagedScalingPolicy", "managed_scaling"),
-    "PutAutoTerminationPolicy": _policy_setter("AutoTerminationPolicy", "auto_termination", _check_auto_termination),
-    "PutManagedScalingPolicy": _policy_setter("ManagedScalingPolicy", "managed_scaling", _check_managed_scaling),
+    "PutAutoTerminationPolicy": _policy_setter("AutoTerminationPolicy", "auto_termination", check_auto_termination),
+    "PutManagedScalingPolicy": _policy_setter("ManagedScalingPolicy", "managed_scaling", check_managed_scaling),
     "RemoveAutoTerminationPolicy": _remove("auto_termination"),
     "RemoveManagedScalingPolicy": _remove("managed_scaling"),
 }

@@ -321,8 +321,9 @@ def lose_spot_instances(store: Store, cluster: Record, now: float) -> list[str]:
     return [ids.ec2_instance_id(group.id, instance["number"]) for group, instance in lost]
 
 
-def fail_master(store: Store, cluster: Record, code: str, message: str, now: float) -> None:
-    """Terminates the master instance with a reason."""
+def fail_master(store: Store, cluster: Record, message: str, now: float) -> None:
+    """Terminates the master instance, on which bootstrapping failed."""
     group = master(store, cluster)
-    _end_instance(group.doc["instances"][MASTER_NUMBER], {"Code": code, "Message": message}, moment(cluster, now))
+    reason = {"Code": "BOOTSTRAP_FAILURE", "Message": message}
+    _end_instance(group.doc["instances"][MASTER_NUMBER], reason, moment(cluster, now))
     store.save(group)

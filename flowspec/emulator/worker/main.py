@@ -21,7 +21,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any, NoReturn, TypeVar
+from typing import Any, TypeVar
 
 from flowspec.emulator import faults
 from flowspec.emulator.state import capacity, clock, ids, instances, lifecycle, paths, spot
@@ -200,7 +200,7 @@ class Worker:
 
         def change(cluster: Record) -> None:
             cluster.doc["errors"].append(detail)
-            instances.fail_master(self._store, cluster, "BOOTSTRAP_FAILURE", why, clock.now())
+            instances.fail_master(self._store, cluster, why, clock.now())
             lifecycle.begin_termination(self._store, cluster, "BOOTSTRAP_FAILURE", why, with_errors=True)
 
         self._change(change)
@@ -395,9 +395,5 @@ def _fail_cluster(worker: Worker, why: str) -> int:
     return 0
 
 
-def _main() -> NoReturn:
-    sys.exit(main(sys.argv[1:]))
-
-
 if __name__ == "__main__":
-    _main()
+    sys.exit(main(sys.argv[1:]))
