@@ -28,7 +28,9 @@ class Budget:
             raise self._exhausted_error("take too much work")
 
     def make(self, length: int) -> None:
-        """Counts characters before they are made."""
+        """Counts the characters of a text before it is made."""
+        if length > MAX_TEXT:
+            raise TemplateError("FS324", f"a template may make up to {MAX_TEXT} characters, this makes {length}")
         self.characters -= length
         self.step(length // 2_000)
         if self.characters < 0:

@@ -157,10 +157,7 @@ def _look_up_path(path: tuple[str, ...], names: Mapping[str, Any]) -> Any:
 
 
 def _join_texts(parts: list[str], budget: Budget) -> str:
-    length = sum(map(len, parts))
-    if length > MAX_TEXT:
-        raise TemplateError("FS324", f"a template may make up to {MAX_TEXT} characters, this makes {length}")
-    budget.make(length)
+    budget.make(sum(map(len, parts)))
     return "".join(parts)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from jinja2 import Undefined
 
-from flowspec.document.rendering.budget import MAX_TEXT, Budget
+from flowspec.document.rendering.budget import Budget
 from flowspec.document.rendering.template_errors import TemplateError
 from flowspec.document.rendering.values import kind_of
 
@@ -54,14 +54,9 @@ class Sizes:
     def __init__(self, budget: Budget) -> None:
         self.budget = budget
         self.step = budget.step
+        self.text = budget.make
         # By identity, with the value itself, so that no other one can get its id. Values never change.
         self._known = budget.sizes
-
-    def text(self, length: int) -> None:
-        """Counts a text before it is made."""
-        if length > MAX_TEXT:
-            raise TemplateError("FS324", f"a template may make up to {MAX_TEXT} characters, this makes {length}")
-        self.budget.make(length)
 
     def items(self, count: int) -> None:
         """Counts a list before it is made."""
