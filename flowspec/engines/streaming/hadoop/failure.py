@@ -7,6 +7,9 @@ import errno
 ONE_AT_A_TIME = "FLOWSPEC_PARALLEL=1 runs one task at a time"
 """The remedy where a job needs more memory than this machine has."""
 
+NOT_CONFIGURED = "java.lang.RuntimeException: Error in configuring object"
+"""What Hadoop reports around the failure of a mapper or reducer to read its configuration."""
+
 
 class TaskFailure(Exception):
     """A task failed. `causes` are the exceptions of its trace, outermost first, each `class: message`."""

@@ -65,9 +65,8 @@ def _parse_field(text: str, *, numeric: bool, reverse: bool) -> KeyField:
     begin, begin_char = _position(tokens, 1)
     letters = _letters(tokens)
     end, end_char = 0, 0
-    if tokens:
-        if tokens.pop() != ",":
-            raise BadOptions(f"java.lang.IllegalArgumentException: {_NOT_OF_THE_FORM}")
+    if tokens[-1:] == [","]:
+        tokens.pop()
         end, end_char = _position(tokens, 0)
         letters += _letters(tokens)
     if tokens:

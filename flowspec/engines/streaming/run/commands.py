@@ -20,7 +20,7 @@ from pathlib import Path
 from flowspec.engines.exit_status import as_in_shell
 from flowspec.engines.streaming.data import processes
 from flowspec.engines.streaming.data.lines import BLOCK, split_lines
-from flowspec.engines.streaming.hadoop.failure import TaskFailure
+from flowspec.engines.streaming.hadoop.failure import NOT_CONFIGURED, TaskFailure
 from flowspec.engines.streaming.hadoop.javalang import BLANKS, parse_number
 
 # Bytes that a command may leave unread without harm: PipeMapRed.BUFFER_SIZE, and what a pipe of Linux holds.
@@ -78,7 +78,7 @@ def start(command: str, environment: Mapping[str, str], working: Path) -> proces
     """Starts a command with three pipes. Raises `TaskFailure` as Java does when it can't be started."""
     if not command:  # an empty property is dropped, so that the command is unset
         raise TaskFailure(
-            _NOT_CONFIGURED[0],
+            NOT_CONFIGURED,
             'java.lang.NullPointerException: Cannot invoke "String.toCharArray()" because "args" is null',
         )
     words = split_words(command)
@@ -100,10 +100,7 @@ def start(command: str, environment: Mapping[str, str], working: Path) -> proces
         ) from error
 
 
-_NOT_CONFIGURED = (
-    "java.lang.RuntimeException: Error in configuring object",
-    "java.lang.RuntimeException: configuration exception",
-)
+_NOT_CONFIGURED = (NOT_CONFIGURED, "java.lang.RuntimeException: configuration exception")
 
 
 class CommandInput:

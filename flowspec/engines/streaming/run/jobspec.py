@@ -19,6 +19,7 @@ from flowspec.engines.paths import FileSystems
 from flowspec.engines.streaming.hadoop import classes
 from flowspec.engines.streaming.hadoop.arguments import Arguments, ClientError, refused, uncaught, unsupported
 from flowspec.engines.streaming.hadoop.configuration import Configuration, read_conf_file
+from flowspec.engines.streaming.hadoop.failure import NOT_CONFIGURED
 from flowspec.engines.streaming.hadoop.javalang import parse_number
 from flowspec.engines.streaming.hadoop.keyfields import BadOptions, KeyField, parse_key_fields
 from flowspec.engines.streaming.run.cache import Shipment, shipments, shorten_shipped_program
@@ -32,7 +33,6 @@ _CODECS = {
     "org.apache.hadoop.io.compress.GzipCodec": "gz",
     "org.apache.hadoop.io.compress.BZip2Codec": "bz2",
 }
-_CONFIGURING = "java.lang.RuntimeException: Error in configuring object"
 _REFUSED = (
     "stream.io.identifier.resolver.class",
     "mapred.output.committer.class",
@@ -415,11 +415,11 @@ class _Builder:
         """Checks the numbers that PipeMapRed, PipeMapper and PipeReducer read when they are configured."""
         for name, bits in _REDUCER_NUMBERS.items():
             if cause := self._bad_number(name, bits):
-                self._reduce_failure = (_CONFIGURING, cause)
+                self._reduce_failure = (NOT_CONFIGURED, cause)
         for name, bits in _MAPPER_NUMBERS.items():
             cause = self._bad_number(name, bits)
             if cause and mapper.command:
-                self._map_failure = (_CONFIGURING, _CONFIGURING, cause)
+                self._map_failure = (NOT_CONFIGURED, NOT_CONFIGURED, cause)
 
     def _check_map_task(self) -> None:
         """Checks the numbers that MapTask reads: first its reader, then its sorter (MapOutputBuffer.init)."""
