@@ -63,6 +63,15 @@ class ApiForm(ABC):
         """Returns the items of a list, each converted by the schema's definition of this name."""
         return [self.by_definition(one, name, (*at, n), (*to, n)) for n, one in enumerate(value)]
 
+    def applications(self, value: list[Any], at: KeyPath, to: KeyPath) -> list[Any]:
+        """Returns an object for each application; a name becomes one that has nothing else."""
+        return [
+            {"Name": self.convert(one, {}, (*at, n), (*to, n))}
+            if isinstance(one, str)
+            else self.by_definition(one, "application", (*at, n), (*to, n))
+            for n, one in enumerate(value)
+        ]
+
 
 def with_master_counts(groups: list[Any]) -> list[Any]:
     """Returns instance groups with a count of 1 for a master group without one: the API requires a count."""

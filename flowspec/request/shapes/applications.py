@@ -10,15 +10,7 @@ from flowspec.request.shapes.shape import ByDefinition, CompileContext
 
 def compile(value: list[Any], at: KeyPath, to: KeyPath, context: CompileContext) -> list[dict[str, Any]]:
     """Returns an object for each; a name becomes one that has nothing else."""
-    return [_compiled(one, (*at, index), (*to, index), context) for index, one in enumerate(value)]
-
-
-def _compiled(one: Any, at: KeyPath, to: KeyPath, context: CompileContext) -> dict[str, Any]:
-    if isinstance(one, str):
-        context.origins[to] = at
-        return {"Name": one}
-    made: dict[str, Any] = context.by_definition(one, "application", at, to)
-    return made
+    return context.applications(value, at, to)
 
 
 def decompile(value: list[dict[str, Any]], by_definition: ByDefinition) -> list[Any]:

@@ -103,22 +103,13 @@ def _tags(form: _SpecForm, value: Any, at: KeyPath, to: KeyPath) -> list[Any]:
     return [{"Key": key, "Value": item} for key, item in value.items()]
 
 
-def _applications(form: _SpecForm, value: Any, at: KeyPath, to: KeyPath) -> list[Any]:
-    return [
-        {"Name": form.convert(one, {}, (*at, index), (*to, index))}
-        if isinstance(one, str)
-        else form.by_definition(one, "application", (*at, index), (*to, index))
-        for index, one in enumerate(value)
-    ]
-
-
 def _instance_groups(form: _SpecForm, value: Any, at: KeyPath, to: KeyPath) -> list[Any]:
     return with_master_counts(form.items_by_definition(value, "instance_group", at, to))
 
 
 _SHAPES: dict[str, Callable[[_SpecForm, Any, KeyPath, KeyPath], list[Any]]] = {
     "tags": _tags,
-    "applications": _applications,
+    "applications": ApiForm.applications,
     "instance_groups": _instance_groups,
     "bootstrap_actions": lambda form, value, at, to: form.items_by_definition(value, "bootstrap_action", at, to),
     # No rule looks at what is configured, only whether anything is.
