@@ -146,8 +146,9 @@ def _strategies(params: Params) -> Iterator[KeyPath]:
                 yield (*path, "LaunchSpecifications", kind, "AllocationStrategy")
 
 
-def _member_has_value(name: str, value: str) -> Callable[[Params], Iterator[KeyPath]]:
-    return lambda params: (path for path in ((name,),) if params.get(name) == value)
+def _scales_down(behavior: str) -> Callable[[Params], Iterator[KeyPath]]:
+    path = ("ScaleDownBehavior",)
+    return lambda params: iter([path] if params.get(*path) == behavior else [])
 
 
 def _concurrent_steps(params: Params) -> Iterator[KeyPath]:
@@ -191,16 +192,8 @@ REFUSED_FEATURES = (
     ),
 )
 OTHER_FEATURES = (
-    Feature(
-        "scaling down at task completion",
-        "4.1.0",
-        _member_has_value("ScaleDownBehavior", "TERMINATE_AT_TASK_COMPLETION"),
-    ),
-    Feature(
-        "scaling down at the instance hour",
-        "5.1.0",
-        _member_has_value("ScaleDownBehavior", "TERMINATE_AT_INSTANCE_HOUR"),
-    ),
+    Feature("scaling down at task completion", "4.1.0", _scales_down("TERMINATE_AT_TASK_COMPLETION")),
+    Feature("scaling down at the instance hour", "5.1.0", _scales_down("TERMINATE_AT_INSTANCE_HOUR")),
     Feature("allocation strategies", "5.12.1", _strategies),
     Feature("three masters", "5.23.0", three_masters),
     Feature("placement groups", "5.23.0", _member_is_set("PlacementGroupConfigs")),

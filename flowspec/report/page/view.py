@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timezone
 from itertools import islice
 from typing import Any
@@ -60,7 +60,7 @@ def run_view(report: RunFacts, *, site: bool = False) -> View:
         "id": cluster.id,
         "outcome": report.outcome,
         "kind": kind_of(report.outcome),
-        "facts": _filled_rows(list(_overview_rows(report))),
+        "facts": _filled_rows(_overview_rows(report)),
         "failure": _failure(report, anchors),
         "timeline": timeline.view(),
         "zone": f" ({timeline.day}, UTC)" if timeline.day else " (UTC)",
@@ -101,7 +101,7 @@ def _parts(view: View) -> Iterator[View]:
             yield {"id": "differences" if name == "compared" else name, "title": shown}
 
 
-def _filled_rows(rows: Sequence[tuple[str, Any]]) -> list[View]:
+def _filled_rows(rows: Iterable[tuple[str, Any]]) -> list[View]:
     return [{"name": name, "value": value} for name, value in rows if value not in (None, "")]
 
 
@@ -378,7 +378,7 @@ def _configuration(report: RunFacts) -> View | None:
     params["Tags"] = [tag for tag in params.get("Tags", ()) if not tag["Key"].startswith(TAG_PREFIX)]
     shown = mask(mask_named_secrets(params), report.secrets)
     return {
-        "facts": _filled_rows(list(_configuration_rows(shown))),
+        "facts": _filled_rows(_configuration_rows(shown)),
         "json": json.dumps(shown, indent=2, ensure_ascii=False, default=str),
     }
 
