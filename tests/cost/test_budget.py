@@ -10,6 +10,7 @@ import flowspec
 from flowspec.cli import root
 from flowspec.plan.compare import make_plan
 from flowspec.report.plans import as_text
+from tests.specs import rendered
 
 SPEC = """\
 flowspec: v1
@@ -32,9 +33,7 @@ GIVEN = {"backend": "emr", "region": "region: us-east-1", "budget": "{hourly: 20
 
 
 def compiled(folder, **values):
-    path = folder / "job.yaml"
-    path.write_text(SPEC.format(**GIVEN | values))
-    flow = flowspec.validate(flowspec.render(flowspec.load(path)))
+    flow = flowspec.validate(rendered(folder, SPEC.format(**GIVEN | values)))
     return flow, flowspec.compile(flow)
 
 

@@ -15,6 +15,7 @@ from flowspec.facts.instance_types import fact_of, known_types
 from flowspec.facts.price_table import Origin, Price, RegionPrices, update_own_table
 from flowspec.facts.prices import SPOT_SHARE, instance_prices, priced_regions, volume_price
 from flowspec.report.costs import cost_change, cost_lines
+from tests.specs import rendered
 
 REGION = "us-east-1"
 # 15 GB of root volume and the 64 GB that EMR adds to an xlarge without disks, gp2.
@@ -178,8 +179,7 @@ def test_managed_scaling_buys_on_demand_up_to_its_limit_and_the_rest_on_the_spot
 
 
 def test_graviton_and_a_task_group_that_a_variable_switches_on(tmp_path):
-    path = tmp_path / "job.yaml"
-    path.write_text(
+    text = (
         "flowspec: v1\nname: arm\nbackend: emr\nregion: us-east-1\nrelease_label: emr-7.5.0\n"
         "service_role: EMR_DefaultRole\njob_flow_role: EMR_EC2_DefaultRole\nec2_subnet_ids: [subnet-0a]\n"
         "variables:\n  workers: {type: integer, default: 0}\n"
@@ -189,7 +189,7 @@ def test_graviton_and_a_task_group_that_a_variable_switches_on(tmp_path):
     # r6gd has disks of its own: EMR adds no volume to it but the root.
     without = 0.154 + 0.0385 + XLARGE_STORAGE + 2 * (0.4608 + 0.1152 + 15 * 0.10 / 730)
     for workers in (0, 3):
-        flow = flowspec.validate(flowspec.render(flowspec.load(path), variables={"workers": workers}))
+        flow = flowspec.validate(rendered(tmp_path, text, variables={"workers": workers}))
         cost = estimate(flowspec.compile(flow).params, flow.region)
         more = workers * (0.136 + 0.034 + XLARGE_STORAGE)
         assert hourly(cost) == pytest.approx((without + more,) * 2)

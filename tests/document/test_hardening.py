@@ -8,10 +8,9 @@ import sys
 import pytest
 
 from flowspec.document.checking.validate import validate
-from flowspec.document.rendering.render import render
-from flowspec.document.text.parse import load
 from flowspec.errors import SpecError
 from flowspec.request.compile import compile
+from tests.specs import compiled, rendered
 from tests.work import counted_calls, measured
 
 HEAD = "flowspec: v1\nname: x\nrelease_label: emr-7.5.0\nmaster_instance_type: m5.xlarge\n"
@@ -55,10 +54,8 @@ ATTACKS = [
 
 @pytest.mark.parametrize("attack", ATTACKS, ids=lambda text: text[:50])
 def test_each_attack_is_refused_at_its_place_at_once(tmp_path, attack):
-    path = tmp_path / "job.yaml"
-    path.write_text(f"{HEAD}additional_info: >-\n  {attack}\n")
     with measured() as work:
-        document = render(load(path), environ={"HOME": "/home/secret"})
+        document = rendered(tmp_path, f"{HEAD}additional_info: >-\n  {attack}\n", environ={"HOME": "/home/secret"})
     assert work.calls < 2_000_000
     assert work.bytes < 50_000_000
     assert document.find(("additional_info",)).failed
@@ -84,10 +81,8 @@ def test_each_attack_is_refused_at_its_place_at_once(tmp_path, attack):
 )
 @pytest.mark.parametrize("attack", ["cycler.__init__.__globals__", "range(10 ** 12)", "10 ** 10 ** 12", "environ.HOME"])
 def test_wherever_a_template_may_stand(tmp_path, text, attack):
-    path = tmp_path / "job.yaml"
-    path.write_text(HEAD + text.replace("X", attack) + "\n")
     with measured() as work, pytest.raises(SpecError) as caught:
-        compile(validate(render(load(path), environ={"HOME": "/home/secret"}), emr_rules=False))
+        compiled(tmp_path, HEAD + text.replace("X", attack) + "\n", environ={"HOME": "/home/secret"})
     assert work.calls < 2_000_000
     assert work.bytes < 50_000_000
     assert {one.id for one in caught.value.diagnostics if one.severity.value == "error"} <= {"FS321", "FS322", "FS324"}
@@ -183,14 +178,12 @@ BIG = {
 @pytest.mark.parametrize("what", BIG)
 def test_big_specs_are_answered_with_little_work(tmp_path, what):
     text, expected = BIG[what]
-    path = tmp_path / "job.yaml"
-    path.write_text(HEAD + text)
     with counted_calls() as work, pytest.raises(SpecError) as caught:
-        compile(validate(render(load(path), environ={})))
+        compile(validate(rendered(tmp_path, HEAD + text)))
     assert work.calls < 20_000_000
     errors = [one for one in caught.value.diagnostics if one.severity.value == "error"]
     assert expected in {one.id for one in errors}
-    assert all(one.location.file == str(path) for one in errors)
+    assert all(one.location.file == str(tmp_path / "job.yaml") for one in errors)
 
 
 GUESSED = {
@@ -202,10 +195,8 @@ GUESSED = {
 
 @pytest.mark.parametrize("what", GUESSED)
 def test_a_hundred_names_get_a_suggestion_and_no_more(tmp_path, what):
-    path = tmp_path / "job.yaml"
-    path.write_text(f"{HEAD}defaults: recommended\n{GUESSED[what]}")
     with pytest.raises(SpecError) as caught:
-        compile(validate(render(load(path), environ={})))
+        compile(validate(rendered(tmp_path, f"{HEAD}defaults: recommended\n{GUESSED[what]}")))
     assert len(caught.value.diagnostics) == 200
     assert sum("did you mean" in one.hint for one in caught.value.diagnostics) == 100
 
@@ -222,10 +213,8 @@ ONE_LINE = {
 
 @pytest.mark.parametrize("what", ONE_LINE)
 def test_findings_in_one_long_line_take_little_memory(tmp_path, what):
-    path = tmp_path / "job.yaml"
-    path.write_text(HEAD + ONE_LINE[what])
     with measured() as work, contextlib.suppress(SpecError):
-        validate(render(load(path), environ={}), emr_rules=False)
+        validate(rendered(tmp_path, HEAD + ONE_LINE[what]), emr_rules=False)
     # Each finding has its line.
     assert work.bytes < 20_000_000
 
@@ -241,18 +230,14 @@ SECRETS = {
 @pytest.mark.parametrize("what", SECRETS)
 def test_the_search_for_secrets_is_work_of_the_template(tmp_path, what):
     declared, template = SECRETS[what]
-    path = tmp_path / "job.yaml"
-    path.write_text(f'{HEAD}variables:\n  s: {{sensitive: true, {declared}}}\nadditional_info: "{template}"\n')
-    assert "FS324" in {one.id for one in render(load(path), environ={}).diagnostics}
+    text = f'{HEAD}variables:\n  s: {{sensitive: true, {declared}}}\nadditional_info: "{template}"\n'
+    assert "FS324" in {one.id for one in rendered(tmp_path, text).diagnostics}
 
 
 def test_a_long_secret_is_no_work_where_it_stands_alone(tmp_path):
-    path = tmp_path / "job.yaml"
     secret = "".join(map(chr, range(0x4E00, 0x4E00 + 20_000))) * 4
-    path.write_text(
-        HEAD + 'variables:\n  s: {sensitive: true}\nadditional_info: "{{ s }}"\ndescription: "key {{ s }}"\n'
-    )
-    document = render(load(path), environ={}, variables={"s": secret})
+    text = HEAD + 'variables:\n  s: {sensitive: true}\nadditional_info: "{{ s }}"\ndescription: "key {{ s }}"\n'
+    document = rendered(tmp_path, text, variables={"s": secret})
     assert document.diagnostics == ()
     assert document.find(["description"]).value == f"key {secret}"
 
@@ -288,8 +273,7 @@ print(*(one.message for one in found))
 
 
 def test_variables_that_need_each_other_in_a_long_chain(tmp_path):
-    path = tmp_path / "job.yaml"
     chain = "".join(f"  v{n}: {{default: '{{{{ v{n + 1} }}}}'}}\n" for n in range(3_000))
-    path.write_text(f"{HEAD}variables:\n{chain}  v3000: {{default: x}}\ntags: {{a: '{{{{ v0 }}}}'}}\n")
-    document = render(load(path), environ={})
+    text = f"{HEAD}variables:\n{chain}  v3000: {{default: x}}\ntags: {{a: '{{{{ v0 }}}}'}}\n"
+    document = rendered(tmp_path, text)
     assert {one.id for one in document.diagnostics} == {"FS324"}

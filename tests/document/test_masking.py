@@ -9,10 +9,9 @@ import pytest
 from flowspec.document.checking.validate import validate
 from flowspec.document.escaping import visible
 from flowspec.document.masking import MaskingWriter, lookback_length, mask, mask_bytes
-from flowspec.document.rendering.render import render
-from flowspec.document.text.parse import load
 from flowspec.errors import SpecError, shorten
 from flowspec.report.diagnostics import as_text
+from tests.specs import rendered
 from tests.work import counted_calls
 
 
@@ -162,10 +161,9 @@ LONG = "hunter2-" * 20
     ],
 )
 def test_no_message_shows_the_beginning_of_a_long_secret(line, tmp_path):
-    path = tmp_path / "job.yaml"
-    path.write_text(f"flowspec: v1\nname: n\nvariables: {{pw: {{type: string, sensitive: true}}}}\n{line}\n")
+    text = f"flowspec: v1\nname: n\nvariables: {{pw: {{type: string, sensitive: true}}}}\n{line}\n"
     with pytest.raises(SpecError) as error:
-        validate(render(load(path), variables={"pw": LONG}, environ={}))
+        validate(rendered(tmp_path, text, variables={"pw": LONG}))
     assert "unt" not in as_text(error.value.diagnostics)
 
 

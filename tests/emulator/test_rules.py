@@ -8,12 +8,11 @@ import json
 import pytest
 
 from flowspec.document.checking.validate import validate
-from flowspec.document.rendering.render import render
-from flowspec.document.text.parse import load
 from flowspec.emulator.errors import EmrError
 from flowspec.errors import Severity, SpecError
 from flowspec.facts.rules import RULES, Params
 from flowspec.request.compile import compile
+from tests.specs import rendered
 
 RELEASE = {"release_label": "emr-7.5.0", "service_role": "EMR_DefaultRole", "job_flow_role": "EMR_EC2_DefaultRole"}
 MASTER = {"role": "MASTER", "type": "m5.xlarge"}
@@ -224,15 +223,14 @@ def reported(tmp_path, monkeypatch):
 
     def call(spec):
         whole = {"flowspec": "v1", "name": "x", "region": "us-east-1", **RELEASE, **spec}
-        path = tmp_path / "job.yaml"
-        path.write_text(json.dumps({key: value for key, value in whole.items() if value is not None}))
+        document = rendered(tmp_path, json.dumps({key: value for key, value in whole.items() if value is not None}))
         try:
-            found = validate(render(load(path))).warnings
+            found = validate(document).warnings
         except SpecError as error:
             found = error.diagnostics
         with monkeypatch.context() as patched:
             patched.setattr("flowspec.document.checking.validate.check_rules", lambda *_: iter(()))
-            jobflow = validate(render(load(path)))
+            jobflow = validate(document)
         return {one.id: one.severity for one in found}, compile(jobflow).params
 
     return call

@@ -25,6 +25,7 @@ from tests.importers.awscli import judge as awscli
 from tests.importers.common import wanted
 from tests.importers.terraform import judge as terraform
 from tests.importers.terraform.canonical import canonical, folded
+from tests.specs import rendered
 
 IMPORTS = sorted(Path(__file__).parent.parent.joinpath("importers", "imports").glob("*/request.json"))
 SECRET = "s3cr3t-word"
@@ -87,9 +88,7 @@ WATCHED = SPEC.replace("keep_alive: false", "keep_alive: true").replace(
 
 
 def flow_of(text, folder, variables):
-    path = folder / "job.yaml"
-    path.write_text(text, encoding="utf-8")
-    return validate(render(load(path), variables=variables, environ={}), emr_rules=False)
+    return validate(rendered(folder, text, variables=variables), emr_rules=False)
 
 
 def exported(to, folder, text=SPEC, variables=None):

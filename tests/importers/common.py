@@ -1,16 +1,24 @@
 """Helpers for the tests of all sources: read one, and check the spec that it gives."""
 
+import re
 from pathlib import Path
 
 import pytest
 
-from flowspec.document.checking.validate import validate
-from flowspec.document.rendering.render import render
-from flowspec.document.text.parse import load
 from flowspec.errors import SpecError
 from flowspec.importers.decompile.draft import write_spec
 from flowspec.importers.sources import read
-from flowspec.request.compile import compile
+from tests import specs
+
+
+def cases(path):
+    """The files of each case of a text, by its name and theirs."""
+    found = {}
+    for part in re.split(r"^=== ", path.read_text("utf-8"), flags=re.MULTILINE)[1:]:
+        name, _, content = part.partition("\n")
+        files = re.split(r"^--- (.*)\n", content, flags=re.MULTILINE)
+        found[name] = dict(zip(files[1::2], files[2::2], strict=True))
+    return found
 
 
 def wanted(text, kind="", folder=Path(), name="source", cluster="", **more):
@@ -20,10 +28,7 @@ def wanted(text, kind="", folder=Path(), name="source", cluster="", **more):
 def compiled(source, folder, **variables):
     """Returns the request that the spec of a source compiles to, with samples for what has no default and these values."""
     made = write_spec(source, folder=folder)
-    path = folder / "job.yaml"
-    path.write_text(made.text, encoding="utf-8")
-    values = {**made.secrets, **source.samples, **variables}
-    return compile(validate(render(load(path), variables=values, environ={}), emr_rules=False)).params
+    return specs.compiled(folder, made.text, variables={**made.secrets, **source.samples, **variables}).params
 
 
 def refusal(text, kind="", **more):

@@ -12,30 +12,20 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from flowspec.document.checking.validate import validate
-from flowspec.document.rendering.render import render
-from flowspec.document.text.parse import load
 from flowspec.facts.api_model import input_shape, problems
 from flowspec.importers.decompile.draft import write_spec
 from flowspec.importers.decompile.redact import is_secret_name, variable_name
 from flowspec.importers.placeholders import Variable, Wanted, placeholder
-from flowspec.request.compile import compile
+from tests.specs import compiled
 
 IMPORTS = Path(__file__).parent / "imports"
 CORPUS = Path(__file__).parents[3] / "shared" / "corpus" / "requests"
 REWRITE = bool(os.environ.get("FLOWSPEC_REWRITE"))
 
 
-def compiled(made, folder):
-    """Returns the request of a spec that was written into a folder, given its secrets."""
-    path = folder / "job.yaml"
-    path.write_text(made.text, encoding="utf-8")
-    return compile(validate(render(load(path), variables=made.secrets, environ={}), emr_rules=False)).params
-
-
-def assert_same(made, wanted):
+def assert_same(made, folder, wanted):
     """Members, values, their types, the order of lists; only that of Tags is free."""
-    assert canonical(made) == canonical(wanted)
+    assert canonical(compiled(folder, made.text, variables=made.secrets).params) == canonical(wanted)
 
 
 def canonical(request):
@@ -52,7 +42,7 @@ def test_a_request_becomes_this_spec(case, tmp_path):
     if REWRITE:
         (case / "job.yaml").write_text(made.text, encoding="utf-8")
     assert made.text == (case / "job.yaml").read_text("utf-8")
-    assert_same(compiled(made, tmp_path), request)
+    assert_same(made, tmp_path, request)
     assert bool(made.leftover) == (case.name == "declined")
 
 
@@ -128,7 +118,7 @@ def test_secrets_can_be_kept(tmp_path):
     made = write_spec(request, keep_secrets=True)
     assert (made.secrets, made.places) == ({}, {})
     assert "correct-horse" in made.text
-    assert_same(compiled(made, tmp_path), request)
+    assert_same(made, tmp_path, request)
 
 
 def test_no_secret_is_left_in_the_spec():
@@ -145,7 +135,7 @@ def test_a_real_request_needs_no_api_params(file, tmp_path):
     request = json.loads(file.read_text())["request"]
     made = write_spec(request, folder=tmp_path)
     assert (made.leftover, "api_params" in made.text) == ({}, False)
-    assert_same(compiled(made, tmp_path), request)
+    assert_same(made, tmp_path, request)
 
 
 def test_local_files_are_never_taken_for_what_a_request_names(tmp_path):
@@ -180,7 +170,7 @@ def test_local_files_are_never_taken_for_what_a_request_names(tmp_path):
     }
     made = write_spec(request, folder=tmp_path)
     assert made.text.count("stage: false") == 4
-    assert_same(compiled(made, tmp_path), request)
+    assert_same(made, tmp_path, request)
 
 
 # --- whatever the model allows ---
@@ -247,7 +237,7 @@ def some_requests():
 def test_whatever_the_model_allows_comes_back(tmp_path_factory, request_, keep):
     assert problems(request_) == []
     made = write_spec(request_, keep_secrets=keep)
-    assert_same(compiled(made, tmp_path_factory.getbasetemp()), request_)
+    assert_same(made, tmp_path_factory.getbasetemp(), request_)
     # What had to go to api_params is there, and a comment says why.
     for member in made.leftover:
         assert f"# {member}: " in made.text

@@ -5,13 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from flowspec.document.checking.validate import validate
-from flowspec.document.rendering.render import render
-from flowspec.document.text.parse import load
 from flowspec.errors import SpecError
 from flowspec.importers.decompile.draft import write_spec
 from flowspec.importers.decompile.request_file import read
-from flowspec.request.compile import compile
+from tests.specs import compiled
 
 INVALID = Path(__file__).parents[3] / "shared" / "corpus" / "invalid"
 
@@ -82,8 +79,7 @@ def test_configurations_may_be_nested_up_to_there(tmp_path):
         nested = {"Classification": "x", "Properties": {}, "Configurations": [nested]}
     request = {"Name": "x", "Instances": {}, "Configurations": [nested]}
     made = write_spec(read("r.json", json.dumps(request).encode()))
-    (tmp_path / "job.yaml").write_text(made.text)
-    assert compile(validate(render(load(tmp_path / "job.yaml")), emr_rules=False)).params == request
+    assert compiled(tmp_path, made.text).params == request
 
 
 @pytest.mark.parametrize(("answer", "lacking"), [({"Cluster": {"Id": "j-1"}}, True), ({"JobFlowId": "j-1"}, False)])

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from flowspec import compile, load, render, validate
+from flowspec import compile, validate
 from flowspec.backend.aws.client import Clients, Emr, Endpoint
 from flowspec.backend.aws.observe import read_back
 from flowspec.backend.aws.submission.apply import apply
@@ -19,6 +19,7 @@ from flowspec.emulator.state import lifecycle
 from flowspec.emulator.state.store import Store
 from flowspec.plan.compare import make_plan
 from flowspec.request.compile import Request
+from tests.specs import rendered
 
 
 class Recording(Emr):
@@ -168,9 +169,7 @@ def flow_of(tmp_path):
     """Gives the job flow and the request of a spec, which is given as data."""
 
     def made(spec):
-        path = tmp_path / "job.yaml"
-        path.write_text(json.dumps(spec))
-        flow = validate(render(load(path)))
+        flow = validate(rendered(tmp_path, json.dumps(spec)))
         return flow, compile(flow)
 
     return made

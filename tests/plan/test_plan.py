@@ -15,6 +15,7 @@ from flowspec.plan.compare import make_plan
 from flowspec.plan.comparison.differences import Difference, snake, token
 from flowspec.plan.converge import changes_of, intent_calls
 from flowspec.report import plans
+from tests.specs import rendered
 
 SPEC = """\
 flowspec: v1
@@ -40,9 +41,7 @@ def job(tmp_path):
     (tmp_path / "tools.sh").write_text("#!/bin/sh\n")
 
     def make(target="aws", extra="x"):
-        path = tmp_path / "job.yaml"
-        path.write_text(SPEC.format(extra=extra))
-        flow = flowspec.validate(flowspec.render(flowspec.load(path), target=target))
+        flow = flowspec.validate(rendered(tmp_path, SPEC.format(extra=extra), target=target))
         return flow, flowspec.compile(flow)
 
     return make

@@ -3,12 +3,11 @@
 import pytest
 
 from flowspec.doctor.check import Check, State
-from flowspec.document.rendering.render import render
-from flowspec.document.text.parse import load
 from flowspec.plan.cluster import Cluster
 from flowspec.report import checks, clusters, rendering
 from flowspec.report.columns import aligned, cells
 from flowspec.report.fleets import Row, as_text
+from tests.specs import rendered
 
 # Each, and the cells that a terminal gives it.
 WIDTHS = {"nightly": 7, "日次集計": 8, "한국": 4, "e\u0301te\u0301": 3, "🚀go": 4, "ｶﾅ": 2, "ﾊﾟ": 2, "": 0}
@@ -50,7 +49,7 @@ def test_checks():
 
 
 def test_origins_and_differences_of_a_rendered_spec(tmp_path):
-    (tmp_path / "job.yaml").write_text("flowspec: v1\nname: 日次集計\ndescription: nightly\nrelease_label: emr-7.5.0\n")
-    assert len(starts(rendering.annotated_yaml(render(load(tmp_path / "job.yaml"))), "# ")) == 1
+    document = rendered(tmp_path, "flowspec: v1\nname: 日次集計\ndescription: nightly\nrelease_label: emr-7.5.0\n")
+    assert len(starts(rendering.annotated_yaml(document), "# ")) == 1
     found = (rendering.Difference("name", "VALUE", "VALUE"),)
     assert len(starts(rendering.differences_as_text(found, "本番", "dev"), '"VALUE"')) == 1

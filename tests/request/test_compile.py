@@ -4,12 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from flowspec.document.checking.validate import validate
 from flowspec.document.rendering.merge_patch import merge_patch
-from flowspec.document.rendering.render import render
-from flowspec.document.text.parse import load
 from flowspec.errors import SpecError
-from flowspec.request.compile import compile, digest
+from flowspec.request.compile import digest
+from tests.specs import compiled
 
 
 @pytest.fixture
@@ -18,9 +16,7 @@ def request_of(tmp_path):
         for name in files:
             (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
             (tmp_path / name).write_text(f"this is {name}\n")
-        path = tmp_path / "job.yaml"
-        path.write_text("flowspec: v1\nname: x\nmaster_instance_type: m5.xlarge\n" + text)
-        return compile(validate(render(load(path), **{"environ": {}, **options}), emr_rules=False))
+        return compiled(tmp_path, "flowspec: v1\nname: x\nmaster_instance_type: m5.xlarge\n" + text, **options)
 
     return make
 
@@ -134,8 +130,7 @@ def test_relative_data_starts_at_the_spec_wherever_the_command_runs(request_of, 
 def spec_in(folder):
     folder.mkdir()
     (folder / "m.py").write_text("x")
-    (folder / "job.yaml").write_text("flowspec: v1\nname: x\nbackend: local\n" + STREAMING % "m.py")
-    return compile(validate(render(load(folder / "job.yaml"), environ={}), emr_rules=False))
+    return compiled(folder, "flowspec: v1\nname: x\nbackend: local\n" + STREAMING % "m.py")
 
 
 def test_a_folder_with_a_blank_in_its_name(tmp_path):

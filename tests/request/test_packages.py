@@ -5,14 +5,11 @@ import sys
 
 import pytest
 
-from flowspec.document.checking.validate import validate
-from flowspec.document.rendering.render import render
-from flowspec.document.text.parse import load
 from flowspec.errors import SpecError
 from flowspec.facts.pythons import glibc_of, python_of, wheel_platforms
-from flowspec.request.compile import compile
 from flowspec.request.data import data_uses
 from flowspec.request.packages import for_this_machine, python_here
+from tests import specs
 from tests.wheels import make_wheel
 
 HEAD = "flowspec: v1\nname: x\nmaster_instance_type: {type}\n{key}: {release}\nstaging: s3://acme/st\n"
@@ -37,8 +34,7 @@ def compiled(tmp_path):
     ):
         (tmp_path / "requirements.txt").write_text(requirements)
         backend = "backend: local\n" if local else ""
-        (tmp_path / "job.yaml").write_text(HEAD.format(type=node, key=key, release=release) + backend + head + steps)
-        return compile(validate(render(load(tmp_path / "job.yaml"), environ={}), emr_rules=False))
+        return specs.compiled(tmp_path, HEAD.format(type=node, key=key, release=release) + backend + head + steps)
 
     return compiling
 

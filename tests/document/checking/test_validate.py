@@ -9,6 +9,7 @@ from flowspec.document.text.dump import dump
 from flowspec.document.text.parse import load
 from flowspec.errors import Severity, SpecError
 from flowspec.request.compile import compile
+from tests.specs import rendered
 
 ROLES = "service_role: EMR_DefaultRole\njob_flow_role: EMR_EC2_DefaultRole\n"
 HEAD = "flowspec: v1\nname: x\nrelease_label: emr-7.5.0\nmaster_instance_type: m5.xlarge\n" + ROLES
@@ -17,9 +18,7 @@ HEAD = "flowspec: v1\nname: x\nrelease_label: emr-7.5.0\nmaster_instance_type: m
 @pytest.fixture
 def spec(tmp_path):
     def make(text, **options):
-        path = tmp_path / "job.yaml"
-        path.write_text(text)
-        return validate(render(load(path), **{"environ": {}, **options}))
+        return validate(rendered(tmp_path, text, **options))
 
     return make
 

@@ -5,8 +5,6 @@ import json
 import pytest
 
 from flowspec.document.checking.validate import validate
-from flowspec.document.rendering.render import render
-from flowspec.document.text.parse import load
 from flowspec.document.text.tree import plain
 from flowspec.report.rendering import annotated_json
 from flowspec.request.compile import compile
@@ -24,16 +22,6 @@ targets: {mine: {default: true}, yours: {job_flow_role: theirs}, none: {defaults
 SCALES = (
     "{role: CORE, type: m5.xlarge, count: 2, auto_scaling_policy: {constraints: {min_capacity: 1, max_capacity: 2}}}"
 )
-
-
-@pytest.fixture
-def rendered(tmp_path):
-    def make(text, **options):
-        path = tmp_path / "job.yaml"
-        path.write_text(text)
-        return render(load(path), environ={}, **options)
-
-    return make
 
 
 def test_nothing_is_added_without_them(rendered):

@@ -11,16 +11,6 @@ from flowspec.document.text.tree import plain
 from flowspec.errors import SpecError
 
 
-@pytest.fixture
-def rendered(tmp_path):
-    def make(text, **options):
-        path = tmp_path / "job.yaml"
-        path.write_text(text)
-        return render(load(path), **{"environ": {}, **options})
-
-    return make
-
-
 def ids(document):
     return [found.id for found in document.diagnostics]
 

@@ -2,19 +2,6 @@
 
 import pytest
 
-from flowspec.document.rendering.render import render
-from flowspec.document.text.parse import load
-
-
-@pytest.fixture
-def rendered(tmp_path):
-    def make(text):
-        path = tmp_path / "job.yaml"
-        path.write_text(text)
-        return render(load(path), environ={})
-
-    return make
-
 
 def test_a_name_that_a_template_sets_is_no_use_of_a_variable(rendered):
     document = rendered(

@@ -2,10 +2,10 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flowspec.document.rendering.render import render
 from flowspec.document.text.dump import dump
-from flowspec.document.text.parse import compose, load
+from flowspec.document.text.parse import compose
 from flowspec.document.text.tree import Source, plain
+from tests.specs import rendered
 
 TRICKY = st.sampled_from([
     "", " ", "yes", "No", "on", "off", "y", "null", "~", "true", "0", "012", "0o17", "0x1F", "1e3", "1_000", "12:30", "2024-01-01",
@@ -48,11 +48,11 @@ def test_secrets_are_masked_keys_too():
 
 
 def test_a_rendered_document_says_what_the_api_will_be_told(tmp_path):
-    path = tmp_path / "job.yaml"
-    path.write_text(
-        "flowspec: v1\nname: x\nvariables: {v: {default: 1.10}}\ntags: {a: 0.10, b: true, c: '{{ v }}'}\nnum_instances: 0x10\n"
+    text = dump(
+        rendered(
+            tmp_path,
+            "flowspec: v1\nname: x\nvariables: {v: {default: 1.10}}\ntags: {a: 0.10, b: true, c: '{{ v }}'}\nnum_instances: 0x10\n",
+        )
     )
-    text = dump(render(load(path)))
     assert text == 'flowspec: v1\nname: x\ntags:\n  a: "0.10"\n  b: "true"\n  c: "1.10"\nnum_instances: 16\n'
-    path.write_text(text)
-    assert dump(render(load(path))) == text
+    assert dump(rendered(tmp_path, text)) == text

@@ -4,11 +4,8 @@ import json
 
 import pytest
 
-from flowspec.document.checking.validate import validate
-from flowspec.document.rendering.render import render
-from flowspec.document.text.parse import load
 from flowspec.errors import SpecError
-from flowspec.request.compile import compile
+from tests.specs import compiled
 
 NEW = "release_label: emr-5.36.0\nregion: eu-west-1\n"
 OLD = "ami_version: 3.11.0\nregion: eu-west-1\n"
@@ -22,10 +19,8 @@ def job(tmp_path):
     def make(world, step, files=()):
         for name in files:
             (tmp_path / name).write_text(f"this is {name}\n")
-        path = tmp_path / "job.yaml"
         text = f"flowspec: v1\nname: x\nmaster_instance_type: m5.xlarge\nstaging: s3://acme/staging\n{world}steps:\n  - {{name: a, {step}}}\n"
-        path.write_text(text)
-        return compile(validate(render(load(path), environ={}), emr_rules=False))
+        return compiled(tmp_path, text)
 
     return make
 
