@@ -9,22 +9,12 @@ import pytest
 
 from flowspec.importers.awscli.cursor import decode_ansi_c
 from tests.importers.awscli import judge
-from tests.importers.common import compiled, refusal, wanted
+from tests.importers.common import cases, compiled, refusal, wanted
 
 HERE = Path(__file__).parent
 
 
-def cases():
-    """Each case's files, by name."""
-    found = {}
-    for part in re.split(r"^=== ", (HERE / "cases.sh.txt").read_text("utf-8"), flags=re.MULTILINE)[1:]:
-        name, _, content = part.partition("\n")
-        files = re.split(r"^--- (.*)\n", content, flags=re.MULTILINE)
-        found[name] = dict(zip(files[1::2], files[2::2], strict=True))
-    return found
-
-
-CASES = cases()
+CASES = cases(HERE / "cases.sh.txt")
 NOTES = {
     "options-by-default": [
         "adds `--auto-terminate` to $ARGS, as it does with the defaults of its variables",
@@ -204,9 +194,16 @@ def test_a_name_of_many_long_values_is_not_made(tmp_path):
     assert peak < 40_000_000
 
 
-def test_a_file_that_a_command_reads_is_read(tmp_path):
+@pytest.mark.parametrize(
+    "commands",
+    [
+        "sed s/x/y/ s.json\naws s3 cp s.json s3://b/\ncp s.json /tmp",
+        "perl -Mstrict -ne print s.json\nsed -fscript.i s.json",
+    ],
+)
+def test_a_file_that_a_command_only_reads_is_read(tmp_path, commands):
     (tmp_path / "s.json").write_text('[{"Type": "Spark", "Args": ["x"]}]')
-    script = f"sed s/x/y/ s.json\naws s3 cp s.json s3://b/\ncp s.json /tmp\n{_CREATE} --steps file://s.json"
+    script = f"{commands}\n{_CREATE} --steps file://s.json"
     assert len(wanted(script, folder=tmp_path).params["Steps"]) == 1
 
 
@@ -222,12 +219,6 @@ def test_a_variable_that_may_have_another_value_keeps_its_own_with_a_note(line, 
     source = wanted(f"N=old\n{line}\n{_CREATE} --name $N")
     assert source.request["Name"] == "old"
     assert note in source.notes
-
-
-def test_a_file_that_a_program_only_reads_is_read(tmp_path):
-    (tmp_path / "s.json").write_text('[{"Type": "Spark", "Args": ["x"]}]')
-    script = f"perl -Mstrict -ne print s.json\nsed -fscript.i s.json\n{_CREATE} --steps file://s.json"
-    assert len(wanted(script, folder=tmp_path).params["Steps"]) == 1
 
 
 def test_two_parentheses_are_arithmetic_only_if_those_within_balance():

@@ -6,12 +6,11 @@ template alone does not determine.
 
 import json
 import os
-import re
 from pathlib import Path
 
 import pytest
 
-from tests.importers.common import compiled, wanted
+from tests.importers.common import cases, compiled, wanted
 from tests.importers.terraform.canonical import canonical
 
 HERE = Path(__file__).parent
@@ -27,17 +26,10 @@ _REST = """ReleaseLabel: emr-6.15.0
 VALUES = {"given-values": {"var_files": ["values.json"], "settings": ["Env=prod", "Apps=Hive,Pig"]}}
 
 
-def cases():
-    """Each case's files, by name."""
-    found = {}
-    for part in re.split(r"^=== ", (HERE / "cases.cfn.txt").read_text("utf-8"), flags=re.MULTILINE)[1:]:
-        name, _, content = part.partition("\n")
-        files = re.split(r"^--- (.*)\n", content.replace("REST\n", f"{_REST}\n"), flags=re.MULTILINE)
-        found[name] = dict(zip(files[1::2], files[2::2], strict=True))
-    return found
-
-
-CASES = cases()
+CASES = {
+    name: {file: text.replace("REST\n", f"{_REST}\n") for file, text in files.items()}
+    for name, files in cases(HERE / "cases.cfn.txt").items()
+}
 
 
 @pytest.mark.parametrize("name", CASES)

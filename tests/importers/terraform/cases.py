@@ -3,25 +3,17 @@
 import re
 from pathlib import Path
 
+from tests.importers.common import cases
+
 HERE = Path(__file__).parent
 _SHARED = {
     "ROLES": 'service_role = "EMR_DefaultRole"\n  ec2_attributes {\n    instance_profile = "EMR_EC2_DefaultRole"\n  }',
     "MASTER": 'master_instance_group {\n    instance_type = "m5.xlarge"\n  }',
 }
+CASES = cases(HERE / "cases.tf.txt")
 # Options of Terraform, and of `flowspec import`.
 VAR_FILES = {"root-values": ["prod.tfvars"]}
 SETTINGS = {"root-values": ["spot=true", 'tags={ c = "3" }']}
-
-
-def cases():
-    """Each case's files, by name."""
-    text = (HERE / "cases.tf.txt").read_text("utf-8")
-    found = {}
-    for part in re.split(r"^=== ", text, flags=re.MULTILINE)[1:]:
-        name, _, content = part.partition("\n")
-        files = re.split(r"^--- (.*)\n", content, flags=re.MULTILINE)
-        found[name] = dict(zip(files[1::2], files[2::2], strict=True))
-    return found
 
 
 def written(files, folder):

@@ -13,11 +13,10 @@ import pytest
 from tests.importers.common import compiled, wanted
 from tests.importers.terraform import judge
 from tests.importers.terraform.canonical import canonical, folded
-from tests.importers.terraform.cases import HERE, SETTINGS, VAR_FILES, cases, written
+from tests.importers.terraform.cases import CASES, HERE, SETTINGS, VAR_FILES, written
 
 RECORDED = HERE / "requests.json"
 REWRITE = bool(os.environ.get("FLOWSPEC_REWRITE"))
-CASES = cases()
 
 
 def imported(name, folder, **more):
