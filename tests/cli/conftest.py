@@ -64,6 +64,16 @@ def wordcount(tmp_path):
 
 
 @pytest.fixture
+def prod(flowspec, wordcount, moto):
+    """Runs a command on the example's target prod at an endpoint."""
+
+    def call(command, *argv):
+        return flowspec(command, wordcount / "job.yaml", "--target", "prod", "--endpoint-url", moto, *argv)
+
+    return call
+
+
+@pytest.fixture
 def job(tmp_path):
     """Writes job.yaml: a small local job flow with the given steps (YAML text) and further lines."""
 

@@ -20,16 +20,6 @@ def aws(moto):
     s3.close()
 
 
-@pytest.fixture
-def prod(flowspec, wordcount, moto):
-    """Runs a command on the example's target prod at the endpoint."""
-
-    def call(command, *argv):
-        return flowspec(command, wordcount / "job.yaml", "--target", "prod", "--endpoint-url", moto, *argv)
-
-    return call
-
-
 def staged(s3):
     return {found["Key"]: found for found in s3.list_objects_v2(Bucket="acme-artifacts").get("Contents", ())}
 

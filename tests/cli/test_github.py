@@ -142,14 +142,13 @@ def test_the_token_does_not_go_to_another_host(api):
         post_comment(api.github(), 7, MARKER, MARKER)
 
 
-def test_a_failing_server_is_asked_again(api):
-    api.failures = [502, 503, 500]
-    post_comment(api.github(), 7, MARKER, MARKER)
-    assert len(api.comments) == 1
-
-
-def test_an_answer_that_is_cut_is_asked_for_again(api):
-    api.failures = [b"", b"garbage\r\n\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n["]
+@pytest.mark.parametrize(
+    "failures",
+    [[502, 503, 500], [b"", b"garbage\r\n\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n["]],
+    ids=["failing", "cut"],
+)
+def test_a_server_that_fails_or_whose_answers_are_cut_is_asked_again(api, failures):
+    api.failures = failures
     post_comment(api.github(), 7, MARKER, MARKER)
     assert len(api.comments) == 1
 

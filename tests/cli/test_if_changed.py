@@ -133,18 +133,18 @@ def test_a_saved_plan_does_what_it_says(flowspec, counted, ran):
     assert len(ran()) == 2
 
 
+@pytest.mark.parametrize(
+    ("option", "message"),
+    [
+        (["--if-changed"], "leave out one of them"),
+        (["--only", "one"], "leave out --from and --only, or --rerun"),
+        (["--from", "one"], "leave out --from and --only, or --rerun"),
+    ],
+)
 @pytest.mark.parametrize("command", ["plan", "apply"])
-def test_what_is_run_again_can_not_be_skipped(flowspec, counted, tmp_path, command):
-    refused = flowspec(command, counted(), "--if-changed", "--rerun", "failed")
-    assert (refused.code, "leave out one of them" in refused.err) == (2, True)
-    assert not (tmp_path / "ran").exists()
-
-
-@pytest.mark.parametrize("chosen", ["--only", "--from"])
-@pytest.mark.parametrize("command", ["plan", "apply"])
-def test_what_is_run_again_can_not_be_chosen(flowspec, counted, tmp_path, command, chosen):
-    refused = flowspec(command, counted(), chosen, "one", "--rerun", "failed")
-    assert (refused.code, "leave out --from and --only, or --rerun" in refused.err) == (2, True)
+def test_what_is_run_again_can_be_neither_skipped_nor_chosen(flowspec, counted, tmp_path, command, option, message):
+    refused = flowspec(command, counted(), *option, "--rerun", "failed")
+    assert (refused.code, message in refused.err) == (2, True)
     assert not (tmp_path / "ran").exists()
 
 

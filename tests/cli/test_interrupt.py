@@ -36,11 +36,9 @@ def test_the_cluster_can_be_found(start, faulty, tmp_path, number):
     assert "Traceback" not in err
 
 
-# Imports of a command: the first one after the entry point's own, and one in the middle of many.
-@pytest.mark.parametrize("module", ["flowspec.cli", "click.core"])
-def test_an_interrupt_while_modules_are_imported_is_no_traceback(module):
-    code = f"""
-import runpy, sys
+# Interrupts the import of a module.
+INTERRUPTING = """
+import sys
 
 class Interrupting:
     def find_spec(self, name, *_):
@@ -48,28 +46,28 @@ class Interrupting:
             raise KeyboardInterrupt
 
 sys.meta_path.insert(0, Interrupting())
-runpy.run_module("flowspec", run_name="__main__", alter_sys=True)
+{then}
 """
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+AS_A_PROGRAM = 'import runpy; runpy.run_module("flowspec", run_name="__main__", alter_sys=True)'
+
+
+def interrupted_at(module, then, **options):
+    """Runs Python code in a process, in which the import of a module is interrupted."""
+    command = [sys.executable, "-c", INTERRUPTING.format(module=module, then=then)]
+    return subprocess.run(command, capture_output=True, text=True, check=False, **options)
+
+
+# Imports of a command: the first one after the entry point's own, and one in the middle of many.
+@pytest.mark.parametrize("module", ["flowspec.cli", "click.core"])
+def test_an_interrupt_while_modules_are_imported_is_no_traceback(module):
+    done = interrupted_at(module, AS_A_PROGRAM)
     assert (done.returncode, done.stderr) == (130, "")
 
 
 def test_all_that_a_run_needs_is_imported_before_it_is_begun(flowspec, job, tmp_path):
     job("  - {name: quick, type: command, args: ['true']}", "hooks: {on_end: [{command: [touch, told]}]}")
-    code = """
-import sys
-from flowspec.cli import main
-
-class Interrupting:
-    def find_spec(self, name, *_):
-        if name == "flowspec.backend.aws.runs.hooks":
-            raise KeyboardInterrupt
-
-sys.meta_path.insert(0, Interrupting())
-sys.argv[1:] = ["apply", "job.yaml"]
-main()
-"""
-    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)
+    then = "from flowspec.cli import main; sys.argv[1:] = ['apply', 'job.yaml']; main()"
+    done = interrupted_at("flowspec.backend.aws.runs.hooks", then, cwd=tmp_path)
     assert done.returncode == 130
     assert json.loads(flowspec("list", "--all", "--format", "json").out) == []
 
@@ -111,17 +109,6 @@ main()
 
 
 def test_ctrl_c_pressed_twice_while_modules_are_imported():
-    code = """
-import atexit, os, runpy, signal, sys
-
-class Interrupting:
-    def find_spec(self, name, *_):
-        if name == "flowspec.cli":
-            raise KeyboardInterrupt
-
-sys.meta_path.insert(0, Interrupting())
-atexit.register(os.kill, os.getpid(), signal.SIGINT)
-runpy.run_module("flowspec", run_name="__main__", alter_sys=True)
-"""
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    again = "import atexit, os, signal; atexit.register(os.kill, os.getpid(), signal.SIGINT)"
+    done = interrupted_at("flowspec.cli", f"{again}\n{AS_A_PROGRAM}")
     assert (done.returncode, done.stderr) == (130, "")

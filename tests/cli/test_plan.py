@@ -73,14 +73,10 @@ def test_offline_takes_no_option_about_what_runs(flowspec, job, tmp_path, option
 
 
 @pytest.fixture
-def prod(flowspec, wordcount, moto):
-    """Plans the example's target prod on moto, where its bucket is."""
+def prod(prod, moto):
+    """With the buckets, input and roles that the target names."""
     make_account(moto)
-
-    def call(command, *argv):
-        return flowspec(command, wordcount / "job.yaml", "--target", "prod", "--endpoint-url", moto, *argv)
-
-    return call
+    return prod
 
 
 def test_a_file_that_is_staged_is_not_to_upload(prod, wordcount):

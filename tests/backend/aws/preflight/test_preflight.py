@@ -139,19 +139,28 @@ def test_an_account_in_which_all_is_there(look):
     }
 
 
-S3_FAULTS = {
+FAULTS = {
     "script": ([("tools.sh", "tool.sh")], "bootstrap action tools: s3://acme-data/tool.sh", "does not exist"),
     "bucket": ([("acme-logs", "acme-log")], "bucket acme-log", "does not exist; log_uri names it"),
     "input": ([("in/*/", "inn/*/")], "step count: s3://acme-data/inn/*/", "does not exist"),
     "glob": ([("in/*/", "in/b*/")], "step count: s3://acme-data/in/b*/", "does not exist"),
     "output": ([("acme-data/out", "acme-data/done")], "step sort: s3://acme-data/done", "exists already"),
     "twice": ([("acme-data/out", "acme-data/mid")], "step sort: s3://acme-data/mid", "step count writes there, too"),
+    "role": ([("EMR_DefaultRole", "Nobody")], "service_role Nobody", "does not exist"),
+    "trust": (
+        [("EMR_DefaultRole", "nodes")],
+        "service_role nodes",
+        "can't be assumed by elasticmapreduce.amazonaws.com",
+    ),
+    "profile": ([("EMR_EC2_DefaultRole", "nodes")], "job_flow_role nodes", "does not exist"),
+    "key": ([("etl", "elt")], "key pair elt", "does not exist in this account and region"),
+    "type": ([("m5.xlarge", "mac1.metal")], "instance group MASTER: mac1.metal", "is not on offer in us-east-1a"),
 }
 
 
-@pytest.mark.parametrize("fault", S3_FAULTS)
-def test_data_that_is_not_as_it_has_to_be(look, fault):
-    changes, subject, message = S3_FAULTS[fault]
+@pytest.mark.parametrize("fault", FAULTS)
+def test_data_and_parts_of_the_account_that_are_not_as_they_have_to_be(look, fault):
+    changes, subject, message = FAULTS[fault]
     found = look(*changes)[Level.WRONG]
     assert list(found) == [subject]
     assert found[subject].startswith(message)
@@ -170,27 +179,6 @@ def test_a_bucket_of_another_region_is_a_warning(look, account, session):
     found = look(("acme-logs", "far"))
     assert found[Level.WARNING] == {"bucket far": "is in eu-west-1, not in us-east-1"}
     assert found[Level.WRONG] == {}
-
-
-ACCOUNT_FAULTS = {
-    "role": ([("EMR_DefaultRole", "Nobody")], "service_role Nobody", "does not exist"),
-    "trust": (
-        [("EMR_DefaultRole", "nodes")],
-        "service_role nodes",
-        "can't be assumed by elasticmapreduce.amazonaws.com",
-    ),
-    "profile": ([("EMR_EC2_DefaultRole", "nodes")], "job_flow_role nodes", "does not exist"),
-    "key": ([("etl", "elt")], "key pair elt", "does not exist in this account and region"),
-    "type": ([("m5.xlarge", "mac1.metal")], "instance group MASTER: mac1.metal", "is not on offer in us-east-1a"),
-}
-
-
-@pytest.mark.parametrize("fault", ACCOUNT_FAULTS)
-def test_what_a_cluster_needs_and_is_not_there(look, fault):
-    changes, subject, message = ACCOUNT_FAULTS[fault]
-    found = look(*changes)[Level.WRONG]
-    assert list(found) == [subject]
-    assert found[subject].startswith(message)
 
 
 def test_subnets_and_groups(look, account):

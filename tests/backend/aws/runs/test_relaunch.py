@@ -90,11 +90,20 @@ def test_the_next_subnet_is_tried_when_one_has_no_capacity(path):
     assert flow.clusters()[1].id in second
 
 
-def test_alternatives_end(path):
-    more = "fallback: [{ec2_subnet_id: subnet-b}]\n"
-    flow = Flow(path, SPEC + more, inject="no-capacity@subnet-a no-capacity@subnet-b")
-    assert flow.run().verdict.outcome is Outcome.CLUSTER_FAILED
-    assert len(flow.clusters()) == 2
+@pytest.mark.parametrize(
+    ("more", "faults", "outcome", "launches"),
+    [
+        ("fallback: [{ec2_subnet_id: subnet-b}]", "no-capacity@subnet-a no-capacity@subnet-b", "CLUSTER_FAILED", 2),
+        ("", "no-capacity@subnet-a", "CLUSTER_FAILED", 1),
+        ("fallback: [{ec2_subnet_id: subnet-b}]\nlaunch_retries: 2", "step-failure@1", "STEP_FAILED", 1),
+        ("launch_retries: 2", "bootstrap-failure", "CLUSTER_FAILED", 3),
+    ],
+    ids=["alternatives end", "without alternatives", "a failed step is no reason", "launches are bounded"],
+)
+def test_launches_end(path, more, faults, outcome, launches):
+    flow = Flow(path, f"{SPEC}{more}\n", inject=faults)
+    assert flow.run().verdict.outcome is Outcome[outcome]
+    assert len(flow.clusters()) == launches
 
 
 @pytest.mark.parametrize(
@@ -113,19 +122,6 @@ def test_other_types_and_markets(path, alternative, fault):
         assert (core["InstanceType"], core["Market"]) == ("m5a.2xlarge", "SPOT")
 
 
-def test_without_alternatives_nothing_is_launched_again(path):
-    flow = Flow(path, SPEC, inject="no-capacity@subnet-a")
-    assert flow.run().verdict.outcome is Outcome.CLUSTER_FAILED
-    assert len(flow.clusters()) == 1
-
-
-def test_a_failed_step_is_no_reason(path):
-    more = "fallback: [{ec2_subnet_id: subnet-b}]\nlaunch_retries: 2\n"
-    flow = Flow(path, SPEC + more, inject="step-failure@1")
-    assert flow.run().verdict.outcome is Outcome.STEP_FAILED
-    assert len(flow.clusters()) == 1
-
-
 def test_a_bootstrap_that_flaked_is_launched_again(path, tmp_path):
     script = tmp_path / "flaky.sh"
     script.write_text(f"#!/bin/bash\ntest -e {tmp_path}/mark || {{ touch {tmp_path}/mark; exit 1; }}\n")
@@ -134,12 +130,6 @@ def test_a_bootstrap_that_flaked_is_launched_again(path, tmp_path):
     assert flow.run().verdict.outcome is Outcome.SUCCEEDED
     assert len(flow.clusters()) == 2
     assert "BOOTSTRAP_FAILURE_PRIMARY_WITH_NON_ZERO_CODE" in flow.failed[0]
-
-
-def test_launches_are_bounded(path):
-    flow = Flow(path, SPEC + "launch_retries: 2\n", inject="bootstrap-failure")
-    assert flow.run().verdict.outcome is Outcome.CLUSTER_FAILED
-    assert len(flow.clusters()) == 3
 
 
 @pytest.mark.parametrize(("timeout", "given"), [(100, [100, 60, 20]), (70, [70, 30]), (None, [None] * 3)])
