@@ -479,7 +479,7 @@ def test_cases_run_side_by_side(flow, tmp_path):
             name,
             text=f"variables: {{{script.format(name, other)}}}\ninputs: {{'s3://acme/in/': in}}\nexit_code: 0\ntimeout: 60\n",
         )
-    assert all(one.succeeded for one in run_tests([flow.folder], jobs=2))
+    assert [one.succeeded for one in run_tests([flow.folder], jobs=2)] == [True, True]
 
 
 def test_keep_leaves_the_home_of_a_failed_case(flow, monkeypatch, tmp_path):
