@@ -98,14 +98,18 @@ def plan_of(name):
     return Plan(name, "prod", "d" * 64, f"{name}.yaml", request, calls=(ApiCall("RunJobFlow", request),))
 
 
-def submit_all(port, count, draw):
+def submit(plan, emr):
+    return apply(plan, emr, sleep=lambda _: None).cluster_id
+
+
+def submit_all(port, count, draw, *, by=submit):
     """Submits `count` flows; returns the outcome of each: the id of its cluster, or the error."""
     with faulty_connection(port, draw) as (_, emr):
         outcomes = {}
         for number in range(count):
             name = f"flow-{number:04}"
             try:
-                outcomes[name] = apply(plan_of(name), emr, sleep=lambda _: None).cluster_id
+                outcomes[name] = by(plan_of(name), emr)
             except FlowspecError as error:
                 outcomes[name] = error
         return outcomes

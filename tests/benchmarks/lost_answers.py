@@ -9,24 +9,24 @@ fault with PROBABILITY, drawn with a fixed seed. Exits with 1 when flowspec has 
 """
 
 import logging
-import subprocess
 import sys
 import tempfile
 from contextlib import contextmanager
 from functools import partial
-from pathlib import Path
 from unittest import mock
+from urllib.parse import urlsplit
 
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
 from flowspec.backend.aws.client import Endpoint, connect
-from flowspec.backend.aws.submission import submit
+from flowspec.backend.aws.submission import submit as submission
 from flowspec.backend.aws.submission.change import add
 from flowspec.boto_emr import EmrConnection, InstanceGroup, JarStep
 from flowspec.boto_emr.exception import BotoClientError, BotoServerError
 from flowspec.errors import FlowspecError
-from tests.lost_answers import KINDS, LOADS, add_all, drawing, faulty_connection, judged, plan_of, running, submit_all
+from tests.benchmarks.endpoint import ours
+from tests.lost_answers import KINDS, LOADS, add_all, drawing, judged, running, submit, submit_all
 
 
 @contextmanager
@@ -42,50 +42,26 @@ def moto():
 
 @contextmanager
 def emulator():
-    with tempfile.TemporaryDirectory() as home:
-        command = [
-            str(Path(sys.executable).with_name("flowspec")),
-            "emulator",
-            "--instant",
-            "--port",
-            "0",
-            "--home",
-            home,
-        ]
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-        try:
-            line = next(line for line in process.stdout if "http://" in line)
-            yield int(line.rpartition("http://")[2].split()[0].rpartition(":")[2].strip("/"))
-        finally:
-            process.terminate()
-            process.wait()
+    with tempfile.TemporaryDirectory() as home, ours(home, "--instant") as server:
+        yield urlsplit(server.url).port
 
 
-def submit_all_bare(port, count, draw):
-    """The same by boto3 with its own retries; an answer without an id is an error, as a script has it."""
-    with faulty_connection(port, draw) as (_, emr):
-        # The client that retries: botocore's default for every call.
-        outcomes = {}
-        for number in range(count):
-            name = f"flow-{number:04}"
-            try:
-                outcomes[name] = _bare_run(emr._clients.reader, name)
-            except (BotoCoreError, ClientError, KeyError, FlowspecError) as error:
-                outcomes[name] = error
-        return outcomes
-
-
-def _bare_run(client, name):
-    client.meta.events.unregister("after-call.emr", unique_id="flowspec-cut-short")
-    return client.run_job_flow(**plan_of(name).request)["JobFlowId"]
+def bare_submit(plan, emr):
+    return _bare_call(emr, "run_job_flow", plan.request, "JobFlowId")
 
 
 def bare_add(operation, params, emr, cluster_id, sleep):
-    emr._clients.reader.meta.events.unregister("after-call.emr", unique_id="flowspec-cut-short")
-    call = {"AddJobFlowSteps": "add_job_flow_steps", "AddInstanceGroups": "add_instance_groups"}[operation]
+    if operation == "AddJobFlowSteps":
+        return _bare_call(emr, "add_job_flow_steps", params, "StepIds")
+    return _bare_call(emr, "add_instance_groups", params, "InstanceGroupIds")
+
+
+def _bare_call(emr, operation, params, member):
+    """A call by boto3 with its own retries; an answer without an id is an error, as a script has it."""
+    client = emr._clients.reader  # the client that retries: botocore's default for every call
+    client.meta.events.unregister("after-call.emr", unique_id="flowspec-cut-short")
     try:
-        answer = getattr(emr._clients.reader, call)(**params)
-        return answer["StepIds"] if "Steps" in params else answer["InstanceGroupIds"]
+        return getattr(client, operation)(**params)[member]
     except (BotoCoreError, ClientError, KeyError) as error:
         raise FlowspecError(str(error)) from error
 
@@ -124,8 +100,8 @@ def compare(where, port, load, count, draw):
         Endpoint("emr", "us-east-1", endpoint_url=f"http://127.0.0.1:{port}"), boto3.session.Session("t", "t")
     )
     faults = 0
-    for who, submit_ in (("boto3 run_job_flow", submit_all_bare), ("flowspec apply", submit_all)):
-        outcomes = submit_(port, count, draw())
+    for who, by in (("boto3 run_job_flow", bare_submit), ("flowspec apply", submit)):
+        outcomes = submit_all(port, count, draw(), by=by)
         counts = {"submitted": count, **judged(outcomes, running(emr))}
         report(where, load, who, counts, [one for one in outcomes.values() if not isinstance(one, str)])
         reset(emr)
@@ -149,7 +125,7 @@ def compare(where, port, load, count, draw):
 
 def main(count=1000, probability=0.3, seed=1):
     faults = 0
-    with mock.patch.object(submit, "_LOOK_AGAIN_AFTER", (0.0,) * 5):
+    with mock.patch.object(submission, "_LOOK_AGAIN_AFTER", (0.0,) * 5):
         for where, serve in (("moto", moto), ("emulator", emulator)):
             with serve() as port:
                 for load, kinds in LOADS.items():
