@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from flowspec.document.text.dump import quoted_text
+from flowspec.document.text.dump import WORDS, quoted_text
 from flowspec.exporters.job import Job, without, write_placeholders
 from flowspec.facts.api_model import Json
 from flowspec.importers.placeholders import PLACEHOLDER, map_texts, placeholder_name
@@ -30,8 +30,6 @@ _GROUP = {
     *("AutoScalingPolicy", "BidPrice", "Configurations", "CustomAmiId", "EbsConfiguration", "InstanceCount"),
     *("InstanceType", "Market", "Name", "InstanceRole"),
 }
-# Words that YAML 1.1 reads as something else than a text.
-_WORDS = {"y", "n", "yes", "no", "on", "off", "true", "false", "null"}
 _ROLES = {"MASTER": "MasterInstance", "CORE": "CoreInstance"}
 
 
@@ -153,5 +151,5 @@ def _yaml(value: Any, indent: str = "") -> Iterator[str]:
 
 
 def _key(key: str) -> str:
-    plain = re.fullmatch(r"[A-Za-z]\w*", key, re.ASCII) and key.lower() not in _WORDS
+    plain = re.fullmatch(r"[A-Za-z]\w*", key, re.ASCII) and key.lower() not in WORDS
     return key if plain else quoted_text(key)
