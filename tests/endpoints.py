@@ -30,12 +30,27 @@ ec2_subnet_id: subnet-0a
 """
 
 
-@pytest.fixture(scope="session")
-def moto_port():
+@contextmanager
+def moto_server():
+    """A server of moto; gives its port."""
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0)
     server.start()
     yield server.get_host_and_port()[1]
     server.stop()
+
+
+@pytest.fixture(scope="session")
+def moto_port():
+    with moto_server() as port:
+        yield port
+
+
+def reset_moto(port):
+    """Takes all out of a moto server."""
+    connection = HTTPConnection("127.0.0.1", port)
+    connection.request("POST", "/moto-api/reset")
+    connection.getresponse().read()
+    connection.close()
 
 
 @pytest.fixture
@@ -51,12 +66,17 @@ def moto(moto_port, credentials, monkeypatch):
     moto answers the operations that it lacks with 500, after which botocore would wait up to 20 s in all.
     """
     monkeypatch.setattr("botocore.endpoint.time", SimpleNamespace(time=time.time, sleep=lambda _: None))
-    url = f"http://127.0.0.1:{moto_port}"
-    connection = HTTPConnection("127.0.0.1", moto_port)
-    connection.request("POST", "/moto-api/reset")
-    connection.getresponse().read()
-    connection.close()
-    return url
+    reset_moto(moto_port)
+    return f"http://127.0.0.1:{moto_port}"
+
+
+@pytest.fixture
+def s3(moto):
+    """A client of moto's S3, which has the bucket acme."""
+    client = boto3.client("s3", region_name="us-east-1", endpoint_url=moto)
+    client.create_bucket(Bucket="acme")
+    yield client
+    client.close()
 
 
 @pytest.fixture
@@ -93,6 +113,20 @@ def make_account(url):
     iam.add_role_to_instance_profile(InstanceProfileName="EMR_EC2_DefaultRole", RoleName="EMR_EC2_DefaultRole")
     for client in clients.values():
         client.close()
+
+
+class Responding:
+    """For a handler of requests: answers one by one call, and logs none."""
+
+    def respond(self, body, status=200, kind="application/x-amz-json-1.1"):
+        self.send_response(status)
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(body)
+
+    def log_message(self, *args): ...
 
 
 class FaultyWay(ThreadingHTTPServer):

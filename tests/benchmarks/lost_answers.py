@@ -26,18 +26,15 @@ from flowspec.boto_emr import EmrConnection, InstanceGroup, JarStep
 from flowspec.boto_emr.exception import BotoClientError, BotoServerError
 from flowspec.errors import FlowspecError
 from tests.benchmarks.endpoint import ours
+from tests.endpoints import moto_server
 from tests.lost_answers import KINDS, LOADS, add_all, drawing, judged, running, submit, submit_all
 
 
 @contextmanager
 def moto():
-    from moto.server import ThreadedMotoServer
-
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0)
-    server.start()
-    yield server.get_host_and_port()[1]
-    server.stop()
+    with moto_server() as port:
+        yield port
 
 
 @contextmanager

@@ -130,10 +130,8 @@ def test_a_preflight_of_an_account_where_all_is_there(prod):
     assert "not checked: elasticmapreduce:RunJobFlow, iam:PassRole to elasticmapreduce.amazonaws.com" in made.out
 
 
-def test_a_preflight_tells_all_that_is_wrong_and_nothing_is_sent(prod, moto, tmp_path):
-    s3 = boto3.client("s3", region_name="us-east-1", endpoint_url=moto)
+def test_a_preflight_tells_all_that_is_wrong_and_nothing_is_sent(prod, moto, s3):
     s3.delete_object(Bucket="acme-texts", Key="stories/a.txt")
-    s3.close()
     made = prod("plan", "--preflight")
     assert made.code == 1
     line = next(line for line in made.out.splitlines() if "wrong: " in line)
@@ -159,11 +157,9 @@ def test_a_preflight_tells_all_that_is_wrong_and_nothing_is_sent(prod, moto, tmp
     emr.close()
 
 
-def test_a_saved_plan_is_looked_at_when_it_is_applied(prod, flowspec, moto):
+def test_a_saved_plan_is_looked_at_when_it_is_applied(prod, flowspec, s3):
     assert prod("plan", "-o", "plan.json").code == 0
-    s3 = boto3.client("s3", region_name="us-east-1", endpoint_url=moto)
     s3.delete_object(Bucket="acme-texts", Key="stories/a.txt")
-    s3.close()
     assert flowspec("apply", "plan.json", "--detach").code == 1
     assert flowspec("apply", "plan.json", "--detach", "--skip-preflight").code == 0
 

@@ -2,7 +2,6 @@
 
 import json
 
-import boto3
 import pytest
 
 from flowspec.emulator.api.service import Service
@@ -10,14 +9,6 @@ from tests.emulator.conftest import Emr, emulator
 from tests.endpoints import make_account
 
 FAULTS = ["refused", (403, "AccessDenied"), (405, "MethodNotAllowed"), (500, "InternalError"), "cut"]
-
-
-@pytest.fixture
-def s3(moto):
-    client = boto3.client("s3", region_name="us-east-1", endpoint_url=moto)
-    client.create_bucket(Bucket="acme")
-    yield client
-    client.close()
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from flowspec.doctor import machine
 from flowspec.doctor.check import Check, State, run_checks
 from flowspec.doctor.needs import Needs
 from flowspec.document.text import requires
-from tests.endpoints import credentials, moto, moto_port, serving  # noqa: F401 - fixtures
+from tests.endpoints import Responding, credentials, moto, moto_port, serving  # noqa: F401 - fixtures
 
 SPEC = """
 flowspec: v1
@@ -193,20 +193,12 @@ def refusing(request):
     """An endpoint that answers all calls alike: with a status, a type of content and a body."""
     status, kind, body = request.param
 
-    class Refusing(BaseHTTPRequestHandler):
+    class Refusing(Responding, BaseHTTPRequestHandler):
         def answer(self):
             self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            self.send_response(status)
-            self.send_header("Content-Type", kind)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            if self.command != "HEAD":
-                self.wfile.write(body)
+            self.respond(body, status, kind)
 
         do_POST = do_GET = do_HEAD = answer  # noqa: N815 - http.server's names
-
-        def log_message(self, *_):
-            pass
 
     with serving(ThreadingHTTPServer(("127.0.0.1", 0), Refusing)) as server:
         yield f"http://127.0.0.1:{server.server_address[1]}"

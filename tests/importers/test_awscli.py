@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from flowspec.importers.awscli.shorthand import ShorthandError
 from flowspec.importers.awscli.shorthand import parse as parse_shorthand
 from flowspec.importers.placeholders import placeholder
-from tests.endpoints import serving
+from tests.endpoints import Responding, serving
 from tests.importers.common import compiled, refusal, wanted
 from tests.work import is_linear
 
@@ -89,17 +89,11 @@ class _Ears(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Handler)
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _Handler(Responding, BaseHTTPRequestHandler):
     def do_POST(self):
         body = self.rfile.read(int(self.headers["Content-Length"]))
         self.server.heard.append(json.loads(body))
-        answer = b'{"JobFlowId": "j-1"}'
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(answer)))
-        self.end_headers()
-        self.wfile.write(answer)
-
-    def log_message(self, *args): ...
+        self.respond(b'{"JobFlowId": "j-1"}')
 
 
 @pytest.fixture(scope="module")

@@ -4,6 +4,8 @@ import json
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import count
 
+from tests.endpoints import Responding
+
 REGION = "eu-west-1"
 _NUMBERS = count(1)
 
@@ -115,7 +117,7 @@ def _fits(one, wanted):
     return all(attributes.get(name) == value for name, value in wanted.items())
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _Handler(Responding, BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
 
@@ -126,11 +128,4 @@ class _Handler(BaseHTTPRequestHandler):
         if isinstance(self.server.fault, tuple):
             status, code, message = self.server.fault
             answer = {"__type": f"com.amazonaws.pricing#{code}", "Message": message}
-        body = json.dumps(answer or self.server.answer(question)).encode()
-        self.send_response(status)
-        self.send_header("Content-Type", "application/x-amz-json-1.1")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *args): ...
+        self.respond(json.dumps(answer or self.server.answer(question)).encode(), status)

@@ -21,7 +21,7 @@ from flowspec.backend.aws.events import Ended
 from flowspec.backend.aws.ration import RationedEmr
 from flowspec.backend.aws.reads import SharedReads
 from flowspec.backend.aws.verdict import Outcome
-from tests.endpoints import serving
+from tests.endpoints import Responding, serving
 
 PAGE = b"<!DOCTYPE html>\n<html><body>Please log in</body></html>"
 
@@ -40,19 +40,13 @@ class _Answers(ThreadingHTTPServer):
     def handle_error(self, *args): ...  # a client that refused our certificate
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _Handler(Responding, BaseHTTPRequestHandler):
     def do_POST(self):
         self.rfile.read(int(self.headers.get("Content-Length", 0)))
         operation = self.headers.get("X-Amz-Target", "").rpartition(".")[2]
         self.server.seen.append(operation)
         status, body = self.server.answer(operation, self.headers)
-        self.send_response(status)
-        self.send_header("Content-Type", "text/html" if body.startswith(b"<") else "application/x-amz-json-1.1")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *args): ...
+        self.respond(body, status, "text/html" if body.startswith(b"<") else "application/x-amz-json-1.1")
 
 
 @contextmanager
@@ -253,10 +247,16 @@ def write_keys(path, key):
     path.write_text(f"[default]\naws_access_key_id = {key}\naws_secret_access_key = s\naws_session_token = t\n")
 
 
-def test_a_run_is_watched_on_when_credentials_are_renewed(tmp_path, monkeypatch):
-    file = tmp_path / "credentials"
-    write_keys(file, "ASIAFIRST")
-    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(file))
+@pytest.fixture
+def file(tmp_path, monkeypatch):
+    """The file of the credentials, which has the key ASIAFIRST."""
+    path = tmp_path / "credentials"
+    write_keys(path, "ASIAFIRST")
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(path))
+    return path
+
+
+def test_a_run_is_watched_on_when_credentials_are_renewed(file):
     accepted, state = ["ASIAFIRST"], ["RUNNING"]
     with answering(keyed(lambda: accepted[0], state=lambda: state[0])) as server:
         emr, looks = emr_at(server.url), []
@@ -327,11 +327,8 @@ def test_a_watch_ends_in_time_though_nothing_can_be_read(credentials):
 SSO = "sso_start_url=https://acme.awsapps.com/start\nsso_region=us-east-1\nsso_account_id=1\nsso_role_name=jobs\n"
 
 
-def test_credentials_that_can_not_be_renewed_are_an_error_with_its_remedy(tmp_path, monkeypatch):
+def test_credentials_that_can_not_be_renewed_are_an_error_with_its_remedy(file, tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path))
-    file = tmp_path / "credentials"
-    write_keys(file, "ASIAFIRST")
-    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(file))
     with answering(keyed(lambda: "ASIANEXT")) as server:
         emr = emr_at(server.url)
         file.write_text(f"[default]\n{SSO}")
@@ -340,10 +337,7 @@ def test_credentials_that_can_not_be_renewed_are_an_error_with_its_remedy(tmp_pa
     assert "aws sso login" in told.value.remedy
 
 
-def test_a_call_that_creates_something_is_not_sent_twice_for_it(tmp_path, monkeypatch):
-    file = tmp_path / "credentials"
-    write_keys(file, "ASIAFIRST")
-    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(file))
+def test_a_call_that_creates_something_is_not_sent_twice_for_it(file):
     with answering(keyed(lambda: "ASIANEXT")) as server:
         emr = emr_at(server.url)
         write_keys(file, "ASIANEXT")
@@ -353,10 +347,7 @@ def test_a_call_that_creates_something_is_not_sent_twice_for_it(tmp_path, monkey
 
 
 @pytest.mark.parametrize("sharing", [SharedReads, RationedEmr])
-def test_a_connection_over_another_has_its_renewed_credentials(tmp_path, monkeypatch, sharing):
-    file = tmp_path / "credentials"
-    write_keys(file, "ASIAFIRST")
-    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(file))
+def test_a_connection_over_another_has_its_renewed_credentials(file, sharing):
     with answering(keyed(lambda: "ASIANEXT")) as server:
         emr = sharing(emr_at(server.url))
         write_keys(file, "ASIANEXT")

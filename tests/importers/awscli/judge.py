@@ -10,10 +10,11 @@ import json
 import os
 import re
 import subprocess
-import threading
 from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+
+from tests.endpoints import Responding, serving
 
 _STUB = r"""#!/bin/bash
 for word in "$PWD" "$@"; do printf '%s\0' "$word"; done >> "$CALLS"
@@ -69,15 +70,11 @@ def _call(folder, argv, url):
 def _recorder():
     heard = []
     server = ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(_Handler, heard))
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
+    with serving(server):
         yield f"http://127.0.0.1:{server.server_port}", heard
-    finally:
-        server.shutdown()
-        server.server_close()
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _Handler(Responding, BaseHTTPRequestHandler):
     def __init__(self, heard, *args):
         self.heard = heard
         super().__init__(*args)
@@ -86,19 +83,13 @@ class _Handler(BaseHTTPRequestHandler):
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])) or "{}")
         operation = self.headers["X-Amz-Target"].partition(".")[2]
         self.heard.append((operation, body))
-        answer = json.dumps(self._cluster() if operation == "DescribeCluster" else {"JobFlowId": "j-1"}).encode()
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(answer)))
-        self.end_headers()
-        self.wfile.write(answer)
+        answer = self._cluster() if operation == "DescribeCluster" else {"JobFlowId": "j-1"}
+        self.respond(json.dumps(answer).encode())
 
     def _cluster(self):
         """Answers the DescribeCluster of add-steps: the form of a step depends on the release."""
         made = next(body for operation, body in self.heard if operation == "RunJobFlow")
         return {"Cluster": {key: made[key] for key in ("Name", "ReleaseLabel") if key in made}}
-
-    def log_message(self, *_):
-        pass
 
 
 def folded(calls):

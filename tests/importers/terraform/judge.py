@@ -13,6 +13,8 @@ import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+from tests.endpoints import Responding
+
 _MIRRORS = (
     Path("/opt/tf-plugins"),
     Path("/usr/share/terraform/plugins"),
@@ -139,7 +141,7 @@ class _Recorder:
         return {"ManagedScalingPolicy": {"ComputeLimits": limits}}
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _Handler(Responding, BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def __init__(self, recorder, *args):
@@ -149,12 +151,4 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self):
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])) or "{}")
         operation = self.headers["X-Amz-Target"].partition(".")[2]
-        answer = json.dumps(self.recorder.answer(operation, body)).encode()
-        self.send_response(200)
-        self.send_header("Content-Type", "application/x-amz-json-1.1")
-        self.send_header("Content-Length", str(len(answer)))
-        self.end_headers()
-        self.wfile.write(answer)
-
-    def log_message(self, *_):
-        pass
+        self.respond(json.dumps(self.recorder.answer(operation, body)).encode())

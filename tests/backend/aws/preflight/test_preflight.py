@@ -3,7 +3,6 @@
 import json
 import threading
 from fnmatch import fnmatchcase
-from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import SimpleNamespace
 from urllib.parse import parse_qs
@@ -22,7 +21,7 @@ from flowspec.errors import FlowspecError
 from flowspec.pipeline import plan_on, preflight_on, refuse_wrong
 from flowspec.plan.findings import Level
 from flowspec.request.compile import compile
-from tests.endpoints import passed_on, serving
+from tests.endpoints import passed_on, reset_moto, serving
 
 SPEC = """flowspec: v1
 name: counts
@@ -83,10 +82,7 @@ def session():
 @pytest.fixture(scope="module")
 def account(moto_port, session):
     """Tests add to it, and take nothing away."""
-    connection = HTTPConnection("127.0.0.1", moto_port)
-    connection.request("POST", "/moto-api/reset")
-    connection.getresponse().read()
-    connection.close()
+    reset_moto(moto_port)
     return Account(f"http://127.0.0.1:{moto_port}", session)
 
 
