@@ -2,6 +2,7 @@
 
 import os
 import signal
+import subprocess
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -41,3 +42,30 @@ def own_home(tmp_path_factory, monkeypatch):
     # The workers of clusters that live on end without their locks; else they would live until pytest removes the home.
     for lock in home.glob("clusters/*/worker.lock"):
         lock.unlink(missing_ok=True)
+
+
+@pytest.fixture
+def no_worker():
+    """For `start_worker` of a Service: in place of each worker this process holds its lock, which `held` has."""
+
+    def hold(_home, _cluster_id, lock):
+        hold.held.append(os.dup(lock))
+
+    hold.held = []
+    yield hold
+    for lock in hold.held:
+        os.close(lock)
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A file system of two megabytes."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(folder)]
+    mounted = subprocess.run(mount, capture_output=True, text=True, check=False)
+    if mounted.returncode:
+        pytest.skip(f"needs the right to mount a tmpfs: {mounted.stderr.strip()}")
+    yield folder
+    # Lazily: a process in its last moments may still have files of it open.
+    subprocess.run(["umount", "-l", str(folder)], check=True)

@@ -1,6 +1,5 @@
 """Connections of boto 2's kind: to the embedded EMR, with workers and without, and to moto's server."""
 
-import os
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
@@ -9,7 +8,7 @@ from flowspec.boto_emr import EmrConnection, InstanceGroup
 from flowspec.emulator.api.service import Service
 from flowspec.emulator.worker import starting
 from tests.emulator.conftest import Emr
-from tests.endpoints import serving
+from tests.endpoints import Responding, serving
 
 RELEASE = {"ReleaseLabel": "emr-7.5.0"}
 GROUPS = [
@@ -33,13 +32,10 @@ def here(embedded):
 
 
 @pytest.fixture
-def still(own_home, monkeypatch):
-    """The embedded EMR, whose clusters stay as they are: in place of each worker, this process holds its lock."""
-    held = []
-    monkeypatch.setattr(starting, "start", lambda _home, _cluster_id, lock: held.append(os.dup(lock)))
-    yield Emr(Service(own_home))
-    for lock in held:
-        os.close(lock)
+def still(own_home, monkeypatch, no_worker):
+    """The embedded EMR, whose clusters stay as they are."""
+    monkeypatch.setattr(starting, "start", no_worker)
+    return Emr(Service(own_home))
 
 
 @pytest.fixture
@@ -82,16 +78,11 @@ class Answering(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Handler)
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _Handler(Responding, BaseHTTPRequestHandler):
     def do_POST(self):
         body = self.rfile.read(int(self.headers["Content-Length"]))
         self.server.seen.append((self.path, dict(self.headers), body.decode()))
-        self.send_response(self.server.status)
-        self.send_header("Content-Length", str(len(self.server.body)))
-        self.end_headers()
-        self.wfile.write(self.server.body)
-
-    def log_message(self, *args): ...
+        self.respond(self.server.body, self.server.status)
 
 
 @pytest.fixture

@@ -38,8 +38,24 @@ def request(
 
 def bash(script: str, on_failure: str = "CONTINUE", name: str = "a step") -> dict[str, Any]:
     """A step that runs a bash script."""
-    jar = {"Jar": "command-runner.jar", "Args": ["bash", "-c", script]}
+    return program("bash", "-c", script, on_failure=on_failure, name=name)
+
+
+def program(*args: str, on_failure: str = "CONTINUE", name: str = "a step") -> dict[str, Any]:
+    """A step that runs a program."""
+    jar = {"Jar": "command-runner.jar", "Args": list(args)}
     return {"Name": name, "ActionOnFailure": on_failure, "HadoopJarStep": jar}
+
+
+def streaming(home: Path, name: str, **options: Any) -> dict[str, Any]:
+    """A streaming step over a small input; `options` over the defaults, `reduces` for the number of reducers."""
+    texts = home / "s3" / "data" / "in"
+    texts.mkdir(parents=True, exist_ok=True)
+    (texts / "a.txt").write_text("to be or\nnot to be\n")
+    chosen = {"mapper": "cat", "reducer": "cat", "reduces": 1, **options}
+    args = ["-D", f"mapreduce.job.reduces={chosen['reduces']}", "-mapper", chosen["mapper"]]
+    args += ["-reducer", chosen["reducer"], "-input", "s3://data/in", "-output", f"s3://data/{name}"]
+    return program("hadoop-streaming", *args, name=name)
 
 
 class Emr:
@@ -58,6 +74,16 @@ class Emr:
     def add(self, cluster_id: str, *steps: dict[str, Any]) -> list[str]:
         return list(self.call("AddJobFlowSteps", JobFlowId=cluster_id, Steps=list(steps))["StepIds"])
 
+    def pages(self, operation: str, member: str, marker: str = "Marker", **params: Any) -> list[list[Any]]:
+        """The items on each page of a list."""
+        pages = []
+        while True:
+            answer = self.call(operation, **params)
+            pages.append(answer[member])
+            if marker not in answer:
+                return pages
+            params[marker] = answer[marker]
+
     def cluster(self, cluster_id: str) -> dict[str, Any]:
         return dict(self.call("DescribeCluster", ClusterId=cluster_id)["Cluster"])
 
@@ -71,6 +97,11 @@ class Emr:
     def steps(self, cluster_id: str) -> list[dict[str, Any]]:
         """Oldest first."""
         return list(self.call("ListSteps", ClusterId=cluster_id)["Steps"])[::-1]
+
+    def groups(self, cluster_id: str) -> dict[str, dict[str, Any]]:
+        """By role."""
+        found = self.call("ListInstanceGroups", ClusterId=cluster_id)["InstanceGroups"]
+        return {group["InstanceGroupType"]: group for group in found}
 
     def step_states(self, cluster_id: str) -> list[str]:
         return [step["Status"]["State"] for step in self.steps(cluster_id)]
@@ -157,9 +188,6 @@ def emr(home: Path) -> Iterator[Emr]:
 
 
 @pytest.fixture
-def still(home: Path) -> Iterator[Emr]:
-    """An EMR whose clusters stay as they are: in place of each worker, this process holds its lock."""
-    held: list[int] = []
-    yield Emr(Service(home, start_worker=lambda _home, _cluster_id, lock: held.append(os.dup(lock))))
-    for lock in held:
-        os.close(lock)
+def still(home: Path, no_worker: Callable[[Path, str, int], None]) -> Emr:
+    """An EMR whose clusters stay as they are."""
+    return Emr(Service(home, start_worker=no_worker))

@@ -22,14 +22,8 @@ def read(name):
 
 def all_of(emr, operation, member, marker="Marker", **params):
     """A list's items over all its pages, and the sizes of those."""
-    found, pages = [], []
-    while True:
-        answer = emr.call(operation, **params)
-        found += answer[member]
-        pages.append(len(answer[member]))
-        if marker not in answer:
-            return found, pages
-        params[marker] = answer[marker]
+    pages = emr.pages(operation, member, marker, **params)
+    return [one for page in pages for one in page], [len(page) for page in pages]
 
 
 def test_release_labels_come_newest_first(still):

@@ -168,9 +168,7 @@ def test_airflows_hook(url, python_with_airflow, monkeypatch, tmp_path):
 # -- flowspec
 
 
-def test_flowspec_applies_a_spec_to_the_endpoint_as_to_aws(home, moto, tmp_path, monkeypatch):
-    s3 = boto3.client("s3", region_name="us-east-1", endpoint_url=moto)
-    s3.create_bucket(Bucket="acme")
+def test_flowspec_applies_a_spec_to_the_endpoint_as_to_aws(home, moto, s3, tmp_path, monkeypatch):
     s3.put_object(Bucket="acme", Key="in/a", Body=b"b\na\nb\n")
     (tmp_path / "map.sh").write_text("#!/bin/sh\nsed 's/$/ was mapped/'\n")
     spec = tmp_path / "job.yaml"

@@ -21,8 +21,7 @@ from flowspec.emulator.worker import processes
 from flowspec.emulator.worker.supervisor import WORKER_DIED, WORKER_FAILED
 from flowspec.errors import FlowspecError
 from flowspec.facts import states
-from tests.emulator.conftest import Emr, bash
-from tests.emulator.test_orphans import streaming
+from tests.emulator.conftest import Emr, bash, streaming
 from tests.emulator.test_worker import gone, worker_pid
 from tests.work import measured
 
@@ -49,15 +48,11 @@ def test_a_killed_worker_ends_its_cluster_with_a_reason(emr, tmp_path):
     assert (tmp_path / "logs" / cluster_id / "steps" / emr.steps(cluster_id)[0]["Id"] / "controller.gz").exists()
 
 
-def test_a_worker_killed_while_it_waits_ends_its_cluster(emr):
-    cluster_id = emr.until(emr.run(keep_alive=True), "WAITING")
-    os.kill(worker_pid(emr, cluster_id), signal.SIGKILL)
-    emr.until_ended(cluster_id)
-    assert emr.reason(cluster_id) == ("INTERNAL_ERROR", WORKER_DIED)
-
-
-def test_a_worker_killed_at_once_ends_its_cluster(emr):
+@pytest.mark.parametrize("waits", [True, False], ids=["while it waits", "at once"])
+def test_a_killed_worker_ends_its_cluster(emr, waits):
     cluster_id = emr.run(bash("true"), keep_alive=True)
+    if waits:
+        emr.until(cluster_id, "WAITING")
     os.kill(worker_pid(emr, cluster_id), signal.SIGKILL)
     emr.until_ended(cluster_id)
     assert emr.reason(cluster_id) == ("INTERNAL_ERROR", WORKER_DIED)
@@ -79,17 +74,15 @@ def test_a_worker_that_could_not_begin_ends_its_cluster_with_its_error(emr, monk
     assert message.endswith("unable to open database file")
 
 
-def test_only_the_end_of_a_dead_workers_log_is_read(home):
-    held = []
-    mine = Emr(Service(home, start_worker=lambda _home, _cluster_id, lock: held.append(os.dup(lock))))
-    cluster_id = mine.run(bash("true"))
-    with paths.worker_log(home, cluster_id).open("wb") as log:
+def test_only_the_end_of_a_dead_workers_log_is_read(still, no_worker):
+    cluster_id = still.run(bash("true"))
+    with paths.worker_log(still.home, cluster_id).open("wb") as log:
         log.truncate(100_000_000)
         log.seek(0, os.SEEK_END)
         log.write(b"\nTraceback (most recent call last):\n  File x\nOSError: no descriptor\n")
-    os.close(held.pop())
+    os.close(no_worker.held.pop())
     with measured() as work:
-        assert mine.reason(cluster_id) == ("INTERNAL_ERROR", f"{WORKER_FAILED}: OSError: no descriptor")
+        assert still.reason(cluster_id) == ("INTERNAL_ERROR", f"{WORKER_FAILED}: OSError: no descriptor")
     assert work.bytes < 20_000_000
 
 
@@ -115,14 +108,12 @@ def test_a_cluster_whose_folder_was_removed_is_ended(still):
     assert still.state(cluster_id) == "TERMINATED_WITH_ERRORS"
 
 
-def test_a_dying_cluster_that_was_asked_to_end_has_ended_as_asked(home):
-    held = []
-    mine = Emr(Service(home, start_worker=lambda _home, _cluster_id, lock: held.append(os.dup(lock))))
-    cluster_id = mine.run(bash("true"))
-    mine.call("TerminateJobFlows", JobFlowIds=[cluster_id])
-    os.close(held.pop())
-    assert mine.state(cluster_id) == "TERMINATED"
-    assert mine.reason(cluster_id) == ("USER_REQUEST", "Terminated by user request")
+def test_a_dying_cluster_that_was_asked_to_end_has_ended_as_asked(still, no_worker):
+    cluster_id = still.run(bash("true"))
+    still.call("TerminateJobFlows", JobFlowIds=[cluster_id])
+    os.close(no_worker.held.pop())
+    assert still.state(cluster_id) == "TERMINATED"
+    assert still.reason(cluster_id) == ("USER_REQUEST", "Terminated by user request")
 
 
 SUBMIT_AND_DIE = """
@@ -237,21 +228,6 @@ def test_a_note_that_was_not_written_whole_means_no_one(tmp_path, monkeypatch, t
     processes.kill_noted(tmp_path / "process")
     processes.kill_noted(tmp_path / "missing")
     assert killed == []
-
-
-@pytest.fixture
-def small_disk(tmp_path):
-    """A file system of two megabytes."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(folder)], capture_output=True, text=True, check=False
-    )
-    if mounted.returncode != 0:
-        pytest.skip(f"needs the right to mount a tmpfs: {mounted.stderr.strip()}")
-    yield folder
-    # Lazily: a worker in its last moments may still stand in it.
-    subprocess.run(["umount", "-l", str(folder)], check=True)
 
 
 def test_a_disk_that_a_step_fills_fails_the_step_and_nothing_else(small_disk, tmp_path):

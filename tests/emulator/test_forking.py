@@ -18,8 +18,8 @@ from flowspec.emulator.api.service import Service
 from flowspec.emulator.state import paths
 from flowspec.emulator.state.store import Store
 from flowspec.emulator.worker import fork_server, forking, processes, starting
-from tests.emulator.conftest import bash
-from tests.emulator.test_orphans import leader, on_linux, streaming
+from tests.emulator.conftest import bash, streaming
+from tests.emulator.test_orphans import leader, on_linux
 from tests.emulator.test_worker import gone, worker_pid
 
 ROOT = Path(__file__).parents[2]
@@ -55,13 +55,6 @@ def blocked_signals(pid):
     status = Path(f"/proc/{pid}/status").read_text()
     mask = int(status.partition("SigBlk:")[2].split()[0], 16)
     return {number for number in signal.valid_signals() if mask >> number - 1 & 1}
-
-
-@on_linux
-def test_a_process_with_one_thread_forks_its_worker(emr):
-    cluster_id = python(emr.home, "print(run(keep_alive=True))").strip()
-    emr.until(cluster_id, "WAITING")
-    assert was_forked(emr, cluster_id)
 
 
 @on_linux
@@ -108,17 +101,18 @@ def test_an_interrupt_between_the_commit_and_the_start_of_the_worker_waits_for_t
 
 @on_linux
 @pytest.mark.parametrize(
-    "why",
+    ("state", "forks"),
     [
-        "threading.Thread(target=threading.Event().wait, daemon=True).start()",
-        "store = Store(home)",
+        ("", True),
+        ("threading.Thread(target=threading.Event().wait, daemon=True).start()", False),
+        ("store = Store(home)", False),
     ],
-    ids=["threads", "an open connection"],
+    ids=["one thread", "threads", "an open connection"],
 )
-def test_a_process_that_can_not_be_forked_starts_an_interpreter(emr, why):
-    cluster_id = python(emr.home, f"{why}\nprint(run(keep_alive=True))").strip()
+def test_a_process_forks_its_worker_where_it_can_and_else_starts_an_interpreter(emr, state, forks):
+    cluster_id = python(emr.home, f"{state}\nprint(run(keep_alive=True))").strip()
     emr.until(cluster_id, "WAITING")
-    assert not was_forked(emr, cluster_id)
+    assert was_forked(emr, cluster_id) == forks
 
 
 @on_linux

@@ -21,13 +21,6 @@ def cluster_id(still):
     return made
 
 
-def groups(emr, cluster_id):
-    return {
-        group["InstanceGroupType"]: group
-        for group in emr.call("ListInstanceGroups", ClusterId=cluster_id)["InstanceGroups"]
-    }
-
-
 def instances(emr, cluster_id, **conditions):
     return emr.call("ListInstances", ClusterId=cluster_id, **conditions)["Instances"]
 
@@ -38,7 +31,7 @@ def modify(emr, group, cluster_id=None, **change):
 
 
 def test_a_group_is_read_back_as_emr_spells_it(still, cluster_id):
-    core = groups(still, cluster_id)["CORE"]
+    core = still.groups(cluster_id)["CORE"]
     assert core.pop("Id").startswith("ig-")
     assert core["Status"].pop("Timeline").keys() == {"CreationDateTime", "ReadyDateTime"}
     volume = {"VolumeType": "gp3", "SizeInGB": 32}
@@ -75,7 +68,7 @@ def test_a_group_is_read_back_as_emr_spells_it(still, cluster_id):
 )
 def test_a_type_without_disks_gets_the_volumes_that_its_price_counts(still, kind, sizes):
     cluster_id = still.run(groups=[{**MASTER, "InstanceType": kind}])
-    volumes = [one["VolumeSpecification"] for one in groups(still, cluster_id)["MASTER"]["EbsBlockDevices"]]
+    volumes = [one["VolumeSpecification"] for one in still.groups(cluster_id)["MASTER"]["EbsBlockDevices"]]
     assert [volume["SizeInGB"] for volume in volumes] == sizes
     counted = volumes_of({}, {"InstanceType": kind})
     assert sum(sizes) == sum(volume["SizeInGB"] for volume in counted) - ROOT_VOLUME_GB
@@ -90,7 +83,7 @@ def test_the_order_of_the_groups_is_kept(still):
 @pytest.mark.parametrize(("count", "roles"), [(1, {"MASTER": 1}), (4, {"MASTER": 1, "CORE": 3})])
 def test_the_shorthand_becomes_groups(still, count, roles):
     shorthand = {"MasterInstanceType": "m5.xlarge", "SlaveInstanceType": "c5.large", "InstanceCount": count}
-    made = groups(still, still.run(groups=[], instances=shorthand))
+    made = still.groups(still.run(groups=[], instances=shorthand))
     assert {role: group["RequestedInstanceCount"] for role, group in made.items()} == roles
     assert all(
         group["InstanceType"] == ("m5.xlarge" if role == "MASTER" else "c5.large") for role, group in made.items()
@@ -111,7 +104,7 @@ def test_the_shorthand_becomes_groups(still, count, roles):
     ],
 )
 def test_types_without_disks_get_volumes_that_nobody_asked_for(still, kind, label, volumes):
-    master = groups(still, still.run(groups=[{**MASTER, "InstanceType": kind}], ReleaseLabel=label))["MASTER"]
+    master = still.groups(still.run(groups=[{**MASTER, "InstanceType": kind}], ReleaseLabel=label))["MASTER"]
     read = [device["VolumeSpecification"] for device in master["EbsBlockDevices"]]
     assert [f"{volume['VolumeType']}:{volume['SizeInGB']}" for volume in read] == volumes
 
@@ -124,7 +117,7 @@ def test_volumes_are_read_back_one_by_one(still):
             {"VolumeSpecification": {"VolumeType": "io1", "SizeInGB": 5, "Iops": 100}},
         ],
     }
-    master = groups(still, still.run(groups=[{**MASTER, "EbsConfiguration": ebs}]))["MASTER"]
+    master = still.groups(still.run(groups=[{**MASTER, "EbsConfiguration": ebs}]))["MASTER"]
     assert master["EbsOptimized"] is True
     assert [(device["Device"], device["VolumeSpecification"]["SizeInGB"]) for device in master["EbsBlockDevices"]] == [
         ("/dev/sdb", 10),
@@ -142,9 +135,9 @@ def test_a_scaling_policy_is_read_back_with_its_defaults(still):
     }
     policy = {"Constraints": {"MinCapacity": 1, "MaxCapacity": 5}, "Rules": [rule]}
     made = still.run(groups=[MASTER, {**CORE, "AutoScalingPolicy": policy}])
-    assert groups(still, made)["CORE"]["AutoScalingPolicy"]["Status"]["State"] == "PENDING"
+    assert still.groups(made)["CORE"]["AutoScalingPolicy"]["Status"]["State"] == "PENDING"
     still.put_in_state(made, "RUNNING")
-    read = groups(still, made)["CORE"]["AutoScalingPolicy"]
+    read = still.groups(made)["CORE"]["AutoScalingPolicy"]
     assert read["Status"] == {"State": "ATTACHED", "StateChangeReason": {"Code": "USER_REQUEST", "Message": ""}}
     assert read["Constraints"] == policy["Constraints"]
     filled = read["Rules"][0]["Trigger"]["CloudWatchAlarmDefinition"]
@@ -195,7 +188,7 @@ def test_the_master_instance_is_the_one_the_cluster_names(still, cluster_id):
 def test_groups_and_instances_follow_their_cluster(still, cluster_state, group_state, instance_state, running):
     made = still.run(groups=[MASTER, CORE])
     still.put_in_state(made, cluster_state)
-    core = groups(still, made)["CORE"]
+    core = still.groups(made)["CORE"]
     assert core["Status"]["State"] == group_state
     assert core["RunningInstanceCount"] == running
     assert {instance["Status"]["State"] for instance in instances(still, made)} == {instance_state}
@@ -206,7 +199,7 @@ def test_groups_and_instances_follow_their_cluster(still, cluster_state, group_s
 
 
 def test_instances_are_listed_by_group_role_and_state(still, cluster_id):
-    core = groups(still, cluster_id)["CORE"]
+    core = still.groups(cluster_id)["CORE"]
     assert len(instances(still, cluster_id, InstanceGroupId=core["Id"])) == 2
     assert len(instances(still, cluster_id, InstanceGroupTypes=["MASTER", "CORE"])) == 3
     assert len(instances(still, cluster_id, InstanceStates=["RUNNING"])) == 3
@@ -227,7 +220,7 @@ def test_instances_that_leave_between_two_pages_hide_no_others(still):
     running = {"ClusterId": made, "InstanceStates": ["RUNNING"]}
     first = still.call("ListInstances", **running)
     leave = [one["Ec2InstanceId"] for one in first["Instances"][10:20]]
-    core = groups(still, made)["CORE"]["Id"]
+    core = still.groups(made)["CORE"]["Id"]
     still.call("ModifyInstanceGroups", InstanceGroups=[{"InstanceGroupId": core, "EC2InstanceIdsToTerminate": leave}])
     rest = still.call("ListInstances", **running, Marker=first["Marker"])
     assert len({instance["Id"] for instance in first["Instances"] + rest["Instances"]}) == 61
@@ -235,16 +228,16 @@ def test_instances_that_leave_between_two_pages_hide_no_others(still):
 
 def sizes(emr, cluster_id, role="CORE"):
     """State, requested and running instances of a group."""
-    group = groups(emr, cluster_id)[role]
+    group = emr.groups(cluster_id)[role]
     return group["Status"]["State"], group["RequestedInstanceCount"], group["RunningInstanceCount"]
 
 
 def test_a_group_grows_and_shrinks_and_keeps_a_record_of_who_left(still, cluster_id, later):
-    modify(still, groups(still, cluster_id)["CORE"], InstanceCount=4)
+    modify(still, still.groups(cluster_id)["CORE"], InstanceCount=4)
     assert sizes(still, cluster_id) == ("RESIZING", 4, 2)
     later(10)
     assert sizes(still, cluster_id) == ("RUNNING", 4, 4)
-    core = groups(still, cluster_id)["CORE"]
+    core = still.groups(cluster_id)["CORE"]
     modify(still, core, cluster_id, InstanceCount=1)
     assert sizes(still, cluster_id) == ("RESIZING", 1, 4)
     later(5)
@@ -262,10 +255,10 @@ def test_a_group_grows_and_shrinks_and_keeps_a_record_of_who_left(still, cluster
 
 
 def test_a_named_instance_is_taken_out_and_not_replaced(still, cluster_id):
-    core = groups(still, cluster_id)["CORE"]
+    core = still.groups(cluster_id)["CORE"]
     gone = instances(still, cluster_id, InstanceGroupId=core["Id"])[0]["Ec2InstanceId"]
     modify(still, core, EC2InstanceIdsToTerminate=[gone])
-    assert groups(still, cluster_id)["CORE"]["RequestedInstanceCount"] == 1
+    assert still.groups(cluster_id)["CORE"]["RequestedInstanceCount"] == 1
     assert [i["Ec2InstanceId"] for i in instances(still, cluster_id, InstanceStates=["TERMINATED"])] == [gone]
 
 
@@ -273,22 +266,22 @@ def test_configurations_are_replaced_or_merged_and_counted(still, cluster_id, la
     def site(**properties):
         return [{"Classification": "hdfs-site", "Properties": properties}]
 
-    core = groups(still, cluster_id)["CORE"]
+    core = still.groups(cluster_id)["CORE"]
     modify(still, core, Configurations=site(a="1"))
-    core = groups(still, cluster_id)["CORE"]
+    core = still.groups(cluster_id)["CORE"]
     assert core["Status"]["State"] == "RECONFIGURING"
     assert core["Configurations"] == site(a="1")
     assert core["LastSuccessfullyAppliedConfigurations"] == []
     assert (core["ConfigurationsVersion"], core["LastSuccessfullyAppliedConfigurationsVersion"]) == (1, 0)
     modify(still, core, Configurations=site(b="2"), ReconfigurationType="MERGE")
-    assert groups(still, cluster_id)["CORE"]["LastSuccessfullyAppliedConfigurationsVersion"] == 0
+    assert still.groups(cluster_id)["CORE"]["LastSuccessfullyAppliedConfigurationsVersion"] == 0
     later(10)
-    core = groups(still, cluster_id)["CORE"]
+    core = still.groups(cluster_id)["CORE"]
     assert core["Status"]["State"] == "RUNNING"
     assert core["Configurations"] == core["LastSuccessfullyAppliedConfigurations"] == site(a="1", b="2")
     assert core["ConfigurationsVersion"] == core["LastSuccessfullyAppliedConfigurationsVersion"] == 2
     modify(still, core, Configurations=[])
-    assert groups(still, cluster_id)["CORE"]["Configurations"] == []
+    assert still.groups(cluster_id)["CORE"]["Configurations"] == []
 
 
 @pytest.mark.parametrize(
@@ -300,32 +293,32 @@ def test_configurations_are_replaced_or_merged_and_counted(still, cluster_id, la
 )
 def test_what_a_group_may_not_be_resized_to(still, cluster_id, role, count, message):
     with pytest.raises(EmrError) as caught:
-        modify(still, groups(still, cluster_id)[role], InstanceCount=count)
+        modify(still, still.groups(cluster_id)[role], InstanceCount=count)
     assert caught.value.message == message
 
 
 def test_modifying_groups_is_all_or_nothing(still, cluster_id):
-    found = groups(still, cluster_id)
+    found = still.groups(cluster_id)
     changes = [
         {"InstanceGroupId": found["CORE"]["Id"], "InstanceCount": 5},
         {"InstanceGroupId": found["MASTER"]["Id"], "InstanceCount": 5},
     ]
     with pytest.raises(EmrError):
         still.call("ModifyInstanceGroups", InstanceGroups=changes)
-    assert groups(still, cluster_id)["CORE"]["RequestedInstanceCount"] == 2
+    assert still.groups(cluster_id)["CORE"]["RequestedInstanceCount"] == 2
 
 
 def test_groups_are_only_modified_while_the_cluster_runs_or_waits(still):
     made = still.run(groups=[MASTER, CORE])
     with pytest.raises(EmrError, match="only be modified when the cluster is running or waiting"):
-        modify(still, groups(still, made)["CORE"], InstanceCount=3)
+        modify(still, still.groups(made)["CORE"], InstanceCount=3)
     with pytest.raises(EmrError, match="only be modified when the cluster is running or waiting"):
         still.call("AddInstanceGroups", JobFlowId=made, InstanceGroups=[TASK])
 
 
 def test_a_group_of_another_cluster_is_not_there(still, cluster_id):
     with pytest.raises(EmrError, match=r"Instance group id 'ig-\w+' is not valid\."):
-        modify(still, groups(still, cluster_id)["CORE"], still.run(), InstanceCount=3)
+        modify(still, still.groups(cluster_id)["CORE"], still.run(), InstanceCount=3)
 
 
 def test_task_groups_are_added_and_emptied_but_stay(still, cluster_id):
@@ -354,7 +347,7 @@ def test_only_task_groups_are_added_and_only_beside_core(still, cluster_id):
     [(1, "PROVISIONING", "RESIZING"), (6, "BOOTSTRAPPING", "RESIZING"), (11, "RUNNING", "RUNNING")],
 )
 def test_a_new_instance_comes_step_by_step(still, cluster_id, later, passed, instance_state, group_state):
-    modify(still, groups(still, cluster_id)["CORE"], InstanceCount=3)
+    modify(still, still.groups(cluster_id)["CORE"], InstanceCount=3)
     later(passed)
     newest = instances(still, cluster_id)[-1]["Status"]
     assert newest["State"] == instance_state
@@ -375,15 +368,15 @@ def test_an_added_group_comes_step_by_step(still, cluster_id, later, passed, sta
 def test_asking_for_the_present_count_takes_a_resize_back(still, cluster_id):
     before = [one["Id"] for one in instances(still, cluster_id, InstanceStates=["RUNNING"])]
     for count in (5, 2, 1, 2):
-        modify(still, groups(still, cluster_id)["CORE"], InstanceCount=count)
+        modify(still, still.groups(cluster_id)["CORE"], InstanceCount=count)
     assert sizes(still, cluster_id) == ("RUNNING", 2, 2)
     assert [one["Id"] for one in instances(still, cluster_id, InstanceStates=["RUNNING"])] == before
 
 
 def test_a_shrink_takes_and_spares_the_instances_that_are_named(still, cluster_id, later):
-    modify(still, groups(still, cluster_id)["CORE"], InstanceCount=4)
+    modify(still, still.groups(cluster_id)["CORE"], InstanceCount=4)
     later(20)
-    core = groups(still, cluster_id)["CORE"]
+    core = still.groups(cluster_id)["CORE"]
     first, second, third, fourth = (one["Ec2InstanceId"] for one in instances(still, cluster_id)[1:])
     resize = {"InstancesToTerminate": [first], "InstancesToProtect": [fourth]}
     modify(still, core, InstanceCount=2, ShrinkPolicy={"InstanceResizePolicy": resize})
@@ -395,7 +388,7 @@ def test_a_shrink_takes_and_spares_the_instances_that_are_named(still, cluster_i
 
 def test_a_reconfiguration_waits_for_a_resize(still, cluster_id, later):
     change = {"InstanceCount": 3, "Configurations": [{"Classification": "a", "Properties": {}}]}
-    modify(still, groups(still, cluster_id)["CORE"], **change)
+    modify(still, still.groups(cluster_id)["CORE"], **change)
     states = []
     for _ in range(5):
         states.append(sizes(still, cluster_id)[0])
@@ -404,7 +397,7 @@ def test_a_reconfiguration_waits_for_a_resize(still, cluster_id, later):
 
 
 def test_what_was_under_way_is_over_when_the_cluster_is(still, cluster_id, later):
-    modify(still, groups(still, cluster_id)["CORE"], InstanceCount=3)
+    modify(still, still.groups(cluster_id)["CORE"], InstanceCount=3)
     with Store(still.home) as store, store.writing():
         cluster = store.get("cluster", cluster_id)
         lifecycle.fail(store, cluster, "INTERNAL_ERROR", "x")
@@ -420,7 +413,7 @@ def test_what_was_under_way_is_over_when_the_cluster_is(still, cluster_id, later
 
 @pytest.mark.parametrize("role", ["MASTER", "CORE"])
 def test_the_last_instances_are_not_taken_out(still, cluster_id, role):
-    group = groups(still, cluster_id)[role]
+    group = still.groups(cluster_id)[role]
     all_of = [one["Ec2InstanceId"] for one in instances(still, cluster_id, InstanceGroupId=group["Id"])]
     with pytest.raises(EmrError, match=r"may not be changed|must be greater than 0"):
         modify(still, group, EC2InstanceIdsToTerminate=all_of)
@@ -428,11 +421,11 @@ def test_the_last_instances_are_not_taken_out(still, cluster_id, role):
 
 def test_an_instance_that_is_not_there_is_not_taken_out(still, cluster_id):
     with pytest.raises(EmrError, match="Instance 'i-0' is not in instance group"):
-        modify(still, groups(still, cluster_id)["CORE"], EC2InstanceIdsToTerminate=["i-0"])
+        modify(still, still.groups(cluster_id)["CORE"], EC2InstanceIdsToTerminate=["i-0"])
 
 
 def test_instances_are_listed_for_thirty_days_after_their_end(still, cluster_id, later):
-    modify(still, groups(still, cluster_id)["CORE"], InstanceCount=1)
+    modify(still, still.groups(cluster_id)["CORE"], InstanceCount=1)
     later(29 * 86400)
     assert len(instances(still, cluster_id)) == 3
     later(2 * 86400)
@@ -446,7 +439,7 @@ def test_a_resize_takes_its_time_by_the_scale_of_the_cluster(still, later, scale
     still.put_in_state(made, "RUNNING")
     # That of the cluster counts, whoever asks.
     still.service.time_scale = 1.0
-    modify(still, groups(still, made)["CORE"], InstanceCount=3)
+    modify(still, still.groups(made)["CORE"], InstanceCount=3)
     later(9.9 / scale)
     assert sizes(still, made)[2] == 2
     later(0.2 / scale)
@@ -454,7 +447,7 @@ def test_a_resize_takes_its_time_by_the_scale_of_the_cluster(still, later, scale
 
 
 def test_more_instances_than_emr_has_are_refused(still, cluster_id):
-    core = groups(still, cluster_id)["CORE"]
+    core = still.groups(cluster_id)["CORE"]
     for wrong in (2001, 2**31 - 1):
         with pytest.raises(EmrError, match="must not exceed 2000"):
             modify(still, core, InstanceCount=wrong)
@@ -488,7 +481,7 @@ def test_the_release_from_which_groups_and_fleets_are_reconfigured(still, since,
             if refused
             else contextlib.nullcontext()
         ):
-            modify(still, groups(still, made)["CORE"], Configurations=configurations)
+            modify(still, still.groups(made)["CORE"], Configurations=configurations)
     if masters == 1:
         made = still.run(groups=[], instances={"InstanceFleets": FLEETS}, ReleaseLabel=before)
         still.put_in_state(made, "RUNNING")

@@ -21,7 +21,7 @@ from flowspec.emulator.errors import EmrError
 from flowspec.emulator.state import paths
 from flowspec.emulator.worker.supervisor import WORKER_DIED
 from flowspec.facts import states
-from tests.emulator.conftest import bash
+from tests.emulator.conftest import bash, program
 from tests.emulator.test_orphans import DAEMONS
 from tests.waiting import wait_until
 
@@ -53,8 +53,7 @@ class Load:
         self.outputs[name] = reduces
         args = ["-D", f"mapreduce.job.reduces={reduces}", "-mapper", mapper, "-reducer", "cat"]
         args += ["-input", "s3://data/in", "-output", f"s3://data/{name}"]
-        jar = {"Jar": "command-runner.jar", "Args": ["hadoop-streaming", *args]}
-        return {"Name": name, "ActionOnFailure": "CONTINUE", "HadoopJarStep": jar}
+        return program("hadoop-streaming", *args, name=name)
 
     def step(self):
         kind = self.choose.choice(["streaming"] * 4 + ["shell", "daemon", "stubborn"])
@@ -233,13 +232,7 @@ def check_states(emr):
 
 
 def all_clusters(emr):
-    marker = {}
-    while True:
-        answer = emr.call("ListClusters", **marker)
-        yield from (summary["Id"] for summary in answer["Clusters"])
-        if "Marker" not in answer:
-            return
-        marker = {"Marker": answer["Marker"]}
+    return [summary["Id"] for page in emr.pages("ListClusters", "Clusters") for summary in page]
 
 
 def check_outputs(emr, outputs, whole):

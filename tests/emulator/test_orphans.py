@@ -13,7 +13,7 @@ import pytest
 from flowspec.emulator.state import paths
 from flowspec.emulator.state.store import Store
 from flowspec.emulator.worker import processes
-from tests.emulator.conftest import bash
+from tests.emulator.conftest import bash, program, streaming
 from tests.emulator.test_worker import gone, worker_pid
 from tests.waiting import wait_until
 
@@ -151,21 +151,8 @@ def test_temporary_files_of_a_background_process_go_with_the_cluster(emr, tmp_pa
 
 
 def test_what_could_not_be_started_leaves_no_temporary_folder(emr):
-    jar = {"Jar": "command-runner.jar", "Args": ["/no/such/program"]}
-    emr.until_ended(emr.run({"Name": "x", "HadoopJarStep": jar}))
+    emr.until_ended(emr.run(program("/no/such/program")))
     assert list((emr.home / "tmp").iterdir()) == []
-
-
-def streaming(home, name, **options):
-    """A streaming step over a small input; `options` over the defaults, `reduces` for the number of reducers."""
-    texts = home / "s3" / "data" / "in"
-    texts.mkdir(parents=True, exist_ok=True)
-    (texts / "a.txt").write_text("to be or\nnot to be\n")
-    chosen = {"mapper": "cat", "reducer": "cat", "reduces": 1, **options}
-    args = ["-D", f"mapreduce.job.reduces={chosen['reduces']}", "-mapper", chosen["mapper"]]
-    args += ["-reducer", chosen["reducer"], "-input", "s3://data/in", "-output", f"s3://data/{name}"]
-    jar = {"Jar": "command-runner.jar", "Args": ["hadoop-streaming", *args]}
-    return {"Name": name, "ActionOnFailure": "CONTINUE", "HadoopJarStep": jar}
 
 
 def leader(emr, cluster_id):
@@ -193,9 +180,8 @@ def test_a_killed_copy_leaves_no_half_file(emr, number):
     source.mkdir(parents=True)
     with (source / "zeros").open("wb") as file:
         file.truncate(1 << 40)
-    args = ["s3-dist-cp", "--src=s3://data/in", "--dest=s3://data/out", "--outputCodec=gz"]
-    step = {"Name": "copy", "HadoopJarStep": {"Jar": "command-runner.jar", "Args": args}}
-    cluster_id = emr.run({**step, "ActionOnFailure": "CONTINUE"}, keep_alive=True)
+    copy = program("s3-dist-cp", "--src=s3://data/in", "--dest=s3://data/out", "--outputCodec=gz")
+    cluster_id = emr.run(copy, keep_alive=True)
 
     def halves():
         return [one for top in (emr.home / "tmp", target) for one in top.rglob("*") if one.is_file()]
@@ -206,10 +192,16 @@ def test_a_killed_copy_leaves_no_half_file(emr, number):
     assert halves() == []
 
 
-def test_a_worker_whose_home_is_removed_ends_with_all_it_started(emr, tmp_path):
+@pytest.fixture
+def busy(emr, tmp_path):
+    """A cluster whose step runs: its id, the pids of its worker and of its step."""
     cluster_id = emr.run(bash(f"echo $$ >{tmp_path}/pid; sleep 300"), keep_alive=True)
     step = int(emr.until_file(tmp_path / "pid"))
-    worker = worker_pid(emr, cluster_id)
+    return cluster_id, worker_pid(emr, cluster_id), step
+
+
+def test_a_worker_whose_home_is_removed_ends_with_all_it_started(emr, busy):
+    _, worker, step = busy
     shutil.rmtree(emr.home)
     assert gone(worker)
     assert gone(step)
@@ -217,10 +209,8 @@ def test_a_worker_whose_home_is_removed_ends_with_all_it_started(emr, tmp_path):
     assert emr.call("ListClusters") == {"Clusters": []}
 
 
-def test_a_worker_whose_folder_alone_is_removed_ends_at_the_next_call(emr, tmp_path):
-    cluster_id = emr.run(bash(f"echo $$ >{tmp_path}/pid; sleep 300"), keep_alive=True)
-    step = int(emr.until_file(tmp_path / "pid"))
-    worker = worker_pid(emr, cluster_id)
+def test_a_worker_whose_folder_alone_is_removed_ends_at_the_next_call(emr, busy):
+    cluster_id, worker, step = busy
     shutil.rmtree(paths.cluster_folder(emr.home, cluster_id))
     assert emr.state(cluster_id) == "TERMINATED_WITH_ERRORS"
     assert gone(worker)
@@ -228,10 +218,8 @@ def test_a_worker_whose_folder_alone_is_removed_ends_at_the_next_call(emr, tmp_p
     assert list((emr.home / "tmp").iterdir()) == []
 
 
-def test_the_temporary_files_go_when_the_worker_has_ended_its_step_itself(emr, tmp_path):
-    cluster_id = emr.run(bash(f"echo $$ >{tmp_path}/pid; sleep 300"), keep_alive=True)
-    step = int(emr.until_file(tmp_path / "pid"))
-    worker = worker_pid(emr, cluster_id)
+def test_the_temporary_files_go_when_the_worker_has_ended_its_step_itself(emr, busy):
+    cluster_id, worker, step = busy
     os.kill(worker, signal.SIGKILL)
     os.kill(step, signal.SIGKILL)
     shutil.rmtree(paths.cluster_folder(emr.home, cluster_id))

@@ -4,6 +4,7 @@ import re
 import time
 
 from flowspec.emulator.state.paths import step_logs
+from tests.emulator.conftest import program
 from tests.engines.streaming.golden import lay_out
 from tests.engines.streaming.test_golden import CASES
 
@@ -20,13 +21,14 @@ def test_recorded_jobs_as_steps(emr, tmp_path, monkeypatch):
     for case in CASES:
         (tmp_path / case.name).mkdir()
         jobs[case.name] = lay_out(case, tmp_path / case.name)
-    cluster_id = emr.run(*(streaming(name, job.args) for name, job in jobs.items()), StepConcurrencyLevel=2)
+    steps = [program("hadoop-streaming", *job.args, name=name) for name, job in jobs.items()]
+    cluster_id = emr.run(*steps, StepConcurrencyLevel=2)
     deadline = time.monotonic() + LIMIT
     while not emr.cluster(cluster_id)["Status"]["State"].startswith("TERMINATED"):
         assert time.monotonic() < deadline
         time.sleep(0.5)
     wrong = {}
-    for step in steps(emr, cluster_id):
+    for step in (step for page in emr.pages("ListSteps", "Steps", ClusterId=cluster_id) for step in page):
         job, logs = jobs[step["Name"]], step_logs(emr.home, cluster_id, step["Id"])
         status = re.findall(r"with exitCode (\d+) and took", (logs / "controller").read_text())
         log = "".join((logs / name).read_text(errors="replace") for name in ("syslog", "stdout", "stderr"))
@@ -37,18 +39,3 @@ def test_recorded_jobs_as_steps(emr, tmp_path, monkeypatch):
         if found:
             wrong[step["Name"]] = found
     assert wrong == {}
-
-
-def streaming(name, args):
-    jar = {"Jar": "command-runner.jar", "Args": ["hadoop-streaming", *args]}
-    return {"Name": name, "ActionOnFailure": "CONTINUE", "HadoopJarStep": jar}
-
-
-def steps(emr, cluster_id):
-    marker = {}
-    while True:
-        answer = emr.call("ListSteps", ClusterId=cluster_id, **marker)
-        yield from answer["Steps"]
-        if "Marker" not in answer:
-            return
-        marker = {"Marker": answer["Marker"]}

@@ -14,15 +14,8 @@ from flowspec.emulator.worker import processes
 from flowspec.emulator.worker.s3_sync import TreeSync
 from flowspec.emulator.worker.s3_sync_wrapper import uris_in
 from flowspec.errors import FlowspecError
-from tests.emulator.conftest import Emr, bash, emulator, request
+from tests.emulator.conftest import Emr, bash, emulator, program, request
 from tests.waiting import wait_until
-
-
-@pytest.fixture
-def s3(moto):
-    client = boto3.client("s3", region_name="us-east-1", endpoint_url=moto)
-    client.create_bucket(Bucket="acme")
-    return client
 
 
 @pytest.fixture
@@ -51,15 +44,11 @@ def text(s3, key):
     return s3.get_object(Bucket="acme", Key=key)["Body"].read().decode()
 
 
-def streaming(*args):
-    jar = {"Jar": "command-runner.jar", "Args": ["hadoop-streaming", *args]}
-    return {"Name": "count", "ActionOnFailure": "CONTINUE", "HadoopJarStep": jar}
-
-
 def test_a_client_uploads_first_and_reads_results_last(home, moto, s3):
     upload(s3, code__map="#!/bin/sh\ntr ' ' '\\n'\n", code__count="#!/bin/sh\nuniq -c | sed 's/^ *//'\n")
     upload(s3, texts__day1__a="b a\n", texts__day1__b="a\n", texts__day2__a="no\n")
-    step = streaming(
+    step = program(
+        "hadoop-streaming",
         *("-files", "s3://acme/code/map#m,s3://acme/code/count"),
         *("-mapper", "m", "-reducer", "count", "-input", "s3://acme/texts/*1/", "-output", "s3://acme/out"),
     )
@@ -116,7 +105,7 @@ def test_a_script_from_there_is_run_by_the_interpreter_of_its_first_line(emr, s3
     [("s3://acme/absent", "Input path does not exist: s3://acme/absent"), ("s3://nobody/in", "s3://nobody/in")],
 )
 def test_an_input_that_is_not_there_fails_the_step_in_hadoops_words(emr, uri, reason):
-    step = streaming("-mapper", "cat", "-input", uri, "-output", "s3://acme/out")
+    step = program("hadoop-streaming", "-mapper", "cat", "-input", uri, "-output", "s3://acme/out")
     cluster_id = emr.until_ended(emr.run(step))
     failure = emr.steps(cluster_id)[0]["Status"]["FailureDetails"]
     assert failure["Reason"] == "Input path does not exist."
@@ -126,7 +115,7 @@ def test_an_input_that_is_not_there_fails_the_step_in_hadoops_words(emr, uri, re
 
 def test_an_output_that_is_there_already_is_refused(emr, s3):
     upload(s3, **{"in": "a\n"}, out__old="x")
-    step = streaming("-mapper", "cat", "-input", "s3://acme/in", "-output", "s3://acme/out")
+    step = program("hadoop-streaming", "-mapper", "cat", "-input", "s3://acme/in", "-output", "s3://acme/out")
     cluster_id = emr.until_ended(emr.run(step))
     assert emr.steps(cluster_id)[0]["Status"]["FailureDetails"]["Reason"] == "Output directory already exists."
     assert keys(s3) == ["in", "out/old"]
@@ -134,7 +123,7 @@ def test_an_output_that_is_there_already_is_refused(emr, s3):
 
 def test_a_job_runs_again_when_its_output_was_deleted_there(emr, s3):
     upload(s3, **{"in": "a\n"})
-    step = streaming("-mapper", "cat", "-input", "s3://acme/in", "-output", "s3://acme/out/")
+    step = program("hadoop-streaming", "-mapper", "cat", "-input", "s3://acme/in", "-output", "s3://acme/out/")
     cluster_id = emr.run(step, keep_alive=True)
     emr.until_steps(cluster_id, "COMPLETED")
     for key in ("out/part-00000", "out/_SUCCESS"):
@@ -146,7 +135,7 @@ def test_a_job_runs_again_when_its_output_was_deleted_there(emr, s3):
 
 def test_an_output_bucket_that_is_not_there_fails_the_step(emr, s3):
     upload(s3, **{"in": "a\n"})
-    step = streaming("-mapper", "cat", "-input", "s3://acme/in", "-output", "s3://nobody/out")
+    step = program("hadoop-streaming", "-mapper", "cat", "-input", "s3://acme/in", "-output", "s3://nobody/out")
     cluster_id = emr.until_ended(emr.run(step, bash("exit 0"), LogUri="s3://nobody/logs"))
     assert emr.step_states(cluster_id) == ["FAILED", "COMPLETED"]
     failure = emr.steps(cluster_id)[0]["Status"]["FailureDetails"]
@@ -187,9 +176,7 @@ def test_a_step_ends_with_its_worker(emr):
 
 
 def test_a_program_that_is_not_there_is_the_steps_failure(emr):
-    jar = {"Jar": "command-runner.jar", "Args": ["/no/such/program"]}
-    cluster_id = emr.run({"Name": "s", "ActionOnFailure": "CONTINUE", "HadoopJarStep": jar})
-    emr.until_ended(cluster_id)
+    cluster_id = emr.until_ended(emr.run(program("/no/such/program")))
     assert "The step could not be started" in emr.steps(cluster_id)[0]["Status"]["FailureDetails"]["Message"]
 
 

@@ -52,20 +52,13 @@ def ready(still):
     return make
 
 
-def groups(emr, cluster_id):
-    return {
-        group["InstanceGroupType"]: group
-        for group in emr.call("ListInstanceGroups", ClusterId=cluster_id)["InstanceGroups"]
-    }
-
-
 def sizes(emr, cluster_id):
-    found = groups(emr, cluster_id)
+    found = emr.groups(cluster_id)
     return {role: found[role]["RequestedInstanceCount"] for role in found if role != "MASTER"}
 
 
 def scale(emr, cluster_id, wanted, role="CORE"):
-    group_id = groups(emr, cluster_id)[role]["Id"]
+    group_id = emr.groups(cluster_id)[role]["Id"]
     return emr.call("PutAutoScalingPolicy", ClusterId=cluster_id, InstanceGroupId=group_id, AutoScalingPolicy=wanted)
 
 
@@ -78,17 +71,17 @@ def test_a_scaling_policy_keeps_its_group_within_its_bounds(still, ready, bounds
     assert sizes(still, cluster_id) == {"CORE": size}
     states = []
     for _ in range(3):
-        states.append(groups(still, cluster_id)["CORE"]["AutoScalingPolicy"]["Status"]["State"])
+        states.append(still.groups(cluster_id)["CORE"]["AutoScalingPolicy"]["Status"]["State"])
         later(2)
     assert states == ["PENDING", "ATTACHING", "ATTACHED"]
     later(10)
-    assert groups(still, cluster_id)["CORE"]["RunningInstanceCount"] == size
+    assert still.groups(cluster_id)["CORE"]["RunningInstanceCount"] == size
 
 
 def test_a_manual_resize_is_brought_back_into_the_bounds(still, ready):
     cluster_id = ready(CORE)
     scale(still, cluster_id, policy(1, 4))
-    change = {"InstanceGroupId": groups(still, cluster_id)["CORE"]["Id"], "InstanceCount": 9}
+    change = {"InstanceGroupId": still.groups(cluster_id)["CORE"]["Id"], "InstanceCount": 9}
     still.call("ModifyInstanceGroups", ClusterId=cluster_id, InstanceGroups=[change])
     assert sizes(still, cluster_id) == {"CORE": 4}
 
@@ -96,14 +89,14 @@ def test_a_manual_resize_is_brought_back_into_the_bounds(still, ready):
 def test_a_removed_policy_is_gone_after_a_while_and_holds_nothing(still, ready, later):
     cluster_id = ready(CORE)
     scale(still, cluster_id, policy(1, 2))
-    group_id = groups(still, cluster_id)["CORE"]["Id"]
+    group_id = still.groups(cluster_id)["CORE"]["Id"]
     for _ in range(2):
         assert still.call("RemoveAutoScalingPolicy", ClusterId=cluster_id, InstanceGroupId=group_id) == {}
-    assert groups(still, cluster_id)["CORE"]["AutoScalingPolicy"]["Status"]["State"] == "DETACHING"
+    assert still.groups(cluster_id)["CORE"]["AutoScalingPolicy"]["Status"]["State"] == "DETACHING"
     change = {"InstanceGroupId": group_id, "InstanceCount": 3}
     still.call("ModifyInstanceGroups", InstanceGroups=[change])
     later(4)
-    assert "AutoScalingPolicy" not in groups(still, cluster_id)["CORE"]
+    assert "AutoScalingPolicy" not in still.groups(cluster_id)["CORE"]
     assert sizes(still, cluster_id) == {"CORE": 3}
 
 
@@ -122,12 +115,12 @@ def test_a_scaling_policy_that_is_refused(still, ready, role, wanted, message):
     with pytest.raises(EmrError, match=message) as caught:
         scale(still, cluster_id, wanted, role)
     assert caught.value.code == "ValidationException"
-    assert "AutoScalingPolicy" not in groups(still, cluster_id)[role]
+    assert "AutoScalingPolicy" not in still.groups(cluster_id)[role]
 
 
 def test_a_scaling_policy_is_for_a_group_of_the_cluster(still, ready):
     one, other = ready(CORE), ready(CORE)
-    params = {"ClusterId": one, "InstanceGroupId": groups(still, other)["CORE"]["Id"]}
+    params = {"ClusterId": one, "InstanceGroupId": still.groups(other)["CORE"]["Id"]}
     with pytest.raises(EmrError, match="is not valid"):
         still.call("RemoveAutoScalingPolicy", **params)
 
@@ -171,10 +164,10 @@ def test_the_groups_of_one_market_share_its_limit(still, ready):
 def test_managed_scaling_resizes_and_comes_to_its_end(still, ready, later):
     cluster_id = ready(CORE)
     still.call("PutManagedScalingPolicy", ClusterId=cluster_id, ManagedScalingPolicy=limits(4, 10))
-    core = groups(still, cluster_id)["CORE"]
+    core = still.groups(cluster_id)["CORE"]
     assert (core["Status"]["State"], core["RunningInstanceCount"]) == ("RESIZING", 2)
     later(10)
-    core = groups(still, cluster_id)["CORE"]
+    core = still.groups(cluster_id)["CORE"]
     assert (core["Status"]["State"], core["RunningInstanceCount"]) == ("RUNNING", 4)
 
 
@@ -210,10 +203,10 @@ def test_policies_that_come_with_a_cluster_hold_once_it_is_ready(home, emr):
     quick.until(cluster_id, "WAITING")
     assert sizes(quick, cluster_id) == {"CORE": 3, "TASK": 1}
     wait_until(
-        lambda: {group["Status"]["State"] for group in groups(quick, cluster_id).values()} == {"RUNNING"},
-        lambda: groups(quick, cluster_id),
+        lambda: {group["Status"]["State"] for group in quick.groups(cluster_id).values()} == {"RUNNING"},
+        lambda: quick.groups(cluster_id),
     )
-    assert groups(quick, cluster_id)["CORE"]["RunningInstanceCount"] == 3
+    assert quick.groups(cluster_id)["CORE"]["RunningInstanceCount"] == 3
 
 
 def test_a_policy_put_while_a_cluster_starts_waits_for_it(still):

@@ -83,17 +83,9 @@ def test_only_continue_may_be_added_while_several_steps_run_at_once(still):
 
 def test_steps_are_listed_newest_first_fifty_on_a_page(still):
     cluster_id = still.run(*(bash("true", name=str(number)) for number in range(120)))
-    names, marker = [], {}
-    sizes = []
-    while True:
-        answer = still.call("ListSteps", ClusterId=cluster_id, **marker)
-        names += [step["Name"] for step in answer["Steps"]]
-        sizes.append(len(answer["Steps"]))
-        if "Marker" not in answer:
-            break
-        marker = {"Marker": answer["Marker"]}
-    assert sizes == [50, 50, 20]
-    assert names == [str(number) for number in reversed(range(120))]
+    pages = still.pages("ListSteps", "Steps", ClusterId=cluster_id)
+    assert [len(page) for page in pages] == [50, 50, 20]
+    assert [step["Name"] for page in pages for step in page] == [str(number) for number in reversed(range(120))]
 
 
 def test_steps_asked_for_by_state_or_id_are_listed_in_order(still):

@@ -18,7 +18,7 @@ from flowspec.emulator.api.service import Service
 from flowspec.emulator.state import paths
 from flowspec.emulator.state.store import Store
 from flowspec.emulator.worker import main, processes
-from tests.emulator.conftest import MASTER, Emr, bash, request
+from tests.emulator.conftest import MASTER, Emr, bash, program, request, streaming
 from tests.waiting import PATIENCE, wait_until
 
 
@@ -215,21 +215,20 @@ def test_a_failed_step_does_what_it_was_told_to(emr, on_failure, keep_alive, pro
     assert emr.reason(cluster_id)[1] == message
 
 
+def meeting(folder):
+    """Two steps that wait for each other: they can only complete together."""
+    meet = "touch {}; for _ in $(seq 500); do test -e {} && exit 0; sleep 0.02; done; exit 1"
+    one, two = folder / "one", folder / "two"
+    return bash(meet.format(one, two)), bash(meet.format(two, one))
+
+
 def test_steps_run_at_once_up_to_the_concurrency_level(emr, tmp_path):
-    # Each waits for the other: they can only complete together.
-    meet = "touch {mine}; for _ in $(seq 500); do test -e {other} && exit 0; sleep 0.02; done; exit 1"
-    one, two = tmp_path / "one", tmp_path / "two"
-    cluster_id = emr.run(
-        bash(meet.format(mine=one, other=two)), bash(meet.format(mine=two, other=one)), StepConcurrencyLevel=2
-    )
-    emr.until_ended(cluster_id)
+    cluster_id = emr.until_ended(emr.run(*meeting(tmp_path), StepConcurrencyLevel=2))
     assert emr.step_states(cluster_id) == ["COMPLETED", "COMPLETED"]
 
 
 def test_a_raised_concurrency_level_counts_at_once(emr, tmp_path):
-    meet = "touch {mine}; for _ in $(seq 500); do test -e {other} && exit 0; sleep 0.02; done; exit 1"
-    one, two = tmp_path / "one", tmp_path / "two"
-    cluster_id = emr.run(bash(meet.format(mine=one, other=two)), bash(meet.format(mine=two, other=one)))
+    cluster_id = emr.run(*meeting(tmp_path))
     emr.until_steps(cluster_id, "RUNNING", "PENDING")
     emr.call("ModifyCluster", ClusterId=cluster_id, StepConcurrencyLevel=2)
     emr.until_ended(cluster_id)
@@ -445,13 +444,7 @@ def test_many_clusters_at_once_finish(emr):
 
 
 def test_a_streaming_step_counts_words(emr):
-    texts = emr.home / "s3" / "data" / "in"
-    texts.mkdir(parents=True)
-    (texts / "a.txt").write_text("to be or\nnot to be\n")
-    args = ["-D", "mapreduce.job.reduces=1", "-mapper", "tr ' ' '\\n'", "-reducer", "uniq -c"]
-    args += ["-input", "s3://data/in", "-output", "s3://data/out"]
-    jar = {"Jar": "command-runner.jar", "Args": ["hadoop-streaming", *args]}
-    step = {"Name": "count", "ActionOnFailure": "CONTINUE", "HadoopJarStep": jar}
+    step = streaming(emr.home, "out", mapper="tr ' ' '\\n'", reducer="uniq -c")
     cluster_id = emr.until_ended(emr.run(step, step))
     counted = (emr.home / "s3" / "data" / "out" / "part-00000").read_text()
     assert sorted(line.split() for line in counted.splitlines()) == [
@@ -469,9 +462,8 @@ def test_a_streaming_step_counts_words(emr):
 
 
 def test_a_step_that_cannot_run_here_fails_and_says_why(emr):
-    jar = {"Jar": "command-runner.jar", "Args": ["hive-script", "--run-hive-script"]}
-    step = {"Name": "hive", "ActionOnFailure": "CONTINUE", "HadoopJarStep": jar}
-    cluster_id = emr.until_ended(emr.run(step, bash("true"), LogUri="s3://b/logs"))
+    hive = program("hive-script", "--run-hive-script")
+    cluster_id = emr.until_ended(emr.run(hive, bash("true"), LogUri="s3://b/logs"))
     assert emr.step_states(cluster_id) == ["FAILED", "COMPLETED"]
     details = emr.steps(cluster_id)[0]["Status"]["FailureDetails"]
     assert details["Reason"] == "The step can't run here."
@@ -481,8 +473,7 @@ def test_a_step_that_cannot_run_here_fails_and_says_why(emr):
 
 
 def test_a_program_that_is_not_there_fails_the_step(emr):
-    jar = {"Jar": "command-runner.jar", "Args": ["/no/such/program"]}
-    cluster_id = emr.until_ended(emr.run({"Name": "x", "HadoopJarStep": jar}))
+    cluster_id = emr.until_ended(emr.run(program("/no/such/program")))
     assert emr.step_states(cluster_id) == ["FAILED"]
     assert "No such file or directory" in emr.steps(cluster_id)[0]["Status"]["FailureDetails"]["Message"]
 

@@ -1,7 +1,6 @@
 """The embedded EMR without workers, reached by the client that an apply uses, and requests to send to it."""
 
 import json
-import os
 from copy import deepcopy
 from pathlib import Path
 from types import SimpleNamespace
@@ -51,17 +50,12 @@ class Recording(Emr):
 
 
 @pytest.fixture
-def emr(tmp_path, monkeypatch):
+def emr(tmp_path, monkeypatch, no_worker):
     monkeypatch.setenv("FLOWSPEC_HOME", str(tmp_path / "home"))
-    held = []
-    service = Service(
-        tmp_path / "home", start_worker=lambda _home, _id, lock: held.append(os.dup(lock)), account_rules=False
-    )
+    service = Service(tmp_path / "home", start_worker=no_worker, account_rules=False)
     # SQLite syncs its files to the disk whenever the last connection to them is closed.
     with Store(service.home):
         yield Recording(service)
-    for lock in held:
-        os.close(lock)
 
 
 def job_flow(name="nightly", target="prod", **fields):

@@ -1,7 +1,6 @@
 """An embedded EMR whose clusters are ready at once, and specs for it."""
 
 import json
-import os
 
 import pytest
 
@@ -46,14 +45,10 @@ def emr(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def paused(tmp_path, monkeypatch):
+def paused(tmp_path, monkeypatch, no_worker):
     """An embedded EMR without workers: steps stay PENDING."""
     monkeypatch.setenv("FLOWSPEC_HOME", str(tmp_path / "home"))
-    held = []
-    start = lambda _home, _id, lock: held.append(os.dup(lock))  # noqa: E731
-    yield Recording(Service(tmp_path / "home", start_worker=start, account_rules=False))
-    for lock in held:
-        os.close(lock)
+    return Recording(Service(tmp_path / "home", start_worker=no_worker, account_rules=False))
 
 
 @pytest.fixture
