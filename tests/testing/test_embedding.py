@@ -3,8 +3,8 @@
 import os
 import subprocess
 import sys
-import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import entry_points
 
 import boto3
@@ -128,19 +128,12 @@ def test_an_inner_block_answers_until_it_ends():
 
 
 def test_threads_share_the_block():
-    found = []
-    with embed(instant=True):
+    def look(_):
+        return [one["Id"] for one in boto3.session.Session().client("emr").list_clusters()["Clusters"]]
+
+    with embed(instant=True), ThreadPoolExecutor() as pool:
         cluster_id = run(client(), keep=True)
-
-        def look():
-            found.extend(one["Id"] for one in boto3.session.Session().client("emr").list_clusters()["Clusters"])
-
-        threads = [threading.Thread(target=look) for _ in range(4)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-    assert found == [cluster_id] * 4
+        assert list(pool.map(look, range(4))) == [[cluster_id]] * 4
 
 
 def test_instant_mode_runs_nothing():

@@ -1,8 +1,8 @@
 """Many clusters followed by one process: one loop, within EMR's published rates, on a clock that counts."""
 
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timezone
-from threading import Thread
 from types import SimpleNamespace
 
 import pytest
@@ -237,21 +237,18 @@ def test_a_closed_fleet_without_clusters_has_no_events():
 
 def test_on_the_embedded_emr_clusters_are_added_by_threads(tmp_path):
     emr = connect_to(Service(tmp_path / "home", instant=True, account_rules=False), Endpoint("local"))
-    fleet, made = Fleet(emr), []
+    fleet = Fleet(emr)
 
-    def submit():
+    def submit(_):
         step = {"Name": "one", "ActionOnFailure": "CONTINUE", "HadoopJarStep": {"Jar": "command-runner.jar"}}
         group = {"InstanceRole": "MASTER", "InstanceType": "m5.xlarge", "InstanceCount": 1}
         instances = {"InstanceGroups": [group], "KeepJobFlowAliveWhenNoSteps": True}
         answer = emr.create("RunJobFlow", Name="many", ReleaseLabel="emr-7.5.0", Instances=instances, Steps=[step])
-        made.append(answer["JobFlowId"])
         fleet.add(answer["JobFlowId"])
+        return answer["JobFlowId"]
 
-    threads = [Thread(target=submit) for _ in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    with ThreadPoolExecutor(8) as pool:
+        made = list(pool.map(submit, range(8)))
     fleet.close()
     ended = {one: event.verdict.outcome for one, event in fleet.events() if isinstance(event, Ended)}
     assert ended == dict.fromkeys(made, Outcome.SUCCEEDED)

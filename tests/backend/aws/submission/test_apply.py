@@ -3,6 +3,7 @@
 import re
 import subprocess
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
@@ -179,17 +180,14 @@ def test_what_emr_refuses_is_not_sent_again(faulty):
 
 
 def test_two_at_once_end_with_one_cluster(emr):
-    barrier, applied = threading.Barrier(2), []
+    barrier = threading.Barrier(2)
 
-    def submit():
+    def submit(_):
         barrier.wait()
-        applied.append(apply(PLAN, emr))
+        return apply(PLAN, emr)
 
-    threads = [threading.Thread(target=submit) for _ in range(2)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    with ThreadPoolExecutor() as pool:
+        applied = list(pool.map(submit, range(2)))
     (running,) = find_active(emr, "nightly", "prod", name="nightly")
     assert running.id in {one.cluster_id for one in applied}
     # The one who was first may not have seen the other yet; whoever joined is with the one that stays.
