@@ -57,10 +57,11 @@ def test_sarif_has_the_page_of_each_rule(flowspec, base):
     assert run["results"][0]["locations"][0]["physicalLocation"]["artifactLocation"]["uri"] == "jobs/a.yaml"
 
 
+LOCAL = "flowspec: v1\nname: b\nbackend: local\nsteps: [{name: a, type: command, args: ['true']}]\n"
+
+
 def test_a_live_plan_follows(flowspec, base, repo, own_home):  # noqa: F811
-    repo.commit(
-        {"jobs/b.yaml": "flowspec: v1\nname: b\nbackend: local\nsteps: [{name: a, type: command, args: ['true']}]\n"}
-    )
+    repo.commit({"jobs/b.yaml": LOCAL})
     done = flowspec("review", "--base", "HEAD~1", "--live")
     assert "Plan: 1 to create, 1 step to submit." in done.out
 
@@ -74,9 +75,7 @@ def test_the_name_of_a_spec_forges_no_line(flowspec, base, repo, own_home):  # n
 @pytest.mark.parametrize("format_", ["json", "sarif"])
 def test_a_document_is_followed_by_nothing(flowspec, base, repo, own_home, monkeypatch, format_):  # noqa: F811
     """Below the top of the repository, too, where the paths of the review do not lead to its specs."""
-    repo.commit(
-        {"jobs/b.yaml": "flowspec: v1\nname: b\nbackend: local\nsteps: [{name: a, type: command, args: ['true']}]\n"}
-    )
+    repo.commit({"jobs/b.yaml": LOCAL})
     monkeypatch.chdir(repo.root / "jobs")
     done = flowspec("review", "--base", "HEAD~1", "--live", "--format", format_)
     json.loads(done.out)

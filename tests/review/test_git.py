@@ -112,23 +112,23 @@ def test_nothing_of_the_repository_is_run(repository, tmp_path):
     assert not (tmp_path / "ran").exists()
 
 
-def test_a_base_that_does_not_exist(repository):
-    repository.git("remote", "add", "origin", "https://example.com/x")
-    with pytest.raises(FlowspecError, match="there is no commit 'nowhere'") as raised:
-        repository.changed("nowhere")
-    assert raised.value.remedy == "git fetch origin nowhere"
+LOOK = "git branch --all lists the branches, git log the commits"
 
 
 @pytest.mark.parametrize(
-    ("revision", "remote"),
-    [("", "origin"), ("origin/", "origin"), ("HEAD~9", "origin"), ("--output", "origin"), ("nowhere", "")],
+    ("revision", "remote", "remedy"),
+    [
+        ("nowhere", "origin", "git fetch origin nowhere"),
+        ("nowhere", "", LOOK),
+        *((revision, "origin", LOOK) for revision in ("", "origin/", "HEAD~9", "--output")),
+    ],
 )
-def test_what_no_remote_has_is_not_fetched(repository, revision, remote):
+def test_a_base_that_does_not_exist_is_fetched_where_a_remote_may_have_it(repository, revision, remote, remedy):
     if remote:
         repository.git("remote", "add", remote, "https://example.com/x")
-    with pytest.raises(NothingFound, match="there is no commit") as raised:
+    with pytest.raises(NothingFound, match=f"there is no commit '{revision}'") as raised:
         repository.changed(revision)
-    assert raised.value.remedy == "git branch --all lists the branches, git log the commits"
+    assert raised.value.remedy == remedy
 
 
 def test_a_repository_without_a_commit(tmp_path):
