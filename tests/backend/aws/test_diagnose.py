@@ -124,6 +124,26 @@ def test_what_was_cancelled_has_not_failed(code, reason, step_reason, cause):
     assert not found.logs_may_follow
 
 
+@pytest.mark.parametrize(
+    ("state", "added"),
+    [
+        ("WAITING", ("if `flowspec steps add` added the step: run that command again, with --rerun failed",)),
+        # It takes no more steps.
+        ("TERMINATED", ()),
+    ],
+)
+def test_the_advice_on_a_cancelled_step_brings_back_one_that_the_spec_does_not_have(state, added):
+    step = Step("s-1", "more", "CANCELLED")
+    cluster = Cluster(
+        "j-1", "flow", state, "", "Cluster ready after last step cancelled.", keep_alive=True, steps=(step,)
+    )
+    found = diagnose(cluster, Verdict(Outcome.CANCELLED, step), KeptLogs())
+    of_spec = "to run what is left of the spec's own steps: flowspec apply SPEC --rerun failed"
+    assert found.advice == (of_spec, *added)
+    # The reason for the state of a cluster that goes on is not about the step.
+    assert ("Cluster ready after last step cancelled." in found.facts) == (state == "TERMINATED")
+
+
 def test_the_last_traceback_of_a_long_stderr():
     stderr = b"noise\n" * 500 + b"Traceback (most recent call last):\n" + b'  File "m.py"\n' * 40 + b"ValueError: no\n"
     words = failed(KeptLogs(stderr=stderr)).excerpts["stderr"]

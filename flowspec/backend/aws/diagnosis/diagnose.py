@@ -17,13 +17,14 @@ from typing import TypeVar
 
 from flowspec.backend.aws.diagnosis.containers import container_logs
 from flowspec.backend.aws.diagnosis.lines import Kind, Line
-from flowspec.backend.aws.diagnosis.rule import CANCELLED, UNKNOWN
+from flowspec.backend.aws.diagnosis.rule import CANCELLED, RERUN, UNKNOWN
 from flowspec.backend.aws.diagnosis.rules import SYMPTOMS
 from flowspec.backend.aws.diagnosis.search import Match, lines_of, quote, search, search_words, task_of
 from flowspec.backend.aws.logs import Logs
 from flowspec.backend.aws.verdict import Outcome, Verdict
 from flowspec.document.masking import lookback_length, mask_bytes
 from flowspec.errors import FlowspecError
+from flowspec.facts.states import OPEN
 from flowspec.plan.cluster import Cluster, Step
 from flowspec.plan.runs.supervision import token_of
 
@@ -43,7 +44,9 @@ _TRACEBACK = re.compile(r"^Traceback \(most recent call last\):$", re.MULTILINE)
 _NO_LOGS = "give the spec a `log_uri`: without one EMR keeps no logs, so this failure has none"
 _NOT_KNOWN = "Not known. These are the last lines:"
 _NOT_KNOWN_ADVICE = "read the whole log; the cause is often above the last lines"
-_CANCELLED_ADVICE = "to run what is left: flowspec apply SPEC --rerun failed"
+_CANCELLED_ADVICE = f"to run what is left of the spec's own steps: {RERUN}"
+# `apply` adds steps of the spec only.
+_ADVICE_ON_ADDED = "if `flowspec steps add` added the step: run that command again, with --rerun failed"
 _NOTHING_SAID = "Not known, and the logs are empty."
 _NOTHING_THERE = "Not known, and there are no logs to look in."
 _NOTHING_READ = "Not known, and the logs could not be read."
@@ -153,7 +156,7 @@ def _diagnose_at_once(cluster: Cluster, verdict: Verdict, logs: Logs, secrets: C
         _failure_statements(cluster, verdict),
         cause,
         dict(_excerpts(found, step.message if step else "")),
-        tuple(filter(None, (cause.advice, _NO_LOGS if unlogged else ""))),
+        tuple(filter(None, (cause.advice, _advise_on_added(cluster, cause), _NO_LOGS if unlogged else ""))),
         logs.step_location(step.id) if step else logs.folder(),
         # EMR ships the controller log of a step before the others.
         logs_may_follow=not cancelled
@@ -164,6 +167,11 @@ def _diagnose_at_once(cluster: Cluster, verdict: Verdict, logs: Logs, secrets: C
     )
 
 
+def _advise_on_added(cluster: Cluster, cause: Cause) -> str:
+    """Returns how to repeat a step that the spec does not have; "" where that is not advised or can't be done."""
+    return _ADVICE_ON_ADDED if RERUN in cause.advice and cluster.state in OPEN else ""
+
+
 def _logs_are_shipped(cluster: Cluster, verdict: Verdict, logs: Logs) -> bool:
     has_logs = verdict.step is not None or _BOOTSTRAP.search(cluster.reason) is not None
     return has_logs and not logs.live and bool(cluster.log_uri)
@@ -171,8 +179,9 @@ def _logs_are_shipped(cluster: Cluster, verdict: Verdict, logs: Logs) -> bool:
 
 def _failure_statements(cluster: Cluster, verdict: Verdict) -> tuple[str, ...]:
     """Returns the statements of EMR about the failure, each once."""
-    reason = f"{cluster.reason_code}: {cluster.reason}" if cluster.reason_code else cluster.reason
-    facts = [*cluster.error_details, reason]
+    # That of a cluster that goes on is about now, not about the failure: "Running step".
+    reason = "" if cluster.state in OPEN and not cluster.reason_code else cluster.reason
+    facts = [*cluster.error_details, f"{cluster.reason_code}: {reason}" if cluster.reason_code else reason]
     if step := verdict.step:
         facts += [f"step '{step.name}' ({step.id}) is {step.state}", step.reason, step.message]
         facts += _describe_later_failures(cluster, step)

@@ -12,6 +12,9 @@ UNKNOWN = "unknown"
 CANCELLED = "cancelled"
 """The id of the cause of a run in which nothing failed."""
 
+RERUN = "flowspec apply SPEC --rerun failed"
+"""The command that runs again what failed or was cancelled of the steps of a spec."""
+
 
 class Weight(Enum):
     """The weight of a match of a rule.

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from flowspec.backend.aws.diagnosis.rule import Rule, Weight, make_rule
+from flowspec.backend.aws.diagnosis.rule import RERUN, Rule, Weight, make_rule
 
 # A source of many words.
 _SPARK = "Spark's error-conditions.json"
@@ -805,7 +805,7 @@ RULES: tuple[Rule, ...] = (
             "the step ended with it."
         ),
         advice=(
-            "run what is left: flowspec apply SPEC --rerun failed; if nobody ended it, memory ran out most often "
+            f"run what is left: {RERUN}; if nobody ended it, memory ran out most often "
             f"({_KERNEL_LOG}), or the machine restarted (`last reboot`)"
         ),
         source="flowspec.emulator.worker",
@@ -848,7 +848,7 @@ RULES: tuple[Rule, ...] = (
         r"^KeyboardInterrupt\b",
         r"died with <Signals\.SIGINT",
         cause="The process was interrupted: SIGINT, which Ctrl-C sends, is exit status 130.",
-        advice="run it again: flowspec apply SPEC --rerun failed; if nobody interrupted it, look for what sends SIGINT",
+        advice=f"run it again: {RERUN}; if nobody interrupted it, look for what sends SIGINT",
         source="POSIX sh (128 + signal); Python, KeyboardInterrupt",
         weight=Weight.SYMPTOM,
     ),
