@@ -99,14 +99,28 @@ def refuse_page(http_response: Any, parsed: Any, model: Any, **_: Any) -> None:
         return
     # Stores with the API of S3 may have no such header. A body may be a stream, which is not read here.
     if service == "ec2" or headers.get("content-type", "").startswith("text/html"):
-        raise missing_service_error(service, model.name)
+        raise MissingService(service, model.name)
 
 
-def missing_service_error(service: str, operation: str) -> FlowspecError:
-    """Returns the error of an endpoint that does not speak the protocol of a service."""
-    name = service.upper()
-    remedy = f"check AWS_ENDPOINT_URL_{name} and --endpoint-url, and whether a proxy on the way answers for {name}"
-    return FlowspecError(f"the endpoint has no {service} ({operation})", remedy=remedy)
+class MissingService(FlowspecError):
+    """The endpoint does not speak the protocol of a service that was called."""
+
+    def __init__(self, service: str, operation: str) -> None:
+        name = service.upper()
+        remedy = f"check AWS_ENDPOINT_URL_{name} and --endpoint-url, and whether a proxy on the way answers for {name}"
+        super().__init__(f"the endpoint has no {service} ({operation})", remedy=remedy)
+        self.operation = operation
+
+
+NOT_SERVED = frozenset({"405", "MethodNotAllowed", "501", "NotImplemented"})
+"""Codes of an HTTP server that does not know an operation of S3, such as the embedded EMR's endpoint."""
+
+
+def missing_operation(error: FlowspecError) -> str:
+    """Returns the operation that was called where the endpoint does not serve it; "" if the error is another."""
+    if isinstance(error, MissingService) or (isinstance(error, ServiceError) and error.code in NOT_SERVED):
+        return error.operation
+    return ""
 
 
 def _is_html(http_response: Any) -> bool:

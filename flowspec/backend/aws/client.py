@@ -19,11 +19,11 @@ from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
 from flowspec.backend.aws.call_errors import (
+    MissingService,
     TruncatedAnswer,
     is_expired,
     is_left_unrepeated,
     missing_credentials_error,
-    missing_service_error,
     refuse_invalid_url,
     refuse_page,
     refuse_truncated,
@@ -308,7 +308,7 @@ def call_service(client: Any, operation: str, params: dict[str, Any]) -> dict[st
             return _send(client, operation, params)
         # An endpoint without this service answers with a page, or in another protocol.
         except TruncatedAnswer as error:
-            raise missing_service_error(client.meta.service_model.service_name, operation) from error
+            raise MissingService(client.meta.service_model.service_name, operation) from error
 
 
 def _send(client: Any, operation: str, params: dict[str, Any]) -> dict[str, Any]:

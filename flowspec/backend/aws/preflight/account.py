@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from flowspec.backend.aws.client import Emr
 from flowspec.backend.aws.preflight.network import network_findings
-from flowspec.backend.aws.preflight.refusals import reason
+from flowspec.backend.aws.preflight.refusals import NOT_SERVED, reason
 from flowspec.backend.aws.preflight.roles import role_findings
 from flowspec.backend.aws.preflight.storage import storage_findings
 from flowspec.backend.threads import Threads
@@ -30,4 +30,16 @@ def account_findings(emr: Emr, plan: Plan) -> tuple[Finding, ...]:
             return [Finding(Level.UNCHECKED, service, reason(error))]
 
     with Threads() as pool:
-        return tuple(one for found in pool.map(run, checks) for one in found)
+        return tuple(_name_missing_services(dict(zip(checks, pool.map(run, checks), strict=True))))
+
+
+def _name_missing_services(found: Mapping[str, Sequence[Finding]]) -> Iterator[Finding]:
+    """Yields the findings; those of all services that the endpoint lacks get one reason, so that it is told once."""
+    missing = [
+        name
+        for name, findings in found.items()
+        if findings and all(one.message.startswith(NOT_SERVED) for one in findings)
+    ]
+    why = f"the endpoint has no {', no '.join(missing)}"
+    for name, findings in found.items():
+        yield from (one._replace(message=why) if name in missing else one for one in findings)

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from flowspec.backend.aws.call_errors import is_denied
+from flowspec.backend.aws.call_errors import is_denied, missing_operation
 from flowspec.errors import FlowspecError, ServiceError
+
+NOT_SERVED = "the endpoint does not serve "
+"""The begin of the reason where an endpoint does not know an operation; its name follows."""
 
 
 def reason(error: FlowspecError) -> str:
-    """Returns "access denied (GetRole)", the code of another refusal, or why there was no answer."""
+    """Returns why a check was not made: "access denied (GetRole)", or the code of another refusal."""
+    if missing := missing_operation(error):
+        return f"{NOT_SERVED}{missing}"
     if not isinstance(error, ServiceError):
         return error.message
     what = "access denied" if is_denied(error) else error.code

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta, timezone
 from threading import Lock
 from typing import IO, TYPE_CHECKING, Any
 
-from flowspec.backend.aws.call_errors import is_denied
+from flowspec.backend.aws.call_errors import is_denied, missing_operation
 from flowspec.backend.aws.client import Emr
 from flowspec.backend.aws.reads import Answers
 from flowspec.backend.aws.s3 import s3_errors
@@ -129,7 +129,8 @@ def note_staged(files: StagedFiles, plan: Plan) -> Plan:
             found[asset.uri] = files.is_staged(asset.uri)
     except FlowspecError as error:
         code = error.code if isinstance(error, ServiceError) else error.message
-        reason = "access denied" if is_denied(error) else code
+        refused = "access denied" if is_denied(error) else code
+        reason = "the endpoint has no S3" if missing_operation(error) else refused
         found = {}
         notes.append(f"whether the local files are staged already was not checked: {reason}")
     unknown = sum(one is None for one in found.values())

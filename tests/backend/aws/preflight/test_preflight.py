@@ -20,7 +20,9 @@ from flowspec.document.text.parse import load
 from flowspec.errors import FlowspecError
 from flowspec.pipeline import plan_on, preflight_on, refuse_wrong
 from flowspec.plan.findings import Level
+from flowspec.report.preflight import preflight_lines
 from flowspec.request.compile import compile
+from tests.emulator.conftest import emulator
 from tests.endpoints import passed_on, reset_moto, serving
 
 SPEC = """flowspec: v1
@@ -324,7 +326,18 @@ def test_a_page_in_place_of_a_service_is_no_answer(look, way, service, status):
     assert found[Level.WRONG] == {}
     assert found[Level.OK], "the other services were asked all the same"
     if service != "sts":
-        assert any(f"the endpoint has no {service} (" in message for message in found[Level.UNCHECKED].values())
+        assert f"the endpoint has no {service.upper()}" in found[Level.UNCHECKED].values()
+
+
+def test_the_embedded_emr_has_no_other_services_and_that_is_told_in_one_line(look, tmp_path):
+    with emulator(tmp_path / "home") as url:
+        plan = look.planned(url=url)
+    lines = list(preflight_lines(plan.preflight))
+    assert len(lines) == 2, lines
+    assert lines[1].startswith("  not checked: bucket acme-")
+    assert "service_role EMR_DefaultRole" in lines[1]
+    assert "instance types m5.xlarge" in lines[1]
+    assert lines[1].endswith(": the endpoint has no S3, no IAM, no EC2")
 
 
 def test_nobody_answers(look, way, monkeypatch):
