@@ -10,7 +10,7 @@ from flowspec.backend.aws.logs import PATIENCE, Shipped
 from flowspec.backend.aws.verdict import Outcome, Verdict, judge
 from flowspec.errors import ServiceError
 from flowspec.plan.cluster import Cluster, Step
-from tests.backend.aws.failures.cases import LogPlaces
+from tests.backend.aws.failures.cases import LogPlaces, load
 
 
 class KeptLogs(LogPlaces):
@@ -86,6 +86,67 @@ def test_the_task_of_a_killed_command_is_named(syslog, told):
     cause = failed(KeptLogs(syslog=syslog.replace("{}", "2026-11-28 05:37:01,492").encode())).cause
     assert cause.id == "process-killed"
     assert cause.summary.partition("It was the command of ")[2].partition(":")[0] == told
+
+
+ENDED = "java.lang.RuntimeException: PipeMapRed.waitOutputThreads(): subprocess failed with code"
+EMBEDDED = (
+    f"Caused by: {ENDED} {{code}}\n"
+    "2026-11-28 05:37:01,492 ERROR LocalJobRunner: map task 0 failed on s3://b/in, bytes 0 to 9 (mapper: m.sh)\n"
+    "2026-11-28 05:37:01,492 ERROR LocalJobRunner: to run the mapper alone: head -c 9 /h/in | /h/m.sh"
+)
+ON_YARN = (
+    "2026-11-28 05:37:01,492 INFO Job: Task Id : attempt_1763805600000_0003_{kind}_000000_3, Status : FAILED\n"
+    f"Error: {ENDED} {{code}}"
+)
+
+
+@pytest.mark.parametrize(
+    ("syslog", "args", "id_", "told", "repeat"),
+    [
+        (
+            EMBEDDED.format(code=3),
+            ("-mapper", "m.sh"),
+            "command-failed",
+            "A command of the streaming job ended with exit code 3. It was the command of a map task: the mapper "
+            "`m.sh`. Its input was s3://b/in, bytes 0 to 9. No log that was read says why.",
+            "head -c 9 /h/in | /h/m.sh",
+        ),
+        (
+            ON_YARN.format(kind="r", code=3),
+            ("-files", "s3://b/1/m.sh,s3://b/2/count.sh#r.sh", "-mapper", "m.sh", "-reducer", "r.sh -n"),
+            "command-failed",
+            "A command of the streaming job ended with exit code 3. It was the command of a reduce task: the reducer "
+            "`r.sh -n`. No log that was read says why.",
+            "LC_ALL=C sort FILE | ./r.sh -n, where FILE is output of the mapper",
+        ),
+        (
+            ON_YARN.format(kind="m", code=1),
+            ("-mapper", "grep north", "-combiner", "c.sh"),
+            "command-failed",
+            "the mapper `grep north`, or the combiner `c.sh`. grep ends with 1 where no line matches",
+            "grep north < FILE, where FILE is a part of the input",
+        ),
+        (ON_YARN.format(kind="m", code=152), (), "command-failed", "152 is 128 + 24: signal SIGXCPU.", ""),
+        (ON_YARN.format(kind="m", code=126), (), "command-not-executable", "126 is what a shell", ""),
+        (ON_YARN.format(kind="m", code=141), (), "process-broken-pipe", "141 is SIGPIPE", ""),
+    ],
+)
+def test_what_is_known_of_a_command_that_says_nothing_is_told(syslog, args, id_, told, repeat):
+    cause = failed(KeptLogs(syslog=syslog.encode()), args=args).cause
+    assert cause.id == id_
+    assert told in cause.summary
+    assert cause.advice.partition("; to run it alone: ")[2] == repeat
+
+
+def test_the_split_of_a_failed_map_task_is_read_from_its_container():
+    cause = load("written-streaming-exit-code").diagnosed().cause
+    assert "the mapper, or the combiner. Its input was s3://acme-texts/stories/part-0.gz, 4096 bytes" in cause.summary
+    step = Step("s-1", "count", "FAILED", args=("-mapper", "mapper.py"))
+    cluster = Cluster("j-1", "flow", "TERMINATED", steps=(step,), log_uri="s3://logs/")
+    found = diagnose(cluster, Verdict(Outcome.STEP_FAILED, step), load("written-streaming-exit-code").logs)
+    assert found.cause.advice.endswith(
+        "run it alone: aws s3 cp s3://acme-texts/stories/part-0.gz - | gzip -dc | mapper.py"
+    )
 
 
 def test_the_other_steps_that_failed_are_named():

@@ -15,14 +15,15 @@ from datetime import datetime, timezone
 from itertools import dropwhile
 from typing import TypeVar
 
+from flowspec.backend.aws.diagnosis.commands import COMMAND_FAILED, COMMAND_FAILURE, describe_failed_command
 from flowspec.backend.aws.diagnosis.containers import container_logs
 from flowspec.backend.aws.diagnosis.lines import Kind, Line
 from flowspec.backend.aws.diagnosis.rule import CANCELLED, RERUN, UNKNOWN
 from flowspec.backend.aws.diagnosis.rules import SYMPTOMS
-from flowspec.backend.aws.diagnosis.search import Match, lines_of, quote, search, search_words, task_of
+from flowspec.backend.aws.diagnosis.search import Match, lines_of, quote, search, search_words
 from flowspec.backend.aws.logs import Logs
 from flowspec.backend.aws.verdict import Outcome, Verdict
-from flowspec.document.masking import lookback_length, mask_bytes
+from flowspec.document.masking import lookback_length, mask, mask_bytes
 from flowspec.errors import FlowspecError
 from flowspec.facts.states import OPEN
 from flowspec.plan.cluster import Cluster, Step
@@ -109,6 +110,10 @@ class _Text:
     def name(self) -> str:
         return self.path.rpartition("/")[2]
 
+    @property
+    def folder(self) -> str:
+        return self.path.rpartition("/")[0]
+
 
 def diagnose(
     cluster: Cluster,
@@ -150,7 +155,9 @@ def _diagnose_at_once(cluster: Cluster, verdict: Verdict, logs: Logs, secrets: C
     words = _cause_statements(cluster, verdict)
     # A process that is ended with its step writes what one writes that has no memory left: its logs tell nothing.
     cancelled = _cause_of_cancellation(cluster, words) if verdict.outcome is Outcome.CANCELLED else None
-    cause = cancelled or _choose_cause(found, words, of_cluster=failed, unread=bool(unread))
+    cause = cancelled or _choose_cause(
+        found, words, mask(step.args, secrets) if step else (), of_cluster=failed, unread=bool(unread)
+    )
     return Diagnosis(
         cluster.state,
         _failure_statements(cluster, verdict),
@@ -212,24 +219,27 @@ def _cause_statements(cluster: Cluster, verdict: Verdict) -> list[str]:
 # -- the cause
 
 
-def _choose_cause(texts: Sequence[_Text], words: Sequence[str], *, of_cluster: bool, unread: bool) -> Cause:
+def _choose_cause(
+    texts: Sequence[_Text], words: Sequence[str], args: Sequence[str], *, of_cluster: bool, unread: bool
+) -> Cause:
     """Returns the cause found in a log, else the one in a statement of EMR, else the end of the logs.
 
-    `of_cluster`: the cluster itself failed, so the statements of EMR come first.
+    `args` are those of the step. `of_cluster`: the cluster itself failed, so the statements of EMR come first.
     """
     from_emr = [
         Cause(found.rule.id, found.summary, found.rule.advice, quote=(found.text,))
         for found in _match_statements(words)
     ]
     from_logs = [
-        _cause_of_match(found, text, lines)
+        _cause_of_match(found, text, lines, texts, args)
         for text in texts
         if (found := search(lines := lines_of(text.text, text.first)))
     ]
     causes = [*from_emr, *from_logs] if of_cluster else [*from_logs, *from_emr]
     known = next((cause for cause in causes if cause.id not in SYMPTOMS), None)
     # How the process ended in the log of a bootstrap action says more than EMR's "a non-zero return code".
-    return known or _choose_symptom([*from_logs, *from_emr], _unknown_cause(texts, unread=unread))
+    cause = known or _choose_symptom([*from_logs, *from_emr], _unknown_cause(texts, unread=unread))
+    return _with_last_words(cause, texts) if cause.id == COMMAND_FAILED else cause
 
 
 def _cause_of_cancellation(cluster: Cluster, words: Sequence[str]) -> Cause:
@@ -251,15 +261,32 @@ def _choose_symptom(causes: Sequence[Cause], unknown: Cause) -> Cause:
     return replace(unknown, id=causes[0].id, summary=causes[0].summary, advice=causes[0].advice)
 
 
+def _with_last_words(cause: Cause, texts: Sequence[_Text]) -> Cause:
+    """Returns the cause with the last lines that the command wrote to stderr, where those were read."""
+    folders = {one.folder for one in texts if COMMAND_FAILURE in one.text}
+    said = _unknown_cause(
+        [one for one in texts if one.name.startswith("stderr") and one.folder in folders], unread=False
+    )
+    if not said.quote:
+        return replace(cause, summary=f"{cause.summary} No log that was read says why.")
+    return replace(said, id=cause.id, summary=f"{cause.summary} These are its last lines:", advice=cause.advice)
+
+
 def _match_statements(words: Iterable[str]) -> Iterator[Match]:
     return filter(None, map(search_words, words))
 
 
-def _cause_of_match(match: Match, text: _Text, lines: Sequence[Line]) -> Cause:
-    quoted, task = quote(lines, match), task_of(lines, match)
+def _cause_of_match(
+    match: Match, text: _Text, lines: Sequence[Line], texts: Sequence[_Text], args: Sequence[str]
+) -> Cause:
+    quoted = quote(lines, match)
     numbers = (quoted[0].number, quoted[-1].number) if text.first else (0, 0)
-    summary = f"{match.summary} It was the command of {task}." if task else match.summary
-    return Cause(match.rule.id, summary, match.rule.advice, text.uri, *numbers, tuple(line.text for line in quoted))
+    command = describe_failed_command(match.text, lines, lines.index(match.line), args, [one.text for one in texts])
+    summary, advice = match.summary, match.rule.advice
+    if command:
+        summary = f"{summary} {command.told}".rstrip()
+        advice = f"{advice}; to run it alone: {command.repeat}" if command.repeat else advice
+    return Cause(match.rule.id, summary, advice, text.uri, *numbers, tuple(line.text for line in quoted))
 
 
 def _unknown_cause(texts: Sequence[_Text], *, unread: bool) -> Cause:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 
+from flowspec.backend.aws.diagnosis.commands import COMMAND_FAILED, COMMAND_FAILURE
 from flowspec.backend.aws.diagnosis.rule import RERUN, Rule, Weight, make_rule
 
 # A source of many words.
@@ -19,7 +20,7 @@ def _exit_status_patterns(*statuses: int) -> tuple[str, ...]:
     """Returns patterns of what YARN, Spark, Hadoop, EMR and Python say of a process that ended with one of these."""
     numbers = f"(?:{'|'.join(map(str, statuses))})"
     said = r"[Ee]xit(?:ed)?(?: with)?(?: exit)? ?(?:[Cc]ode|status)(?: is)?:?"
-    return (rf"(?:subprocess failed with code|{said}) ?{numbers}\b", rf"ret '{numbers}'")
+    return (rf"(?:{COMMAND_FAILURE}|{said}) ?{numbers}\b", rf"ret '{numbers}'")
 
 
 RULES: tuple[Rule, ...] = (
@@ -867,6 +868,26 @@ RULES: tuple[Rule, ...] = (
         weight=Weight.SYMPTOM,
     ),
     make_rule(
+        "process-broken-pipe",
+        *_exit_status_patterns(141),
+        r"died with <Signals\.SIGPIPE",
+        cause="The process wrote into a pipe whose reader had ended: 141 is SIGPIPE.",
+        advice="let the reader read to the end: `| head` with `set -o pipefail` is such a reader",
+        source="POSIX sh (128 + signal); Linux, SIGPIPE",
+        weight=Weight.SYMPTOM,
+    ),
+    make_rule(
+        "command-not-executable",
+        *_exit_status_patterns(126),
+        cause="A program was found but could not be run: 126 is what a shell and `env` say of that.",
+        advice=(
+            "make it executable (chmod +x), and check the interpreter in its first line and the architecture it was "
+            "compiled for (arm64 or x86_64)"
+        ),
+        source="POSIX sh, exit status 126; GNU env",
+        weight=Weight.SYMPTOM,
+    ),
+    make_rule(
         "bootstrap-failed",
         r"bootstrap action \d+ returned a non-zero",
         r"BOOTSTRAP_FAILURE.*NON_ZERO_CODE",
@@ -883,6 +904,14 @@ RULES: tuple[Rule, ...] = (
         cause="The master instance failed.",
         advice="look at the state of its instance; let the master be on demand",
         source="EMR Management Guide, Troubleshoot a cluster",
+        weight=Weight.SYMPTOM,
+    ),
+    make_rule(
+        COMMAND_FAILED,
+        rf"{COMMAND_FAILURE} (?P<name>\d+)",
+        cause="A command of the streaming job ended with exit code {name}.",
+        advice="let it write to stderr why it ends",
+        source="Hadoop Streaming, PipeMapRed.waitOutputThreads",
         weight=Weight.SYMPTOM,
     ),
     # -- exceptions of the program's own

@@ -89,24 +89,6 @@ def quote(lines: Sequence[Line], match: Match) -> list[Line]:
     return list(lines[first : last + 1])
 
 
-# The embedded EMR names the task after its exception, Hadoop's client before it: attempt_1700000000000_0001_m_000000_0.
-_TASK_BEFORE = re.compile(r"attempt_\d+_\d+_(m|r)_")
-_TASK_AFTER = re.compile(r"LocalJobRunner: (m|r)\w+ task \d+ failed")
-_TASKS = {"m": "a map task: the mapper, or a combiner", "r": "a reduce task: the reducer"}
-
-
-def task_of(lines: Sequence[Line], match: Match) -> str:
-    """Returns the kind of task whose command failed, in words; "" where the log does not say."""
-    if "subprocess failed with code" not in match.text:
-        return ""
-    at = lines.index(match.line)
-    around = [
-        *(_TASK_AFTER.search(line.text) for line in lines[at + 1 : at + 1 + _AFTER]),
-        *(_TASK_BEFORE.search(line.text) for line in reversed(lines[max(0, at - _BEFORE) : at])),
-    ]
-    return next((_TASKS[found[1]] for found in around if found), "")
-
-
 def _is_source(line: Line) -> bool:
     return line.kind is Kind.FRAME and line.text.startswith("  ")
 

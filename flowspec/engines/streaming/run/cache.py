@@ -8,8 +8,10 @@ an existing name is left and used), org.apache.hadoop.yarn.util.FSDownload (copi
 from __future__ import annotations
 
 import errno
+import os
+import shlex
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -80,6 +82,26 @@ def shorten_shipped_program(command: str, arguments: Arguments) -> str:
     if program and Path(program).resolve() in shipped:
         return Path(program).name + blank + rest
     return command
+
+
+def name_shipped_files(command: str, wanted: Iterable[Shipment]) -> str:
+    """Replaces the names of shipped files in a command by their paths, by which it runs in any folder.
+
+    Before a program that only its copy in the working directory makes executable comes its interpreter.
+    """
+    sources = {one.name: one.source for one in reversed([*wanted]) if one.source.is_file() and not one.archive}
+    words = [shlex.quote(str(sources[word])) if word in sources else word for word in command.split(" ")]
+    program = sources.get(command.partition(" ")[0])
+    if program and not os.access(program, os.X_OK):
+        words.insert(0, _interpreter(program))
+    return " ".join(words)
+
+
+def _interpreter(program: Path) -> str:
+    """Returns the interpreter that the first line of a program names; else the shell, which runs one without it."""
+    with program.open("rb") as file:
+        first = file.readline(256).decode("utf-8", "replace")
+    return (first[2:].strip() if first.startswith("#!") else "") or "sh"
 
 
 def localize(wanted: tuple[Shipment, ...], scratch: Path, working: Path, syslog: JobLog, links: list[Path]) -> None:

@@ -24,6 +24,7 @@ from flowspec.engines.streaming.data.merge import Merge
 from flowspec.engines.streaming.hadoop import classes, keyfields
 from flowspec.engines.streaming.hadoop.failure import FAILURES, TaskFailure, as_task_failure
 from flowspec.engines.streaming.hadoop.partition import Partitioner, hash_partitioner, key_field_partitioner
+from flowspec.engines.streaming.run.cache import name_shipped_files
 from flowspec.engines.streaming.run.jobspec import Job
 from flowspec.engines.streaming.run.maptask import ShuffleOutput, run_map
 from flowspec.engines.streaming.run.reducetask import Reduction, RunOutput, combination, final_reduction, run_reduction
@@ -93,7 +94,8 @@ def _failure_context(task: Task) -> Iterator[str]:
     part = "" if split.length >= split.file.size else f", bytes {split.start} to {split.end}"
     yield f"map task {task.number} failed on {split.file.uri}{part} (mapper: {job.mapper.command or job.mapper.java})"
     if job.mapper.command:
-        yield f"to run the mapper alone: {repeat_command(job.mapper.command, split)}"
+        command = name_shipped_files(job.mapper.command, job.shipments)
+        yield f"to run the mapper alone: {repeat_command(command, split)}"
 
 
 def repeat_command(command: str, split: Split) -> str:

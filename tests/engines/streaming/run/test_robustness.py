@@ -217,6 +217,27 @@ def test_a_map_that_fails_names_its_input_and_how_to_repeat_it(words):
     assert repeated.stdout == (words / "data dir/bad.txt").read_bytes()[40:]
 
 
+@pytest.mark.parametrize("mode", [0o755, 0o644])
+def test_what_repeats_a_map_runs_in_any_folder(words, mode):
+    (words / "my job").mkdir()
+    (words / "my job/words.txt").write_text("zzz\n")
+    script = words / "my job/find.sh"
+    script.write_text('#!/bin/sh -u\ngrep -c -f "$1" && exit 9\nexit 7\n')
+    script.chmod(mode)
+    given = [
+        "-files",
+        f"{script},{words}/my job/words.txt",
+        "-mapper",
+        "find.sh words.txt",
+        "-input",
+        f"{words}/in.txt",
+    ]
+    ran = run([*given, "-output", f"{words}/out"], words / "cwd")
+    command = re.search("to run the mapper alone: (.*)", text_of(ran))[1]
+    repeated = subprocess.run(["sh", "-c", command], stdout=subprocess.PIPE, check=False, cwd="/")
+    assert (repeated.returncode, repeated.stdout) == (7, b"0\n"), command
+
+
 def test_a_reduce_that_fails_names_its_reducer(words):
     given = ["-mapper", "cat", "-reducer", "grep zzz", "-input", f"{words}/in.txt", "-output", f"{words}/out"]
     ran = run(given, words / "cwd")

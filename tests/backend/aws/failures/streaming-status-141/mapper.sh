@@ -1,0 +1,4 @@
+#!/bin/bash
+set -o pipefail
+cat > /dev/null
+yes | head -n 1
