@@ -6,6 +6,7 @@ import re
 
 # (what the parser was at and what it met, the remedy); the first that is found counts. {} is the first group.
 _REMEDIES = (
+    (r" after the quote (.)$", "{} is a quote of prose: write straight quotes (\" or ') in its place"),
     (r"found character '\\t'", "indent with spaces: YAML allows no tabs there"),
     (r"found character '(.)'", "put quotes around a text that begins with {}"),
     (r" after a late quote$", "a quote from an earlier line ends here: close it on the line where it begins"),
@@ -26,11 +27,16 @@ _REMEDIES = (
     (r"expected <block end>", "items of one list, and keys of one mapping, have the same indentation"),
 )
 
+# At the begin of a value; within a text it is none of YAML's.
+_TYPOGRAPHIC = re.compile(r"(?:^|[:,-] |[\[{])\s*([“”„\u2018\u2019])")
+
 
 def remedy(met: str, before: str, after: str) -> str:
     """Returns the remedy for what the parser met, between `before` and `after` in its line; "" for what has none."""
     met += " within a value" * (": " in before)
     met += " at a template" * after.startswith("{{")
+    if quotes := _TYPOGRAPHIC.findall(before):
+        met += f" after the quote {quotes[-1]}"
     met += " after a late quote" * (before[-1:] in {"'", '"'} and before.count(before[-1:]) % 2 == 1)
     # Not compiled in advance: hardly any run needs them.
     found = ((re.search(pattern, met), text) for pattern, text in _REMEDIES)
