@@ -187,7 +187,9 @@ class _Resolver:
             return converted
         if self.given.placeholders and rules.get("sensitive") is True:
             return self._use_placeholder(name, key, wanted, rules)
-        self._report_missing(name, key)
+        # The schema refuses a declaration that is no mapping (often a value), and shows how to write one.
+        if definition is not None:
+            self._report_missing(name, key)
         return MISSING
 
     def _use_placeholder(self, name: str, key: Scalar, wanted: str, rules: MappingOf[str, Any]) -> Any:
