@@ -250,7 +250,7 @@ class Files:
         elif path.exists():
             self.report("FS402", at, f"'{text}' is not a regular file", notes=where)
         else:
-            hint = _similar_file_hint(path) if len(self.found) < MAX_GUESSES else ""
+            hint = _similar_file_hint(path, self.folder(at)) if len(self.found) < MAX_GUESSES else ""
             self.report("FS401", at, f"there is no file '{text}'", hint=hint, notes=(f"looked for {path}",))
         return False
 
@@ -291,8 +291,10 @@ class Files:
             self.report("FS404", at, message, hint=hint, notes=notes)
 
 
-def _similar_file_hint(path: Path) -> str:
-    """Returns a hint: a file of a similar name in the same folder, or that there is no such folder."""
+def _similar_file_hint(path: Path, folder: Path) -> str:
+    """Returns a hint: the file of this name in `folder`, that of the spec; else one of a similar name, or no folder."""
+    if path.parent != folder and (folder / path.name).is_file():
+        return f"write {path.name}: paths begin at the folder of this file"
     try:
         names = sorted(one.name for one in path.parent.iterdir())
     except OSError:
