@@ -60,8 +60,8 @@ from __future__ import annotations
 
 from importlib import import_module
 
-# As type checkers know it. `typing` and `errors` take some 15 ms to import, in which Ctrl-C would end with a traceback
-# here (see `__main__`).
+# Type checkers know this name, too. Importing `typing` and `errors` takes some 15 ms, and Ctrl-C during that time would
+# show a traceback (see `__main__`).
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
@@ -187,7 +187,7 @@ __all__ = [
     "watch",
 ]
 
-# Imported when first used: `flowspec --help` needs none of them, and only those who connect pay for boto3.
+# Imported when first used: `flowspec --help` needs none of them, and only a connection needs boto3.
 _HOMES = {
     "flowspec.backend.aws.submission.apply": ("Applied", "apply"),
     "flowspec.backend.aws.call_errors": ("OutcomeUnknown",),

@@ -1,4 +1,4 @@
-"""The entry point of `flowspec` and `python -m flowspec`. Ctrl-C exits with 130 also while modules are imported."""
+"""The entry point of `flowspec` and `python -m flowspec`. Ctrl-C also exits with 130 while modules are imported."""
 
 import sys
 

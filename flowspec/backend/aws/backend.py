@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from flowspec.plan.findings import Finding
     from flowspec.request.assets import Asset
 
-# Seconds: the first look is soon, for mistakes show early, and later ones are rarer.
+# Seconds between polls: short at first, because mistakes show early, and longer later.
 _FIRST_INTERVAL, _GROWTH = 5.0, 1.2
 
 
@@ -28,7 +28,7 @@ class AwsBackend:
 
     name: BackendName = "emr"
     connection_settings = ("region", "profile", "endpoint_url")
-    # EMR ships logs about every five minutes; ten seconds cost one GetObject each and delay nobody.
+    # EMR ships logs about every five minutes. A poll every ten seconds costs one GetObject and causes little delay.
     log_interval = 10.0
     rates = RATES
 
@@ -37,7 +37,7 @@ class AwsBackend:
         return connect_aws(endpoint, session)
 
     def submission_lock(self, endpoint: Endpoint) -> AbstractContextManager[bool]:  # noqa: ARG002 - the Protocol's
-        """Yields False: EMR has no lock and no client token, so that submissions are identified by their tags."""
+        """Yields False: EMR has no lock and no client token, so submissions are identified by their tags."""
         return nullcontext(False)
 
     def location(self, region: str) -> str:
@@ -45,7 +45,7 @@ class AwsBackend:
         return region
 
     def assess(self, params: Mapping[str, Any]) -> Assessment:  # noqa: ARG002 - the Protocol's
-        """Reports nothing: what a request asks for is what EMR does."""
+        """Reports nothing: EMR does what a request asks for."""
         return Assessment()
 
     def preflight(self, emr: Emr, plan: Plan) -> tuple[Finding, ...]:

@@ -3,8 +3,8 @@
 ServiceError: the service refused the call. FlowspecError: the call could not be sent (no credentials, region or
 connection). OutcomeUnknown: it is not known whether the call took effect.
 
-botocore takes a truncated answer for one without members, and an HTML page for an answer. `refuse_truncated` and
-`refuse_page`, handlers of its event `after-call`, turn both into failures.
+botocore accepts a truncated answer as an answer without members, and an HTML page as a valid answer. `refuse_truncated`
+and `refuse_page`, handlers of its event `after-call`, turn both into failures.
 """
 
 from __future__ import annotations
@@ -20,22 +20,22 @@ from flowspec.facts.api_model import output_members
 
 # EMR answers InternalServerError with HTTP 400 (API reference, RunJobFlow), so the status alone does not tell.
 _UNKNOWN_OUTCOME = frozenset({"InternalServerError", "InternalServerException", "ServiceUnavailable"})
-# EMR and STS say the former, S3 the latter (common errors of the API references).
+# EMR and STS use the first code, S3 the second (common errors of the API references).
 _EXPIRED = frozenset({"ExpiredTokenException", "ExpiredToken", "RequestExpired"})
 _RENEW = (
     "renew them (`aws sso login`, or new AWS_… variables); a started run continues: `flowspec wait` watches it again"
 )
 _REMEDIES = {
     **dict.fromkeys(_EXPIRED, _RENEW),
-    # InvalidSignatureException is said for a wrong secret, too; its text tells which.
+    # EMR also answers InvalidSignatureException for a wrong secret; its text tells the two apart.
     **dict.fromkeys(
         ("RequestTimeTooSkewed", "InvalidSignatureException", "SignatureDoesNotMatch"),
         "check the secret key, and the clock of this machine: AWS takes requests that are five minutes off at most",
     ),
 }
-# EC2 says UnauthorizedOperation. A HEAD of S3 has no body, so that its refusal is a bare 403.
+# EC2 answers UnauthorizedOperation. S3's answer to HEAD has no body, so its refusal is only the status 403.
 PATIENCE = 300.0
-"""Seconds of failed reads in a row that a wait tolerates: a laptop's network comes back, a VPN reconnects."""
+"""Seconds for which a wait tolerates failing reads: a laptop's network comes back, a VPN reconnects."""
 _DENIED = frozenset({"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "Forbidden", "403"})
 _THROTTLED = frozenset({"ThrottlingException", "Throttling", "TooManyRequestsException", "RequestLimitExceeded"})
 
@@ -50,9 +50,9 @@ class TruncatedAnswer(Exception):
 
 @contextmanager
 def refuse_unreadable() -> Iterator[None]:
-    """Raises TruncatedAnswer for an answer on which botocore fails: no object, or members of other types.
+    """Raises TruncatedAnswer for an answer that botocore's parser fails on: no object, or members of other types.
 
-    Its parser checks nothing and may raise any exception. An exception from elsewhere is raised as it is.
+    The parser checks nothing and may raise any exception. Exceptions from other code are raised unchanged.
     """
     try:
         yield
@@ -63,7 +63,7 @@ def refuse_unreadable() -> Iterator[None]:
         from traceback import walk_tb
 
         modules = [frame.f_globals["__name__"] for frame, _ in walk_tb(error.__traceback__)]
-        # The parser hands null on to its caller, which fails on it.
+        # The parser returns null to its caller, which fails on it.
         if "botocore.parsers" in modules or modules[-1] == "botocore.endpoint":
             raise TruncatedAnswer("the answer can't be read") from error
         raise
@@ -92,12 +92,12 @@ def refuse_truncated(http_response: Any, parsed: Any, model: Any, **_: Any) -> N
 def refuse_page(http_response: Any, parsed: Any, model: Any, **_: Any) -> None:
     """Raises FlowspecError for a page that botocore takes for an answer of another service than EMR.
 
-    It reads no members from a page in place of EC2's XML, and nothing of S3's answers to HEAD but their headers.
+    botocore reads no members from a page in place of EC2's XML, and reads only the headers of S3's answers to HEAD.
     """
     headers, service = http_response.headers, model.service_model.service_name
     if parsed["ResponseMetadata"].get("RequestId") or any(one.lower().startswith("x-amz") for one in headers):
         return
-    # Stores with the API of S3 may have no such header. A body may be a stream, which is not read here.
+    # Other stores with S3's API may not send this header. A body may be a stream, which is not read here.
     if service == "ec2" or headers.get("content-type", "").startswith("text/html"):
         raise MissingService(service, model.name)
 
@@ -141,8 +141,8 @@ def _is_json(body: bytes) -> bool:
 def _aws() -> Any:
     """Returns botocore's exceptions, which are imported at the first call.
 
-    `except _aws().X` calls it only when there is an exception: the import takes 4 ms, of which a run
-    without any is spared.
+    `except _aws().X` calls it only when there is an exception. So a run without exceptions saves the 4 ms of the
+    import.
     """
     from botocore import exceptions
 
@@ -152,7 +152,7 @@ def _aws() -> Any:
 @contextmanager
 def unknown_outcome(operation: str) -> Iterator[None]:
     """Raises OutcomeUnknown for an error in the block after which a call of `operation` may have taken effect."""
-    # A caller may call again while it handles an error of connecting, which is then the context of the new one.
+    # A caller may call again while it handles a connection error, which is then the context of the new error.
     handled = sys.exc_info()[1]
     try:
         yield
@@ -175,7 +175,7 @@ def _may_have_taken_effect(response: Any) -> bool:
 
 
 def _ended_in_connect(error: BaseException | None, handled: BaseException | None) -> bool:
-    """Returns True for an error of a TLS handshake: that of an answer which can't be decrypted is an SSLError, too.
+    """Returns True for an error of a TLS handshake. An answer that can't be decrypted raises SSLError, too.
 
     `handled` is the error that was handled before the call.
     """
@@ -249,7 +249,7 @@ def translated(operation: str, *, attempts: int = 1) -> Iterator[None]:
 
 
 def missing_credentials_error() -> FlowspecError:
-    """Returns the error of credentials that are nowhere, or not whole."""
+    """Returns the error for missing or incomplete credentials."""
     return FlowspecError(
         "no AWS credentials were found",
         remedy="run `aws configure` or `aws sso login`, name a profile with --profile, "
@@ -264,7 +264,7 @@ def missing_region_error() -> FlowspecError:
 
 
 def _remedy(error: Exception) -> str:
-    """Returns what to do about an error that keeps us from asking; "" where its text is all that is known."""
+    """Returns the remedy for an error because of which a call could not be sent; "" where no remedy is known."""
     aws = _aws()
     if isinstance(error, aws.SSOError | aws.TokenRetrievalError):
         return _RENEW

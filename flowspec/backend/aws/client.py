@@ -38,12 +38,12 @@ from flowspec.facts.backends import TRAITS, BackendName, Traits
 
 # Attempts in all for calls without effect. botocore waits up to 8 s between two of them (legacy mode).
 _READ_ATTEMPTS = 5
-# Seconds before a read is repeated whose answer was cut short, or was InternalServerError with HTTP 400: botocore
+# Seconds before a read is repeated after a truncated answer, or after InternalServerError with HTTP 400. botocore
 # repeats neither.
 _READ_AGAIN_AFTER = (0.1, 0.3, 1.0, 3.0)
 
 
-# Clients may be used by several threads; sessions, by which they are made, may not (boto3's guide on sessions).
+# Several threads may use a client, but not the session that makes it (boto3's guide on sessions).
 _MAKING = threading.Lock()
 
 Ask: TypeAlias = "Callable[..., dict[str, Any]]"
@@ -54,8 +54,8 @@ Ask: TypeAlias = "Callable[..., dict[str, Any]]"
 class Endpoint:
     """Names an EMR: `backend` is "local" (the embedded EMR) or "emr"; the other settings are boto3's.
 
-    `keys` are an access key, its secret and perhaps a session's token; `proxy` is a URL; `verify` is whether
-    the server's certificate is looked at. `home` is the folder of the embedded EMR's state (None: FLOWSPEC_HOME).
+    `keys` are an access key, its secret and perhaps a session's token; `proxy` is a URL; `verify` is whether the
+    server's certificate is checked. `home` is the folder of the embedded EMR's state (None: FLOWSPEC_HOME).
     """
 
     backend: BackendName
@@ -128,9 +128,9 @@ class Emr:
             return _send(self._clients.reader, operation, params)
 
     def _renew(self) -> bool:
-        """Reads the credentials again, which boto3 does once for a session; True if they are others than before.
+        """Reads the credentials again, which boto3 reads only once per session; True if they have changed.
 
-        A call that creates something is not sent again for that: the caller of a read is, and from then on it can.
+        Only a read is then sent again, not a call that creates something.
         """
         if self._renewed is None:
             return False
@@ -226,10 +226,10 @@ def connect_aws(endpoint: Endpoint, session: Any = None) -> Emr:
                 "emr",
                 endpoint.region,
                 endpoint_url=endpoint.endpoint_url,
-                # None, not True: that would overrule AWS_CA_BUNDLE.
+                # None, not True: True would override AWS_CA_BUNDLE.
                 verify=None if endpoint.verify else False,
-                # The quota of retries that the standard mode keeps for the life of a client is used up by some 100
-                # faults; one process that submits or watches many clusters meets more. The legacy mode has none.
+                # The standard mode has a quota of retries for the life of a client, which some 100 faults use up. A
+                # process that submits or watches many clusters may meet more faults. The legacy mode has no quota.
                 config=client_config(attempts, mode="legacy", proxies=proxies),
             )
             for attempts in (_READ_ATTEMPTS, 1)
@@ -238,13 +238,13 @@ def connect_aws(endpoint: Endpoint, session: Any = None) -> Emr:
     creator._endpoint.http_session = reader._endpoint.http_session
     for client in (reader, creator):
         client.meta.events.register("after-call.emr", refuse_truncated, unique_id="flowspec-cut-short")
-    # A session of the caller's has credentials of the caller's, who renews them.
+    # The caller's session has the caller's credentials, and the caller renews them.
     renewed = None if session or endpoint.keys else partial(connect_aws, endpoint)
     return Emr(endpoint, Clients(reader, creator, lambda: inner), renewed)
 
 
 def _access_key(session: Any) -> str:
-    # Those of a role or of SSO are asked for now: that is refused where what they come from has expired, too.
+    # Credentials of a role or of SSO are requested now. That fails if the credentials behind them have also expired.
     with translated("connect"):
         return str(session.get_credentials().get_frozen_credentials().access_key)
 
@@ -306,7 +306,7 @@ def call_service(client: Any, operation: str, params: dict[str, Any]) -> dict[st
     with translated(operation):
         try:
             return _send(client, operation, params)
-        # An endpoint without this service answers with a page, or in another protocol.
+        # An endpoint without this service answers with an HTML page, or in another protocol.
         except TruncatedAnswer as error:
             raise MissingService(client.meta.service_model.service_name, operation) from error
 

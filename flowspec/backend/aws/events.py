@@ -34,8 +34,8 @@ class StepProgress(NamedTuple):
 class Ended(NamedTuple):
     """The last event: the verdict, and the cluster as it was then, its steps settled by its policies.
 
-    `steps` are the ids of those that were judged, or still waited for when the time was over, in the order in which
-    they were added; none that was repeated.
+    `steps` are the ids of the steps that were judged, or that had not ended at the timeout, in the order in which they
+    were added. Repeated attempts are left out.
     """
 
     cluster: Cluster
@@ -48,9 +48,9 @@ class Ended(NamedTuple):
         return replace(self.cluster, steps=tuple(step for step in self.cluster.steps if step.id in self.steps))
 
     def judged_with(self, failed: Collection[str]) -> Ended:
-        """Returns the end of a run whose success depends on steps, too, that had `failed` before and are not run again.
+        """Returns the end of a run whose success also depends on steps that had `failed` before and are not run again.
 
-        They are no part of what is watched: a watcher would repeat them by their policies.
+        These steps are not watched, because a watcher would repeat them by their policies.
         """
         if not failed or self.verdict.outcome is not Outcome.SUCCEEDED:
             return self

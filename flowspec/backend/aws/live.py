@@ -77,7 +77,7 @@ _KEPT = frozenset({"Properties", "Value"})
 
 
 def _drop_empty_members(value: Any) -> Any:
-    """Drops members that are null or empty: EMR gives them back for what nobody asked for, too."""
+    """Drops members that are null or empty: EMR also returns such members for settings that nobody asked for."""
     if isinstance(value, Mapping):
         kept = {key: item if key in _KEPT else _drop_empty_members(item) for key, item in value.items()}
         return {key: item for key, item in kept.items() if item not in (None, [], {}, "") or key == "Value"}
@@ -90,7 +90,7 @@ def _cluster(raw: Mapping[str, Any]) -> Json:
     return {
         **{name: raw[name] for name in _SAME if name in raw},
         "LogUri": s3_uri(raw.get("LogUri", "")),
-        # What was asked for, not what is running: RunningAmiVersion may be a later one.
+        # The requested version, not the running one: RunningAmiVersion may be later.
         "AmiVersion": raw.get("RequestedAmiVersion"),
         "Applications": [{"Name": one["Name"]} for one in raw.get("Applications", ()) if one.get("Name")],
         "Configurations": raw.get("Configurations"),
@@ -136,7 +136,7 @@ def _group(raw: Mapping[str, Any]) -> Json:
     return {
         **{name: raw[name] for name in _SAME_OF_A_GROUP if name in raw},
         "InstanceRole": raw.get("InstanceGroupType"),
-        # Asked for, not running: a resize may be under way.
+        # The requested count, not the running one: a resize may be in progress.
         "InstanceCount": raw.get("RequestedInstanceCount", 0),
         "Configurations": raw.get("Configurations"),
         "EbsConfiguration": _ebs(raw),
@@ -157,7 +157,7 @@ def _ebs(raw: Mapping[str, Any]) -> Json:
 
 
 def _scaling_policy(raw: Mapping[str, Any] | None) -> Json:
-    # A policy that is on its way out is still listed for up to a minute (terraform-provider-aws, instance_group.go).
+    # EMR still lists a removed policy for up to a minute (terraform-provider-aws, instance_group.go).
     if not raw or raw.get("Status", {}).get("State") in {"DETACHING", "DETACHED"}:
         return {}
     return {"Constraints": raw.get("Constraints"), "Rules": [_scaling_rule(rule) for rule in raw.get("Rules", ())]}
@@ -239,7 +239,8 @@ def _policies(emr: Emr, cluster_id: str) -> tuple[Json, list[str]]:
     for member in ("ManagedScalingPolicy", "AutoTerminationPolicy"):
         try:
             found[member] = emr.call(f"Get{member}", ClusterId=cluster_id).get(member)
-        # "Unknown operation" of an older endpoint, no permission, or a cluster that is ending: not readable, no fault.
+        # "Unknown operation" of an older endpoint, no permission, or a cluster that is ending: the policy can't be
+        # read, which is not an error.
         except FlowspecError:
             unread.append(member)
     return found, unread

@@ -24,11 +24,11 @@ PATIENCE = 330.0
 """Seconds after the end of a step in which its logs may still come: EMR ships them every five minutes."""
 
 _BLOCK = 1 << 16
-# Seconds to wait for S3, and how often to ask: logs are looked at when a run is over, and nobody waits five
-# minutes (botocore's 60 seconds, five times) for what is only a note.
+# Seconds to wait for S3, and the number of attempts. Logs are read when a run is over, and only for a note, for which
+# nobody waits five minutes (botocore's default: 60 seconds, five attempts).
 _TIMEOUT, _ATTEMPTS = 10.0, 3
-# Bytes of a step's syslog that are looked at for the counters of its last job, which Hadoop's client prints when
-# the job ends: 120 counters at most (mapreduce.job.counters.max) of 64 + 128 characters, and then a few lines.
+# Bytes at the end of a step's syslog that are searched for the counters of its last job. Hadoop's client prints them
+# when the job ends: at most 120 counters (mapreduce.job.counters.max) of 64 + 128 characters, and then a few lines.
 _COUNTERS_TAIL = 1 << 20
 _ACCESS = "read below it (the cluster's `log_uri`)"
 _LIST_ACCESS = "list it (s3:ListBucket)"

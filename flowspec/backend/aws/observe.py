@@ -35,12 +35,12 @@ from flowspec.plan.cluster import (
 # EMR keeps the metadata of ended clusters for two months (EMR Management Guide, "View cluster status and details").
 LOOKBACK = timedelta(days=60)
 _PERIODS = (timedelta(days=1), timedelta(days=7), LOOKBACK)
-# A plan is not to take one call for each of an account's clusters.
+# The limit keeps a plan from sending one call for each cluster of an account.
 _LOOKED_AT = 20
 # A tag holds the end of the source, with "@" and 12 digits of a commit.
 _SHORTEST = TAG_VALUE.most - 13
 CLOCK_SKEW = timedelta(minutes=10)
-"""For CreatedAfter and CreatedBefore, which are times of EMR's clock, beside times of ours."""
+"""A margin for CreatedAfter and CreatedBefore, since EMR's clock may differ from this machine's."""
 
 
 def describe(emr: Emr, cluster_id: str, *, steps: bool = True) -> Cluster:
@@ -54,9 +54,9 @@ def describe(emr: Emr, cluster_id: str, *, steps: bool = True) -> Cluster:
 
 
 def _history(emr: Emr, cluster_id: str) -> list[dict[str, Any]]:
-    """Returns the steps of a cluster as ListSteps shows them, oldest first; of thousands the latest thousand.
+    """Returns the steps of a cluster as ListSteps shows them, oldest first; at most the latest thousand.
 
-    EMR lists no more than that; another endpoint would be asked for 200 pages of ten thousand steps.
+    EMR lists no more than a thousand; another endpoint could list ten thousand steps on 200 pages.
     """
     # ListSteps gives the newest first.
     return list(islice(emr.pages("ListSteps", "Steps", ClusterId=cluster_id), MAX_STEPS_LISTED))[::-1]
@@ -120,9 +120,9 @@ def observe(emr: Emr, jobflow: JobFlow) -> Cluster | None:
 
 
 def observe_named(emr: Emr, jobflow: JobFlow) -> tuple[Cluster | None, list[Cluster]]:
-    """Returns what `observe` does, and the active clusters of the flow's name that are not its own, oldest first.
+    """Returns the result of `observe`, and the other active clusters with the flow's name, oldest first.
 
-    Sends no more calls than `observe`, which has to describe them to know whose they are.
+    Sends no more calls than `observe`, which also has to describe these clusters to read their tags.
     """
     described = [_describe_raw(emr, one.id) for one in active_named(emr, jobflow.cluster_name)]
     ours = [raw for raw in described if _cluster(raw).is_of(jobflow.name, jobflow.target)]
@@ -146,7 +146,7 @@ def _read_back_cluster(emr: Emr, raw: Mapping[str, Any], *, steps: bool = True) 
 
 
 def read_steps(emr: Emr, cluster_id: str) -> Cluster:
-    """Reads a cluster and its steps so that steps can be compared with them; nothing else of it is read back."""
+    """Reads only a cluster and its steps, to compare other steps with them."""
     listed = _history(emr, cluster_id)
     live = Live({"Steps": [step_config(item) for item in listed]})
     return replace(_cluster(_describe_raw(emr, cluster_id), tuple(map(_step, listed))), live=live)
@@ -167,9 +167,9 @@ def find_created(emr: Emr, flow: str, target: str, *, name: str, after: datetime
 
 
 def find_ended(emr: Emr, flow: str, target: str, *, name: str) -> Cluster | None:
-    """Returns the cluster of a flow that was created last, of those that ended within LOOKBACK; None if none did.
+    """Returns the newest cluster of a flow that ended within LOOKBACK; None if there is none.
 
-    A cluster that lost against a simultaneous apply and was ended for that is not one of them.
+    It skips a cluster that was terminated because a simultaneous `apply` was earlier.
     """
     for candidates in _ended_named(emr, name):
         made = _filter_by_flow(emr, flow, target, reversed(candidates))
@@ -179,14 +179,14 @@ def find_ended(emr: Emr, flow: str, target: str, *, name: str) -> Cluster | None
 
 
 def find_ending(emr: Emr, flow: str, target: str, *, name: str) -> Cluster | None:
-    """Returns a cluster of this flow and target that is TERMINATING: its run is not over, and not active; or None."""
+    """Returns a TERMINATING cluster of this flow and target, neither active nor ended; None if there is none."""
     made = _filter_by_flow(emr, flow, target, ending_named(emr, name))
     return next((one for one in made if RIVAL_TAG not in one.tags), None)
 
 
 def find_last(emr: Emr, flow: str, target: str, *, name: str) -> Cluster | None:
     """Returns the cluster of this flow and target that is TERMINATING, else the one of `find_ended`."""
-    # In this order: one that ends meanwhile is found by the next call.
+    # In this order: if the cluster ends between the two calls, the second finds it.
     return find_ending(emr, flow, target, name=name) or find_ended(emr, flow, target, name=name)
 
 
@@ -219,8 +219,8 @@ def ended_named(emr: Emr, name: str) -> Cluster | None:
 def _ended_named(emr: Emr, name: str, *, until: datetime | None = None) -> Iterator[list[Cluster]]:
     """Yields the ended clusters of this name, the latest period first; periods without one are left out.
 
-    ListClusters can't filter by name and gives 50 clusters a page in no order: looking at the last day alone
-    is mostly enough, and spares reading all that an account ran in two months. `until`: those created before it.
+    ListClusters can't filter by name, and returns 50 clusters per page in no defined order. The last day is usually
+    enough, so the search need not read all clusters of two months. `until`: only those created before it.
     """
     end = until or datetime.now(timezone.utc)
     before = until or end + CLOCK_SKEW
@@ -234,8 +234,8 @@ def _ended_named(emr: Emr, name: str, *, until: datetime | None = None) -> Itera
 def earlier_runs(emr: Emr, cluster: Cluster) -> Iterator[Cluster]:
     """Yields the ended clusters that ran the flow of `cluster` on its target before it did, newest first.
 
-    They have their steps. Flow and target are known by their tags; a cluster without any is compared with others of
-    its name without any. Of at most `_LOOKED_AT` clusters of the name is asked. Raises ServiceError when EMR refuses.
+    They include their steps. Flow and target are read from tags; a cluster without these tags is compared with others
+    of its name without them. At most `_LOOKED_AT` clusters of the name are read. Raises ServiceError when EMR refuses.
     """
     names = chain.from_iterable(map(reversed, _ended_named(emr, cluster.name, until=cluster.created)))
     for one in islice((one for one in names if one.id != cluster.id), _LOOKED_AT):
@@ -276,7 +276,7 @@ def _path_of(source: str) -> str:
 def find_namesakes(emr: Emr, name: str, *, flow: str, target: str) -> list[Cluster]:
     """Returns the active clusters of this name without the tags of this flow on this target, oldest first.
 
-    Nobody but their owner may change them: they are for a note. Empty when EMR can't be asked.
+    Only their owner may change them; they are returned for a note. Empty when EMR can't be asked.
     """
     try:
         found = [describe(emr, one.id, steps=False) for one in active_named(emr, name)]
@@ -286,7 +286,7 @@ def find_namesakes(emr: Emr, name: str, *, flow: str, target: str) -> list[Clust
 
 
 def submitted_as(emr: Emr, name: str, submission: str, *, after: datetime) -> Cluster | None:
-    """Returns the cluster that carries this submission's tag, in whatever state: it may have failed already."""
+    """Returns the cluster with this submission's tag, in any state: it may have failed already."""
     for summary in summaries(emr, created_after=after):
         if summary.name == name:
             cluster = describe(emr, summary.id, steps=False)

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 Policy: TypeAlias = "dict[str, Any]"
 Statement: TypeAlias = "dict[str, Any]"
 
-# Without a resource type: they are allowed for all clusters, or for none.
+# These actions have no resource type: they are allowed for all clusters, or for none.
 _OF_THE_ACCOUNT = ("ListClusters", "RunJobFlow")
 _READS = (
     "DescribeCluster",
@@ -100,7 +100,7 @@ def permissions_of(jobflow: JobFlow, request: Request, account: str = "") -> Per
 
 
 class _Place(NamedTuple):
-    """The parts of ARNs that name a place: the region's partition, the region and the account, `*` where unknown."""
+    """The common parts of ARNs: the partition, the region and the account; `*` for an unknown part."""
 
     partition: str
     region: str
@@ -111,7 +111,7 @@ class _Place(NamedTuple):
         return cls(partition_of(region or ""), region or "*", account or "*")
 
     def arn(self, service: str, resource: str) -> str:
-        """Returns the ARN of what has an account; S3 and IAM have no region, S3 no account."""
+        """Returns the ARN of a resource. ARNs of S3 and IAM have no region, and those of S3 no account."""
         region = self.region if service == "elasticmapreduce" else ""
         account = "" if service == "s3" else self.account
         return f"arn:{self.partition}:{service}:{region}:{account}:{resource}"
@@ -128,7 +128,8 @@ def _emr(jobflow: JobFlow, params: Mapping[str, Any], place: _Place) -> Iterator
     clusters = [place.arn("elasticmapreduce", "cluster/*")]
     lasting = lives_on(params)
     changes = {*_CHANGES, *(operations() if lasting else ()), *(_OF_LASTING if lasting else ())}
-    # A cluster gets its tags in RunJobFlow, so that nobody else's can be changed. (adopt tags one that has none.)
+    # A cluster gets its tags in RunJobFlow, so clusters without these tags can't be changed. (`adopt` tags such a
+    # cluster.)
     own = {"StringEquals": {"elasticmapreduce:ResourceTag/flowspec:flow": jobflow.name}}
     new = {"StringEquals": {"aws:RequestTag/flowspec:flow": jobflow.name}}
     yield _statement("FindAndSubmit", _emr_actions(_OF_THE_ACCOUNT), ["*"])
@@ -185,7 +186,7 @@ def _preflight(
 def _objects(sid: str, actions: Iterable[str], uris: Iterable[str], place: _Place) -> Iterator[Statement]:
     """Yields a statement on objects, and one that lists their buckets.
 
-    Without the second, S3 says "denied" of what is not there.
+    Without the second, S3 answers "denied" for missing objects.
     """
     resources = sorted({one for uri in uris for one in _keys(uri, place, writes="s3:PutObject" in actions)})
     if resources:
@@ -195,7 +196,7 @@ def _objects(sid: str, actions: Iterable[str], uris: Iterable[str], place: _Plac
 
 
 def _keys(uri: str, place: _Place, *, writes: bool) -> Iterator[str]:
-    """Yields the resources of a URI: an object, and all below a folder; of a glob all that begins as it does."""
+    """Yields the resources of a URI: an object, and all below a folder; for a glob, all keys with its fixed prefix."""
     bucket, key = split_s3(uri)
     wild = min((key.index(one) for one in "*?[{" if one in key), default=-1)
     if wild >= 0:

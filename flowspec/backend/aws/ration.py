@@ -44,7 +44,7 @@ def _share(rates: Mapping[str, Rate]) -> dict[str, Rate]:
 
 
 class _Bucket:
-    """Tokens that a rate refills."""
+    """A token bucket: tokens that are refilled at a fixed rate."""
 
     def __init__(self, rate: Rate, now: float) -> None:
         self._rate = rate
@@ -55,7 +55,7 @@ class _Bucket:
         """Returns the seconds until it has a token; 0.0 when it has one."""
         self._tokens = min(self._rate.burst, self._tokens + (now - self._filled) * self._rate.per_second)
         self._filled = now
-        # A wait that ends a rounding error too early would be followed by one of nothing.
+        # After a wait that is too short by a rounding error, a wait of zero seconds would follow.
         return 0.0 if self._tokens > 1 - 1e-9 else (1 - self._tokens) / self._rate.per_second
 
     def take(self) -> None:

@@ -11,8 +11,8 @@ from flowspec.backend.aws.client import Emr
 
 Answer = TypeVar("Answer")
 
-# The two calls that look for a flow's cluster among all that an account runs. What is read of a cluster that was
-# found is asked for once anyway.
+# The two calls that search for a flow's cluster among all clusters of an account. Other reads of the found cluster are
+# sent only once anyway.
 _SHARED = frozenset({"ListClusters", "DescribeCluster"})
 
 
@@ -39,8 +39,8 @@ class Answers(Generic[Answer]):
 class SharedReads(Emr):
     """A connection that sends each ListClusters and DescribeCluster once, and answers from then on what came back.
 
-    For plans that are made at one moment, from any number of threads: a call that is under way is waited for, not sent
-    again. What is planned later, and all that changes something, needs the connection itself. An error is shared, too.
+    It is for plans that are made at the same time, from any number of threads: a second caller waits for the call in
+    progress, and an error is shared, too. Later plans, and all changes, need the connection itself.
     """
 
     def __init__(self, emr: Emr) -> None:

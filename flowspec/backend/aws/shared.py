@@ -47,7 +47,7 @@ class SharedWatch:
     ) -> Generator[Event, None, None]:
         """Does what `watch` does, for a cluster that no other thread watches.
 
-        `sleep` is only called so that it may raise: with 0, every half a second.
+        `sleep` is called with 0 every half second, only so that it may raise an exception.
         """
         with self._lock:
             reader = self._readers.get(emr.endpoint) or self._readers.setdefault(emr.endpoint, _Reader(emr))
@@ -70,7 +70,7 @@ _LOOK_UP = 0.5
 
 
 class _Stopped(Exception):
-    """The reader of a fleet has to end."""
+    """Tells the reader of a fleet to end."""
 
 
 class _Reader:
@@ -101,7 +101,7 @@ class _Reader:
         self._awake.set()
 
     def _sleep(self, seconds: float) -> None:
-        # A cluster that was added is looked at without delay: a short run may be over by now.
+        # An added cluster is polled at once: a short run may already be over.
         self._awake.wait(seconds)
         self._awake.clear()
         if self._stopped:

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from flowspec.facts import states
 from flowspec.plan.cluster import Cluster, Step
 
-# botocore shape ClusterStateChangeReasonCode: these say that the cluster, not the work, went wrong.
+# botocore shape ClusterStateChangeReasonCode: with these codes the cluster itself failed, not its steps.
 _CLUSTER_FAULTS = frozenset(
     {"INTERNAL_ERROR", "VALIDATION_ERROR", "INSTANCE_FAILURE", "INSTANCE_FLEET_TIMEOUT", "BOOTSTRAP_FAILURE"}
 )
@@ -51,7 +51,8 @@ class Verdict(NamedTuple):
 
 
 def is_over(cluster: Cluster, only: Collection[str] | None = None) -> bool:
-    """Returns True when there is nothing left to wait for: it has ended, or stays up with all its steps done.
+    """Returns True when there is nothing left to wait for: the cluster has ended, or keeps running with all its steps
+    done.
 
     `only` are the ids of the steps that count (those of one apply on a long-running cluster); None for all.
     """
@@ -87,7 +88,7 @@ def judge(cluster: Cluster, only: Collection[str] | None = None) -> Verdict:
 
 
 def judge_steps(steps: Sequence[Step]) -> Verdict:
-    """Returns the verdict on steps that are over: one that failed decides before one that did not run to its end."""
+    """Returns the verdict on ended steps: a failed step takes precedence over one that did not run to its end."""
     if failed := next((step for step in steps if _has_failed(step)), None):
         return Verdict(Outcome.STEP_FAILED, failed)
     undone = next((step for step in steps if step.state != "COMPLETED"), None)
@@ -95,7 +96,7 @@ def judge_steps(steps: Sequence[Step]) -> Verdict:
 
 
 def failure_of(cluster: Cluster) -> Verdict | None:
-    """Returns the verdict on what has failed of a cluster, also of one that goes on; None if nothing has."""
+    """Returns the verdict on the failed steps of a cluster, which may still run; None if no step has failed."""
     failed = [step for step in cluster.steps if step.state == "FAILED"]
     if not cluster.has_ended:
         return Verdict(Outcome.STEP_FAILED, failed[-1]) if failed else None
@@ -104,12 +105,12 @@ def failure_of(cluster: Cluster) -> Verdict | None:
 
 
 def _has_failed(step: Step) -> bool:
-    """Returns True for a failed step, and for one that ended in a state that no one knows."""
+    """Returns True for a failed step, and for a step that ended in an unknown state."""
     known = step.state in {*states.ACTIVE_STEPS, *states.ENDED_STEPS}
     return step.state == "FAILED" or (step.has_ended and not known)
 
 
 def _ended_by_another(cluster: Cluster, steps: Collection[Step], only: Collection[str] | None) -> bool:
-    """Returns True if all steps that count were done before a step of someone else ended a cluster that lived on."""
+    """Returns True if all steps that count were done before another user's step ended a long-running cluster."""
     done = bool(steps) and all(step.state == "COMPLETED" for step in steps)
     return only is not None and done and cluster.state in states.ENDED and cluster.reason_code == "STEP_FAILURE"

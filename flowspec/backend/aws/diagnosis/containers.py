@@ -20,13 +20,13 @@ _APPLICATIONS = 2
 _APPLICATION = re.compile(r"\b(?:application|job)_(\d{9,}_\d{4,})\b")
 _CONTAINER = re.compile(r"\bcontainer_(?:e\d+_)?\d+_\d+_\d+_\d+\b")
 _FIRST = re.compile(r"container_(?:e\d+_)?\d+_\d+_\d+_0+1/")
-# The size of a gzip file of nothing, with its name in it.
+# The size of the gzip file of an empty log, with the file's name in it.
 _EMPTY = 64
 _NAMES = ("stderr", "stdout", "syslog")
 
 
 def container_logs(logs: Logs, texts: Iterable[str]) -> list[str]:
-    """Returns the paths (in EMR's layout) of the container logs worth reading, the most telling first, READ at most.
+    """Returns the paths (in EMR's layout) of at most READ container logs, the most useful first.
 
     `texts` are the step's logs. Raises ServiceError when the bucket can't be listed.
     """

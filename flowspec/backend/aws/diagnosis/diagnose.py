@@ -33,11 +33,11 @@ _T = TypeVar("_T")
 _LINES = 12
 # Bytes of a log that are looked at: the cause is near the end.
 _TAIL = 256 * 1024
-# Seconds between two looks for logs that have not been shipped: one GetObject each.
+# Seconds between two checks for logs that have not been shipped: each check is one GetObject.
 _FIRST_WAIT, _LONGEST_WAIT = 5.0, 60.0
-# In the order of what they are worth.
+# The most useful first.
 STEP_LOGS = ("stderr", "stdout", "syslog", "controller")
-# What Hadoop's client says after every failure tells nothing.
+# Hadoop's client prints this after every failure, so it does not show the cause.
 _NOISE = frozenset({"", "Streaming Command Failed!"})
 # EMR's shape of the reason: On the master instance (i-…), bootstrap action 1 returned a non-zero return code
 _BOOTSTRAP = re.compile(r"instance \((i-\w+)\), bootstrap action (\d+)")
@@ -51,7 +51,7 @@ _ADVICE_ON_ADDED = "if `flowspec steps add` added the step: run that command aga
 _NOTHING_SAID = "Not known, and the logs are empty."
 _NOTHING_THERE = "Not known, and there are no logs to look in."
 _NOTHING_READ = "Not known, and the logs could not be read."
-# A cluster may have 256 steps that all failed alike.
+# A cluster may have 256 steps that all failed for the same reason.
 _SHOWN_STEPS = 3
 _TELLING = re.compile(r"\b(ERROR|FATAL)\b|^Caused by: |^Exception in thread |Exception: ")
 # LocalJobRunner.Job.runTasks wraps what a task throws.
@@ -128,12 +128,12 @@ def diagnose(
 ) -> Diagnosis:
     """Finds the probable cause of a verdict that is not success.
 
-    Reads the step's four logs and at most nine of its containers, the end of each. Logs that EMR has not shipped yet
-    are waited for with growing pauses until `patience` seconds after the end of the step (`logs.PATIENCE` is enough for
-    EMR), not at all when that is past; `notify` is called once, with a line for people, before it waits.
+    Reads the end of each of the step's four logs and of at most nine logs of its containers. It waits, with growing
+    pauses, for logs that EMR has not shipped yet, until `patience` seconds after the end of the step (`logs.PATIENCE`
+    is enough for EMR). Before it waits, it calls `notify` once, with a line for people.
 
-    What it returns shows no secret of `secrets`, nor a part of one that is cut by where an excerpt begins; it may
-    hold control characters. Logs that can't be read are no error: what EMR itself reports is still returned.
+    The result shows no secret of `secrets`, nor a part of a secret that the beginning of an excerpt cuts; it may
+    contain control characters. If logs can't be read, it still returns what EMR itself reports.
     """
     found = _diagnose_at_once(cluster, verdict, logs, secrets)
     ended = (verdict.step.ended if verdict.step else None) or cluster.ended or now()
@@ -153,7 +153,7 @@ def _diagnose_at_once(cluster: Cluster, verdict: Verdict, logs: Logs, secrets: C
     unlogged = not logs.live and not cluster.log_uri
     failed = verdict.outcome is Outcome.CLUSTER_FAILED
     words = _cause_statements(cluster, verdict)
-    # A process that is ended with its step writes what one writes that has no memory left: its logs tell nothing.
+    # A process that is killed with its step writes the same as a process without memory: its logs don't show the cause.
     cancelled = _cause_of_cancellation(cluster, words) if verdict.outcome is Outcome.CANCELLED else None
     cause = cancelled or _choose_cause(
         found, words, mask(step.args, secrets) if step else (), of_cluster=failed, unread=bool(unread)
@@ -342,7 +342,8 @@ def _read_existing(logs: Logs, paths: Iterable[str], secrets: Collection[str]) -
 def _masked_end(blocks: Iterable[bytes], secrets: Collection[str]) -> tuple[str, int]:
     """Returns the last _TAIL bytes of a log, masked, and the number of the line they begin in.
 
-    What is before them only shows where a secret begins. The number is 0 when masking took line breaks away.
+    The bytes before them are read only to find the beginning of a secret. The number is 0 when masking removed line
+    breaks.
     """
     size = _TAIL + lookback_length(secrets)
     kept, before = bytearray(), 1
@@ -365,7 +366,7 @@ def _excerpts(texts: Iterable[_Text], emr_message: str) -> Iterator[tuple[str, t
     for text in (one for one in texts if not one.path.startswith("containers/")):
         if text.name == "stderr" and (words := _last_words(text.text)):
             yield "stderr", words
-        # Where Spark leads the stderr of a Python application to.
+        # Spark writes the stderr of a Python application to this log.
         if text.name == "stdout" and _TRACEBACK.search(text.text):
             yield "stdout", _last_words(text.text)
         if text.name == "syslog":

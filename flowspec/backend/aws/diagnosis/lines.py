@@ -39,7 +39,7 @@ _STAMPED = re.compile(
 )
 # Other programs: ERROR: …, INFO …, WARNING:root:…
 _LEVEL = re.compile(r"^\[?(?P<level>DEBUG|INFO|NOTICE|WARN(?:ING)?|TRACE)\]?\b")
-# Loggers whose warnings tell that a task or a container failed, or a step.
+# Loggers whose warnings say that a task, a container or a step failed.
 _TELLING = re.compile(
     r"(TaskSetManager|YarnAllocator|YarnSchedulerBackend\S*|YarnScheduler|LocalJobRunner|TaskAttempt\w*)$"
 )
@@ -57,7 +57,7 @@ _NOISE = re.compile(
     r"|Picked up \w+JAVA_|JVM stacktrace:|Traceback \(most recent call last\):|During handling of the above"
     r"|The above exception was the direct|Driver stacktrace:)"
 )
-# Also what YARN says of a container or a task that failed, which Hadoop's client prints as it is.
+# Also YARN's message about a failed container or task, which Hadoop's client prints unchanged.
 _ERROR = re.compile(r"\[?(ERROR|FATAL)\b|Container (\[pid=|killed |exited )|AttemptID:|Application application_")
 _FRAME = re.compile(
     r'^\s+(at [\w.$/<>@]+|\.\.\. \d+ (more|elided)|File "|[\^~]|\[Previous line repeated)|^ {4,}|^\t\|- |^\t+.*=-?\d+$'
@@ -70,13 +70,13 @@ _SAID_BEFORE = (
 _EXCEPTION = re.compile(
     rf"^{_SAID_BEFORE}(?P<says>"
     r"(?:\w+\.)*[A-Z_][\w$]*(?:Error|Exception|Failure|Throwable|KeyboardInterrupt|StopIteration|SystemExit)(?::.*|$)"
-    # The names of others: a class of Java with its message, an error of botocore.
+    # The names of other exceptions: a Java class with its message, an error of botocore.
     r"|(?:[a-z]\w*\.)+(?:[A-Z]\w*\$?)+: .*|(?:[a-z_]\w*\.)+[A-Z]\w*: An error occurred \(.*)"
 )
 
 
-# Characters of a line that are looked at: a message is at its beginning, and a line may be as long as a log. The
-# rules' patterns take time that grows faster than the line (173 s for one of 256 KiB).
+# Only so many characters of a line are searched: the message is at the beginning, and a line may be as long as a log.
+# The time of the rules' patterns grows faster than the line (173 s for a line of 256 KiB).
 _LONGEST = 2000
 
 

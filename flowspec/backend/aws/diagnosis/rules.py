@@ -17,7 +17,7 @@ _KERNEL_LOG = '`dmesg` of its machine has "Out of memory: Killed process" if the
 
 
 def _exit_status_patterns(*statuses: int) -> tuple[str, ...]:
-    """Returns patterns of what YARN, Spark, Hadoop, EMR and Python say of a process that ended with one of these."""
+    """Returns patterns for the messages of YARN, Spark, Hadoop, EMR and Python about such an exit code."""
     numbers = f"(?:{'|'.join(map(str, statuses))})"
     said = r"[Ee]xit(?:ed)?(?: with)?(?: exit)? ?(?:[Cc]ode|status)(?: is)?:?"
     return (rf"(?:{COMMAND_FAILURE}|{said}) ?{numbers}\b", rf"ret '{numbers}'")
@@ -958,4 +958,4 @@ WRAPPERS: tuple[re.Pattern[str], ...] = tuple(
         ),
     )
 )
-"""Exceptions that only say that something below them failed; they are no cause."""
+"""Exceptions that only say that another operation failed; they are not the cause."""

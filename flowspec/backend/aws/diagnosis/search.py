@@ -14,13 +14,13 @@ from flowspec.backend.aws.diagnosis.lines import Kind, Line, classify
 from flowspec.backend.aws.diagnosis.rule import Rule, Weight
 from flowspec.backend.aws.diagnosis.rules import RULES, WRAPPERS
 
-# Lines of a program's own, or of progress, after which what was before is taken for survived. A shell says one line
-# more after a failed command, Spark's drivers up to ten; recorded programs that went on said 20 and more.
+# If so many lines of output or progress follow an error, the program survived the error. A shell prints one more line
+# after a failed command, Spark's drivers print up to ten. Recorded programs that continued printed 20 and more.
 _SURVIVED = 15
-# Of a program's plain output only its last lines count: earlier ones may be about anything.
+# Of a program's plain output, only the last lines count: earlier lines may be about anything.
 _LAST_WORDS = 6
 _USAGE = re.compile(r"\s*usage: ", re.IGNORECASE)
-# Lines of a stack trace that are shown around the line of the cause: a frame of Python has its place, its code and,
+# Lines of a stack trace that are shown around the line of the cause: a Python frame has a place, a line of code and,
 # since 3.11, marks below it.
 _BEFORE, _AFTER = 4, 3
 
@@ -50,7 +50,7 @@ def lines_of(text: str, first: int = 1) -> list[Line]:
 
 
 def search(lines: Sequence[Line]) -> Match | None:
-    """Returns the match that tells the cause best, None if no rule knows what the log ends with."""
+    """Returns the match that shows the cause best; None if no rule matches the end of the log."""
     return _search(lines) or _search(_before_usage(lines))
 
 
@@ -94,7 +94,7 @@ def _is_source(line: Line) -> bool:
 
 
 def _iterate_last_lines(lines: Sequence[Line]) -> Iterator[Line]:
-    """Yields the last lines, the very last first, back to where the program is known to have gone on."""
+    """Yields the last lines in reverse order, back to the line after which the program is known to have continued."""
     others = said = 0
     for line in reversed(lines):
         if line.kind in {Kind.MESSAGE, Kind.PROGRESS}:
@@ -122,9 +122,9 @@ def _exception_blocks(lines: Iterable[Line]) -> Iterator[list[Line]]:
 
 
 def _best_match(block: Iterable[Line]) -> Match | None:
-    """Returns the match of the first rule of the table, and of the outermost exception that it knows.
+    """Returns the match of the first rule in the table, for the outermost exception that it knows.
 
-    Among exceptions of the program's own, it is that of the deepest.
+    Of the program's own exceptions, the deepest counts.
     """
     found = [match for line in block if line.kind is not Kind.FRAME for match in _matches(line)]
     return min(found, key=_rank, default=None)

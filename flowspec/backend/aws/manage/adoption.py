@@ -51,9 +51,9 @@ class Adoption:
 def plan_adoption(emr: Emr, cluster_id: str, jobflow: JobFlow, request: Request) -> Adoption:
     """Compares a spec with a cluster that shall be its own; nothing is changed.
 
-    Raises FlowspecError when the cluster has ended, belongs to another flow, or has another name than the spec gives
-    its clusters (EMR renames none, and finds them by it), and when the flow has a cluster already. A plan that is
-    `blocked` tells differences that only a new cluster could make good.
+    Raises FlowspecError when the cluster has ended, belongs to another flow, or does not have the name that the spec
+    gives its clusters (EMR can't rename a cluster), and when the flow already has a cluster. A `blocked` plan lists
+    differences that only a new cluster could remove.
     """
     cluster = read_back(emr, cluster_id)
     _refuse_ended(cluster)
@@ -108,7 +108,7 @@ def adopt(
     That plan is empty, or changes the cluster in place; nothing but tags is changed here. Raises FlowspecError as
     `plan_adoption` does, and when a difference would need a new cluster; Locked when another changes the cluster.
     """
-    # An ended cluster takes no tags, which the lock is one of.
+    # An ended cluster accepts no tags, and the lock is a tag.
     _refuse_ended(describe(emr, cluster_id, steps=False))
     with locked(emr, cluster_id, timeout=lock_timeout, notify=notify, sleep=sleep):
         found = plan_adoption(emr, cluster_id, jobflow, request)
@@ -129,10 +129,10 @@ def _forced_changes(plan: Plan) -> str:
 
 
 def _tags(plan: Plan) -> dict[str, str]:
-    """Returns the tags of the flow. What is not known of a cluster that someone else made is not claimed.
+    """Returns the tags of the flow. They claim nothing that is unknown about a cluster that someone else made.
 
-    It is not known whether it was made with the members that EMR never shows; and it has neither the digest of the
-    request nor that of its steps while something of them differs.
+    It is unknown whether the cluster has the members that EMR never shows. The digests of the request and of its steps
+    are left out while something in them differs.
     """
     unclaimed = {HIDDEN_TAG} if plan.joins else {HIDDEN_TAG, DIGEST_TAG, STEPS_TAG}
     tags = {key: value for key, value in identity_tags(plan).items() if key not in unclaimed}

@@ -56,10 +56,10 @@ class Leftover:
 
 
 def leftovers(emr: Emr, cluster: Cluster) -> tuple[Leftover, ...]:
-    """Returns what of a cluster stays in the account, and is paid for where it is in S3: nothing of it is deleted.
+    """Returns what a cluster leaves in the account; nothing of it is deleted, and files in S3 still cost money.
 
-    `cluster` is one with its steps (`describe`). Of staged files those are found that its steps and bootstrap actions
-    name; other flows may use them, too. Sends DescribeCluster and ListBootstrapActions.
+    `cluster` is a cluster with its steps (`describe`). Only the staged files that its steps and bootstrap actions name
+    are found; other flows may use them, too. Sends DescribeCluster and ListBootstrapActions.
     """
     raw = emr.call("DescribeCluster", ClusterId=cluster.id)["Cluster"]
     actions = list(emr.pages("ListBootstrapActions", "BootstrapActions", ClusterId=cluster.id))

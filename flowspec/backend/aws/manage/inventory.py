@@ -20,7 +20,7 @@ from flowspec.plan.cluster import FLOW_TAG, Cluster, age
 
 
 class Listing(NamedTuple):
-    """Clusters, oldest first, with their tags; `unread` older ones were not looked at."""
+    """Clusters, oldest first, with their tags; `unread` is the number of older ones that were not read."""
 
     clusters: tuple[Cluster, ...]
     unread: int = 0
@@ -39,7 +39,7 @@ def list_clusters(
     """Lists the clusters that have one of these states, were created in this time, and have this name and these tags.
 
     `name` is a pattern with `*`, `?` and `[…]`; a tag with the value None must be there with any value. ListClusters
-    tells no tags, so each cluster is described: with a `limit` the newest ones, until that many are found.
+    returns no tags, so each cluster is described: with a `limit`, from the newest on, until so many are found.
     """
     found = summaries(emr, states, created_after=created_after, created_before=created_before)
     newest = sorted((one for one in found if fnmatchcase(one.name, name)), key=age, reverse=True)
@@ -59,7 +59,7 @@ def _read_tags(emr: Emr, summary: Cluster) -> Cluster:
     except ServiceError:
         raise
     except FlowspecError:
-        # Forgotten by EMR in between, two months after its end.
+        # EMR deleted its record in the meantime, two months after its end.
         return summary
 
 
@@ -68,9 +68,10 @@ def _has_tags(cluster: Cluster, tags: Mapping[str, str | None]) -> bool:
 
 
 class IdleCluster(NamedTuple):
-    """A cluster that does nothing, since when, and how many instances of which type it keeps running for that.
+    """An idle cluster: since when it is idle, and how many instances of which type it keeps running.
 
-    `cost` is what its instances have cost so far, and cost by the hour; None on this machine, where nothing is paid.
+    `cost` is what its instances have cost so far, and what they cost per hour; None on this machine, where nothing is
+    paid.
     """
 
     cluster: Cluster
@@ -100,7 +101,7 @@ def idle_clusters(emr: Emr, *, at_least: timedelta = timedelta(), now: datetime 
     now = now or datetime.now(timezone.utc)
     waiting = list_clusters(emr, states=["WAITING"], tags={FLOW_TAG: None}).clusters
     since = [(one, last_activity(emr, one)) for one in waiting]
-    # EMR's clock may be ahead of ours.
+    # EMR's clock may be ahead of this machine's.
     idle = [(one, start, max(now - start, timedelta())) for one, start in since if start]
     found = [_with_instances(emr, IdleCluster(*one, {}), now) for one in idle if one[-1] >= at_least]
     return sorted(found, key=lambda one: one.since)
@@ -115,7 +116,7 @@ def _with_instances(emr: Emr, idle: IdleCluster, now: datetime) -> IdleCluster:
 
 
 def end_idle(emr: Emr, idle: IdleCluster, *, unprotect: bool = False) -> bool:
-    """Terminates an idle cluster unless it has got work since it was looked at; True if it was terminated.
+    """Terminates an idle cluster, unless it has received work since it was read; returns True if it was terminated.
 
     Raises FlowspecError when it is protected and `unprotect` is false.
     """

@@ -21,9 +21,9 @@ _COMMIT = re.compile(r"@([0-9a-f]{7,40})$")
 
 @dataclass(frozen=True, slots=True)
 class Orphans:
-    """Active clusters that were started from specs below a folder which are not there any more.
+    """Active clusters that were started from specs below a folder, which no longer exist.
 
-    `unknown` have a path that would be below it, too, but whether they are of this repository can't be told.
+    `unknown` are clusters with such a path for which it is not known whether they belong to this repository.
     """
 
     clusters: tuple[Cluster, ...]
@@ -33,10 +33,11 @@ class Orphans:
 def find_orphans(emr: Emr, folder: Path, specs: Collection[Path], *, target: str | None = None) -> Orphans:
     """Finds the active clusters of flowspec whose spec was below `folder` and is not one of `specs`.
 
-    Where a cluster came from is in its tag `flowspec:source`: path@commit in git. The path is that in the repository,
-    and other repositories have such folders, too: a cluster is of this one if this one has its commit. Outside of git
-    the path alone tells, which is enough on this machine only. With `target`, those of that target. Sends ListClusters
-    once for 50 active clusters and DescribeCluster for each. Raises FlowspecError on AWS for a folder outside of git.
+    Where a cluster came from is in its tag `flowspec:source`: path@commit in git. The path is relative to the
+    repository, and other repositories may have the same folder, so a cluster belongs to this repository only if the
+    repository has its commit. Outside of git only the path is known, which is enough only for clusters on this machine.
+    With `target`, only clusters of that target are found. Sends ListClusters once for 50 active clusters and
+    DescribeCluster for each. Raises FlowspecError on AWS for a folder outside of git.
     """
     repository = _repository(folder)
     if repository is None and emr.endpoint.traits.on_aws:
@@ -54,7 +55,7 @@ def find_orphans(emr: Emr, folder: Path, specs: Collection[Path], *, target: str
         path = PurePosixPath(_COMMIT.sub("", source))
         if repository is None:
             path = PurePosixPath(Path(path).parent.resolve() / path.name)
-        # Of a longer source the tag holds the end.
+        # If the source is longer, the tag contains its end.
         if len(source) >= TAG_VALUE.most or below not in path.parents or path in there:
             continue
         (gone if _is_from_repository(repository, source) else unknown).append(cluster)
@@ -70,20 +71,20 @@ def _repository(folder: Path) -> Path | None:
 
 
 def _possible_tag_paths(spec: Path, repository: Path | None) -> Iterator[PurePosixPath]:
-    """Yields the paths that a tag may have for a spec: where it is, and if that is a link, the two that it leads to."""
+    """Yields the paths that a tag may have for a spec: its own path and, for a link, the two paths that it leads to."""
     file = spec.resolve()
     for path in (spec.parent.resolve() / spec.name, file.parent / spec.name, file):
         yield _path_in_tag(path, repository)
 
 
 def _path_in_tag(path: Path, repository: Path | None) -> PurePosixPath:
-    """Returns a path as the tag has it: that in the repository, else the absolute one."""
+    """Returns a path as the tag has it: relative to the repository or, without one, absolute."""
     inside = repository is not None and path.is_relative_to(repository)
     return PurePosixPath(path.relative_to(repository) if inside and repository else path)
 
 
 def _is_from_repository(repository: Path | None, source: str) -> bool:
-    """Returns True if a source is of this repository: it names a commit that is there, or there is no git at all."""
+    """Returns True if a source belongs to this repository: it names a commit that exists here, or there is no git."""
     commit = _COMMIT.search(source)
     if repository is None or commit is None:
         return repository is None and commit is None

@@ -16,9 +16,9 @@ from flowspec.plan.runs.unattended import known_settings, unknown_settings
 from flowspec.plan.sensitive import known_secrets
 from flowspec.plan.steps import history_is_cut, surviving_steps
 
-# What EMR fills in for all that say nothing, and refuses in the requests of older releases.
+# Values that EMR sets if a request has none, and that it refuses in requests with older releases.
 _FILLED_IN: Mapping[str, Any] = {"StepConcurrencyLevel": 1, "VisibleToAllUsers": True}
-# DescribeStep is asked for the role of so many steps: ListSteps does not tell it.
+# DescribeStep is called for so many steps to read their role, which ListSteps does not return.
 _ROLES_ASKED = 10
 
 
@@ -71,7 +71,7 @@ _EMPTY: Mapping[str, Any] = {"list": [], "structure": {}, "map": {}, "string": "
 
 
 def _with_required(value: Any, shape: Any) -> Any:
-    """Returns the request with the empty members that RunJobFlow requires: reading back drops what is empty."""
+    """Returns the request with the empty members that RunJobFlow requires; reading it back dropped them."""
     if isinstance(value, Mapping) and shape.type_name == "structure":
         lacking = [name for name in shape.required_members if name not in value]
         filled = {**value, **{name: _EMPTY[shape.members[name].type_name] for name in lacking}}
@@ -82,9 +82,9 @@ def _with_required(value: Any, shape: Any) -> Any:
 
 
 def _instances(instances: Json) -> Json:
-    """Returns Instances as a request gives them: for groups one subnet or zone, and none for what was taken away."""
+    """Returns Instances as a request gives them: groups have one subnet or zone, and removed groups are left out."""
     out = dict(instances)
-    # A group that was taken away stays listed for ever, with no instances.
+    # EMR lists a removed group for ever, without instances.
     for name, sizes in (
         ("InstanceGroups", ("InstanceCount",)),
         ("InstanceFleets", ("TargetOnDemandCapacity", "TargetSpotCapacity")),
@@ -107,7 +107,7 @@ def _is_task(group: Json) -> bool:
 
 
 def _role(emr: Emr, cluster_id: str, step_ids: Sequence[str]) -> tuple[str, tuple[str, ...]]:
-    """Returns the role that the steps run with, if all have one and the same; and a note where they differ."""
+    """Returns the role of the steps if all have the same role, else a note that they differ."""
     asked = step_ids[-_ROLES_ASKED:]
     steps = (emr.call("DescribeStep", ClusterId=cluster_id, StepId=step_id)["Step"] for step_id in asked)
     roles = dict.fromkeys(str(step.get("ExecutionRoleArn") or "") for step in steps)

@@ -25,8 +25,9 @@ _PROVISIONED = {
 }
 # ModifyInstanceGroups, API reference: a group in these states makes no progress until it is modified again.
 _STUCK = frozenset({"SUSPENDED", "ARRESTED"})
-# Looks at a group that is RUNNING with another size than was asked for: right after a change, EMR may not have begun;
-# after so many, it has given up (a fleet's resize timeout) or keeps nodes for their HDFS blocks (Management Guide).
+# Polls in which a group is RUNNING with another size than the requested one. Right after a change, EMR may not have
+# begun; after so many polls, it has given up (a fleet's resize timeout) or keeps nodes for their HDFS blocks
+# (Management Guide).
 _LOOKS_UNCHANGED = 6
 # The addresses of groups: a role, perhaps with a name or a purchasing option, or an id.
 _ADDRESS = re.compile(r"(?P<role>MASTER|CORE|TASK|i[gf]-[0-9A-Z]+)(?::(?P<detail>.*))?", re.DOTALL)
@@ -60,10 +61,10 @@ def resize(
 ) -> tuple[Resize, ...]:
     """Asks EMR for other sizes, all in one change under the cluster's lock; `wait_for_sizes` waits for them.
 
-    `sizes` are numbers of instances by address: "CORE", "TASK" (where there is one task group), "TASK:name", a
-    group's id; of a fleet "CORE:on-demand" and "CORE:spot", or "CORE" where it has only one of the two. Raises
-    NothingFound when an address means no group or several; FlowspecError when a scaler owns the size, and when the
-    size can't be (a master's, a core group of none); Locked when another changes the cluster.
+    `sizes` are numbers of instances by address: "CORE", "TASK" (where there is one task group), "TASK:name", a group's
+    id; of a fleet "CORE:on-demand" and "CORE:spot", or "CORE" where it has only one of the two. Raises NothingFound
+    when an address matches no group or several; FlowspecError when a scaler controls the size, and when the size is not
+    possible (of a master, or an empty core group); Locked when another process changes the cluster.
     """
     for address, count in sizes.items():
         _refuse_impossible(address, count)
@@ -101,7 +102,7 @@ def _refuse_master(role: str) -> None:
 
 
 def _plan_resize(cluster_id: str, live: Live, address: str, count: int) -> Resize:
-    """Returns the change for one address; raises FlowspecError when that may not be."""
+    """Returns the change for one address; raises FlowspecError when it is not allowed."""
     match = _ADDRESS.fullmatch(address)
     assert match is not None
     instances = live.params["Instances"]
@@ -153,7 +154,7 @@ def _target(fleet: Mapping[str, Any], address: str, detail: str | None) -> str:
 
 
 def _refuse_scaled(params: Mapping[str, Any], group: Mapping[str, Any], group_id: str) -> None:
-    """Raises FlowspecError when a policy moves the size: EMR would move it back."""
+    """Raises FlowspecError when a scaling policy controls the size: EMR would change it back."""
     limits = params.get("ManagedScalingPolicy", {}).get("ComputeLimits")
     bounds = group.get("AutoScalingPolicy", {}).get("Constraints")
     if limits:
@@ -197,8 +198,8 @@ def wait_for_sizes(
 ) -> tuple[Resize, ...]:
     """Waits until each group and fleet has the size that was asked for; returns them with what is running.
 
-    After `timeout` seconds it returns what there is then. Raises FlowspecError when the cluster ends meanwhile, and
-    when EMR gives up or stops at another size.
+    After `timeout` seconds, it returns the sizes of that moment. Raises FlowspecError when the cluster ends meanwhile,
+    and when EMR gives up or stops at another size.
     """
     start, seen, same = clock(), "", 0
     for interval in emr.backend.poll_intervals():
@@ -252,7 +253,7 @@ def _require_reached_sizes(now: tuple[Resize, ...]) -> tuple[Resize, ...]:
     Raises FlowspecError when one is not enough, or not less than before.
     """
     for one in now:
-        # The units of a fleet come in the weights of its types: it may have somewhat more than was asked for.
+        # A fleet grows by the weights of its types, so it may have somewhat more units than requested.
         enough = one.running >= one.after and (one.member != "InstanceCount" or one.running == one.after)
         if not enough:
             raise FlowspecError(

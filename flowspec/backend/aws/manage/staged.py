@@ -1,9 +1,9 @@
 """Manages the files that `apply` staged in S3: lists them, finds those that active clusters use, and deletes old ones.
 
 `apply` does not upload a file that is staged already. So that no file is deleted before the cluster that uses it is
-active, `staging.stage` uploads files that are older than REFRESH_AFTER again, and only files older than LEAST_AGE,
-one day more, are deleted. One risk remains: a file may be staged again between its last check and its deletion. S3
-has no deletion on the condition that an object was not written since (`IfMatch` compares its content).
+active, `staging.stage` uploads files that are older than REFRESH_AFTER again, and only files older than LEAST_AGE, one
+day more, are deleted. One risk remains: a file may be staged again between its last check and its deletion. S3 has no
+conditional deletion that depends on when an object was written (`IfMatch` compares its content).
 """
 
 from __future__ import annotations
@@ -92,7 +92,7 @@ def hashes_in_use(emr: Emr) -> dict[str, str]:
 
     Searches the description, the bootstrap actions (nodes that are added later run them, too) and the steps of each
     cluster, whoever made it, for anything that looks like a hash. Completed steps are left out: a long-running cluster
-    may have had them for a year. Sends DescribeCluster, ListBootstrapActions and ListSteps for each. Raises
+    may list steps that are a year old. Sends DescribeCluster, ListBootstrapActions and ListSteps for each. Raises
     FlowspecError when one can't be read.
     """
     found: dict[str, str] = {}
@@ -114,7 +114,7 @@ def _read_cluster_texts(emr: Emr, cluster_id: str) -> Iterator[str]:
     yield json.dumps(list(steps), default=str)
 
 
-# A watcher adds a step that failed again, from what EMR says of it.
+# A watcher adds a failed step again, with the values that EMR returns for it.
 _NOT_DONE = [one for one in (*ACTIVE_STEPS, *ENDED_STEPS) if one != "COMPLETED"]
 
 

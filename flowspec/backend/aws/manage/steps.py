@@ -51,10 +51,10 @@ def add_steps(
 ) -> AddedSteps:
     """Adds the steps of a request that a cluster does not have yet, under the cluster's lock.
 
-    A step is identified by its name and by what it runs. `rerun` names steps to run again ("failed": all that
-    failed). Their local files are uploaded first. Raises FlowspecError when the cluster takes no steps, when the
-    steps are for another backend, and when the cluster's history is too long to tell whether a step has run; Locked
-    when another changes the cluster for longer than `lock_timeout` seconds; SpecError when a step can't run there.
+    A step is identified by its name and by what it runs. `rerun` names steps to run again ("failed": all that failed).
+    Their local files are uploaded first. Raises FlowspecError when the cluster accepts no steps, when the steps are for
+    another backend, and when the cluster has too many steps to know whether one has run. Raises Locked when another
+    process changes the cluster for longer than `lock_timeout` seconds, and SpecError when a step can't run there.
     """
     if jobflow.backend != emr.endpoint.backend:
         raise FlowspecError(
@@ -62,7 +62,7 @@ def add_steps(
             remedy="choose a target of the cluster's backend with --target",
         )
     refuse_unsupported(jobflow, request, emr.backend.assess(request.params))
-    # An ended cluster takes no tags either, which the lock is one of.
+    # An ended cluster accepts no tags either, and the lock is a tag.
     _refuse_ended(describe(emr, cluster_id, steps=False))
     with locked(emr, cluster_id, timeout=lock_timeout, notify=notify, sleep=sleep):
         cluster = settle_on(emr, read_steps(emr, cluster_id), notify)
@@ -97,15 +97,15 @@ def _upload(emr: Emr, request: Request, changes: StepChanges, notify: Callable[[
 
 
 def steps_to_cancel(emr: Emr, cluster_id: str, step: str) -> list[Step]:
-    """Returns the step that an id or name means, else the whole queue: all pending steps, oldest first.
+    """Returns the step with an id or name; without one, all pending steps, oldest first.
 
-    Of steps that are over, a name means the last one. Raises NothingFound when there is no such step, or when several
-    steps that are not over have that name.
+    If several ended steps have the name, the last one is returned. Raises NothingFound when there is no such step, or
+    when several steps that are not over have that name.
     """
     if not step:
         return steps_in(emr, cluster_id, ["PENDING"])
     if STEP_ID.fullmatch(step):
-        # A name may look like an id.
+        # A step's name may have the form of an id.
         with suppress(NothingFound):
             return [describe_step(emr, cluster_id, step)]
     return _find_steps_by_name(emr, cluster_id, step)

@@ -32,7 +32,7 @@ class ModelLoader(Loader):
         super().__init__([*users, str(MODELS), botocores], _Files(), include_default_search_paths=False)
 
     def list_available_services(self, type_name: str) -> list[str]:  # noqa: ARG002 - botocore's signature
-        """Lists the services by their folders, whatever is in them."""
+        """Lists the services by their folders, without a look at the files in them."""
         return self._folders
 
     @cached_property
@@ -43,7 +43,7 @@ class ModelLoader(Loader):
     def load_service_model(self, service_name: str, type_name: str, api_version: str | None = None) -> Any:
         """Loads a model. Raises UnknownServiceError for a service without one of this type, as botocore does."""
         if (service_name, type_name, api_version) == ("emr", "service-2", None) and not self._has_more_folders:
-            # The request was checked with it, and it takes 6 ms to parse.
+            # It is parsed already, because the request was checked with it; parsing takes 6 ms.
             return service_model()
         try:
             self.list_api_versions(service_name, type_name)

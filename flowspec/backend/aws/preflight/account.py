@@ -18,7 +18,7 @@ _Checks = Callable[[Emr, Plan], "list[Finding]"]
 
 
 def account_findings(emr: Emr, plan: Plan) -> tuple[Finding, ...]:
-    """Asks S3, IAM and EC2 side by side; of a plan that starts no cluster only its steps' data is looked up."""
+    """Asks S3, IAM and EC2 in parallel; for a plan that starts no cluster, only the data of its steps is checked."""
     checks: dict[str, _Checks] = {"S3": storage_findings}
     if not plan.converges:
         checks |= {"IAM": role_findings, "EC2": network_findings}

@@ -40,7 +40,7 @@ def network_findings(emr: Emr, plan: Plan) -> list[Finding]:
 
 
 def _describe_named(ask: Ask, operation: str, member: str, filter_: str, values: Iterable[str]) -> list[dict[str, Any]]:
-    """Returns the descriptions of the existing ones of those named: with a filter, missing ones are no error."""
+    """Returns the descriptions of those named resources that exist: with a filter, missing ones are no error."""
     if not (names := list(values)):
         return []
     return list(ask(operation, Filters=[{"Name": filter_, "Values": names}]).get(member, ()))
@@ -51,9 +51,9 @@ def _named_subnets(instances: _Params) -> list[str]:
 
 
 def _subnets(ask: Ask, instances: _Params, others: Iterable[str]) -> tuple[list[dict[str, Any]], list[Finding]]:
-    """Returns the subnets that a cluster may be put into at first, as EC2 describes them, and what was found of them.
+    """Returns the subnets of the first launch, as EC2 describes them, and the findings about them.
 
-    `others` are those of the alternatives.
+    `others` are the subnets of the alternatives.
     """
     first = _named_subnets(instances)
     names = list(dict.fromkeys([*first, *others]))
@@ -89,7 +89,7 @@ def _room_findings(subnets: Sequence[_Params], instances: _Params, path: KeyPath
 
 def _size(instances: _Params) -> int:
     groups = sum(one.get("InstanceCount", 1) for one in instances.get("InstanceGroups", ()))
-    # Units of capacity may be less than an instance, so that fleets are not counted.
+    # An instance of a fleet may count for several units of capacity, so the instances of fleets are not counted.
     return int(groups or instances.get("InstanceCount") or 1)
 
 
@@ -165,7 +165,7 @@ def _zones(instances: _Params, subnets: Sequence[_Params]) -> list[str]:
 
 
 def _type_findings(ask: Ask, instances: _Params, subnets: Sequence[_Params], region: str) -> list[Finding]:
-    """Checks the instance types: one of each group or fleet is on offer in a zone that the cluster may be put into."""
+    """Checks that EC2 offers at least one instance type of each group or fleet in a zone of the cluster."""
     by_role, zones = _types(instances), _zones(instances, subnets)
     names = sorted({name for pairs in by_role.values() for _, types in pairs for name in types})
     if not names:

@@ -38,7 +38,7 @@ _ROLES = (
 def role_findings(emr: Emr, plan: Plan) -> list[Finding]:
     """Checks the roles that a new cluster gets."""
     params = plan.request
-    # Fewer than run at once: those that wait for the caller keep no thread from it.
+    # Fewer than run at the same time, so that checks which wait for the caller don't block its thread.
     with Threads() as pool:
         caller = pool.submit(_caller_arn, emr)
         ask = emr.ask("iam")
@@ -65,7 +65,7 @@ def _caller_arn(emr: Emr) -> str:
 
 
 def _is_elsewhere(role: str, caller: Future[str]) -> bool:
-    """Returns True if an ARN is of another account, or it is not known of which the caller is."""
+    """Returns True if an ARN belongs to another account, or if the caller's account is unknown."""
     return role.startswith("arn:") and role.split(":")[4] != (caller.result().split(":") + [""] * 5)[4]
 
 
@@ -187,7 +187,7 @@ def _decision_finding(result: Mapping[str, Any], action: str, caller: str) -> Fi
 
 
 def _principal(caller: str) -> str:
-    """Returns the ARN whose policies count: of an assumed role the role's; "" for the root user, whom none limit."""
+    """Returns the ARN whose policies apply: of an assumed role, the role's; "" for the root user, who has no limits."""
     found = _ASSUMED.match(caller)
     if found:
         return f"arn:{found['partition']}:iam::{found['account']}:role/{found['name']}"

@@ -24,9 +24,9 @@ from flowspec.request.data import GLOB, DataUse
 from flowspec.request.steps.access import Use
 
 _MISSING = frozenset({"404", "NoSuchKey", "NoSuchBucket", "NotFound"})
-# EMR's own programs, in a bucket of each region that all may read.
+# EMR's own programs are in a public bucket of each region.
 _OF_EMR = re.compile(r"[a-z0-9-]+\.elasticmapreduce")
-# Pages of 1000 keys that are read for one glob, or for a name with many that begin like it.
+# Pages of 1000 keys that are read for one glob, or for a prefix that many keys have.
 _PAGES = 5
 
 
@@ -38,7 +38,7 @@ class S3Store:
         self._absent = absent
 
     def has(self, uri: str) -> bool:
-        """Returns True for S3 URIs, but for those in EMR's own buckets, and in absent ones, which have findings."""
+        """Returns True for S3 URIs, except those in EMR's own buckets, and in missing buckets, which have findings."""
         return _is_checkable(uri) and split_s3(uri)[0] not in self._absent
 
     def object_exists(self, uri: str) -> bool:
@@ -59,7 +59,7 @@ class S3Store:
         bucket, key = split_s3(uri)
         if not key.strip("/"):
             return any(True for _ in self._names(bucket, ""))
-        # Imported where something is in S3: the matching of globs takes 4 ms with what it needs.
+        # Imported only if something is in S3: the import for globs takes 4 ms.
         from flowspec.engines.streaming.hadoop.globs import BadPattern, expand_braces
 
         try:
@@ -90,7 +90,7 @@ def _is_checkable(uri: str) -> bool:
 
 
 class _Pattern:
-    """A key, perhaps with wildcards: names must begin with `fixed`; `deep` if they are in folders below."""
+    """A key, perhaps with wildcards. Names must begin with `fixed`; `deep` if they may be in subfolders."""
 
     def __init__(self, key: str) -> None:
         from flowspec.engines.streaming.hadoop.globs import component_pattern

@@ -32,13 +32,14 @@ from flowspec.document.masking import mask
 from flowspec.facts.uris import host_of, region_of_arn
 from flowspec.plan.runs.unattended import hook_kind
 
-# Seconds for all hooks of the outcome, and for those of `on_end`: a receiver that trickles its answer holds nobody up.
+# Seconds for all hooks of the outcome, and again for those of `on_end`, so that a slow receiver can't block the
+# command.
 _DEADLINE = 60.0
-# So much earlier a command is killed, so that its note is in time.
+# A command is killed so many seconds before the deadline, so that its note is still shown.
 _TO_KILL = 5.0
 # Seconds of one request of a webhook, and before the second and third.
 _TIMEOUT, _AGAIN_AFTER = 10.0, (1.0, 4.0)
-# What may pass by itself; other refusals are repeated by no one.
+# Statuses after which the request is sent again; other refusals are final.
 _PASSING = frozenset({408, 425, 429})
 # SNS takes up to 256 KiB of message, and 100 characters of subject.
 _SUBJECT = 100
@@ -50,8 +51,8 @@ class _Commands:
     """The commands of one run of hooks."""
 
     def __init__(self) -> None:
-        # Starting one and ending all exclude each other: an interrupt between the start of a command and its entry
-        # in the list would leave it running.
+        # The lock separates `start` and `end`: an interrupt between the start of a command and its entry in the list
+        # would leave it running.
         self._lock = threading.Lock()
         self._started: list[subprocess.Popen[str]] = []
         self._ended = False
@@ -102,10 +103,10 @@ class Hooks:
     _commands: _Commands = field(init=False, repr=False, compare=False)
 
     def run(self, end: Ended, cause: str = "") -> None:
-        """Runs the hooks for an end: those of its outcome, then those of `on_end`; takes two minutes at most.
+        """Runs the hooks for the end of a run: those of its outcome, then those of `on_end`; takes at most two minutes.
 
-        `cause` is the probable one of a failure. A run that is no longer watched has not ended, and
-        starts no hook. Commands that run for longer, or at KeyboardInterrupt, are killed.
+        `cause` is the probable cause of a failure. After a timeout of the watch, the run has not ended, and no hook
+        runs. Commands that run for longer, or at KeyboardInterrupt, are killed.
         """
         if end.verdict.outcome is Outcome.TIMED_OUT:
             return
@@ -130,8 +131,8 @@ class Hooks:
     def _message(self, end: Ended, cause: str) -> dict[str, Any]:
         """Returns the message for all receivers, without secrets.
 
-        `id` is made of the ids of the cluster and of the last step of the run, and the outcome: of two watchers of one
-        run it is the same, so that a receiver can drop the second, and of another run of the cluster another.
+        `id` consists of the ids of the cluster and of the last step of the run, and the outcome. Two watchers of one
+        run send the same id, so that a receiver can drop the second message; another run of the cluster has another id.
         """
         cluster, verdict = end.cluster, end.verdict
         last = end.steps[-1:]
@@ -154,7 +155,7 @@ class Hooks:
         return dict(mask(message, self.jobflow.secrets))
 
     def _start(self, hook: Hook, message: Mapping[str, Any]) -> tuple[threading.Thread, list[str]]:
-        """Starts a hook in a thread; returns that, and a list of why it failed, which is "" when it did not."""
+        """Starts a hook in a thread; returns the thread, and a list for the reason why it failed ("" if it did not)."""
         failure: list[str] = ["gave no answer in time"]
 
         def attempt() -> None:
@@ -169,7 +170,7 @@ class Hooks:
 
 
 def _label(hook: Hook) -> str:
-    """Returns the name of a hook in a note: of a webhook only the host, since a path may be a token."""
+    """Returns the name of a hook for a note; for a webhook only the host, since its path may contain a token."""
     kind = hook_kind(hook)
     if kind == "webhook":
         return f"webhook to {host_of(hook[kind])}"
@@ -204,7 +205,7 @@ def _headers(hook: Hook, body: bytes) -> dict[str, str]:
     headers = {"Content-Type": "application/json", "User-Agent": "flowspec"}
     if not hook.get("secret"):
         return headers
-    # With the time in it, a receiver can refuse what someone sends again later.
+    # With the time in the signature, a receiver can refuse a message that someone sends again later.
     timestamp = str(int(datetime.now(timezone.utc).timestamp()))
     signed = signature(hook["secret"], timestamp, body)
     return {**headers, "X-Flowspec-Timestamp": timestamp, "X-Flowspec-Signature": signed}
@@ -256,7 +257,7 @@ def _run_command(hooks: Hooks, hook: Hook, message: Mapping[str, Any]) -> str:
 def _kill(command: subprocess.Popen[str]) -> None:
     """Kills a command that has not ended, and what it has started."""
     if command.poll() is None:
-        # It may end at this moment.
+        # The command may end at this moment.
         with suppress(ProcessLookupError):
             os.killpg(command.pid, signal.SIGKILL)
 

@@ -24,11 +24,11 @@ class Launches:
     failed: list[str] = field(default_factory=list)
 
     def next_plan(self, cluster: Cluster) -> Plan | None:
-        """Returns the plan to launch again with; None when the cluster's end gives no reason, or nothing is left."""
+        """Returns the plan of the next launch; None if the cluster's end is no reason for it, or all were tried."""
         return next_launch(self.plan, cluster, len(self.failed) + 1)
 
     def relaunch(self, cluster: Cluster) -> Applied | None:
-        """Launches again when the cluster's end gives reason to, and something is left to try; else returns None.
+        """Launches again if the cluster's end is a reason to, and something is left to try; else returns None.
 
         Raises as `apply` does.
         """

@@ -25,12 +25,12 @@ from flowspec.request.compile import Request
 from flowspec.request.origins import locate
 from flowspec.request.selection import is_setup_step, keep_steps
 
-# The most runs that continue one another; each costs a DescribeCluster and a ListSteps.
+# The maximum length of a chain of runs; each run costs a DescribeCluster and a ListSteps.
 _MOST_RUNS = 20
 
 
 class UnknownBeginning(FlowspecError):
-    """The runs that a run continues can't be read, or are too many: what they did is not known."""
+    """The earlier runs of a chain can't be read, or are too many: which steps they completed is not known."""
 
 
 class Unfinished(NamedTuple):
@@ -67,9 +67,9 @@ def unfinished(emr: Emr, jobflow: JobFlow, request: Request, *, last: str = "") 
 def compare_last(emr: Emr, jobflow: JobFlow, request: Request) -> LastRun:
     """Compares a request with the last run of its flow that ended, or is ending.
 
-    `done` is True if that run had the same request and succeeded.
-    A run that continues others had the same one if it ran what they left of it; of one whose earlier runs can't be read
-    that is not known. Raises ServiceError when EMR refuses the last one to be read.
+    `done` is True if that run had the same request and succeeded. A run that continues others had the same request if
+    it ran the steps that they left; if the earlier runs can't be read, this is not known. Raises ServiceError when EMR
+    refuses the last one to be read.
     """
     found = find_last(emr, **_flow_identity(jobflow))
     if found is None:
@@ -92,9 +92,9 @@ def compare_last(emr: Emr, jobflow: JobFlow, request: Request) -> LastRun:
 
 
 def _time_of_run_hint(jobflow: JobFlow, request: Request) -> str:
-    """Returns the end of a sentence on a spec whose request has the time of the run in it; "" for any other."""
+    """Returns the end of a sentence for a spec whose request contains the time of the run; "" for other specs."""
     moment = jobflow.document.moment
-    # With --date it is midnight, and the same all day.
+    # With --date the time is midnight, so it is the same all day.
     if not moment or moment.endswith("T000000Z") or moment not in str(request.params):
         return ""
     return ": that of every run is, since the spec uses `ts`, the time of the run; `ds` is the same all day"

@@ -25,9 +25,9 @@ from flowspec.plan.runs.supervision import StepPolicy, read_policies, token_of
 _EXIT_CODE = re.compile(r"failed with exitCode (\d+)")
 # Bytes of the end of that log.
 _TAIL = 4096
-# The 256 characters of a tag are room for the marks of the latest 36 steps. A retry has at most 9 of them.
+# A tag of 256 characters has room for the marks of the latest 36 steps. A step has at most 9 retries.
 _MARK = 6
-# S3's refusals that no later attempt changes.
+# S3's refusals that are final: a later attempt gets the same answer.
 _FINAL = frozenset({"AccessDenied", "403", "NoSuchBucket", "PermanentRedirect", "AllAccessDisabled"})
 
 
@@ -41,7 +41,7 @@ class Unread(NamedTuple):
 class ExitCodes:
     """Reads the exit codes of a cluster's failed steps from their controller logs.
 
-    Each log is read once for a look at the cluster: all that judge the steps in it get the same answer.
+    Each log is read once per poll, so that everything that judges the steps uses the same exit codes.
     """
 
     def __init__(self, cluster: Cluster, logs: Logs) -> None:
@@ -58,7 +58,7 @@ class ExitCodes:
         return self._known[step.id]
 
     def look_again(self) -> None:
-        """Forgets the exit codes that were not found, so that the next look at the cluster reads their logs again."""
+        """Forgets the exit codes that were not found, so that the next poll reads their logs again."""
         self._known = {step_id: code for step_id, code in self._known.items() if code is not None}
         self._unread.clear()
 
@@ -182,7 +182,7 @@ def _as_completed(step: Step, reason: str) -> Step:
 
 
 def cancelled_by(failed: Step, step: Step) -> bool:
-    """Returns whether EMR cancelled a step because an earlier one failed: it had been added and never ran."""
+    """Returns whether EMR cancelled a step because an earlier one failed: the step had been added, and never ran."""
     if step.state != "CANCELLED" or step.started is not None:
         return False
     return step.created is None or failed.ended is None or step.created <= failed.ended
@@ -234,11 +234,11 @@ def _repeated_ids(cluster: Cluster) -> set[str]:
 
 
 def _overtaken_ids(cluster: Cluster) -> set[str]:
-    """Returns the ids of steps that failed, or were cancelled with one that did, and that were completed later.
+    """Returns the ids of steps that failed, or were cancelled with a failed one, and that were completed later.
 
-    They are known by their names, as a corrected step has other arguments; so only on the cluster of a flow, as other
-    tools may give all steps one name. A step that was there when the other failed is not a new run of it: steps that
-    are submitted together may have the same name.
+    They are matched by name, since a corrected step has other arguments. This is done only on the cluster of a flow, as
+    other tools may give all steps one name. A step that already existed at the failure is not a new run: steps that are
+    submitted together may have the same name.
     """
     if FLOW_TAG not in cluster.tags:
         return set()
@@ -260,8 +260,8 @@ def _overtaken_ids(cluster: Cluster) -> set[str]:
 def attempts_of(step: Step, cluster: Cluster) -> int:
     """Returns the number of attempts of a step's run, itself included.
 
-    Those before it count that a watcher repeated. A step that was added by an apply, such as with --rerun, is the first
-    attempt of another run.
+    Earlier attempts count if a watcher repeated them. A step that was added by an apply, such as with --rerun, is the
+    first attempt of another run.
     """
     equal = [one for one in cluster.steps if token_of(one) == token_of(step)]
     count = 1

@@ -42,8 +42,8 @@ _CAUSES = {
     "network": frozenset({"network-timeout", "connection-refused", "unknown-host"}),
 }
 _TERMINATES = frozenset({"", "TERMINATE_CLUSTER", "TERMINATE_JOB_FLOW"})
-# A watcher that is killed keeps others from acting no longer than this. It renews the tag after each third of it (two
-# calls), and one that loses it, as by the sleep of a laptop, sees that before it acts.
+# A killed watcher blocks the others for at most this time. A watcher renews the tag after each third of it (two calls).
+# If it loses the tag, for example while a laptop sleeps, it notices that before it acts.
 _LEASE = timedelta(minutes=3)
 
 
@@ -87,14 +87,14 @@ class Supervisor:
             yield from self._acquire_lease()
             if self._lock is None:
                 return
-            # Another may have acted until now.
+            # Another watcher may have acted until now.
             current = read_steps(self.emr, self.cluster_id)
             for step, policy in self._steps_to_handle(current, policies, codes):
                 if step.state == "RUNNING":
                     yield from self._cancel(step, policy, current)
                 else:
                     yield self._repeat(step, policy, current)
-                    # The history has changed.
+                    # The cluster's steps have changed.
                     break
         except FlowspecError as error:
             yield from self._report_once(f"{error.message}; this is tried again at the next poll")
@@ -205,10 +205,10 @@ class Supervisor:
         code = codes.of(step)
         if code is not None and (code in policy.skip or str(code) in policy.causes):
             return code not in policy.skip
-        # Imported when a step with a policy has failed: its rules take 20 ms.
+        # Imported only when a step with a policy has failed: importing the rules takes 20 ms.
         from flowspec.backend.aws.diagnosis.diagnose import diagnose
 
-        # Without logs, too: what EMR itself says may be enough.
+        # Also without logs: EMR's own message may be enough.
         diagnosis = diagnose(cluster, Verdict(Outcome.STEP_FAILED, step), codes.logs)
         rules = frozenset[str]().union(*(_CAUSES.get(cause, ()) for cause in policy.causes))
         if diagnosis.cause.id in rules:
@@ -224,7 +224,7 @@ class Supervisor:
         return repeated or awaits_exit_code(cluster, codes, self.now())
 
     def _cancel(self, step: Step, policy: StepPolicy, cluster: Cluster) -> Iterator[WatcherAction]:
-        """Cancels a step, and does what EMR does by `on_failure`: a cancelled step does not set it off."""
+        """Cancels a step, and carries out its `on_failure`, which EMR ignores for a cancelled step."""
         self._mark(TIMED_OUT_TAG, step, cluster)
         text = f"step {step.name} ({step.id}) has run for {policy.timeout} s"
         if step.action_on_failure in _TERMINATES and not cluster.termination_protected:
@@ -232,13 +232,13 @@ class Supervisor:
             yield WatcherAction(f"{text}: timeout, the cluster is terminated")
             return
         rest = [] if step.action_on_failure == "CONTINUE" else [one for one in cluster.steps if one.state == "PENDING"]
-        # The pending ones first: none of them begins when the running one ends. An interrupt may be ignored.
+        # Pending steps first, so that none of them starts when the running step ends. A step may ignore an interrupt.
         answers = cancel_steps(self.emr, self.cluster_id, [*rest, step], force=True)
         pending = sum(one.accepted for one in answers[:-1])
         if answers[-1].accepted:
             yield WatcherAction(f"{text}: timeout, cancelled{f', and {pending} pending' if pending else ''}")
         else:
-            # Releases before 5.28 cancel no step that runs: each look would tell it.
+            # Releases before 5.28 can't cancel a running step: every poll would report that.
             others = f"; {pending} pending are" if pending else ""
             refused = f"{text}: timeout, but it is not cancelled: {answers[-1].reason}{others}"
             yield from self._report_once(refused, f"not cancelled: {step.id}")
@@ -249,7 +249,7 @@ class Supervisor:
         configs = dict(zip((one.id for one in cluster.steps), cluster.live.params["Steps"], strict=True))
         again = [step, *_cancelled_after(step, cluster)]
         steps = [configs[one.id] for one in again]
-        # Before it is added: the attempts are bounded also when this process is killed in between.
+        # Before it is added, so that the attempts stay bounded even if this process is killed in between.
         self._mark(REPEATED_TAG, step, cluster)
         add("AddJobFlowSteps", {"JobFlowId": self.cluster_id, "Steps": steps}, self.emr, self.cluster_id, self.sleep)
         number = attempts_of(step, cluster) + 1

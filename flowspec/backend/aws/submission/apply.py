@@ -66,13 +66,13 @@ def apply(
 ) -> Applied:
     """Does what `plan` says and returns as soon as EMR has accepted it; `watch` follows it from there.
 
-    The new request is checked and its files are uploaded before a cluster that it replaces is terminated.
-    `notify` gets one line for each thing done, `warn` (default: the same) one for each that was not, such as a step
-    that EMR does not cancel, and on KeyboardInterrupt one on the cluster that may run or be changed.
-    Raises FlowspecError when the plan is blocked, the request is invalid, or no cluster is found after a lost
-    answer; ServiceError when EMR or S3 refuses. A plan that changes a living cluster raises Locked when another
-    apply changes it for longer than `lock_timeout` seconds. When the cluster has changed since, `replan` makes the
-    plan again; without it StalePlan is raised.
+    The new request is checked and its files are uploaded before a cluster that it replaces is terminated. `notify` gets
+    one line for each completed action. `warn` (default: the same) gets one line for each action that failed, such as a
+    step that EMR does not cancel, and on KeyboardInterrupt a line about the cluster that may run or be changed. Raises
+    FlowspecError when the plan is blocked, the request is invalid, or no cluster is found after a lost answer;
+    ServiceError when EMR or S3 refuses. A plan that changes a living cluster raises Locked when another apply changes
+    it for longer than `lock_timeout` seconds. When the cluster has changed since, `replan` makes the plan again;
+    without it StalePlan is raised.
     """
     warn = warn or notify
     if plan.blocked:
@@ -127,13 +127,13 @@ def _submit(
 def _with_flow_tags(plan: Plan, submission: str) -> dict[str, Any]:
     """Returns the parameters of RunJobFlow with the tags that identify the flow and this submission."""
     params = plan.calls[-1].params
-    # `api_params` may bring tags with our prefix (an imported request does): only our own may stay.
+    # `api_params` may contain tags with flowspec's prefix (from an imported request): only flowspec's own may stay.
     tags = [tag for tag in params.get("Tags", ()) if not tag["Key"].startswith(TAG_PREFIX)]
     return {**params, "Tags": [*tags, *_identity(plan, submission)]}
 
 
 def _refuse_invalid(params: Mapping[str, Any]) -> None:
-    """Raises FlowspecError with all that the installed botocore has against a request."""
+    """Raises FlowspecError with all errors that the installed botocore finds in a request."""
     found = problems(params)
     if found:
         lines = [f"{'.'.join(map(str, one.path))}: {one.message}" for one in found]
@@ -145,8 +145,8 @@ def _refuse_invalid(params: Mapping[str, Any]) -> None:
 def _find_earlier_apply(plan: Plan, emr: Emr, began: datetime) -> str | None:
     """Returns the id of a cluster of this flow that another apply submitted since this apply began.
 
-    It may have ended already: two applies at the same moment are one run, however short. Raises FlowspecError when
-    it was made from another request.
+    The cluster may have ended already: two simultaneous applies are one run, even a short one. Raises FlowspecError
+    when it was made from another request.
     """
     name = plan.request["Name"]
     found = [*find_created(emr, plan.flow, plan.target, name=name, after=began)]
@@ -159,7 +159,7 @@ def _find_earlier_apply(plan: Plan, emr: Emr, began: datetime) -> str | None:
 
 @contextmanager
 def _report_interrupt(what: str, warn: Callable[[str], None]) -> Iterator[None]:
-    """Says on Ctrl-C in the block what may have been done."""
+    """On Ctrl-C in the block, reports what may have been done."""
     try:
         yield
     except KeyboardInterrupt:
@@ -195,7 +195,7 @@ def _identity(plan: Plan, submission: str) -> Iterable[dict[str, str]]:
     tags |= dict(plan.supervision)
     if plan.omitted:
         tags[PART_TAG] = plan.resumes or CHOSEN
-    # The end of a path tells more than its beginning.
+    # The end of a path identifies a file better than its beginning.
     return [{"Key": key, "Value": value[-TAG_VALUE.most :]} for key, value in tags.items()]
 
 
@@ -212,10 +212,10 @@ def source_of(path: Path) -> str:
 
 
 def _resolve_race(plan: Plan, cluster_id: str, emr: Emr) -> str:
-    """Terminates our cluster if another apply of this flow was earlier; returns the id of the one that stays.
+    """Terminates our cluster if another apply of this flow was earlier; returns the id of the remaining cluster.
 
-    Raises FlowspecError when the one that stays was made from another request than ours, and when it can't be looked
-    for or ours can't be ended: the message names the cluster that was started.
+    Raises FlowspecError when the remaining cluster was made from another request, when the search for it fails, and
+    when our cluster can't be terminated. The message names the cluster that was started.
     """
     with _name_started_cluster(emr, cluster_id, f"it is not known whether another apply of {plan.flow} started first"):
         if {one.id for one in active_named(emr, plan.request["Name"])} <= {cluster_id, plan.replaces}:
@@ -245,7 +245,7 @@ def _different_request_error(plan: Plan, what: str) -> FlowspecError:
 
 @contextmanager
 def _name_started_cluster(emr: Emr, cluster_id: str, what: str) -> Iterator[None]:
-    """Says in an error of the block that a cluster was started, and which."""
+    """Adds to an error of the block which cluster was started."""
     try:
         yield
     except FlowspecError as error:

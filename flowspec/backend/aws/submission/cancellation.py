@@ -10,13 +10,13 @@ from flowspec.backend.aws.observe import describe_step
 from flowspec.facts.limits import MAX_STEPS
 from flowspec.plan.cluster import Step
 
-# What a step is in when it may be cancelled, or is being cancelled.
+# The states of a step that may be cancelled, or is being cancelled.
 _CANCELLED = frozenset({"CANCEL_PENDING", "CANCELLED"})
 
 
 @dataclass(frozen=True, slots=True)
 class CancelledStep:
-    """EMR's answer on one step: whether it is going to be cancelled, and if not, why."""
+    """EMR's answer about one step: whether EMR cancels it, and if not, why."""
 
     id: str
     name: str
@@ -43,7 +43,7 @@ def cancel_steps(emr: Emr, cluster_id: str, steps: Sequence[Step], *, force: boo
 
 
 def _cancellation_result(emr: Emr, cluster_id: str, step: Step, accepted: bool, reason: str) -> CancelledStep:
-    # A call whose answer was lost was repeated, and is refused since it had taken effect.
+    # EMR refuses a call that was repeated after a lost answer, because the first call took effect.
     if not accepted and not step.has_ended and describe_step(emr, cluster_id, step.id).state in _CANCELLED:
         accepted, reason = True, ""
     return CancelledStep(step.id, step.name, accepted, reason)

@@ -61,7 +61,7 @@ def change_cluster(
     cluster_id = str(plan.converges)
     uploaded = upload(plan.uploads, emr, notify)
     if _wants_ready(plan):
-        # Before the lock is taken, which others may wait for: a cluster takes minutes to start.
+        # Before the lock is taken: a cluster takes minutes to start, and others may wait for the lock.
         _refuse_ended(cluster_id, wait_until_ready(emr, cluster_id, notify, sleep))
     with locked(emr, cluster_id, timeout=lock_timeout, notify=notify, warn=warn, sleep=sleep) as lock:
         cluster = read_back(emr, cluster_id)
@@ -100,7 +100,7 @@ def _refresh_plan(plan: Plan, cluster: Cluster, replan: Callable[[], Plan] | Non
 
 
 def mark_sensitive(emr: Emr, cluster: Cluster, params: Mapping[str, Any], secrets: Collection[str]) -> None:
-    """Tags the cluster with where the secrets of a request are before they get there."""
+    """Tags the cluster with the places of a request's secrets, before the secrets are sent."""
     before = cluster.tags.get(SENSITIVE_TAG, "")
     marked = sensitive_tokens(params, secrets, before)
     if marked != before:
@@ -137,25 +137,25 @@ def wait_until_ready(emr: Emr, cluster_id: str, notify: Callable[[str], None], s
 
 
 class _Adding(NamedTuple):
-    """An operation that adds something: how what it added is found when its answer was lost."""
+    """An operation that adds something, and how to find what it added after a lost answer."""
 
     operation: str
     member: str
     asked: Callable[[Mapping[str, Any]], list[str]]
-    """The identities of what a call asks for."""
+    """The identities of the items that a call adds."""
     identity: Callable[[Mapping[str, Any]], str]
-    """The identity of what is listed."""
+    """The identity of a listed item."""
 
     def list_items(self, emr: Emr, cluster_id: str) -> Iterator[dict[str, Any]]:
-        """Yields what the cluster has, page by page; steps newest first."""
+        """Yields the cluster's items, page by page; steps newest first."""
         return emr.pages(self.operation, self.member, ClusterId=cluster_id)
 
     def present_ids(self, emr: Emr, cluster_id: str) -> frozenset[str]:
-        """Returns the ids of what there is; of steps, those of the latest page (a cluster may have thousands)."""
+        """Returns the ids of the existing items; for steps, those of the latest page (a cluster may have thousands)."""
         return frozenset(one["Id"] for one in islice(self.list_items(emr, cluster_id), _PAGE))
 
     def find_added(self, emr: Emr, cluster_id: str, known: Collection[str]) -> dict[str, str]:
-        """Returns the ids and identities of what was not there before, oldest first."""
+        """Returns the ids and identities of the new items, oldest first."""
         listed = self.list_items(emr, cluster_id)
         if self.operation == "ListSteps":
             new = list(takewhile(lambda one: one["Id"] not in known, listed))[::-1]
@@ -195,7 +195,7 @@ def _send(
         return added if call.operation == "AddJobFlowSteps" else []
     if call.operation == "CancelSteps":
         known = {one.id: one for one in cluster.steps}
-        # A plan that was made again may know of later ones.
+        # A plan that was made again may contain later steps.
         steps = [known.get(id_) or describe_step(emr, cluster.id, id_) for id_ in call.params["StepIds"]]
         for answer in cancel_steps(emr, cluster.id, steps):
             if not answer.accepted:
@@ -214,13 +214,12 @@ def add(
 ) -> list[str]:
     """Calls AddJobFlowSteps, AddInstanceGroups or AddInstanceFleet so that what it adds is added once.
 
-    None of them has a client token: after a lost answer, what the call asks for is looked for before it is sent again.
-    What was there before the call is never taken for it, and equal steps or groups of one call are found as many times
-    as they are asked for; of two groups of one name and type either id may come first. What someone else adds at the
-    same time under the same name and type can't be told from ours: it is taken for ours, and ours is not sent again,
-    so that there may be one too few, which the next plan adds, and never one too many.
-    Returns the ids of what was added, in the order of the call. Raises FlowspecError when it is not known whether the
-    last send took effect.
+    None of them has a client token, so after a lost answer the items are searched for before the call is sent again.
+    Items that existed before the call are never counted, and equal steps or groups of one call are found as often as
+    the call contains them. For two groups with the same name and type, either id may come first. An item that someone
+    else adds at the same time with the same name and type looks like ours. Then ours is not sent again: one item may be
+    missing, which the next plan adds, but there is never one too many. Returns the ids of the added items, in the order
+    of the call. Raises FlowspecError when it is not known whether the last send took effect.
     """
     adding = _ADDING[operation]
     known = adding.present_ids(emr, cluster_id)
@@ -243,9 +242,9 @@ def _ids(answer: Mapping[str, Any]) -> list[str]:
 
 
 def _match_added(asked: list[str], there: dict[str, str]) -> list[str] | None:
-    """Returns the ids of what a call has added, None when it has added nothing: EMR adds all of a call or nothing.
+    """Returns the ids of the items that a call has added; None if it added none: EMR adds all items of a call or none.
 
-    `asked` are the identities of what it asks for, `there` the ids and identities of what was not there before.
+    `asked` are the identities of the items in the call, `there` the ids and identities of the new items.
     """
     found = []
     for identity in asked:

@@ -21,10 +21,11 @@ from flowspec.backend.aws.command_lines import command_line
 from flowspec.errors import FlowspecError, Locked
 from flowspec.plan.cluster import LOCK_TAG
 
-# An apply that is killed keeps others out no longer than this. It is renewed after each third of it, so that two
-# renewals in a row may fail, each after all its attempts.
+# A killed apply blocks others for at most this time. The lock is renewed after each third of it, so two renewals in a
+# row may fail, each after all its attempts.
 LOCK_LASTS = timedelta(minutes=10)
-# More than a call of EMR takes: after it, whoever read "no lock" before ours was written has written its own.
+# Longer than a call to EMR takes: after it, every process that read "no lock" before ours was written has written its
+# own lock.
 _SETTLES_IN = 2.0
 _LOOK_AGAIN = 5.0
 
@@ -44,7 +45,7 @@ class Lock:
         self._thread = threading.Thread(target=self._renew_until_ended, name="flowspec-lock", daemon=True)
 
     def acquire(self, timeout: float, notify: Callable[[str], None], sleep: Callable[[float], None]) -> None:
-        """Waits for it up to `timeout` seconds. Raises Locked when another holds it until then."""
+        """Acquires the lock within `timeout` seconds. Raises Locked if another process still holds it then."""
         waited = 0.0
         while True:
             held = self._write_if_free(notify, sleep)
@@ -61,14 +62,15 @@ class Lock:
             waited += _LOOK_AGAIN
 
     def _write_if_free(self, notify: Callable[[str], None], sleep: Callable[[float], None]) -> str:
-        """Writes a lock of ours if no other holds it; returns the one that is held then."""
+        """Writes our lock if no other process holds one; returns the lock that is held then."""
         with self._emr.backend.submission_lock(self._emr.endpoint) as alone:
             held = self._read()
             if held and not _has_expired(held):
                 return held
             if held:
                 notify(f"taking over a lock that has expired: {held}")
-            # Before the call: it may have taken effect when an interrupt or an error ends it, and is removed then.
+            # Set before the call: if an interrupt or an error ends the call, it may have taken effect, and the lock
+            # must be removed.
             self._held = _new_lock(uuid4().hex[:8], self._lasts)
             self._write(self._held)
         if alone:
@@ -77,7 +79,7 @@ class Lock:
         return self._read()
 
     def check(self) -> None:
-        """Raises Locked when it is ours no more: it expired, or someone removed it, before it could be renewed."""
+        """Raises Locked when the lock is no longer ours: it expired, or someone removed it, before it was renewed."""
         lost = f"was lost while it was being changed: {self._taken}" if self._taken else ""
         if not lost and _has_expired(self._held):
             lost = "has expired: EMR could not be reached to renew it"
@@ -86,7 +88,7 @@ class Lock:
             raise Locked(f"the lock of cluster {self._cluster_id} {lost}", remedy=remedy)
 
     def release(self, warn: Callable[[str], None]) -> None:
-        """Removes it if it was written. What was done under it is done: where it can't be removed, it expires."""
+        """Removes the lock if it was written. If it can't be removed, it expires; the changes made under it stay."""
         if not self._held:
             return
         self._ended.set()
@@ -96,7 +98,7 @@ class Lock:
             if _is_same(self._read(), self._held):
                 self._emr.call("RemoveTags", ResourceId=self._cluster_id, TagKeys=[self._tag])
         except FlowspecError as error:
-            # The last call may have let the cluster end, whose tags can't be changed any more.
+            # The last call may have ended the cluster, and tags of an ended cluster can't be changed.
             warn(f"the lock of cluster {self._cluster_id} was not removed: {error.sentence}")
         except KeyboardInterrupt:
             warn(f"the lock of cluster {self._cluster_id} may be left; remove it with: {self._unlocking}")
@@ -104,7 +106,7 @@ class Lock:
 
     def _renew_until_ended(self) -> None:
         while not self._ended.wait(self._lasts.total_seconds() / 3):
-            # One that has expired may be another's in the next moment: it is not written any more.
+            # An expired lock is not written again, because another process may take it at any moment.
             if _has_expired(self._held):
                 return
             try:
@@ -116,7 +118,8 @@ class Lock:
                 self._write(renewed)
                 self._held = renewed
             except FlowspecError:
-                # Tried again after another third; `check` reports it when all failed.
+                # The renewal is tried again after another third; `check` reports the lock as lost when all renewals
+                # failed.
                 continue
 
     def _read(self) -> str:
@@ -140,10 +143,10 @@ def locked(
 ) -> Iterator[Lock]:
     """Holds the lock of a cluster that is in `tag`; waits for it up to `timeout` seconds.
 
-    One that is not renewed any more expires after `lasts`, by default LOCK_LASTS.
+    Without renewal, the lock expires after `lasts`, by default LOCK_LASTS.
 
-    Raises Locked when another holds it until then. A lock that has expired is taken over, and `notify` told so;
-    `warn` (default: the same) is told of one that is left behind.
+    Raises Locked when another process still holds it after the timeout. An expired lock is taken over, with a line to
+    `notify`; `warn` (default: the same) gets a line if our lock can't be removed.
     """
     lock = Lock(emr, cluster_id, tag, lasts or LOCK_LASTS)
     try:
@@ -154,7 +157,7 @@ def locked(
 
 
 def unlock(emr: Emr, cluster_id: str) -> str:
-    """Removes the lock of a cluster, whoever holds it; returns what it said, "" when there was none."""
+    """Removes the lock of a cluster, no matter who holds it; returns its text, "" when there was none."""
     held = _read_lock_tag(emr, cluster_id, LOCK_TAG)
     if held:
         emr.call("RemoveTags", ResourceId=cluster_id, TagKeys=[LOCK_TAG])
@@ -172,7 +175,7 @@ def _is_same(held: str, mine: str) -> bool:
 
 
 def _new_lock(word: str, lasts: timedelta) -> str:
-    """Returns a lock that begins now: owner, expiry and the word that tells it from others.
+    """Returns a lock that begins now: owner, expiry and a unique word.
 
     For example `ann@host until 2026-11-28T10:00:00Z 3f2a9c01`.
     """
@@ -185,7 +188,7 @@ def _user() -> str:
     try:
         return getpass.getuser()
     except (KeyError, OSError):
-        # A container's user may have no name.
+        # The user of a container may have no name.
         return "unknown"
 
 
@@ -194,6 +197,6 @@ def _has_expired(lock: str) -> bool:
     try:
         until = datetime.strptime(words[-2], "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=timezone.utc)
     except (IndexError, ValueError):
-        # Not written by flowspec: nobody will ever remove it.
+        # It was not written by flowspec, so no process would ever remove it.
         return True
     return until < datetime.now(timezone.utc)

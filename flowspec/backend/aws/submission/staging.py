@@ -28,10 +28,10 @@ if TYPE_CHECKING:
 REFRESH_AFTER = timedelta(days=7)
 """A file that was staged longer ago is uploaded again: so `flowspec staging prune` does not take it for unused."""
 
-# PutObject takes up to 5 GiB; and what is sent in parts survives a bad connection better.
+# PutObject allows up to 5 GiB, and an upload in parts survives a bad connection better.
 _IN_PARTS = 1 << 30
 _BLOCK = 1 << 20
-# What S3 says when the content has another checksum than was announced.
+# S3's errors for content with another checksum than the request says.
 _OTHER_CONTENT = {"BadDigest", "XAmzContentChecksumMismatch", "InvalidDigest"}
 # A proxy on the way may remove the header.
 _LONG_AGO = datetime.min.replace(tzinfo=timezone.utc)
@@ -45,11 +45,11 @@ def stage(
     in_parts: int = _IN_PARTS,
     notify: Callable[[str], None] = lambda _: None,
 ) -> Iterator[tuple[Asset, bool]]:
-    """Uploads what is not there yet, or was staged long ago; gives each asset and whether it was sent.
+    """Uploads files that are missing in S3, or were staged long ago; yields each asset and whether it was sent.
 
-    The key holds the content's hash, so what is there already needs no comparison. Raises
-    ServiceError when S3 refuses (no such bucket, access denied) or can't be reached, and FlowspecError when a
-    file changed since it was hashed. A file of `in_parts` bytes or more is sent in parts.
+    The key contains the content's hash, so a file that exists needs no comparison. Raises ServiceError when S3 refuses
+    (no such bucket, access denied) or can't be reached, and FlowspecError when a file changed since it was hashed. A
+    file of `in_parts` bytes or more is sent in parts.
     """
     s3: Any = None
     for asset in assets:
@@ -64,11 +64,11 @@ def stage(
 
 
 def _refresh(s3: Any, asset: Asset, in_parts: int) -> bool:
-    """Uploads a file once more; False where that can't be done, since what is there will do."""
+    """Uploads a file once more; returns False if that fails, because the existing object is enough."""
     try:
         _upload(s3, _with_packed_content(asset, lambda _: None), in_parts)
     except FlowspecError:
-        # One that changed while its parts were sent has taken the place of what was there, and was deleted.
+        # A file that changed while its parts were sent has replaced the existing object, and was deleted.
         if not exists(s3, asset.uri):
             raise
         return False
@@ -76,7 +76,7 @@ def _refresh(s3: Any, asset: Asset, in_parts: int) -> bool:
 
 
 def _with_packed_content(asset: Asset, notify: Callable[[str], None]) -> Asset:
-    """Returns the asset with its content: an archive of packages is made now, by what downloads them."""
+    """Returns the asset with its content; an archive of packages is made now, which downloads the packages."""
     if asset.packages is None:
         return asset
     from flowspec.backend.packing import packed_asset
@@ -84,12 +84,12 @@ def _with_packed_content(asset: Asset, notify: Callable[[str], None]) -> Asset:
     return packed_asset(asset, notify=notify)
 
 
-# A HEAD takes some 30 ms: a plan with hundreds of files, or of hundreds of flows, is not to take a minute.
+# A HEAD takes some 30 ms. The limit keeps a plan with hundreds of files, or for hundreds of flows, below a minute.
 _LOOKED_AT = 50
 
 
 class StagedFiles:
-    """Looks up which files are in S3 already: each once and 50 in all, for the plans that are made at one moment."""
+    """Looks up which files exist in S3, for plans that are made together: each file once, and at most 50 in all."""
 
     def __init__(self, emr: Emr) -> None:
         self._emr = emr
@@ -99,7 +99,7 @@ class StagedFiles:
         self._exists: Callable[[str], bool] | None = None
 
     def is_staged(self, uri: str) -> bool | None:
-        """Returns whether a file is there by a HeadObject; None when 50 others were looked up before it.
+        """Returns whether a file exists, by a HeadObject; None when 50 others were looked up before it.
 
         Raises FlowspecError when S3 refuses or can't be asked.
         """
@@ -115,10 +115,10 @@ class StagedFiles:
 
 
 def note_staged(files: StagedFiles, plan: Plan) -> Plan:
-    """Looks up which of a plan's files are there already, and leaves them out of its lines; the rest is to upload.
+    """Looks up which of a plan's files exist in S3, and removes their lines from the plan.
 
-    Where S3 can't be asked or refuses (plans are made by people who may not write, or not read, where `apply` stages),
-    the plan has a note, and all of the files in question as before.
+    If S3 can't be reached or refuses (a user who may plan need not have access to the staging folder), the plan gets a
+    note and keeps all files in question.
     """
     if not plan.uploads:
         return plan
@@ -151,7 +151,7 @@ def exists(s3: Any, uri: str) -> bool:
 
 
 def _staged_at(s3: Any, uri: str) -> datetime | None:
-    """Returns when the object at a URI was written, long ago if that is not said; None where there is none."""
+    """Returns when the object at a URI was written, a time long ago if S3 does not say; None if there is no object."""
     from botocore.exceptions import ClientError
 
     bucket, key = split_s3(uri)
@@ -181,7 +181,7 @@ def _upload(s3: Any, asset: Asset, in_parts: int) -> None:
 
 @contextmanager
 def _open_verified(asset: Asset) -> Iterator[IO[bytes]]:
-    """Opens the content, which has the asset's hash. Raises FlowspecError when it has another by now."""
+    """Opens the content. Raises FlowspecError when it no longer has the asset's hash."""
     from hashlib import sha256
     from tempfile import TemporaryFile
 
@@ -204,19 +204,21 @@ def _send(s3: Any, asset: Asset, file: IO[bytes], in_parts: int) -> None:
         s3.put_object(Bucket=bucket, Key=key, Body=file, ChecksumSHA256=checksum)
         return
     before = _file_stamp(asset)
-    # As upload_fileobj of the clients that boto3 makes; ours are botocore's: boto3 takes a tenth of a submission.
+    # Does what upload_fileobj of boto3's clients does. Ours are botocore's, because boto3 takes a tenth of a
+    # submission.
     from boto3.s3.transfer import TransferConfig, create_transfer_manager
 
     with create_transfer_manager(s3, TransferConfig()) as transfers:
         transfers.upload(file, bucket, key, {"ChecksumAlgorithm": "SHA256"}).result()
-    # The parts have checksums, the whole has none: what was changed on the way must not stay under this hash.
+    # The parts have checksums, but the whole object has none. Content that changed meanwhile must not stay under this
+    # hash.
     if _file_stamp(asset) != before:
         s3.delete_object(Bucket=bucket, Key=key)
         raise _changed_file_error(asset)
 
 
 def _file_stamp(asset: Asset) -> tuple[int, int] | None:
-    """Returns when a file was last written, and its size; None for what was packed into a file of our own."""
+    """Returns when a file was last written, and its size; None for a temporary file that flowspec packed."""
     if asset.members is not None:
         return None
     status = asset.path.stat()

@@ -1,4 +1,4 @@
-"""Sends a call that creates something so that it takes effect once.
+"""Sends a call that creates something, so that it takes effect exactly once.
 
 RunJobFlow, AddJobFlowSteps, AddInstanceGroups and AddInstanceFleet have no client token. Each is sent once; when its
 answer is lost or cut short, what it creates is looked for before it is sent again.
@@ -16,7 +16,7 @@ from flowspec.errors import FlowspecError, ServiceError
 
 _Made = TypeVar("_Made")
 
-# Seconds between two looks: the List operations of EMR are eventually consistent.
+# Seconds between two searches: the List operations of EMR are eventually consistent.
 _LOOK_AGAIN_AFTER = (1.0, 2.0, 4.0, 8.0, 15.0)
 # Throttled sends: the waits double from 1 s to 60 s, some three minutes in all.
 _SENDS = 8
@@ -35,9 +35,9 @@ def submit_once(
 ) -> _Made:
     """Sends `operation` until what it creates is known to exist; returns it.
 
-    `read` takes it from the answer, `find` looks for it (None: it is not there). Raises ServiceError when the service
-    refuses the call, and FlowspecError when it is not known whether it took effect: with `not_found` when the last
-    look found nothing, with the reason when the last look failed; `remedy` says how to find what may be there.
+    `read` takes it from the answer; `find` searches for it (None: not found). Raises ServiceError when the service
+    refuses the call, and FlowspecError when it is not known whether the call took effect: with `not_found` when the
+    last search found nothing, with the reason when the last search failed; `remedy` says how to find what may exist.
     """
     for attempt in range(_SENDS):
         last = attempt == _SENDS - 1
@@ -59,7 +59,7 @@ def submit_once(
 def _look_for(
     find: Callable[[], _Made | None], lost: OutcomeUnknown, remedy: str, sleep: Callable[[float], None]
 ) -> _Made | None:
-    """Looks several times. Raises FlowspecError when the last look failed: then nothing may be sent again."""
+    """Searches several times. Raises FlowspecError when the last search failed: then nothing may be sent again."""
     failure: FlowspecError | None = None
     for seconds in _LOOK_AGAIN_AFTER:
         try:
