@@ -17,11 +17,11 @@ from enum import Enum
 from typing import NamedTuple
 
 CUT = "…"
-"""Stands at the end of a text that was shortened. Masking looks for the beginning of a secret before it."""
+"""The end of a shortened text. Masking searches for the beginning of a secret before it."""
 
 
 def shorten(text: str, most: int = 60) -> str:
-    """Returns a text for a message, without what is beyond so many characters."""
+    """Returns a text for a message, cut after so many characters."""
     return text if len(text) <= most else f"{text[:most]}{CUT}"
 
 
@@ -47,7 +47,7 @@ class Location(NamedTuple):
 
     @property
     def file_and_line(self) -> str:
-        """`job.yaml:14`, for outputs in which a column would say no more."""
+        """`job.yaml:14`, for outputs that don't need the column."""
         return f"{self.file}:{self.line}"
 
 
@@ -61,7 +61,7 @@ class Severity(str, Enum):
 
 @dataclass(frozen=True, slots=True)
 class Diagnostic:
-    """One finding about a document: what is wrong, where, and what to try.
+    """A finding about a document: what is wrong, where, and what to try.
 
     `id` is stable ("FS104"); `message` says what is wrong; `hint` is shown after the carets and says what to
     try; `notes` are further lines ("ON_DEMAND, SPOT"). `source` is the text of the line at `location`, without
@@ -103,11 +103,11 @@ def sentence_of(error: Exception) -> str:
 
 
 class NothingFound(FlowspecError):
-    """An argument or option names nothing that there is (no spec, cluster, step, commit …), or several for one."""
+    """An argument or option names something that does not exist (a spec, cluster, step …), or several things."""
 
 
 class NotStarted(FlowspecError):
-    """The flow of a spec has no cluster, and had none of late."""
+    """The flow of a spec has no cluster, and had none recently."""
 
 
 class SpecError(FlowspecError):
@@ -123,7 +123,7 @@ class SpecError(FlowspecError):
 
 
 class Locked(FlowspecError):
-    """Another apply is changing the same cluster; `holder` is the lock that it has written, "" if not known."""
+    """Another apply is changing the same cluster; `holder` is the text of its lock, "" if it is not known."""
 
     def __init__(self, message: str, *, remedy: str = "", holder: str = "") -> None:
         super().__init__(message, remedy=remedy)
@@ -131,7 +131,7 @@ class Locked(FlowspecError):
 
 
 class StalePlan(FlowspecError):
-    """The inputs of a plan have changed since it was made: the spec, a file, the cluster, or where it runs."""
+    """The inputs of a plan have changed since it was made: the spec, a file, the cluster, or its location."""
 
 
 class ServiceError(FlowspecError):

@@ -38,7 +38,7 @@ Sleep: TypeAlias = "Callable[[float], None]"
 
 
 class Connection(NamedTuple):
-    """An EMR, and the same one for plans that share what they read."""
+    """The connection to an EMR, and a second one for plans, which share their reads."""
 
     emr: Emr
     shared: SharedReads
@@ -46,7 +46,7 @@ class Connection(NamedTuple):
 
 
 class Connections:
-    """The connections of many flows: one for each endpoint, made when it is first asked for, from any thread."""
+    """The connections of many flows: one for each endpoint, made when any thread first needs it."""
 
     def __init__(self, connect: Callable[[Endpoint], Emr] = connect) -> None:
         self._connect = connect
@@ -64,10 +64,10 @@ class Connections:
 
 @dataclass(frozen=True, slots=True)
 class FlowPlan:
-    """The plan of one flow among many, or the error that kept it from being made: one of the two is None.
+    """The plan of one flow among many, or the error because of which there is none: one of the two is None.
 
-    `emr` is the connection to apply it by, `again` makes the plan anew from what EMR says then, and `preflight` looks
-    up whether all that a plan names is there.
+    `emr` is the connection to apply it with. `again` makes the plan again from new reads, and `preflight` checks that
+    the resources of a plan exist.
     """
 
     jobflow: JobFlow
@@ -86,7 +86,7 @@ class FlowPlan:
 
     @property
     def drifted(self) -> bool:
-        """True if an active cluster differs from its spec: an apply would change or replace it, or be refused."""
+        """True if an active cluster differs from its spec: an apply would change it, replace it, or be refused."""
         return bool(self.plan and self.running and (self.plan.has_changes or self.plan.blocked))
 
 
@@ -102,10 +102,10 @@ def plan_all(
     """Makes the plans of many flows, `jobs` at a time, in their order; `choices` are those of `plan_on`.
 
     For each EMR, ListClusters is sent once (a call for 50 active clusters), DescribeCluster once for each cluster that
-    has the name of a flow, and six further calls for each that is found. Of all local files 50 are looked up in S3. An
-    error of one flow keeps no other from being planned: it is in its `FlowPlan`. Two specs for the same flow and target
-    are an error of both. With `offline` no call is sent, and the plans are those of flows that do not run: they can't
-    be applied.
+    has the name of a flow, and six further calls for each that is found. At most 50 of all local files are looked up in
+    S3. An error of one flow does not affect the others: it is in its `FlowPlan`. If two specs have the same flow and
+    target, both get an error. With `offline`, no call is sent, and the plans are made as if no flow ran; they can't be
+    applied.
     """
     flows = list(compiled)
     connections = connections or Connections()
@@ -128,14 +128,14 @@ def plan_all(
         except Exception as error:  # noqa: BLE001 - whatever it is, the other flows are planned
             return FlowPlan(flow, error=error)
 
-    # Ctrl-C does not wait for an endpoint that gives no answer: nothing is changed yet.
+    # Ctrl-C does not wait for an endpoint that does not answer: nothing has been changed yet.
     with Threads(jobs) as pool:
         return list(pool.map(make_flow_plan, flows))
 
 
 @dataclass(frozen=True, slots=True)
 class FlowRun:
-    """The end of one flow's run among many, or the error that kept it from ending: one of the two is None."""
+    """The end of one flow's run among many, or the error because of which there is none: one of the two is None."""
 
     jobflow: JobFlow
     result: RunResult | None = None
@@ -152,11 +152,10 @@ def apply_all(
 ) -> list[FlowRun]:
     """Applies the plans of many flows, `jobs` at a time, and watches each run to its end; in their order.
 
-    A flow that fails stops no other, and one without a plan has the error of its plan. A plan that was made offline is
-    an error: it was compared with nothing that runs. `timeout` is in seconds for each
+    A flow that fails does not stop the others, and a flow without a plan gets the error of its plan. A plan that was
+    made offline is an error, because it was not compared with the running clusters. `timeout` is in seconds for each
     run; after Ctrl-C the runs go on. With `preflight` a plan that would fail is an error, and nothing is submitted for
-    it.
-    `on_event` is called with each event of `watch`, from several threads.
+    it. `on_event` is called with each event of `watch`, from several threads.
     """
     watching = SharedWatch()
 
@@ -186,7 +185,7 @@ _OFFLINE = FlowspecError(
 
 
 def _find_clashes(flows: Sequence[JobFlow]) -> dict[int, JobFlow]:
-    """Returns the flows with the name, target and endpoint of another one: by their `id`, that other one."""
+    """Returns flows with the same name, target and endpoint as another: a mapping from `id` to the other flow."""
     by_identity: dict[object, list[JobFlow]] = {}
     for flow in flows:
         by_identity.setdefault((flow.name, flow.target, Endpoint.of(flow)), []).append(flow)
@@ -195,11 +194,11 @@ def _find_clashes(flows: Sequence[JobFlow]) -> dict[int, JobFlow]:
 
 
 def work_on(work: Callable[[Item, Sleep], Result], items: Sequence[Item], *, jobs: int) -> Iterator[Result]:
-    """Yields `work` of every item in their order, by `jobs` threads. What it raises is raised here.
+    """Yields the result of `work` for each item in order, with `jobs` threads. Exceptions of `work` are raised here.
 
     `work` gets a function to sleep with, which raises KeyboardInterrupt after Ctrl-C: that reaches the first thread
-    only. Then no further item is begun, what those under way return is yielded still, and the interrupt is raised. A
-    second Ctrl-C waits for none of them.
+    only. Then no further item is started, the results of running items are still yielded, and the interrupt is raised.
+    A second Ctrl-C does not wait for them.
     """
     stopped = Event()
 

@@ -36,7 +36,8 @@ from flowspec.request.compile import Request, compile, validate_with_files
 from flowspec.request.instances import lives_on
 from flowspec.request.selection import keep_steps
 
-# What only some plans and runs need is imported where it is used: it takes 20 ms, a tenth of a submission to AWS.
+# Modules that only some plans and runs need are imported where they are used: that saves 20 ms, a tenth of a submission
+# to AWS.
 if TYPE_CHECKING:
     from flowspec.backend.aws.events import Ended
     from flowspec.backend.aws.manage.reconstruction import Reconstructed
@@ -53,8 +54,7 @@ if TYPE_CHECKING:
 class RunResult:
     """The end of a run: the cluster as it was then, the verdict on it, and the connection to it.
 
-    `joined` says that the run was there before, `skipped` that it had already ended, so that nothing was run
-    (`Plan.skipped`).
+    `joined` says that the run existed before, `skipped` that it had already ended, so nothing was run (`Plan.skipped`).
     """
 
     cluster: Cluster
@@ -83,15 +83,15 @@ def plan_on(
     """Reads the flow's cluster and which files are staged, and makes the plan with the backend's report.
 
     The options are those of `make_plan`; `files` is given to plans that are made together. For a cluster that ends with
-    its steps, "failed" in `rerun` makes the plan of what the flow's last run left; with `if_changed`, and no `rerun`,
-    nothing is run if the last run had the same request and succeeded.
+    its steps, "failed" in `rerun` makes a plan for the steps that the flow's last run did not complete. With
+    `if_changed`, and no `rerun`, nothing is run if the last run had the same request and succeeded.
 
     Raises SpecError when a step can't run on the backend, ServiceError when EMR refuses to be read.
     """
     running, namesakes = observe_named(emr, jobflow)
     unread: list[str] = []
     running = running and _settle_cluster(emr, running, unread.append)
-    # After the look at what runs: a run that ends in between is the last one.
+    # After the read of the active cluster: a run that ends in between is then the last run.
     left = _find_unfinished(emr, jobflow, request, running, rerun)
     chosen = keep_steps(request, left.indexes) if left else request
     made = make_plan(
@@ -108,7 +108,7 @@ def plan_on(
     made = _plan_continuation(made, left) if left else made
     if if_changed and not rerun and running is None and not lives_on(request.params):
         made = _skip_if_done(emr, jobflow, request, made)
-    # Beside the flow's own cluster those of its other targets are no news.
+    # If the flow has its own cluster, clusters of its other targets are not reported.
     notes = () if running else map(partial(_namesake_note, jobflow), namesakes)
     return _note_staged_files(emr, files, dataclasses.replace(made, notes=(*made.notes, *unread, *notes)))
 
@@ -120,7 +120,7 @@ def _settle_cluster(emr: Emr, running: Cluster, notify: Callable[[str], object])
 
 
 def _note_staged_files(emr: Emr, files: StagedFiles | None, plan: Plan) -> Plan:
-    """Returns the plan with what is known of its files; None for `files` looks them up for this plan alone."""
+    """Returns the plan with the state of its files; if `files` is None, they are looked up only for this plan."""
     if not plan.uploads:
         return plan
     from flowspec.backend.aws.submission.staging import StagedFiles, note_staged
@@ -146,12 +146,12 @@ def _find_unfinished(
     if running is None:
         return unfinished(emr, jobflow, request)
     resumed = running.tags.get(PART_TAG, CHOSEN)
-    # A run of all steps is joined, or in the way, as without the option.
+    # An active run of all steps is joined, or blocks this plan, as without the option.
     return None if resumed == CHOSEN else unfinished(emr, jobflow, request, last=resumed)
 
 
 def _plan_continuation(plan: Plan, left: Unfinished) -> Plan:
-    """Returns the plan that continues a run; where nothing is left, it joins that run, which has ended."""
+    """Returns the plan that continues a run; if no step is left, it joins that run, which has ended."""
     notes = (*plan.notes, f"continues {left.run}, the last run of this flow", *left.notes)
     if left.indexes:
         return dataclasses.replace(plan, notes=notes, resumes=left.run, kept=left.indexes)
@@ -161,7 +161,7 @@ def _plan_continuation(plan: Plan, left: Unfinished) -> Plan:
 
 
 def _skip_if_done(emr: Emr, jobflow: JobFlow, request: Request, plan: Plan) -> Plan:
-    """Returns the plan of a run; if the last one makes it unnecessary, one that joins that, which has ended."""
+    """Returns the plan of a run; if the last run makes it unnecessary, a plan that joins that ended run."""
     from flowspec.backend.aws.runs.resume import compare_last
 
     last = compare_last(emr, jobflow, request)
@@ -171,7 +171,7 @@ def _skip_if_done(emr: Emr, jobflow: JobFlow, request: Request, plan: Plan) -> P
 
 
 def _join_ended_run(plan: Plan, run: str, why: str, notes: tuple[str, ...]) -> Plan:
-    """Returns the plan that joins a run which has ended. None of its steps is waited for: hooks are not run again."""
+    """Returns the plan that joins an ended run. It waits for no steps, so hooks are not run again."""
     return dataclasses.replace(
         plan, changes=(), calls=(), uploads=(), joins=run, awaits=(), notes=notes, cost=None, skipped=why
     )
@@ -190,7 +190,7 @@ def _namesake_note(jobflow: JobFlow, cluster: Cluster) -> str:
 
 
 def plan_offline(jobflow: JobFlow, request: Request) -> Plan:
-    """Makes the plan as if nothing ran and nothing was staged, without a call, and notes that in it.
+    """Makes the plan as if nothing ran and nothing was staged, without any call, and adds a note about that.
 
     Raises SpecError when a step can't run on the backend.
     """
@@ -201,9 +201,9 @@ def plan_offline(jobflow: JobFlow, request: Request) -> Plan:
 
 
 def preflight_on(emr: Emr, jobflow: JobFlow, request: Request, plan: Plan) -> Plan:
-    """Looks up whether what a plan names is there: files, inputs, buckets, roles, networks. Changes and runs nothing.
+    """Checks that the resources of a plan exist: files, inputs, buckets, roles, networks. Changes and runs nothing.
 
-    A plan that submits nothing needs nothing, and is returned unchanged.
+    A plan that submits nothing needs no resources, and is returned unchanged.
     """
     if not plan.has_changes:
         return plan
@@ -212,7 +212,7 @@ def preflight_on(emr: Emr, jobflow: JobFlow, request: Request, plan: Plan) -> Pl
 
 
 def refuse_wrong(plan: Plan) -> None:
-    """Raises FlowspecError when the preflight of a plan found what would make its run fail."""
+    """Raises FlowspecError when the preflight of a plan found a reason why its run would fail."""
     found = wrong(plan.preflight or ())
     if found:
         problems = mask("; ".join(f"{one.subject} {one.message}" for one in found[:_MAX_PROBLEMS_NAMED]), plan.secrets)
@@ -222,7 +222,7 @@ def refuse_wrong(plan: Plan) -> None:
         raise FlowspecError(f"nothing was submitted, since it would fail: {problems}{more}", remedy=remedy)
 
 
-# So many problems are said in an error; the plan shows all.
+# The number of problems that an error names; the plan shows all.
 _MAX_PROBLEMS_NAMED = 3
 
 
@@ -242,12 +242,12 @@ def run(
 ) -> RunResult:
     """Applies a spec, as `flowspec apply` does, and watches its run to the end.
 
-    A run of the same request is joined; `replace` ends one of another request. With `if_changed`, and where the cluster
-    ends with its steps, nothing is run if the last run had the same request and succeeded: the result is that run's.
-    `timeout` is in seconds, for all launches together, after which the verdict is TIMED_OUT and the run goes on.
-    `run_bootstrap` runs bootstrap actions locally, too. `preflight` looks first whether what is read is there, and
+    An active run of the same request is joined; `replace` ends a run of another request. With `if_changed`, and where
+    the cluster ends with its steps, nothing is run if the last run had the same request and succeeded: the result is
+    that run's. `timeout` is in seconds, for all launches together, after which the verdict is TIMED_OUT and the run
+    goes on. `run_bootstrap` runs bootstrap actions locally, too. `preflight` first checks that the resources exist, and
     raises FlowspecError when the run would fail. `on_event` is called with each event of `watch`. Raises SpecError for
-    an invalid spec, ServiceError when EMR or S3 refuses a call, FlowspecError for the rest; a run that failed is a
+    an invalid spec, ServiceError when EMR or S3 refuses a call, and FlowspecError for other errors. A failed run is a
     verdict, not an exception.
     """
     document = render(load(spec), target=target, variables=variables or {}, variable_files=variable_files)
@@ -309,9 +309,9 @@ def import_cluster(emr: Emr, cluster_id: str, *, folder: Path = Path(), keep_sec
     """Writes the spec of a cluster, live or ended, that plans to no change on it.
 
     A cluster that flowspec made keeps its flow's name and target; another is taken over with `adopt`. Secrets become
-    variables, those too that the cluster's tags say are secret; `keep_secrets` leaves the former in the text. A
-    relative path in the cluster's steps must not become a local file in `folder`, where the spec will be. What can't
-    be known is in the first lines of the text. Raises FlowspecError when there is no such cluster.
+    variables, also those that only the cluster's tags mark as secret; `keep_secrets` leaves the other ones in the text.
+    A relative path in the cluster's steps must not become a local file in `folder`, where the spec will be. The first
+    lines of the text list what can't be known. Raises FlowspecError when there is no such cluster.
     """
     from flowspec.backend.aws.manage.reconstruction import reconstruct
     from flowspec.importers.decompile.draft import write_spec
@@ -345,11 +345,11 @@ def _without_secrets(found: Reconstructed) -> tuple[dict[str, Any], dict[str, Va
         variables["kdc_admin_password"] = secret
         password = placeholder("kdc_admin_password")
         params["KerberosAttributes"] = {**params["KerberosAttributes"], "KdcAdminPassword": password}
-    # Of `--password=value` the value is the secret.
+    # In `--password=value`, only the value is the secret.
     values = {one for one in found.secrets if not (one.startswith("-") and one.partition("=")[2] in found.secrets)}
     names = {value: f"secret_{number}" for number, value in enumerate(sorted(values), 1)}
     if names:
-        # The longest first: one may be a part of another.
+        # The longest first, because one secret may be a part of another.
         pattern = re.compile("|".join(map(re.escape, sorted(names, key=len, reverse=True))))
         texts = {value: placeholder(name) for value, name in names.items()}
         for member in ("Tags", "Steps"):
@@ -380,7 +380,7 @@ def make_report(
 
 
 def _cost_so_far(emr: Emr, cluster: Cluster) -> Cost | None:
-    """Returns the cost of a run by now; None on this machine, where nothing is paid."""
+    """Returns the cost of a run so far; None on this machine, where nothing is paid."""
     if not emr.endpoint.traits.is_paid:
         return None
     from flowspec.backend.aws.spending import spent

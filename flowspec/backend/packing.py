@@ -47,7 +47,7 @@ from flowspec.request.requirements import (
 )
 
 _LAST_LINES, _LINE_CHARACTERS = 4, 200
-# What an installer writes about itself, or for the machine it runs on.
+# Files that an installer writes about itself, or for the machine that it runs on.
 _OF_INSTALLATION = frozenset({"RECORD", "INSTALLER", "REQUESTED", "direct_url.json", "uv_cache.json"})
 _COMPILED = re.compile(r"\.(so|pyd|dylib)(\.\d+)*$")
 # pip prints `from versions: none` for a name that the index does not have, or has no wheel of.
@@ -55,7 +55,7 @@ _AT_FAULT = re.compile(
     r"(?:No matching distribution found for|satisfies the requirement"
     r"|Because(?: there (?:is no version|are no versions) of)?)\s+(?!there\b)([A-Za-z0-9][\w.-]*)"
 )
-# What pip (and uv) say when an index does not answer; pip says further on that there is no such package.
+# Messages of pip and uv for an index that does not answer; pip then also reports that there is no such package.
 _NO_ANSWER = re.compile(r"connection broken by|Max retries exceeded|error sending request|Failed to fetch|timed out")
 # ENOSPC and EDQUOT as pip (Python) and uv (Rust) print them.
 _NO_SPACE = re.compile(r"No space left on device|Disk quota exceeded|os error (?:28|122)\b")
@@ -70,8 +70,7 @@ def packed_asset(asset: Asset, home: Path | None = None, notify: Callable[[str],
     """Returns the asset as a file that can be uploaded; packs its Python packages unless they are packed already.
 
     `home` is the folder of flowspec's state. `notify` gets a line first: an index may take seconds or minutes. Raises
-    FlowspecError when they can't be packed: the message names the requirement by file:line, and the end of what pip
-    said.
+    FlowspecError when they can't be packed: the message has the requirement's file:line, and the end of pip's output.
     """
     if asset.packages is None:
         return asset
@@ -89,7 +88,7 @@ def pack(packages: Packages, home: Path | None) -> Path:
     path = folder / f"{packages.key}.zip"
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        # Without a limit of time: the index that another process reads may be slow.
+        # Without a timeout: the index that another process reads may be slow.
         with locked(path.with_suffix(".lock")):
             if not path.exists():
                 with _scratch(path) as scratch:
@@ -138,7 +137,7 @@ def _mark_used(path: Path) -> bool:
 
 
 def _link_or_copy(source: Path, to: Path) -> None:
-    """Makes a second name for a file, which may have some 100 MB; a copy only where the file system has no links."""
+    """Makes a hard link to a file, which may have some 100 MB; copies it only if the file system has no links."""
     try:
         os.link(source, to)
     except OSError:
@@ -148,9 +147,9 @@ def _link_or_copy(source: Path, to: Path) -> None:
 def prune_packages(home: Path, older_than: float) -> tuple[int, int]:
     """Deletes archives of Python packages in a home that were last used more than `older_than` seconds ago.
 
-    Those that steps of living clusters name stay, and all that were used within the last hour: an apply may be about to
-    use or upload them. What killed processes left half made goes, too. Returns the number of what was deleted, and the
-    disk space freed in bytes. Raises FlowspecError if the home can't be used.
+    Keeps archives that steps of living clusters name, and those used within the last hour: an apply may be about to use
+    or upload them. Also deletes unfinished files of killed processes. Returns the number of deleted archives, and the
+    freed disk space in bytes. Raises FlowspecError if the home can't be used.
     """
     latest = time.time() - max(older_than, _IN_HAND)
     packed, copies = home / "python", s3_root(home) / LOCAL_STAGING.removeprefix("s3://")
@@ -171,7 +170,7 @@ def prune_packages(home: Path, older_than: float) -> tuple[int, int]:
     return len(sizes), sum(sizes)
 
 
-# Seconds: no copy takes so long. A process of another container with the same home is not among those seen here.
+# Seconds: no copy takes that long. Processes of other containers with the same home are not visible here.
 _A_DAY = 86400.0
 
 
@@ -210,7 +209,7 @@ def _is_running(pid: int) -> bool:
     return True
 
 
-# Seconds: the longest that an apply needs from the look for an archive to the start of its cluster, or its upload.
+# Seconds: the maximum time of an apply between the check for an archive and its upload, or the start of the cluster.
 _IN_HAND = 3600.0
 
 
@@ -229,7 +228,7 @@ def _delete_unused(path: Path, packed: Path, latest: float) -> int | None:
     packed, by which it is locked.
     """
     packed.parent.mkdir(mode=0o700, exist_ok=True)
-    # The file of the lock stays: a process that waits for it would hold a lock that no other one sees.
+    # The lock file is not deleted: a process that waits for it would get a lock that no other process sees.
     with locked(packed.with_suffix(".lock")):
         try:
             found = path.lstat()
@@ -240,7 +239,7 @@ def _delete_unused(path: Path, packed: Path, latest: float) -> int | None:
             return None
         path.unlink()
     if path.parent != packed.parent:
-        # It is not empty where a process was killed while it copied an archive.
+        # The folder is not empty if a process was killed while it copied an archive.
         with suppress(OSError):
             path.parent.rmdir()
     return _freed_bytes(found)
@@ -316,7 +315,7 @@ def _write_launcher(tree: Path, interpreter: str) -> None:
 
 
 def _refuse_more(packages: Packages, entries: Sequence[Entry], missing: Sequence[str], further: Sequence[str]) -> None:
-    """Raises FlowspecError where asking again for what is missing would not help."""
+    """Raises FlowspecError if another attempt to get the missing packages would not help."""
     if set(missing) <= set(further) or any(one.hashes for one in entries):
         raise FlowspecError(
             f"{packages.description}: {', '.join(missing)} is needed there, and not among the requirements",
@@ -339,7 +338,7 @@ def _package(folder: Path) -> Package:
 
 
 def _remove(tree: Path, folder: Path) -> None:
-    """Removes a package, by its RECORD: one that pip took for the Python that runs it, and nothing here needs."""
+    """Removes a package, by its RECORD, that pip installed only for the Python that runs pip."""
     for line in (folder / "RECORD").read_text("utf-8").splitlines():
         path = tree / line.split(",", 1)[0].strip('"')
         if path.resolve().is_relative_to(tree.resolve()):
@@ -348,7 +347,7 @@ def _remove(tree: Path, folder: Path) -> None:
 
 
 def _remove_machine_specifics(tree: Path) -> None:
-    """Removes what differs from machine to machine: scripts, bytecode, and what the installer writes about itself."""
+    """Removes files that differ from machine to machine: scripts, bytecode, and the installer's records."""
     shutil.rmtree(tree / "bin", ignore_errors=True)
     for path in list(tree.rglob("*")):
         if path.name == "__pycache__":
@@ -398,8 +397,8 @@ def _by_pip(packages: Packages, asked: Sequence[str], tree: Path, scratch: Path)
 
 
 def _run_installer(packages: Packages, argv: Sequence[str], scratch: Path) -> None:
-    # Not in the folder of the caller, whose files Python would import in place of pip's. Temporary files of a pip that
-    # is killed go with those of this process.
+    # Not in the caller's folder, whose files Python would import instead of pip's. Temporary files of a killed pip are
+    # removed with those of this process.
     environment = {**_environment(), "TMPDIR": str(scratch)}
     done = subprocess.run(argv, cwd=scratch, env=environment, capture_output=True, text=True, check=False)
     if done.returncode:

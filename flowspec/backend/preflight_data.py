@@ -13,7 +13,7 @@ from flowspec.plan.findings import Finding, Level
 from flowspec.request.data import DataUse, data_uses, earlier_uses, overlaps
 from flowspec.request.steps.access import Use
 
-# Lookups in all: at most 200 * 30 ms / 8, under a second. A request has 256 steps at most.
+# The total number of lookups: 200 * 30 ms / 8 take less than a second. A request has at most 256 steps.
 _MOST = 200
 
 
@@ -40,7 +40,7 @@ def used_data(plan: Plan, region: str) -> tuple[DataUse, ...]:
 
 
 def uses_submitted(plan: Plan, uses: Iterable[DataUse]) -> list[DataUse]:
-    """Returns the uses by what the plan would submit: on a living cluster, the steps that are added."""
+    """Returns the uses by the steps that the plan would submit: on a living cluster, only the added steps."""
     steps = {one.path[1] for one in plan.changes if one.action is Action.SUBMIT and one.path[:1] == ("Steps",)}
     staged = {asset.uri for asset in plan.uploads}
     return [
@@ -66,7 +66,7 @@ def data_findings(
 ) -> list[Finding]:
     """Looks up the data in `wanted`, a part of the `uses` of a plan's request; one finding for each lookup.
 
-    What the steps that the plan leaves out wrote has to be there.
+    The output of the steps that the plan leaves out must exist.
     """
     omitted = _omitted_data(plan, region)
     before = {one: writer for one in wanted if (writer := _omitted_writer(one, uses, omitted))}
@@ -131,9 +131,9 @@ _CHECKS: dict[Use, Callable[[DataUse, Sequence[DataUse], Store], Finding]] = {
 
 
 def _omitted_writer(use: DataUse, uses: Iterable[DataUse], omitted: Iterable[DataUse]) -> DataUse | None:
-    """Returns the step that wrote, or may have written, what a step reads, and that is left out.
+    """Returns the omitted step that wrote, or may have written, the data that a step reads.
 
-    None if another one wrote it.
+    None if another step wrote it.
     """
     if use.step is None or use.use not in _READS or next(earlier_uses(use, uses), None):
         return None
@@ -150,7 +150,8 @@ def _check_earlier(use: DataUse, writer: DataUse, store: Store, *, goes_on: bool
     surely = writer.use is not Use.ARGUMENT and (use.use is not Use.ARGUMENT or _contains_uri(use.uri, writer.uri))
     how_written = f"{writer.part}, which is left out, {'writes' if surely else 'may write'} it"
     if not store.has(use.uri):
-        # Neither are another cluster's HDFS, and S3 buckets that do not exist, which have a finding of their own.
+        # The HDFS of another cluster, and missing S3 buckets, are not checked either; missing buckets have their own
+        # finding.
         if goes_on or not _OF_CLUSTER.match(use.uri):
             return finding(Level.UNCHECKED, use, how_written)
         message = f"{how_written}: it was in the HDFS of a cluster that is gone"
@@ -164,7 +165,7 @@ def _check_earlier(use: DataUse, writer: DataUse, store: Store, *, goes_on: bool
     return finding(Level.WRONG if missing else Level.UNCHECKED, use, f"does not exist; {how_written}", _AGAIN)
 
 
-# HDFS of the cluster itself: hdfs:///x, /x and x; hdfs://host:8020/x is another one's.
+# The cluster's own HDFS: hdfs:///x, /x and x. hdfs://host:8020/x belongs to another cluster.
 _OF_CLUSTER = re.compile(r"(?:hdfs:(?://)?)?/(?!/)|(?![A-Za-z][A-Za-z0-9+.-]*:)")
 _AGAIN = "run that step, too: --from or --only it"
 
@@ -175,7 +176,7 @@ def _contains_uri(uri: str, other: str) -> bool:
 
 
 def _duplicate_output_findings(uses: Sequence[DataUse], wanted: Collection[DataUse]) -> Iterator[Finding]:
-    """Yields a finding for each output that an earlier step of the same request makes already."""
+    """Yields a finding for each output that an earlier step of the same request also writes."""
     for use in wanted:
         if use.use is not Use.OUTPUT:
             continue

@@ -40,16 +40,16 @@ class Backend(Protocol):
         """Opens a connection. Raises FlowspecError when credentials, region or profile are missing."""
 
     def submission_lock(self, endpoint: Endpoint) -> AbstractContextManager[bool]:
-        """Serializes submissions, and the taking of a cluster's lock; yields False where it can't (AWS)."""
+        """Serializes submissions and acquisitions of a cluster's lock; yields False if it can't (on AWS)."""
 
     def location(self, region: str) -> str:
         """Returns the place of its clusters, for messages."""
 
     def assess(self, params: Mapping[str, Any]) -> Assessment:
-        """Reports what of a RunJobFlow request can't run here or is different here. Runs and asks nothing."""
+        """Reports which parts of a RunJobFlow request can't run or differ here. Runs nothing and sends nothing."""
 
     def preflight(self, emr: Emr, plan: Plan) -> tuple[Finding, ...]:
-        """Looks up whether what a plan names is there, before it is submitted. Changes and runs nothing."""
+        """Checks that the resources of a plan exist, before it is submitted. Changes and runs nothing."""
 
     def stage(self, emr: Emr, assets: Iterable[Asset], notify: Callable[[str], None]) -> Iterator[tuple[Asset, bool]]:
         """Puts files where the steps read them, unless they are there; yields each and whether it was put there now.
@@ -58,7 +58,7 @@ class Backend(Protocol):
         """
 
     def staged_lookup(self, emr: Emr) -> Callable[[str], bool]:
-        """Returns a function that tells whether a file is at a URI. It raises FlowspecError when it can't be asked."""
+        """Returns a function that checks whether a file is at a URI. It raises FlowspecError if the check fails."""
 
     def poll_intervals(self) -> Iterator[float]:
         """Yields the seconds to wait between two looks at a cluster, without end."""
@@ -72,7 +72,7 @@ class Backend(Protocol):
         """Returns the reader of a cluster's logs."""
 
     def fidelity(self, emr: Emr, cluster: Cluster) -> LocalFidelity | None:
-        """Reports what of a run was executed and what was simulated; None where nothing is simulated."""
+        """Reports which parts of a run were executed and which were simulated; None if nothing is simulated."""
 
 
 def backend_of(name: BackendName) -> Backend:

@@ -11,14 +11,14 @@ from typing import Any, TypeVar
 Answer = TypeVar("Answer")
 
 AT_ONCE = 8
-"""Calls of one service at a time: each takes some 30 ms, and boto3 keeps ten connections in a client's pool."""
+"""The number of parallel calls to one service: each takes some 30 ms, and boto3 keeps ten connections per client."""
 
 
 class Threads(Executor):
     """Makes calls in daemon threads, `at_once` at a time, in the order in which they are submitted.
 
-    Neither the end of a `with` block nor that of the process waits for calls whose results nobody has asked for, as
-    those of a ThreadPoolExecutor do: an endpoint that does not answer held Ctrl-C up for a minute.
+    Unlike a ThreadPoolExecutor, neither the end of a `with` block nor the end of the process waits for calls whose
+    results nobody has requested: with an executor, an endpoint that did not answer delayed Ctrl-C for a minute.
     """
 
     def __init__(self, at_once: int = AT_ONCE) -> None:
@@ -26,7 +26,7 @@ class Threads(Executor):
         self._calls: deque[Callable[[], None]] = deque()
 
     def submit(self, fn: Callable[..., Answer], /, *args: Any, **kwargs: Any) -> Future[Answer]:
-        """Begins a call as soon as fewer than `at_once` are under way; makes it here if no thread can be started."""
+        """Begins a call as soon as fewer than `at_once` run; makes it in this thread if no other can be started."""
         future: Future[Answer] = Future()
 
         def call() -> None:

@@ -14,7 +14,7 @@ from flowspec.boto_emr.step import Step
 
 Several: TypeAlias = "str | Iterable[str] | None"
 
-# What an object of a script's own has to have, to be one.
+# The attributes that a script's own object must have to be used as a step, group or action.
 _STEP = ("name", "action_on_failure", "jar", "args", "main_class")
 _GROUP = ("name", "num_instances", "role", "type", "market")
 _ACTION = ("name", "path", "args")
@@ -55,7 +55,7 @@ def as_list(value: Any, needed: Iterable[str] = ()) -> list[Any]:
 
 
 def boolean_word(value: Any) -> str:
-    """Returns True and False in the words of the query API; anything else as it is, for EMR to refuse."""
+    """Returns True and False as texts of the query API; any other value unchanged, which EMR then refuses."""
     return str(value).lower()
 
 
@@ -83,5 +83,5 @@ def action_configs(actions: BootstrapAction | Iterable[BootstrapAction]) -> list
 
 
 def as_steps(steps: Step | Iterable[Step] | None) -> list[Any]:
-    """Returns the items of an iterable of steps, or a list of one. Raises TypeError for what is no step."""
+    """Returns the items of an iterable of steps, or a list of one step. Raises TypeError for other objects."""
     return as_list(steps, _STEP)

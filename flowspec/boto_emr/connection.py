@@ -41,8 +41,8 @@ from flowspec.facts.api_model import input_shape, problems
 from flowspec.facts.backends import BACKENDS, BackendName
 from flowspec.request.steps.target import StepTarget, debugging_step
 
-# What these add is looked for when their answer is lost. A lost answer of RunJobFlow is an error: boto 2's callers do
-# not tag their job flows, so nothing tells the one that was made from another of its name.
+# After a lost answer, flowspec searches for what these operations add. A lost answer of RunJobFlow is an error: callers
+# of boto 2 do not tag their job flows, so a new job flow can't be distinguished from others of the same name.
 _ADDING = {"AddJobFlowSteps": "StepIds", "AddInstanceGroups": "InstanceGroupIds"}
 
 _NOT_OFFERED = frozenset({"UnknownOperationException", "InvalidAction", "NotImplemented"})
@@ -69,7 +69,7 @@ class EmrConnection:
     DefaultRegionEndpoint = "elasticmapreduce.us-east-1.amazonaws.com"
     ResponseError: ClassVar = EmrResponseError
 
-    # For the AMIs; a release has a command for it.
+    # Only for the AMIs; a release has a command instead.
     DebuggingJar = "s3://{region_name}.elasticmapreduce/libs/script-runner/script-runner.jar"
     DebuggingArgs = "s3://{region_name}.elasticmapreduce/libs/state-pusher/0.1/fetch"
 
@@ -144,7 +144,7 @@ class EmrConnection:
         return self.get_object("DescribeCluster", {"ClusterId": cluster_id}, emrobject.Cluster)
 
     def close(self) -> None:
-        """Does nothing: the SDK's connections end with the program. boto 2 had it, and scripts call it."""
+        """Does nothing: the SDK's connections end with the program. It exists because scripts for boto 2 call it."""
 
     def describe_jobflow(self, jobflow_id: str) -> Any:
         """Returns a `JobFlow`."""
@@ -160,7 +160,7 @@ class EmrConnection:
     ) -> Any:
         """Returns a list of `JobFlow`s. Times without a zone are UTC.
 
-        AWS deprecated DescribeJobFlows; where it is gone, its answer is put together from the calls of today.
+        AWS deprecated DescribeJobFlows; if an endpoint no longer has it, its answer is built from current API calls.
         """
         params: Flat = {}
         if states:
@@ -316,10 +316,10 @@ class EmrConnection:
     ) -> str:
         """Runs a job flow and gives its id.
 
-        `instance_groups` take the place of `num_instances` and the two types. `api_params` are further
-        parameters of RunJobFlow, flat ("Instances.Ec2SubnetId") or nested ({"Instances": {"Ec2SubnetId": ...}});
-        one that is None removes what the other arguments said. Steps have the form that the `ReleaseLabel` in
-        there wants, else that of the AMIs. `action_on_failure` has no effect, and never had: each step has its own.
+        `instance_groups` replace `num_instances` and the two types. `api_params` are further parameters of RunJobFlow,
+        flat ("Instances.Ec2SubnetId") or nested ({"Instances": {"Ec2SubnetId": ...}}); one that is None removes what
+        the other arguments said. Steps have the form for the `ReleaseLabel` in `api_params`, else the form for AMIs. As
+        in boto 2, `action_on_failure` has no effect: each step has its own.
 
         Raises EmrResponseError with status 0 when it is not known whether the job flow was made.
         """
@@ -444,7 +444,7 @@ class EmrConnection:
         except ServiceError as error:
             if not error.operation.startswith("List"):
                 raise
-            # No such cluster, or no permission to list: nothing could be looked for, and this call's own answer counts.
+            # No such cluster, or no permission to list: the search is not possible, so the answer to this call counts.
             return self._emr.create(action, **given)
         return {"JobFlowId": given["JobFlowId"], _ADDING[action]: ids}
 

@@ -1,9 +1,8 @@
 """EMR's answers as objects, with the attributes they had in boto 2 (`boto.emr.emrobject`).
 
-A field's attribute is its name in lower case and holds a string ("true", "3", "2014-01-24T01:21:21Z"),
-as it stood in XML. It is there when the answer has the field. Lists and structures are there always,
-None where the answer has none. `Fields` names the fields, `Parts` the lists and structures: element ->
-(attribute, maker).
+A field's attribute is its name in lower case and holds a string ("true", "3", "2014-01-24T01:21:21Z"), as it stood in
+XML. It exists if the answer has the field. Attributes of lists and structures always exist; they are None if the answer
+has none. `Fields` names the fields, `Parts` the lists and structures: element -> (attribute, maker).
 """
 
 from __future__ import annotations

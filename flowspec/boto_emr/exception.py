@@ -88,7 +88,7 @@ def as_boto_raised() -> Iterator[None]:
     try:
         yield
     except OutcomeUnknown as error:
-        # No status of HTTP's: scripts send again at 500 and 503, and this must not be sent again blindly.
+        # Not an HTTP status: scripts repeat a call after 500 and 503, and this call must not be repeated blindly.
         message = f"{error.message}. It may have taken effect: look (list_clusters, list_steps) before sending it again"
         raise refusal(0, "OutcomeUnknown", message) from error
     except ServiceError as error:

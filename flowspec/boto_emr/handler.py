@@ -1,7 +1,8 @@
 """Fills objects from XML as boto 2 did, by calls of `startElement` and `endElement` for each element.
 
-The object around an element gets its `startElement`, which may return an object for the element. That gets the calls
-for what is in the element, and its `endElement` with the text; else the object around it gets them.
+The object around an element gets its `startElement`, which may return an object for the element. That object then gets
+the calls for the element's content, and `endElement` with its text. Without it, the object around the element gets
+them.
 """
 
 from __future__ import annotations
@@ -74,7 +75,7 @@ def _element(owner: Any, name: str, value: Any, connection: Any) -> None:
     own = owner.startElement(name, {}, connection)
     node = owner if own is None else own
     if isinstance(value, dict | list):
-        # What is in members newer than boto 2 is left out: its names mean other things than those around it.
+        # The content of members that are newer than boto 2 is left out, since its names have other meanings.
         if own is None and name not in _WRAPPERS:
             value = _join_texts(value)
         else:

@@ -36,7 +36,7 @@ def lay(params: Flat, name: str, value: Any) -> None:
 def nested(params: Mapping[str, Any], shape: Any) -> Any:
     """Returns flat parameters as today's API takes them, by the botocore `Shape` that they are of.
 
-    What doesn't fit the shape is left unchanged, for the SDK to report. Raises ValueError for a parameter
+    A value that doesn't fit the shape is left unchanged, so that the SDK reports it. Raises ValueError for a parameter
     that is given both as a value and with something in it.
     """
     if "" in params:

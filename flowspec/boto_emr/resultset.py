@@ -26,5 +26,5 @@ class ResultSet(list[Any]):
         return None
 
     def endElement(self, name: str, value: str, connection: Any) -> None:  # noqa: ARG002 - boto 2's interface
-        """Keeps what stands beside the items; as boto 2, under the element's own name."""
+        """Keeps the text of an element beside the items under the element's name, as in boto 2."""
         setattr(self, "marker" if name == "Marker" else name, value)

@@ -38,7 +38,7 @@ class Step:
         raise NotImplementedError
 
     def main_class(self) -> str | None:
-        """Returns the class to run, where the jar doesn't say."""
+        """Returns the class to run, if the jar does not name it."""
         raise NotImplementedError
 
 
@@ -68,7 +68,7 @@ class JarStep(Step):
         return list(self.step_args or ())
 
     def main_class(self) -> str | None:
-        """Returns the class to run, where the jar doesn't say."""
+        """Returns the class to run, if the jar does not name it."""
         return self._main_class
 
 
@@ -106,7 +106,7 @@ class StreamingStep(Step):
         return self._jar
 
     def main_class(self) -> None:
-        """Returns None: the jar says it."""
+        """Returns None: the jar names its class."""
 
     def args(self) -> list[str]:
         """Returns the arguments, for the AMIs."""

@@ -16,7 +16,7 @@ from pathlib import Path
 from flowspec.errors import number_of
 from flowspec.facts.files import replace_file
 
-# Lines shown of a difference, of the lines missing, and of those too many.
+# The number of shown lines of a difference, of missing lines, and of extra lines.
 _SHOWN, _LISTED = 12, 5
 # Lines after the first wrong one that are compared closely: difflib takes quadratic time.
 _WINDOW, _BEFORE = 60, 2
@@ -43,7 +43,7 @@ def difference(expected: Path, actual: Path, *, in_any_order: bool) -> str:
 def write_expected(expected: Path, actual: Path, *, in_any_order: bool) -> None:
     """Makes an expected file or folder like an output; each file is written whole or not at all. Raises OSError.
 
-    One that is not there yet is a file if its name has a suffix, else a folder if the output is one.
+    A new one is a file if its name has a suffix; otherwise a folder if the output is a folder.
     """
     if expected.is_dir() and actual.is_file() and not in_any_order:
         shutil.rmtree(expected)
@@ -72,7 +72,7 @@ def _write(path: Path, content: bytes) -> None:
 
 
 def _files(path: Path) -> dict[str, Path]:
-    """Returns the data files of an output by their names in it, sorted, without those of Hadoop's own (_SUCCESS)."""
+    """Returns the data files of an output by their names in it, sorted, without Hadoop's own files (_SUCCESS)."""
     if not path.is_dir():
         return {path.name: path} if path.exists() else {}
     found = {}
@@ -103,7 +103,7 @@ def _read_content(file: Path) -> bytes:
     try:
         return _OPENERS[file.suffix](data) if file.suffix in _OPENERS else data
     except (OSError, EOFError, ValueError, zlib.error):
-        # It only has the name of a compressed file, or is damaged.
+        # The file is damaged, or only its name is that of a compressed file.
         return data
 
 
@@ -174,7 +174,7 @@ def _limit_lines(lines: Iterable[str], most: int = _SHOWN) -> Iterator[str]:
 
 
 def _printable(line: bytes) -> str:
-    """Returns a line for people, without control characters but for tabs, which are what such data is full of."""
+    """Returns a line for people, without control characters except tabs, which such data often contains."""
     text = line.decode("utf-8", "backslashreplace")
     shown = "".join(char if char.isprintable() or char == "\t" else repr(char)[1:-1] for char in text[:_WIDEST])
     return f"{shown}…" if len(text) > _WIDEST else shown

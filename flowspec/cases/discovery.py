@@ -17,7 +17,7 @@ from flowspec.errors import SpecError
 from flowspec.request.compile import compile
 from flowspec.review.git import Repository
 
-# A case.yml is found, too, so that it is refused by its name and not passed over.
+# A case.yml is found, too, so that it is refused with an error and not silently ignored.
 _NAMES = (FILE, "case.yml")
 
 
@@ -62,7 +62,7 @@ def _case_file_in(folder: Path) -> Path | None:
 
 
 def _cases_of_spec(spec: Path) -> Iterator[Path]:
-    """Yields the cases beside a spec that are about it, or can't be read."""
+    """Yields the cases beside a spec that belong to it, or can't be read."""
     folder = spec.parent / FOLDER
     for case in _cases_at(folder) if folder.is_dir() else ():
         try:
@@ -82,7 +82,7 @@ def name_of(path: Path) -> str:
 def select_by_conditions(cases: Iterable[Path], conditions: Sequence[str]) -> list[Path]:
     """Returns the cases whose flow, as the case renders it, is chosen by conditions (`flowspec.document.selection`).
 
-    A case that can't be read or rendered is among them. Raises FlowspecError for what is no condition.
+    Includes cases that can't be read or rendered. Raises FlowspecError for an invalid condition.
     """
     alternatives = read_selects(conditions)
     return [case for case in cases if not alternatives or _is_selected(case, alternatives)]
@@ -98,8 +98,8 @@ def _is_selected(case: Path, alternatives: Sequence[Sequence[Condition]]) -> boo
 def select_changed(cases: Iterable[Path], base: str) -> list[Path]:
     """Returns the cases that differ from the merge base with a revision, in their files or in what their flow is of.
 
-    That is the spec, the files that it extends, and the local files that its request names. A case that can't be read
-    counts as touched. Raises FlowspecError when a repository can't be compared with its `base`.
+    A flow consists of the spec, the files that it extends, and the local files that its request names. A case that
+    can't be read counts as touched. Raises FlowspecError when a repository can't be compared with its `base`.
     """
     changes = _Changes(base)
     return [case for case in cases if changes.affect(case)]

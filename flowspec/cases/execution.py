@@ -23,7 +23,7 @@ from flowspec.engines.counters import Counters
 from flowspec.plan.cluster import Cluster
 
 _REGION = "us-east-1"
-# What would lead a step's own boto3 or AWS CLI to AWS.
+# Variables with which a step's own boto3 or AWS CLI would call AWS.
 _WITHOUT_AWS = {
     "AWS_CONFIG_FILE": os.devnull,
     "AWS_SHARED_CREDENTIALS_FILE": os.devnull,

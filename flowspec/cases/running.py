@@ -25,12 +25,12 @@ from flowspec.emulator.temporary import end_clusters, temporary_home
 from flowspec.errors import Diagnostic, FlowspecError, NothingFound, SpecError
 from flowspec.facts.machine import usable_cores
 
-# Seconds between two looks at a cluster, each of which takes some 5 ms: short, as cases take about a second.
+# Seconds between two polls of a cluster, each of which takes some 5 ms: short, as cases take about a second.
 _INTERVAL = 0.05
 
 
 class CaseOutcome(str, Enum):
-    """The outcome of a case; INVALID: it could not be run, because it, or its spec, is wrong."""
+    """The outcome of a case. INVALID: it could not be run, because the case or its spec is wrong."""
 
     PASSED = "passed"
     UPDATED = "updated"
@@ -42,9 +42,9 @@ class CaseOutcome(str, Enum):
 class CaseResult:
     """The result of a case: `name` is its folder, `path` its case.yaml, `seconds` how long it took.
 
-    `problems` are texts of what was not as expected, `diagnostics` those of a case that could not be run. `updated`
-    are the expected files and folders that were written. `home` is where the run's state was kept, if it was. `crash`
-    is the exception, if one that should not be ended the case.
+    `problems` are texts about unexpected results, `diagnostics` the errors of a case that could not be run. `updated`
+    are the expected files and folders that were written. `home` is the folder with the run's state, if it was kept.
+    `crash` is the exception if an unexpected one ended the case.
     """
 
     name: str
@@ -102,7 +102,7 @@ def run_tests(
             turns.stop()
             pool.shutdown(cancel_futures=True)
             raise
-    # A home that can't be written changes no result; `--last-failed` reports it.
+    # If the home can't be written, the results stay the same; `--last-failed` reports the problem.
     with suppress(FlowspecError):
         remember(cases, [one.path for one in results.values() if not one.succeeded])
     return tuple(results[case] for case in cases)
@@ -113,10 +113,10 @@ class _Stopped(Exception):
 
 
 class _Turns:
-    """A lock that one thread holds while it works; it gives the lock up while it waits for its cluster.
+    """A lock that one thread holds while it works, and releases while it waits for its cluster.
 
-    Nothing is lost by that, as Python runs one thread at a time anyway, and modules are imported when they are first
-    needed: two threads that import packages which import each other can get one that is only half there.
+    This costs nothing, as Python runs one thread at a time anyway. It is needed because modules are imported when they
+    are first used: two threads that import packages with circular imports can get a package that is only partly loaded.
     """
 
     def __init__(self) -> None:
@@ -129,7 +129,7 @@ class _Turns:
         self._turn.release()
 
     def stop(self) -> None:
-        """Makes all that wait, now or later, raise _Stopped."""
+        """Makes all threads that wait, now or later, raise _Stopped."""
         self._stopped.set()
 
     def wait(self, _: float) -> None:
@@ -207,7 +207,7 @@ def _compare_results(result: CaseResult, sandbox: Sandbox, ran: CompletedRun, *,
         updated, problems = _update(sandbox)
         outcome = CaseOutcome.FAILED if problems else CaseOutcome.UPDATED if updated else CaseOutcome.PASSED
         return replace(result, outcome=outcome, problems=tuple(problems), updated=tuple(updated))
-    # A run that itself failed may have no output: that would not be the cause.
+    # If the run itself failed, missing output is not the cause.
     problems = problems or _output_problems(sandbox)
     masked = tuple(str(mask(problem, sandbox.request.secrets)) for problem in problems)
     return replace(result, outcome=CaseOutcome.FAILED if problems else CaseOutcome.PASSED, problems=masked)

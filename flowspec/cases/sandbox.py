@@ -77,7 +77,7 @@ def prepare(case: Case, home: Path) -> Sandbox:
         refuse_unusable(case, sample, at)
         _copy_sample(sample, _locate_in_home(case, flow, home, uri, at), uri)
     request = compile(flow)
-    # A plan refuses steps that can't run on this machine.
+    # Making a plan refuses steps that can't run on this machine.
     make_plan(flow, request, None, assess(request.params))
     for asset in request.assets:
         if flow.traits.stages_files or asset.packages:
@@ -121,7 +121,8 @@ def _stage(asset: Asset, home: Path) -> None:
     if asset.packages is not None:
         from flowspec.backend.packing import put_archive
 
-        # Those for EMR's Python may not run here. They are kept in the user's home: each case has a home of its own.
+        # Packages for EMR's Python may not run here. They are kept in the user's home, since each case has its own
+        # home.
         here = for_this_machine(asset.packages)
         put_archive(asset._replace(packages=here, sha256=here.key), path)
         return
@@ -138,7 +139,7 @@ def _refuse_missing_inputs(sandbox: Sandbox) -> None:
     for name, jar in _steps(sandbox.request.params):
         paths = data_paths(jar["Jar"], jar.get("MainClass"), jar.get("Args", ()))
         if paths is None:
-            # Whether these are read or written, only the program knows.
+            # Only the program knows whether it reads or writes these.
             there += [_qualify(word) for word in jar.get("Args", ()) if "://" in word]
             continue
         for uri in dict.fromkeys(paths.reads):

@@ -41,10 +41,10 @@ def actual_cost(
 ) -> ActualCost:
     """Returns the cost of instances, as ListInstances gives them, until their end or `now`.
 
-    An instance counts from its creation, some seconds before EC2 bills it; one that never was ready, and is gone,
-    costs nothing. `volumes` are the VolumeSpecifications of the instances of each group or fleet, by its id; those
-    that are not given are not counted, nor is the root volume. A spot instance costs from the least share to the
-    on-demand price: what was paid is on the bill only.
+    An instance counts from its creation, some seconds before EC2 bills it; an ended instance that was never ready costs
+    nothing. `volumes` are the VolumeSpecifications of the instances of each group or fleet, by its id; those that are
+    not given are not counted, nor is the root volume. A spot instance costs between the least share and the on-demand
+    price, since only the bill has the price that was paid.
     """
     lives = [(one, seconds) for one in instances if (seconds := _seconds(one, now))]
     amounts: list[Range] = []
@@ -79,7 +79,7 @@ _HOUR = 3600
 
 
 def _unlisted(instances: Sequence[JsonView], now: datetime) -> Iterator[str]:
-    """Yields what EMR may have left out of a list of instances."""
+    """Yields descriptions of instances that EMR may have left out of its list."""
     first = min((_timeline(one).get("CreationDateTime", now) for one in instances), default=now)
     if now - first > timedelta(days=LISTED_DAYS):
         yield f"instances that ended more than {LISTED_DAYS} days ago"
@@ -93,7 +93,7 @@ def _timeline(instance: JsonView) -> JsonView:
 
 
 def _seconds(instance: JsonView, now: datetime) -> float:
-    """Returns the billed seconds of an instance; 0 for one that is not there yet, or never was."""
+    """Returns the billed seconds of an instance; 0 if it does not exist yet, or ended before it was ready."""
     timeline = _timeline(instance)
     created, ready, ended = (timeline.get(f"{one}DateTime") for one in ("Creation", "Ready", "End"))
     if created is None or (ended and not ready):

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Range:
-    """An amount in USD (by the hour, or in all) that is not below `low` and not above `high`."""
+    """An amount in USD (per hour or in total) between `low` and `high`."""
 
     low: float = 0.0
     high: float = 0.0
@@ -46,4 +46,4 @@ def hours_text(hours: float) -> str:
     return f"{hours:g} hour{'' if hours == 1 else 's'}"
 
 
-_TEN_CENTS = 0.0995  # What is rounded up to 0.10 has two digits, too.
+_TEN_CENTS = 0.0995  # An amount that is rounded up to 0.10 has two digits, too.

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def estimate_of(jobflow: JobFlow, params: Mapping[str, Any], region: str | None = None) -> Estimate | None:
-    """Estimates a request of a job flow in its region, else in the one given; None on this machine, which is free."""
+    """Estimates a request of a job flow in its region, else the given region; None on this machine, which is free."""
     return _estimate_with_hours(jobflow, params, region) if jobflow.traits.is_paid else None
 
 
@@ -35,7 +35,7 @@ def _budget(jobflow: JobFlow) -> Mapping[str, float]:
 
 
 def over_budget(jobflow: JobFlow, cost: Estimate | None) -> list[Diagnostic]:
-    """Returns findings at `budget`, where the cluster may cost more than that; what is not known is not counted."""
+    """Returns findings at `budget` if the cluster may cost more; parts without a known price are not counted."""
     return _budget_findings(jobflow, cost, "the cluster", {"hourly": ("budget", "hourly"), "run": ("budget", "run")})
 
 
@@ -55,7 +55,7 @@ def _budget_findings(
 
 
 def _amounts(cost: Estimate) -> dict[str, Range]:
-    """Returns the amounts that have a budget, as far as they are known, by its name."""
+    """Returns the known amounts that have a budget, by the budget's name."""
     return {name: amount for name, amount in (("hourly", cost.hourly), ("run", cost.run)) if amount}
 
 
@@ -80,7 +80,7 @@ def refuse_over_budget(
 
 
 def run_budget_hours(jobflow: JobFlow, cost: Estimate | None) -> float | None:
-    """Returns for how many hours the run's budget lasts at the most that the cluster may cost; None without one."""
+    """Returns for how many hours the run's budget lasts at the cluster's maximum cost; None without such a budget."""
     run = _budget(jobflow).get("run")
     most = cost.hourly.high if cost and cost.hourly else 0.0
     return run / most if run and most else None
@@ -95,7 +95,7 @@ def unchecked_budget_notes(jobflow: JobFlow, cost: Estimate | None) -> list[str]
 
 
 def budget_notes(jobflow: JobFlow, cost: Estimate | None) -> list[str]:
-    """Returns sentences on what the budget was not held against, and on how long a run's lasts if nobody said it."""
+    """Returns sentences on the parts not compared with the budget, and on how long the budget of a run lasts."""
     notes = unchecked_budget_notes(jobflow, cost)
     if cost and not cost.hours and (hours := run_budget_hours(jobflow, cost)):
         most = "less than " if cost.unknown else ""

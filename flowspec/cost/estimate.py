@@ -1,9 +1,9 @@
 """Estimates the hourly cost of a compiled request offline, as a range.
 
-A group costs as many instances as its count; under a scaling policy, from the policy's minimum to its maximum. A fleet
-costs its target capacity, in the cheapest to the most expensive mix of its types: EMR takes those that are available.
-A spot instance costs from `facts.prices.SPOT_SHARE` of the on-demand price up to its bid, or up to the on-demand price
-in a fleet that may switch to it.
+A group has as many instances as its count; under a scaling policy, from the policy's minimum to its maximum. A fleet
+costs its target capacity, in the cheapest to the most expensive mix of its types: EMR takes those that are available. A
+spot instance costs from `facts.prices.SPOT_SHARE` of the on-demand price up to its bid, or up to the on-demand price in
+a fleet that may switch to it.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ class _Offer:
 
 
 _EXACT_UNITS = 2_000
-"""Up to so many units of a fleet the mixes of its types are gone through: 0.1 s for 50 types."""
+"""Up to so many units of a fleet, all mixes of its types are computed: 0.1 s for 50 types."""
 
 
 def _cost(offers: Iterable[_Offer], target: int) -> Range | None:
@@ -76,7 +76,7 @@ def _cost(offers: Iterable[_Offer], target: int) -> Range | None:
 
     None without a price.
 
-    There may be more units than that, but no instance without which there would be enough.
+    A mix may have more than `target` units, but no instance that could be left out.
     """
     known = [(one.units, one.hourly.price) for one in offers if one.hourly.price]
     if not known:
@@ -91,7 +91,7 @@ def _cost(offers: Iterable[_Offer], target: int) -> Range | None:
         most = (target - 1) * max(price.high / units for units, price in known)
         return Range(least, most + max(price.high for _, price in known))
     low, high = [0.0, *[inf] * target], [0.0, *[-inf] * target]
-    # The smallest last: so there is no mix among them that would be large enough without one of its instances.
+    # The smallest last, so that no mix is large enough without one of its instances.
     for units, price in sorted(known, key=lambda one: one[0]):
         for missing in range(1, target + 1):
             rest = max(0, missing - units)
@@ -124,7 +124,7 @@ class _Machines:
 
     def hourly(self) -> Range | None:
         """Returns the range over all offers whose price is known, and all sizes."""
-        # EMR refuses limits the wrong way round, and below 0, later.
+        # EMR later refuses limits in the wrong order or below 0.
         least, most = self._of_size(self.least), self._of_size(max(self.least, self.most))
         return Range(least.low, most.high) if least and most else None
 
@@ -191,7 +191,7 @@ def _offer(params: JsonView, region: str, machine: JsonView, market: JsonView) -
     if hourly.price and not is_known_type(instance_type) and not has_volumes(machine):
         # The user's own table may have a price of a type that is newer than the table of types, which has its disks.
         hourly = dataclasses.replace(hourly, unknown=(*hourly.unknown, f"the volumes that EMR adds to {instance_type}"))
-    # EMR refuses a weight of 0 later.
+    # EMR later refuses a weight of 0.
     return _Offer(instance_type, hourly, machine.get("WeightedCapacity") or 1, market["Market"] == "SPOT")
 
 

@@ -21,7 +21,7 @@ _DEFAULT_VOLUMES = "gp2"
 
 @dataclass(frozen=True, slots=True)
 class Hourly:
-    """A price by the hour, what of it is not known, and where the rows that it was taken from are from."""
+    """A price per hour, its unknown parts, and the origins of the rows that it is computed from."""
 
     price: Range | None
     unknown: tuple[str, ...] = ()
@@ -55,7 +55,7 @@ def _spot(on_demand: float, market: JsonView) -> Range:
     A fleet that gets no spot instances in time may buy on demand instead (SpotSpecification, TimeoutAction).
     """
     bid = on_demand
-    # EMR refuses a bid that is no amount later.
+    # EMR later refuses a bid that is not an amount.
     if BID_PRICE.fullmatch(market.get("BidPrice") or ""):
         bid = min(bid, float(market["BidPrice"]))
     elif market.get("BidPriceAsPercentageOfOnDemandPrice") is not None:

@@ -18,13 +18,13 @@ class State(Enum):
     OK = "ok"
     MISSING = "missing"
     OPTIONAL = "optional"
-    """It is not there, and the spec does not need it."""
+    """It is missing, but the spec does not need it."""
     UNCHECKED = "not checked"
 
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """The outcome of a check: what was looked at, how it ended, what was found, and what helps."""
+    """The outcome of a check: its subject, its result, what was found, and the remedy."""
 
     name: str
     state: State
@@ -57,7 +57,7 @@ def run_checks(works: Iterable[Work], seconds: float) -> list[Check]:
             unexpected.append(error)
 
     for number, work in enumerate(works):
-        # Daemons: what hangs (a file system, a credential process) must not keep the command from ending.
+        # Daemons: a check that hangs (a file system, a credential process) must not keep the command from ending.
         thread = threading.Thread(target=run, args=(number, work), daemon=True)
         thread.start()
         threads.append((thread, work[0]))

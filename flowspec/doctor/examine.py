@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from flowspec.backend.aws.client import Endpoint
 
 SECONDS = 15.0
-"""The time that the checks of this machine with the look for credentials, and those of AWS, may take each."""
+"""The time limit of the checks of this machine and the search for credentials, and again of the checks of AWS."""
 
 # Seconds that AWS may take for a connection, and for an answer.
 _TIMEOUT = 5.0

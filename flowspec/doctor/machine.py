@@ -20,7 +20,7 @@ from flowspec.errors import FlowspecError
 from flowspec.facts.folders import state_folder
 from flowspec.version import installed_version
 
-# Bytes. What a step writes beside its output are its logs and sorted spills; with less, small jobs fail, too.
+# Bytes. Beside its output, a step writes logs and sorted spills; with less free space, even small jobs fail.
 _LITTLE = 1 << 30
 # Spark 4.0 dropped Java 8 and 11 (its release notes); Spark 3.5 runs on 8, 11 and 17.
 _JAVA_OF_SPARK_4 = 17
@@ -93,7 +93,7 @@ def _version(command: Collection[str], pattern: str) -> str | None:
 def _home(*, needed: bool) -> Check:
     folder = state_folder()
     try:
-        # To write a file is the only sure answer: of mounts that are read-only, access() says otherwise to root.
+        # Only writing a file gives a reliable answer: for root, access() allows writing to read-only mounts.
         with tempfile.TemporaryFile(dir=_nearest_existing(folder)):
             pass
     except OSError as error:

@@ -28,7 +28,7 @@ class Needs(NamedTuple):
 
     @classmethod
     def of(cls, flow: JobFlow, request: Request) -> Needs:
-        """Returns what a flow needs on its target's backend. Asks nothing and nobody."""
+        """Returns what a flow needs on its target's backend. Sends no calls and reads no state."""
         params = request.params
         on_aws = flow.traits.on_aws
         if not on_aws:

@@ -47,7 +47,7 @@ class ApiForm(ABC):
             known = schemas.member(schema, key)
             if known is None or known.get("x-tool"):
                 continue
-            # A name may be a dotted path, such as `Instances.Placement.AvailabilityZone`; a key of the user's is not.
+            # A name may be a dotted path, such as `Instances.Placement.AvailabilityZone`; a user's key is not a path.
             names = schemas.api_name(key, known).split(".") if key in own else [key]
             owner = out
             for name in names[:-1]:
@@ -79,13 +79,13 @@ def with_master_counts(groups: list[Any]) -> list[Any]:
 
 
 def nearest_origin(origins: Origins, path: KeyPath) -> tuple[KeyPath, KeyPath]:
-    """Returns the path, or the nearest one that encloses it, whose origin is known, and this origin; or () twice."""
+    """Returns the path, or the nearest enclosing path, whose origin is known, and this origin; or () twice."""
     known = next((path[:size] for size in range(len(path), 0, -1) if path[:size] in origins), ())
     return known, origins.get(known, ())
 
 
 def record_patch(origins: dict[KeyPath, KeyPath], patch: Any) -> None:
-    """Records the parts of a request that `api_params` sets, in place of those that it overrides."""
+    """Records the parts of a request that `api_params` sets, instead of the overridden parts."""
     replaced = dict(_replacing_values(patch, ()))
     for path in [one for one in origins if any(one[:size] in replaced for size in range(1, len(one) + 1))]:
         del origins[path]

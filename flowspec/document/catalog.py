@@ -16,7 +16,7 @@ ERROR, WARNING = Severity.ERROR, Severity.WARNING
 
 
 class Kind(NamedTuple):
-    """The severity of an id, and a title without any value of the user's."""
+    """The severity of an id, and a title, which contains no value of the user."""
 
     severity: Severity
     title: str
@@ -26,7 +26,7 @@ _REFUSED_BY_ID = refused_by_id()
 
 
 def _emr_rule_kind(rule_id: str, title: str) -> Kind:
-    """Returns the kind of a rule of EMR: an error where EMR is known to refuse, else a warning."""
+    """Returns the severity of an EMR rule: an error if EMR is known to refuse, else a warning."""
     return Kind(ERROR if _REFUSED_BY_ID[rule_id] else WARNING, title)
 
 

@@ -13,8 +13,8 @@ from stat import S_ISREG
 from flowspec.errors import NothingFound
 
 SPEC_SUFFIXES = (".yaml", ".yml")
-# A spec says its format at the beginning of a line; other YAML files of a folder (cases, variables, CI) do not.
-# A byte order mark may come first, and in UTF-16 each second byte is zero.
+# A spec has the key `flowspec` at the beginning of a line; other YAML files of a folder (cases, variables, CI) do not.
+# A byte order mark may come first, and in UTF-16 every second byte is zero.
 _SPEC = re.compile(rb"^(?:\xef\xbb\xbf|\xff\xfe|\xfe\xff)?(flowspec|\"flowspec\"|'flowspec')\s*:", re.MULTILINE)
 
 # At the beginning of a line it is the key of the spec.
@@ -35,7 +35,7 @@ def find_specs(arguments: Sequence[Path]) -> list[Path]:
 def find_flows(arguments: Sequence[Path]) -> list[Path]:
     """Returns the specs that arguments name, without base files: specs with no name that another of them extends.
 
-    Specs that extend each other in a circle are no base files of any. Raises NothingFound as `find_specs` does.
+    Specs that extend each other in a circle are not base files. Raises NothingFound as `find_specs` does.
     """
     return list(_Specs(_specs_by_real_path(arguments)).flows().values())
 
@@ -43,10 +43,10 @@ def find_flows(arguments: Sequence[Path]) -> list[Path]:
 def find_flows_to_check(arguments: Sequence[Path]) -> list[Path]:
     """Returns the flows that arguments name; for a base file of none of these, those of its repository that extend it.
 
-    A base file is named without its flows by the hook of a commit that changes no other, and what is wrong with it
-    shows in them only. Raises NothingFound as `find_specs` does.
+    If a commit changes only a base file, a pre-commit hook names only that file; its errors appear only in the flows
+    that extend it. Raises NothingFound as `find_specs` does.
     """
-    # Not at the top: it brings what reads specs, which completion and --help do not need.
+    # Not at the top: it imports the code that reads specs, which completion and --help do not need.
     from flowspec.document.text.parse import tree_of
 
     given = _Specs(_specs_by_real_path(arguments))
@@ -67,7 +67,7 @@ def find_flows_to_check(arguments: Sequence[Path]) -> list[Path]:
 
 
 def _specs_by_real_path(arguments: Sequence[Path]) -> dict[str, Path]:
-    """Returns the specs of `find_specs` by their real paths: finding one takes as long as reading a small file."""
+    """Returns the specs of `find_specs` by their real paths. Finding one takes as long as reading a small file."""
     named: list[Path] = []
     for argument in arguments:
         specs = list(_expand_argument(argument))
@@ -80,7 +80,7 @@ def _specs_by_real_path(arguments: Sequence[Path]) -> dict[str, Path]:
 
 
 def _by_real_path(specs: Iterable[Path]) -> dict[str, Path]:
-    """Returns specs by their real paths; of several names of one file, the first."""
+    """Returns specs by their real paths; if one file has several names, the first is used."""
     found: dict[str, Path] = {}
     for spec in specs:
         found.setdefault(os.path.realpath(spec), spec)
@@ -107,7 +107,7 @@ class _Specs:
         return {real: spec for real, spec in self._specs.items() if real not in left_out}
 
     def built_on(self, base: str) -> dict[str, Path]:
-        """Returns the flows among them that extend a file, or a file that does."""
+        """Returns the flows that extend a file directly, or through other files."""
         return {real: spec for real, spec in self.flows().items() if base in self._bases_of(real)}
 
     def _bases_of(self, real: str) -> set[str]:
@@ -118,7 +118,7 @@ class _Specs:
 
 
 def base_named_in(text: str) -> str:
-    """Returns the base file that the text of a spec names; "" for none, and where only a parser can tell."""
+    """Returns the base file that the text of a spec names; "" for none, or if only a parser can find it."""
     found = _EXTENDS.findall(text)
     return found[0][1] if len(found) == 1 else ""
 
@@ -144,10 +144,10 @@ def _expand_argument(argument: Path) -> Iterator[Path]:
 
 
 def matches(pattern: Path) -> Iterator[Path]:
-    """Yields the files and folders that match a glob, by name; `**` follows no links, of which there may be loops.
+    """Yields the files and folders that match a glob, by name; `**` follows no links, since links may form loops.
 
-    As in a shell, what begins with a dot is matched only by a pattern with such a part. Nothing for a path that is
-    no glob.
+    As in a shell, names that begin with a dot match only a pattern that begins with a dot there. Yields nothing for a
+    path that is not a glob.
     """
     # `**` as a part of a name is `*` in a shell, and refused by pathlib.
     parts = [part if part == "**" else re.sub(r"\*\*+", "*", part) for part in pattern.parts]
@@ -172,9 +172,9 @@ def specs_below(folder: Path) -> Iterator[Path]:
 
 
 def is_spec(path: Path) -> bool:
-    """Returns True if a YAML file says that it is a spec.
+    """Returns True if a YAML file is a spec.
 
-    One that can't be read is, so that a command says why it can't.
+    Also True for a file that can't be read, so that a command reports the reason.
     """
     try:
         # Opening a pipe would wait for its writer.

@@ -16,13 +16,14 @@ _T = TypeVar("_T")
 _SHORT = {"\n": "\\n", "\r": "\\r", "\t": "\\t", "\b": "\\b", "\f": "\\f"}
 # The start and the end of a colour or of bold print (ECMA-48, SGR), as flowspec's own reports have them.
 _STYLE = re.compile(r"(\x1b\[[0-9;]*m)")
-# GitHub's runner takes a line that begins with `::`, after blanks, for a command; older ones, and those of Azure and
-# TeamCity, look for `##[`, `##vso[` and `##teamcity[`, the first of them anywhere (actions/runner, ActionCommand.cs).
+# GitHub's runner interprets a line that begins with `::`, after blanks, as a command. Older runners, and those of Azure
+# and TeamCity, search for `##[`, `##vso[` and `##teamcity[`; `##[` may be anywhere in a line (actions/runner,
+# ActionCommand.cs).
 _COMMAND = re.compile(r"^(?P<blanks>[^\S\n]*):(?=:)|#(?=#(?:vso|teamcity)?\[)", re.MULTILINE)
 
 
 def visible(text: str) -> str:
-    r"""Returns a text as one line: line breaks and all that is not printable as JSON escapes it (`\n`, `\u001b`)."""
+    r"""Returns a text as one line: line breaks and unprintable characters are escaped as in JSON (`\n`, `\u001b`)."""
     return text if text.isprintable() else "".join(char if char.isprintable() else _escaped(char) for char in text)
 
 
@@ -44,9 +45,9 @@ def visible_values(value: _T) -> _T:
 
 
 def harmless(text: str, *, commands: bool = False) -> str:
-    """Returns an output of several lines without what would drive a terminal or a CI runner; JSON stays the same JSON.
+    """Returns an output of several lines without control of a terminal or CI runner; JSON stays the same JSON.
 
-    Line breaks, tabs, colours and bold print stay. `commands`: its commands for a CI runner are meant.
+    Line breaks, tabs, colours and bold print stay. With `commands`, commands for a CI runner stay, too.
     """
     if not commands:
         text = _COMMAND.sub(lambda found: f"{found['blanks'] or ''}{_escaped(found[0][-1])}", text)

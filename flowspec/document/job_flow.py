@@ -17,10 +17,10 @@ class JobFlow:
     """A valid spec for one target.
 
     `target` is "" when the spec has none; `path` is the spec file. `fields` are the rendered, checked members of the
-    spec that describe the job flow, under the spec's names; what is about the tool (variables, targets, backend …) is
-    not among them. `secrets` are the texts that must not be shown; `document` knows the place of everything. With a
-    `data_root`, relative paths of data are below it as they would be below the spec's tree: a test's run leaves the
-    checkout alone.
+    spec that describe the job flow, under the spec's names, without members for the tool (variables, targets, backend
+    …). `secrets` are the texts that must not be shown; `document` knows the place of everything. With a `data_root`,
+    relative paths of data are below it instead of below the spec's tree, so that the run of a test does not change the
+    checkout.
     """
 
     name: str
@@ -49,7 +49,7 @@ class JobFlow:
 
 
 class InvalidJobFlow(SpecError):
-    """A spec is invalid; `valid_part` is the job flow of what is valid in it, in which more may be found."""
+    """A spec is invalid; `valid_part` is the job flow of its valid part, in which further checks may find errors."""
 
     def __init__(self, diagnostics: Iterable[Diagnostic], valid_part: JobFlow) -> None:
         super().__init__(diagnostics)

@@ -14,7 +14,7 @@ from flowspec.errors import CUT
 MASK = "(sensitive)"
 # Messages are shortened to less.
 _LONGEST_CUT = 500
-# A secret of a letter or two would mask half of every sentence, and so tell what it is.
+# Masking a secret of one or two letters would mask half of every sentence, and so reveal the secret.
 _MIN_INNER_LENGTH = 3
 
 
@@ -30,7 +30,7 @@ def mask(value: Any, secrets: Collection[str]) -> Any:
         return {mask(key, secrets): mask(item, secrets) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [mask(item, secrets) for item in value]
-    # A number can be a secret too; it is known by its text.
+    # A number can also be a secret; it is found by its text.
     return MASK if str(value) in secrets else value
 
 
@@ -46,11 +46,12 @@ def mask_bytes(content: bytes, secrets: Collection[str], hidden: int = 0) -> byt
 class MaskingWriter:
     """Passes a stream on to `sink` with every secret in it replaced by MASK, also one that arrives in pieces.
 
-    What may be the beginning of a secret is held back until the next `write`, or until `close`, which passes
-    it on as it is. All else is passed on at once. Text is encoded as UTF-8.
+    Bytes that may be the beginning of a secret are held back until the next `write`, or until `close`, which passes
+    them on unchanged. All other bytes are passed on at once. Text is encoded as UTF-8.
 
-    The first `hidden` bytes are looked at and not passed on: a reader that starts in the middle of a log takes
-    `lookback_length(secrets)` bytes more and hides them, so that no rest of a secret is shown that began before.
+    The first `hidden` bytes are searched but not passed on. A reader that starts in the middle of a log reads
+    `lookback_length(secrets)` more bytes before that place and hides them, so that it never shows the end of a secret
+    that began before.
     """
 
     def __init__(self, sink: Callable[[bytes], object], secrets: Collection[str], hidden: int = 0) -> None:
@@ -91,11 +92,11 @@ class MaskingWriter:
 
 
 def lookback_length(secrets: Collection[str]) -> int:
-    """Returns the number of bytes before a place in which a secret may begin that ends after it."""
+    """Returns how many bytes before a place a secret can begin if it ends after that place."""
     return max((len(form.encode()) - 1 for form in _inner_forms(frozenset(secrets))), default=0)
 
 
-# The same secrets are looked for in each value of a document; their set changes only when a derived one is added.
+# Each value of a document is searched for the same secrets; the set changes only when a derived secret is added.
 @lru_cache(maxsize=4)
 def _forms(secrets: frozenset[str]) -> frozenset[str]:
     """Returns the texts that show a secret: itself, its lines, and each as a shell's word, in JSON, and printed."""
@@ -132,7 +133,8 @@ def _mask_text(text: str, known: Sequence[str]) -> str:
 
 def _spans_of(text: AnyStr, known: Iterable[AnyStr]) -> Iterator[tuple[int, int]]:
     """Yields the stretches of `text` that are a secret."""
-    # Most are in no text: without this test a spec of 3,000 secrets and 1,000 findings took 7 s in place of 1.
+    # Most secrets are in no text: without this test, a spec with 3,000 secrets and 1,000 findings took 7 s instead of
+    # 1.
     return (span for form in known if form in text for span in _occurrences(text, form))
 
 
@@ -165,7 +167,8 @@ def _occurrences(text: AnyStr, form: AnyStr) -> Iterator[tuple[int, int]]:
     """Yields the stretches of `text` that `form` covers, in order; where it overlaps itself, all of that is one."""
     start = text.find(form)
     while start >= 0:
-        # Not one by one: in a row of one letter a form of many begins at each, and each search takes its length.
+        # Not one by one: in a row of equal letters, a form begins at each letter, and each search takes the form's
+        # length.
         last = start
         while (later := text.rfind(form, last + 1, last + 2 * len(form) - 1)) >= 0:
             last = later

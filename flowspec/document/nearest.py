@@ -8,11 +8,11 @@ from itertools import islice
 from flowspec.errors import NothingFound
 
 MAX_GUESSES = 100
-"""Words of one document that get a suggestion: nobody reads more of them, and each may take 25 ms."""
+"""The maximum number of suggestions for one document: nobody reads more, and each may take 25 ms."""
 
 # The longest list is that of instance types (737 in 2026), which takes 5 ms; keys of a document may be any number.
 _MAX_COMPARED = 1000
-# Characters: the time grows with the square, and no name that is known has as many.
+# The time grows with the square of the length, and no known name has as many characters.
 _MAX_LENGTH = 300
 
 
@@ -22,7 +22,7 @@ def nearest(word: str, known: Iterable[str]) -> str:
 
 
 def closest(word: str, known: Iterable[str], most: int) -> list[str]:
-    """Returns the known words that are like `word`, the nearest first; alone one that differs by capitals or dashes."""
+    """Returns the known words similar to `word`, the nearest first; only one if it differs just in case or dashes."""
     by_form: dict[str, str] = {}
     for one in known:
         by_form.setdefault(_normalize(one), one)
@@ -37,7 +37,7 @@ def closest(word: str, known: Iterable[str], most: int) -> list[str]:
 
 
 def _normalize(word: str) -> str:
-    """Returns a word in lower case, with _ for each dash: people confuse these most."""
+    """Returns a word in lower case, with _ for each dash: these are the most common confusions."""
     return word.replace("-", "_").lower()
 
 

@@ -23,7 +23,7 @@ from flowspec.plugins import STEPS, failing, plugins
 
 Schema: TypeAlias = "dict[str, Any]"
 
-# What only editors need: templates in place of values, and names to offer.
+# Parts that only editors need: templates instead of values, and suggested names.
 _FOR_EDITORS = ("#/$defs/template", "#/$defs/known_")
 _TEXT = "#/$defs/text"
 
@@ -82,7 +82,7 @@ def _strict(schema: Schema) -> Schema:
         bounds = {word: value for word, value in schema.items() if word not in ("$ref", "anyOf", "$comment")}
         return {"type": "string", "x-text": True, **bounds}
     out: Schema = {}
-    # Only what can hold alternatives is walked into (1.1 ms; everything, examples and enums too: 2.2 ms).
+    # Only keywords that can contain alternatives are followed: 1.1 ms, instead of 2.2 ms with examples and enums.
     for word, value in schema.items():
         if type(value) is dict:
             out[word] = _strict(value)
@@ -115,7 +115,7 @@ def resolve_schema(schema: Schema, of_kind: str, type_word: Any = None) -> Schem
     return known[1]
 
 
-# By the identity of a schema, with the schema itself, so that no other one can get its id. Schemas stay as they are.
+# By the identity of a schema. The schema itself is kept, too, so that no other can get its id. Schemas never change.
 _RESOLVED: dict[tuple[int, str, str], tuple[Schema, Schema]] = {}
 
 

@@ -36,7 +36,7 @@ class Condition(NamedTuple):
 
 
 def read_selects(selects: Sequence[str]) -> list[list[Condition]]:
-    """Reads lists of conditions. Raises FlowspecError for one that is none."""
+    """Reads lists of conditions. Raises FlowspecError for an invalid condition."""
     return [[_condition(part) for part in re.split(r"(?<!\\),", select)] for select in selects]
 
 
@@ -61,7 +61,7 @@ def _unescaped(text: str) -> str:
 def is_selected(document: Document, alternatives: Sequence[Sequence[Condition]]) -> bool:
     """Returns True if a rendered spec meets all conditions of an alternative, or its name or tags did not render.
 
-    A flow whose name is not known is not left out, so that a command says what is wrong with it.
+    A flow whose name is not known is selected, so that a command reports its errors.
     """
     nodes = {name: document.root.get(name) for name in ("name", "tags")}
     if any(one.failed for node in nodes.values() if node for one in scalars(node)):

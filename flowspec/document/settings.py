@@ -27,7 +27,7 @@ SECURITY = ("FS611", "FS612", "FS613", "FS614", "FS615")
 """The rules of security (`flowspec.document.checking.rules.security`)."""
 
 OFF = frozenset({"FS611", "FS612", "FS613", "FS615"})
-"""Those that report nothing without a setting: clusters that are right without it are common."""
+"""The rules that report nothing without a setting, because many correct clusters break them."""
 
 _SECTION = "severity"
 _LEVELS: Mapping[str, Severity | None] = {**{one.value: one for one in Severity}, "off": None}
@@ -43,7 +43,7 @@ class Settings(NamedTuple):
         return self.severities.get(rule_id, Severity.INFO) is not None
 
     def applied(self, found: Iterable[Diagnostic]) -> Iterator[Diagnostic]:
-        """Yields findings with their severities. An error stays one: what EMR refuses can't be allowed here."""
+        """Yields findings with their severities. An error stays an error: settings can't allow what EMR refuses."""
         for one in found:
             if one.id not in self.severities or (one.severity is Severity.ERROR and one.id not in SECURITY):
                 yield one
@@ -52,7 +52,7 @@ class Settings(NamedTuple):
 
 
 def settings_for(spec: Path) -> Settings:
-    """Reads the settings that hold for a spec. Raises SpecError when the file is not as it should be."""
+    """Reads the settings that apply to a spec. Raises SpecError when the file is invalid."""
     for one in _folders(os.path.abspath(os.path.dirname(spec))):  # noqa: PTH100, PTH120 - as in `upwards`
         for name, section in (("flowspec.toml", ()), ("pyproject.toml", ("tool", "flowspec"))):
             file = os.path.join(one, name)  # noqa: PTH118
@@ -88,7 +88,7 @@ def _read(file: str, section: tuple[str, ...], mtime: int, size: int) -> Setting
     if not isinstance(known, dict) or set(data) - {_SECTION}:
         raise _invalid(source, f"the settings are a table `{_SECTION}`, and nothing else")
     out: dict[str, Severity | None] = dict.fromkeys(OFF)
-    # The group first, so that one of its rules can be set apart from it.
+    # The group first, so that one of its rules can have another severity.
     for id_, level in sorted(known.items(), key=lambda pair: pair[0] != "security"):
         if id_ != "security" and id_ not in CATALOG:
             raise _invalid(source, f"there is no finding {id_}", did_you_mean(id_, CATALOG))

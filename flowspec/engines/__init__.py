@@ -48,7 +48,7 @@ _COMMAND_IN_S3 = re.compile(r"(s3[an]?://\S+)(.*)", re.DOTALL)
 _STATE_PUSHER = "state-pusher-script"
 _NOTHING_TO_PUSH = "Hadoop debugging was discontinued by AWS in 2023: this step does nothing here"
 
-# Programs of EMR's nodes that this machine does not provide, with the reason that users read.
+# Programs of EMR's nodes that this machine does not have, with the reason for the user.
 _ABSENT = {
     **dict.fromkeys(("spark-shell", "pyspark"), "it waits for someone to type"),
     **dict.fromkeys(("hive-script", "hive", "beeline"), "there is no Hive on this machine's embedded EMR"),
@@ -61,7 +61,7 @@ _ABSENT = {
 
 
 class Command(NamedTuple):
-    """One process: its arguments, and what its environment has beyond that of the worker.
+    """One process: its arguments, and the additions to the worker's environment.
 
     `is_script` is true where `argv[0]` is a file to be run `with_interpreter`; it may not be there yet.
     """
@@ -82,10 +82,10 @@ def command_for(
     properties: Mapping[str, str] | None = None,
     configurations: Sequence[Mapping[str, Any]] = (),
 ) -> Command:
-    """Returns the process that does here what a HadoopJarStep does on EMR.
+    """Returns the process that runs a HadoopJarStep on this machine.
 
-    `properties` are the step's Java properties, `configurations` those of the cluster (RunJobFlow's
-    Configurations). Raises FlowspecError where `unsupported` gives a reason.
+    `properties` are the step's Java properties, `configurations` those of the cluster (RunJobFlow's Configurations).
+    Raises FlowspecError if `unsupported` gives a reason.
     """
     environment = {
         "FLOWSPEC_S3_ROOT": str(s3_root),
@@ -111,7 +111,7 @@ def _honoured_configurations(configurations: Sequence[Mapping[str, Any]]) -> dic
 
 
 def engine_of(jar: str, main_class: str | None, args: Sequence[str]) -> str:
-    """Returns the engine of a step: streaming, spark, hadoop, s3-dist-cp, script or command; "" where nothing does."""
+    """Returns the engine of a step: streaming, spark, hadoop, s3-dist-cp, script or command; "" if there is none."""
     try:
         return _choose_work(jar, main_class, args, lambda uri: uri).engine
     except FlowspecError:
@@ -119,7 +119,7 @@ def engine_of(jar: str, main_class: str | None, args: Sequence[str]) -> str:
 
 
 def data_paths(jar: str, main_class: str | None, args: Sequence[str]) -> DataPaths | None:
-    """Returns the paths that a step reads and writes; None where its arguments do not tell them apart."""
+    """Returns the paths that a step reads and writes; None if its arguments don't distinguish them."""
     try:
         work = _choose_work(jar, main_class, args, lambda uri: uri)
         return ENGINES[work.engine].data_paths(work.args) if work.engine in ENGINES else None
@@ -144,7 +144,7 @@ def python_module(name: str, *args: str) -> tuple[str, ...]:
 
 
 def work_of(argv: Sequence[str]) -> Callable[[], int] | None:
-    """Returns the function that does what a streaming job's process with these arguments does; None for other programs.
+    """Returns the function that runs a streaming job with these arguments; None for other programs.
 
     It is for a fork of this process: a new interpreter takes 100 ms until it has imported as much.
     """
@@ -159,7 +159,7 @@ def work_of(argv: Sequence[str]) -> Callable[[], int] | None:
 def local_file(uri: str, systems: FileSystems) -> str:
     """Returns the path of a program or jar; a relative one is left to the process, whose working directory it is in.
 
-    Raises FlowspecError for a file system that is not here.
+    Raises FlowspecError for a file system that this machine does not have.
     """
     scheme, _, path = split_uri(uri)
     return str(systems.locate(uri)) if scheme or path.startswith("/") else uri
@@ -201,7 +201,7 @@ def _runner_work(args: Sequence[str], locate: _Locate) -> _Work:
     if name == _STATE_PUSHER:
         return _state_pusher_work()
     _refuse_absent(name)
-    # A path may still be made, by a bootstrap action or an earlier step; a name is looked up now.
+    # A bootstrap action or an earlier step may still create a path; a name is looked up now.
     if "/" not in program and shutil.which(program) is None:
         raise FlowspecError(f"there is no program '{program}' on PATH", remedy=f"install it, or {ELSEWHERE}")
     return _Work("command", tuple(args))
@@ -237,7 +237,7 @@ def _script_work(args: Sequence[str], locate: _Locate) -> _Work:
     if not args:
         raise FlowspecError("script-runner.jar was given no script", remedy="name the script in `args`")
     name = PurePosixPath(args[0]).name
-    # The AMIs' spark-submit is outside of PATH, so steps ran it by script-runner.jar; no other engine was run so.
+    # On AMIs, spark-submit is not on PATH, so steps ran it with script-runner.jar; this applies to no other engine.
     if by_program(name) == "spark":
         return _engine_work("spark", name, args[1:])
     if "/libs/state-pusher/" in args[0]:  # before release 4.0.0 it was a script of the region's bucket
@@ -247,7 +247,7 @@ def _script_work(args: Sequence[str], locate: _Locate) -> _Work:
 
 
 def _state_pusher_work() -> _Work:
-    """Returns the step of `enable_debugging`: it told a service of AWS about the job, and old scripts still have it."""
+    """Returns the step of `enable_debugging`. It reported the job to a service of AWS; old scripts still contain it."""
     return _Work("", ("sh", "-c", 'echo "$0" >&2', _NOTHING_TO_PUSH))
 
 
@@ -259,9 +259,9 @@ def _engine_work(name: str, program: str, args: Sequence[str]) -> _Work:
 
 
 def _ship_commands_in_s3(args: Sequence[str]) -> list[str]:
-    """Returns the arguments of the AMIs' streaming jar with commands in S3 shipped.
+    """Returns the arguments of the AMIs' streaming jar, with -files for commands in S3.
 
-    That jar fetched them by itself: as if -files shipped them.
+    On AMIs, that jar itself fetched such commands.
     """
     words, fetched = list(args), dict[str, str]()
     for at, flag in enumerate(args[:-1]):

@@ -29,10 +29,10 @@ def parse_progress(line: str) -> tuple[int, int] | None:
 
 
 def parse_counters(text: str) -> Counters:
-    """Returns the counters of the last job that a log tells of: group -> name -> value; empty when it has none.
+    """Returns the counters of the last job in a log: group -> name -> value; empty if there are none.
 
-    Names are kept as they stand, blanks included; a name may hold a `=`. Of groups with one heading the values of the
-    first count: Hadoop writes its own before those of commands.
+    Names are kept unchanged, with blanks; a name may contain `=`. If several groups have one heading, the first value
+    of a name counts: Hadoop writes its own groups before those of commands.
     """
     counters: Counters = {}
     group: dict[str, int] | None = None

@@ -39,8 +39,8 @@ _SWITCHES = _SWITCHES_WITHOUT_EFFECT | {"--deleteOnSuccess"}
 _CODECS = ("gz", "gzip", "none", "keep")
 _BLOCK = 1 << 20
 _JAVA_NAMED_GROUP = re.compile(r"(?<!\\)\(\?<(?=[A-Za-z])")
-# A file that is being copied from another disk, with the pid of the process: not the name of the file with something
-# added, which may be too long.
+# The name of a file that is being copied from another disk, with the pid of the process. It does not contain the file's
+# own name, because the result might be too long.
 _UNFINISHED = ".s3-dist-cp."
 
 
@@ -62,7 +62,7 @@ class Copy(NamedTuple):
 
 
 def parse(words: Sequence[str]) -> Copy:
-    """Takes the arguments apart. Raises FlowspecError for what is missing, wrong, or not supported here."""
+    """Parses the arguments. Raises FlowspecError for missing, wrong or unsupported ones."""
     options = dict(_options(words))
     for name in ("--src", "--dest"):
         if not options.get(name):
@@ -142,7 +142,7 @@ class _File(NamedTuple):
 
 
 def main(words: Sequence[str]) -> int:
-    """Copies the files; returns the exit status, 0 if all are at their place."""
+    """Copies the files; returns the exit status, 0 if all files are in their places."""
     # So that files that are not finished are removed.
     signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     syslog = JobLog.from_environment()
@@ -228,7 +228,7 @@ def _plan_outputs(copy: Copy, files: Sequence[_File]) -> Iterator[tuple[str, lis
 
 
 def _split_by_size(files: Sequence[_File], size: int | None) -> Iterator[list[_File]]:
-    """Yields files in runs of at least `size` bytes; one file is never cut in two."""
+    """Yields groups of files with at least `size` bytes each; a file is never split."""
     run: list[_File] = []
     length = 0
     for file in files:
@@ -257,7 +257,7 @@ def _with_codec_suffix(name: str, codec: str) -> str:
 
 def _write(target: Path, parts: Sequence[_File], codec: str) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
-    # A step's own folder for temporary files, which is removed however the step ends.
+    # The step's own folder for temporary files, which is removed in any case when the step ends.
     with tempfile.TemporaryDirectory(prefix="flowspec-distcp-") as folder:
         made = Path(folder, "made")
         with gzip.open(made, "wb") if codec == "gzip" else made.open("wb") as out:
@@ -287,7 +287,7 @@ def _copy_to_other_disk(made: Path, target: Path) -> None:
 
 @cache
 def _remove_unfinished(folder: Path) -> None:
-    """Removes the files that processes which were killed while they copied to this folder left in it."""
+    """Removes the unfinished files of processes that were killed while they copied to this folder."""
     for path in folder.glob(f"{_UNFINISHED}*"):
         pid = path.name.removeprefix(_UNFINISHED)
         if pid.isdecimal() and not _is_alive(int(pid)):

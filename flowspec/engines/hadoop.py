@@ -23,13 +23,13 @@ _CLASSES = {"jar": "org.apache.hadoop.util.RunJar", "fs": "org.apache.hadoop.fs.
 
 
 def require(what: str) -> None:
-    """Raises FlowspecError where nothing on this machine could run `what`."""
+    """Raises FlowspecError if nothing on this machine can run `what`."""
     if shutil.which("hadoop") is None:
         jvm.require_spark(what, of="a `hadoop` on PATH, or the one in Spark")
 
 
 def main(words: Sequence[str]) -> None:
-    """Replaces this process by the Java program. Raises SystemExit where there is none any more."""
+    """Replaces this process by the Java program. Raises SystemExit if the program no longer exists."""
     if words[0] == "fs":
         # As on a cluster: `-rm -r /data` must never mean a folder of this machine.
         words = ["fs", "-D", "fs.defaultFS=hdfs:///", *words[1:]]

@@ -15,7 +15,7 @@ from pathlib import Path
 class JobLog:
     """Appends to a file, or to standard error; safe to share among the processes of a job.
 
-    A full disk must not hide what was to be logged: then the line goes to standard error.
+    If the disk is full, the line is written to standard error instead.
     """
 
     def __init__(self, path: Path | None) -> None:

@@ -26,12 +26,12 @@ from flowspec.facts.uris import S3_SCHEMES
 CLASSES = Path(__file__).with_name("java")
 """The folder of our own classes, for a class path."""
 
-# A scheme of our own for plain paths: Hadoop's own `file` can't tell absolute ones from relative ones.
+# A separate scheme for plain paths: Hadoop's own `file` can't distinguish absolute from relative paths.
 _PLAIN = "here"
 _FILE_SYSTEM = "flowspec.FolderFileSystem"
 JAVA_REMEDY = "install Java 17, and have `java` on PATH or JAVA_HOME set"
 
-# An application whose code says master("yarn") fails at once, with a host name that says why.
+# An application that sets master("yarn") in its code fails at once, with a host name that explains the reason.
 _NO_YARN = {
     "yarn.resourcemanager.address": "leave-the-master-out-of-the-code.there-is-no-yarn-here.invalid:8032",
     "yarn.resourcemanager.connect.max-wait.ms": "100",
@@ -132,7 +132,7 @@ def configure(environ: Mapping[str, str], spark_defaults: Mapping[str, str] | No
     place.mkdir(exist_ok=True)
     given = configurations(environ)
     files = FileSystems.from_environment(environ, Path.cwd())
-    # Ours stand last, and so count: a cluster's own fs.s3.impl means nothing here.
+    # flowspec's properties come last, and so override others: a cluster's own fs.s3.impl does not work here.
     _write_xml(place / "core-site.xml", {**given.get("core-site", {}), **dict(_file_systems(files))})
     _write_xml(place / "hdfs-site.xml", given.get("hdfs-site", {}))
     _write_xml(place / "mapred-site.xml", {**given.get("mapred-site", {}), **_local_jobs()})
@@ -151,7 +151,7 @@ def _file_systems(files: FileSystems) -> Iterable[tuple[str, str]]:
     yield "flowspec.authority.hdfs", "false"
     yield f"flowspec.home.{_PLAIN}", f"{files.hdfs}{HDFS_HOME}"
     yield "fs.defaultFS", f"{_PLAIN}:///"
-    # Beside the step's files, so that what a killed program leaves behind goes with them.
+    # Beside the step's files, so that files of a killed program are removed with them.
     yield "hadoop.tmp.dir", str(files.working / "tmp")
 
 
@@ -161,7 +161,7 @@ def _local_jobs() -> dict[str, str]:
         "mapreduce.framework.name": "local",
         "mapreduce.local.map.tasks.maximum": cores,
         "mapreduce.local.reduce.tasks.maximum": cores,
-        # Hadoop's default for s3a is a class of the S3 client, which has nothing to do here.
+        # Hadoop's default for s3a is a class of the S3 client, which is not used here.
         "mapreduce.outputcommitter.factory.scheme.s3a": (
             "org.apache.hadoop.mapreduce.lib.output.FileOutputCommitterFactory"
         ),

@@ -31,7 +31,7 @@ from flowspec.errors import FlowspecError, sentence_of
 from flowspec.facts.uris import S3_SCHEMES
 
 _SQL = ("--class", "org.apache.spark.sql.hive.thriftserver.SparkSQLCLIDriver")
-# Options of the SQL program, which Spark's may stand among, that take the next word.
+# Options of the SQL program that take the next word; options of Spark may be between them.
 _SQL_OPTIONS = frozenset({"-d", "-e", "-f", "-i", "--database", "--define", "--hiveconf", "--hivevar"})
 
 _SWITCHES = frozenset({"--verbose", "-v", "--supervise", "--usage-error", "--version", "--help", "-h"})
@@ -60,12 +60,12 @@ class Submission:
     application: tuple[str, ...] = ()
 
     def last(self, name: str) -> str | None:
-        """Returns the value that counts of an option given more than once."""
+        """Returns the effective value of an option that is given more than once."""
         return next((value for option, value in reversed(self.options) if option == name), None)
 
 
 def parse(program: str, words: Sequence[str]) -> Submission:
-    """Takes a command line apart. Raises FlowspecError for one that can't run as a step."""
+    """Parses a command line. Raises FlowspecError if it can't run as a step."""
     found = Submission()
     at = 0
     own_words: list[str] = []
@@ -104,7 +104,7 @@ def _submission_of_example(given: Submission) -> Submission:
 
 
 def _replace_node_paths(given: Submission, spark: jvm.Spark) -> Submission:
-    """Replaces files that only a node of EMR has by those of this machine. Raises FlowspecError if there are none."""
+    """Replaces files that only nodes of EMR have by files of this machine. Raises FlowspecError if there are none."""
     if not given.application:
         return given
     before = given.last("--class") or ""
@@ -152,7 +152,7 @@ def main(program: str, words: Sequence[str]) -> int:
 
 
 def _run(argv: Sequence[str], environment: Mapping[str, str]) -> int:
-    """Runs Spark to its end, and ends all of it on SIGTERM: a Python application would outlive its JVM."""
+    """Runs Spark to its end, and ends all its processes on SIGTERM: a Python application would outlive its JVM."""
 
     def end(number: int, _frame: FrameType | None) -> None:
         signal.signal(number, signal.SIG_IGN)
@@ -217,7 +217,7 @@ def _locate_path(text: str, files: FileSystems) -> str:
 
 
 def _locate_renamed(text: str, files: FileSystems) -> str:
-    """Ships `path#name` in a list of files as the file `name`: only on YARN does Spark know the form."""
+    """Ships `path#name` in a list of files as the file `name`: Spark supports this form only on YARN."""
     return ",".join(
         str(files.working / one.partition("#")[2]) if "#" in one else one
         for one in _locate_paths(text, files).split(",")
@@ -257,7 +257,7 @@ def _defaults(given: Mapping[str, str]) -> dict[str, str]:
         "spark.eventLog.dir": f"file://{logs}",
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",
-        # Where EMR has it.
+        # The path on EMR.
         "spark.sql.warehouse.dir": "hdfs:///user/spark/warehouse",
     }
     return {**ours, **{key: value for key, value in given.items() if not _CLUSTER_PROPERTY.match(key)}}

@@ -53,7 +53,7 @@ def _replacement_class(main_class: str, spark: jvm.Spark) -> str:
 
 
 def announcement(main_class: str) -> str:
-    """Returns what to say about an example that is not Spark's own program, "" for any other class."""
+    """Returns a note about an example that is not Spark's own program, "" for any other class."""
     if not main_class.startswith(_OURS):
         return ""
     return f"pyspark has no spark-examples.jar: {main_class} runs on its Spark in place of {PACKAGE}"

@@ -52,7 +52,7 @@ def write(job: Job) -> str:
 
 
 def _literal(value: Any, indent: str = "") -> str:
-    """Returns a value as Python writes it: on one line where it is short."""
+    """Returns a value as Python source, on one line if it is short."""
     if not isinstance(value, dict | list) or len(repr(value)) + len(indent) <= _WIDTH:
         return repr(value)
     opening, closing = "{}" if isinstance(value, dict) else "[]"
@@ -66,7 +66,7 @@ def _items(value: Any, indent: str) -> Iterator[str]:
 
 
 def _template(value: str) -> str:
-    """Returns a template that Airflow renders to the text given: it renders all texts, and no keys."""
+    """Returns a template that Airflow renders to the given text: Airflow renders all texts, but no keys."""
     text = write_placeholders(value, _quoted, lambda name: f"{{{{ var.value.{name} }}}}")
     # A text that ends with .json is a file to Airflow (template_ext); Jinja drops a newline at the end.
     # A brace before an expression would be a part of it.

@@ -33,7 +33,7 @@ def _options(job: Job) -> list[str]:
     out = [_option("region", job.region), _option("profile", job.profile), _option("name", params.get("Name"))]
     out += [_option("release-label", params.get("ReleaseLabel")), _option("ami-version", params.get("AmiVersion"))]
     out += [_option(name, params.get(member)) for name, member in (SCALARS | OBJECTS).items()]
-    # With an AMI version the AWS CLI makes NewSupportedProducts of applications, but of those that it has steps for.
+    # With an AMI version, the AWS CLI turns applications into NewSupportedProducts, except those that it has steps for.
     out.append(_option("applications", params.get("Applications") or params.get("NewSupportedProducts")))
     out.append(_option("configurations", params.get("Configurations")))
     out.append(_option("placement-group-configs", params.get("PlacementGroupConfigs")))
@@ -52,7 +52,7 @@ def _options(job: Job) -> list[str]:
 def _option(name: str, value: Any) -> str:
     if value in (None, "", [], {}):
         return ""
-    # A word of its own that begins with a hyphen is another option to the AWS CLI.
+    # The AWS CLI takes a separate word that begins with a hyphen for another option.
     return f"--{name}{'=' if str(value).startswith('-') else ' '}{_word(value)}"
 
 
@@ -80,7 +80,7 @@ def _instances(instances: Json) -> str:
 
 def _group(one: Json) -> Json:
     out = {"InstanceGroupType": one["InstanceRole"], **without(one, "InstanceRole", "Market")}
-    # The AWS CLI has no Market: a bid makes it SPOT, and this word is no bid.
+    # The AWS CLI has no Market: a bid price means SPOT, and this word means a bid at the on-demand price.
     return {"BidPrice": "OnDemandPrice", **out} if one.get("Market") == "SPOT" else out
 
 

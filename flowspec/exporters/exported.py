@@ -19,21 +19,21 @@ from flowspec.importers.sources import read
 from flowspec.request.compile import Request, compile
 from flowspec.request.instances import expand_shorthand
 
-# EMR has no order for these.
+# The order of these does not matter to EMR.
 _SETS = {"Applications", "Tags", "Ec2SubnetIds", "InstanceGroups", "InstanceFleets", "Properties"}
 
 
 class Exported(NamedTuple):
-    """A definition in another tool's format; `notes` tell what it does not say as the spec does."""
+    """A definition in another tool's format; `notes` name its differences from the spec."""
 
     text: str
     notes: tuple[str, ...]
 
 
 class _Format(NamedTuple):
-    """A format: its name for people, its writer, and how import takes it: as which kind, from a file of which name.
+    """A format: its name for people, its writer, and how import reads it: the kind, and the name of the file.
 
-    `instead` says what of the tool can do what the key of a spec does, which is left out.
+    `instead` names, for keys of a spec that are left out, the feature of the tool that replaces them.
     """
 
     title: str
@@ -61,13 +61,13 @@ def export(flow: JobFlow, to: str, request: Request | None = None) -> Exported:
     """Writes a job flow in the format `to`, one of `FORMATS`; `request` is its request if it is compiled already.
 
     What is written is read back as `import` does and compared with the request: each difference is a note, and so is a
-    library that only import needs, where it is not installed.
-    Raises `SpecError` when the flow does not compile, `FlowspecError` when a secret can't be kept out.
+    library that only import needs, where it is not installed. Raises `SpecError` when the flow does not compile,
+    `FlowspecError` when a secret can't be replaced.
     """
     request = request or compile(flow)
     references = References(request.secrets)
     params = references.replace_secrets(request.params)
-    # Before secrets are replaced: a count that is one can't be divided among groups afterwards.
+    # Before secrets are replaced: a secret count can't be divided among groups afterwards.
     with_groups = references.replace_secrets(dict(expand_shorthand(request.params)))
     job = Job(flow.name, params, with_groups, references.values, flow.region or "", flow.profile or "")
     format_ = FORMATS[to]
@@ -86,7 +86,7 @@ def export(flow: JobFlow, to: str, request: Request | None = None) -> Exported:
 
 
 def _note_on_date(flow: JobFlow, request: Request) -> Iterator[str]:
-    """Yields a note if the date of rendering is in the request: in another tool it stays the same in each run."""
+    """Yields a note if the request contains the date of rendering: in another tool it stays the same in each run."""
     day, moment, params = flow.document.day, flow.document.moment, str(request.params)
     if moment and (day in params or moment in params):
         yield f"the date {day} stands in place of `ds` and `ts`: all later runs have the same"
@@ -101,7 +101,7 @@ def _differences(format_: _Format, text: str, job: Job, request: Request) -> Ite
         yield f"{format_.title} refuses it: {error.diagnostics[0].message}"
         return
     except FlowspecError as error:
-        # Only import needs python-hcl2, an extra: what is written does not depend on it.
+        # Only import needs python-hcl2, an extra; the written text does not depend on it.
         yield f"it was not compared with the spec, so that more of it may be left out: {error.sentence}"
         return
     values = {name.replace("_", "").lower(): value for name, value in job.secrets.items()}
@@ -112,7 +112,7 @@ def _differences(format_: _Format, text: str, job: Job, request: Request) -> Ite
 
 
 def _find_differences(wanted: Any, back: Any, path: str) -> Iterator[str]:
-    """Yields a note for each difference of what is read back."""
+    """Yields a note for each difference of the request that is read back."""
     if isinstance(wanted, dict) and isinstance(back, dict):
         for key in {**wanted, **back}:
             inner = f"{path}.{key}".removeprefix(".")

@@ -12,7 +12,7 @@ from flowspec.facts.api_model import Json
 from flowspec.importers.names import Names
 from flowspec.importers.placeholders import PLACEHOLDER, Variable
 
-# A secret of a letter or two is only known where it is the whole value, as when it is masked.
+# A secret of one or two letters is only found if it is the whole value, as in masking.
 _SHORTEST_INSIDE = 3
 # No names of secrets, without underscores: those of a module's arguments, which Terraform refuses ("Input Variables"),
 # that of CloudFormation's resource, and those of the object that has Airflow's variables.
@@ -41,7 +41,7 @@ class Job:
 
 
 class _NamesForAll(Names):
-    """Names that all formats take, and that differ without their underscores, which CloudFormation's can't have."""
+    """Names that all formats allow. They differ without their underscores, which CloudFormation does not allow."""
 
     def _is_taken(self, name: str) -> bool:
         return name.replace("_", "") in {*_RESERVED, *(one.replace("_", "") for one in self.variables)}
@@ -60,7 +60,7 @@ class References:
         return {name: one.default for name, one in self._names.variables.items()}
 
     def replace_secrets(self, value: Any, member: str = "secret") -> Any:
-        """Returns the value with a placeholder for each secret. Raises `FlowspecError` where one is in a key."""
+        """Returns the value with a placeholder for each secret. Raises `FlowspecError` if a key contains one."""
         if isinstance(value, dict):
             named = str(value.get("Key") or value.get("Name") or "")
             for key in value:
@@ -92,7 +92,7 @@ class References:
 
 
 def write_placeholders(text: str, literal: Callable[[str], str], reference: Callable[[str], str]) -> str:
-    """Returns a text with each placeholder as a format refers to it, and the rest as the format writes it."""
+    """Returns a text in a format: each placeholder as a reference, and the rest as the format writes text."""
     pieces = PLACEHOLDER.split(text)
     return "".join(reference(piece) if index % 2 else literal(piece) for index, piece in enumerate(pieces))
 

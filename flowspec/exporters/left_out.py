@@ -9,7 +9,7 @@ from flowspec.document.job_flow import JobFlow
 from flowspec.plan.runs.supervision import policy_of
 from flowspec.plan.runs.unattended import settings_texts
 
-# What carries a key of the spec out.
+# The part of flowspec that applies a key of the spec.
 _CARRIED_OUT_BY = {
     "timeout": "the watcher of a run cancels the step",
     "retry": "the watcher of a run adds the step again",
@@ -24,7 +24,7 @@ _EVENTS_HINT = "EventBridge has EMR's events"
 
 
 def note_left_out(flow: JobFlow, title: str, instead: Mapping[str, str]) -> Iterator[str]:
-    """Yields a note on each key of a spec that a tool called `title` gets nothing of; `instead` says what it has."""
+    """Yields a note for each key of a spec that the tool `title` does not get; `instead` names its own feature."""
     for key, value in {**_step_policies(flow), **settings_texts(flow)}.items():
         substitute = _CARRIED_OUT_BY.get(key.partition(".")[0], _BY_WATCHER)
         hint = instead.get(key) or (_EVENTS_HINT if key.startswith("hooks.") else "")

@@ -39,7 +39,7 @@ def write(job: Job) -> str:
 
 
 def notes(job: Job) -> list[str]:
-    """Returns notes on what the provider requires and the request does not have."""
+    """Returns notes on arguments that the provider requires and the request lacks."""
     found = []
     for one in job.params["Instances"].get("InstanceFleets", []):
         spot = one.get("LaunchSpecifications", {}).get("SpotSpecification")
@@ -50,11 +50,11 @@ def notes(job: Job) -> list[str]:
 
 
 class _Raw(str):
-    """An expression that is written as it is."""
+    """An expression that is written unchanged."""
 
 
 def _arguments(given: Mapping[str, Any], table: tables.Table) -> _Block:
-    """Returns the arguments of a block by the importer's table; what is not in the table is read apart or left out."""
+    """Returns the arguments of a block by the importer's table; other members are handled separately or left out."""
     return _Block({key: given[member] for key, member in table.items() if member in given})
 
 
@@ -144,7 +144,7 @@ def _fleet(one: Json) -> _Block:
     out = _arguments(one, tables.FLEET)
     out["instance_type_configs"] = [
         _Block({
-            # For none, the provider sends 100, which EMR refuses beside a price; it takes 0 for none.
+            # If it is missing, the provider sends 100, which EMR refuses beside a price. 0 means that none is sent.
             **({"bid_price_as_percentage_of_on_demand_price": 0} if "BidPrice" in each else {}),
             **_arguments(each, tables.FLEET_TYPE),
             **_volumes(each.get("EbsConfiguration", {}), _OTHER_VOLUME),
@@ -180,7 +180,7 @@ def _step(one: Json) -> _Block:
     jar = _arguments(one["HadoopJarStep"], tables.JAR)
     if "properties" in jar:
         jar["properties"] = {pair.get("Key", ""): pair.get("Value", "") for pair in jar["properties"]}
-    # The provider requires action_on_failure; EMR takes CONTINUE for none.
+    # The provider requires action_on_failure; EMR uses CONTINUE if there is none.
     failure = one.get("ActionOnFailure", "CONTINUE")
     return _Block(name=one.get("Name", ""), action_on_failure=failure, hadoop_jar_step=[jar])
 

@@ -43,9 +43,9 @@ CLIENT_TYPES: dict[str, tuple[type, ...]] = {
 }
 # The roles of instance groups, and the types of fleets.
 ROLES = ("MASTER", "CORE", "TASK")
-# The members of JobFlowInstancesConfig that describe the groups in short.
+# The members of JobFlowInstancesConfig that form the short form of instances.
 SHORT_FORM = ("MasterInstanceType", "SlaveInstanceType", "InstanceCount")
-# The members of a fleet that say how much capacity it is to have, of either market.
+# The members of a fleet with its target capacity in each market.
 TARGETS = ("TargetOnDemandCapacity", "TargetSpotCapacity")
 # Members of JobFlowInstancesConfig that DescribeCluster returns as they were given, in Ec2InstanceAttributes.
 RETURNED_OF_INSTANCES = (
@@ -56,8 +56,9 @@ RETURNED_OF_INSTANCES = (
     "AdditionalMasterSecurityGroups",
     "AdditionalSlaveSecurityGroups",
 )
-# Members of answers that EMR leaves out at times, or that older endpoints do not know: the pages' ends, policies that
-# nobody has set, ARNs (added to the API in 2019), and what depends on the release. All others are always sent.
+# Members of answers that EMR sometimes leaves out, or that older endpoints do not know: markers on the last page,
+# policies that are not set, ARNs (added to the API in 2019), and members that depend on the release. All others are
+# always sent.
 _SOMETIMES_ANSWERED = frozenset(
     {
         "Marker",
@@ -106,7 +107,7 @@ class Mismatch(NamedTuple):
 class Problem(NamedTuple):
     """A problem of a request: its place (`("Instances", "InstanceGroups", 0)`) and a message.
 
-    For a member that there is not, `known` are those that there are.
+    For an unknown member, `known` are the existing members.
     """
 
     path: KeyPath
@@ -198,7 +199,7 @@ def find_input_shape(operation: str) -> Shape | None:
 
 @cache
 def output_shape(operation: str) -> Shape | None:
-    """Returns the shape of the answer to `operation`, None where that says nothing. Raises KeyError."""
+    """Returns the shape of the answer to `operation`, None if the answer is empty. Raises KeyError."""
     output = operations()[operation].get("output")
     return shape_for(output["shape"]) if output else None
 
@@ -207,7 +208,7 @@ def output_shape(operation: str) -> Shape | None:
 def output_members(operation: str) -> tuple[frozenset[str], tuple[str, ...]]:
     """Returns the members of the answer to `operation`, and those of them that EMR always sends, in the model's order.
 
-    Both are empty for an operation whose answer says nothing. Raises KeyError.
+    Both are empty for an operation whose answer is empty. Raises KeyError.
     """
     shape = output_shape(operation)
     members = tuple(shape.members) if shape else ()
@@ -219,8 +220,8 @@ def mismatches(
 ) -> Iterator[Mismatch]:
     """Yields every place at which a value does not fit a shape, in the order of the value.
 
-    `types` are the Python types that are accepted for each type of the model. Below a value of a wrong type
-    nothing is looked at.
+    `types` are the Python types that are accepted for each type of the model. Values inside a value of a wrong type are
+    not checked.
     """
     name = shape.type_name
     if not _is_of_types(value, types[name]) or (name in _FRACTIONS and not _is_finite(value)):
@@ -302,7 +303,7 @@ def _matches(value: str, pattern: str) -> bool:
 
 
 def problems(params: Mapping[str, Any], operation: str = "RunJobFlow", *, enums: bool = True) -> list[Problem]:
-    """Returns all that the AWS SDK refuses about `params` of `operation`; with `enums`, wrong enum values too.
+    """Returns all problems for which the AWS SDK refuses `params` of `operation`; with `enums`, also wrong enum values.
 
     Like the SDK it leaves maxima, the size of integers and patterns to the service.
     """

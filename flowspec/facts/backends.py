@@ -9,7 +9,7 @@ BackendName: TypeAlias = Literal["local", "emr"]
 BACKENDS: tuple[BackendName, ...] = get_args(BackendName)
 
 DEFAULT_BACKEND: BackendName = "emr"
-"""The backend of a target that names none."""
+"""The default backend of a target."""
 
 
 class Traits(NamedTuple):
@@ -18,7 +18,7 @@ class Traits(NamedTuple):
     `on_aws`: its clusters belong to an AWS account and region and have the software of their release; otherwise this
     machine runs the steps with its own. `is_paid`: its instances cost money. `stages_files`: local files are uploaded
     to S3; otherwise they are used where they are. `ships_logs`: logs can be read only after they were shipped to the
-    `log_uri`. `longest_poll`: the most seconds between two looks at a running cluster.
+    `log_uri`. `longest_poll`: the maximum number of seconds between two polls of a running cluster.
     """
 
     on_aws: bool
@@ -29,7 +29,7 @@ class Traits(NamedTuple):
 
 
 TRAITS: Mapping[BackendName, Traits] = {
-    # A look costs 6 ms of this process and no quota: about 1 % of one core.
+    # A poll costs 6 ms of this process and no quota: about 1 % of one core.
     "local": Traits(on_aws=False, is_paid=False, stages_files=False, ships_logs=False, longest_poll=0.5),
     # EMR allows one DescribeCluster a second for the whole account (Service Quotas), and states change within minutes.
     "emr": Traits(on_aws=True, is_paid=True, stages_files=True, ships_logs=True, longest_poll=30),

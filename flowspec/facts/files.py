@@ -1,4 +1,4 @@
-"""Locks on files, and files that are replaced whole."""
+"""Locks files, and replaces files as a whole."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-# The temporary files of `replace_file`. It takes milliseconds: after this time its process is gone.
+# The age of a temporary file of `replace_file` after which its process has ended: the call takes milliseconds.
 _UNFINISHED = re.compile(r"\.flowspec\.[0-9a-f]{16}")
 _UNFINISHED_SECONDS = 3600.0
 
 
 @contextmanager
 def locked(lock: Path, *, wait: bool = True) -> Iterator[None]:
-    """Holds the lock of a file for this process alone, after a wait without a limit. The file is made, and stays.
+    """Holds the exclusive lock of a file, and waits for it without a limit. The file is created, and stays.
 
-    A lock ends with its process, so that a killed one leaves none. Raises OSError where the file can't be made, and
-    BlockingIOError if another process holds the lock and this one is not to `wait`.
+    A lock ends with its process, so a killed process leaves no lock. Raises OSError if the file can't be created, and
+    BlockingIOError if another process holds the lock and `wait` is False.
     """
     with lock.open("a") as file:  # leaves its time as it is
         fcntl.flock(file, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -28,23 +28,23 @@ def locked(lock: Path, *, wait: bool = True) -> Iterator[None]:
 
 
 def replace_file(path: Path, content: bytes) -> None:
-    """Puts a new file in the place of one, if there is one: readers find the old or the new content, never a part.
+    """Writes or replaces a file atomically: readers get the old or the new content, never a part.
 
-    So it is after a kill and after a power failure, too. The new file has the mode of the old one, else that of the
-    umask. It is written beside it, under a random name, so that writers need no lock; a later call removes the file
-    that a killed one left. Raises OSError, after which the old file is as it was.
+    This also holds after a kill or a power failure. The new file has the mode of the old file, else that of the umask.
+    It is written beside the old file, under a random name, so writers need no lock; a later call removes the file of a
+    killed call. If it raises OSError, the old file is unchanged.
     """
     _remove_unfinished(path.parent)
     mode = path.stat().st_mode & 0o777 if path.exists() else None
-    # Not the name of the file with something added, which may be too long.
+    # The temporary name does not contain the file's name, because the result might be too long.
     new = path.with_name(f".flowspec.{os.urandom(8).hex()}")
-    # A file that only its owner may read may hold secrets.
+    # A file that only its owner may read may contain secrets.
     handle = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666 if mode is None else 0o600)
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(content)
             file.flush()
-            # Else a power failure could leave an empty file of the old name (rename(2) orders no data).
+            # Without this, a power failure could leave an empty file (rename(2) does not order data).
             os.fsync(file.fileno())
         if mode is not None:
             new.chmod(mode)
@@ -55,7 +55,7 @@ def replace_file(path: Path, content: bytes) -> None:
 
 
 def _remove_unfinished(folder: Path) -> None:
-    """Removes the files that killed calls of `replace_file` left in a folder."""
+    """Removes the temporary files of killed calls of `replace_file` in a folder."""
     latest = time.time() - _UNFINISHED_SECONDS
     with suppress(OSError), os.scandir(folder) as entries:
         for entry in entries:

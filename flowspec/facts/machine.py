@@ -11,14 +11,14 @@ _CONTROL_GROUPS = Path("/sys/fs/cgroup")
 
 
 def usable_cores() -> int:
-    """Returns the number of cores that this process may run on, which a container or `taskset` may have limited."""
+    """Returns the number of cores that this process may use, which a container or `taskset` may limit."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
 
 
 def usable_memory() -> int:
-    """Returns the bytes of memory that programs can still take, at most what a container is limited to.
+    """Returns the bytes of memory that programs can still use, at most the limit of a container.
 
     0 where that is not known, as elsewhere than on Linux. Sources: proc_meminfo(5) (MemAvailable), cgroups(7).
     """

@@ -25,10 +25,11 @@ class Handling(str, Enum):
     """Added to, never changed: steps."""
 
     UNREADABLE = "unreadable"
-    """EMR never gives the value back: compared by the digest in the cluster's tags, and fixed as REPLACE is."""
+    """EMR never returns the value: it is compared by the digest in the cluster's tags, and can't be changed, as with
+    REPLACE."""
 
     IGNORED = "ignored"
-    """Without effect on EMR today, so a difference is no change."""
+    """The member has no effect on EMR today, so a difference is not a change."""
 
 
 class Row(NamedTuple):

@@ -76,7 +76,7 @@ def own_table() -> PriceTable:
         path = own_table_path()
         found = path.stat()
     except (FileNotFoundError, NotADirectoryError, PermissionError, RuntimeError):
-        # Without a home, or in a folder that is another user's, there can be no table of this user.
+        # Without a home directory, or in another user's folder, this user has no table.
         return {}
     return _read_own_table(path, (found.st_ino, found.st_mtime_ns, found.st_size))
 
@@ -99,7 +99,7 @@ def _read_checked(path: Path) -> Any:
 
 
 def _parse_table(raw: Any, *, own: bool) -> PriceTable:
-    """Returns the table that a price file holds. Raises ValueError, with the place, for what is not of the form."""
+    """Returns the table in a price file. Raises ValueError, with the place, for anything in another form."""
     regions = _require_mapping(_require_mapping(raw, "the table").get("regions"), "regions")
     return {name: _parse_region(_require_mapping(one, name), name, own=own) for name, one in regions.items()}
 
@@ -158,7 +158,7 @@ def _require_amount(value: Any, at: str) -> float:
 
 
 def update_own_table(region: str, found: RegionPrices) -> Path:
-    """Puts the prices of a region into the user's table, in place of older ones; all other rows of it stay.
+    """Puts the prices of a region into the user's table, where they replace older prices; all other rows stay.
 
     The file is replaced as a whole: a process that is killed before leaves the old one. Updates at the same time wait
     for each other. Raises FlowspecError when the old one is damaged, or the new one can't be written.

@@ -18,13 +18,13 @@ from typing import NamedTuple
 from flowspec.facts.price_table import Origin, Price, VolumeRates, own_table, packaged_table
 
 SPOT_SHARE = 0.1
-"""The least share of the on-demand price that a spot instance costs (EC2 Spot: "up to a 90% discount")."""
+"""The minimum price of a spot instance, as a share of the on-demand price (EC2 Spot: "up to a 90% discount")."""
 
 HOURS_PER_MONTH = 730
 """EBS is billed by the month, whose hours AWS's price pages count as 730 (365 days x 24 hours / 12)."""
 
 _GP3_IOPS, _GP3_MIB_S = 3000, 125  # These come with each gp3 volume (EBS User Guide, gp3).
-_BILLED_IOPS, _BILLED_MIB_S = {"gp3", "io1"}, {"gp3"}  # Of the others nothing can be provisioned but their size.
+_BILLED_IOPS, _BILLED_MIB_S = {"gp3", "io1"}, {"gp3"}  # For other types, only the size can be set.
 
 
 class VolumePrice(NamedTuple):
@@ -70,6 +70,6 @@ def volume_price(region: str, kind: str, gb: int, *, iops: int = 0, mib_s: int =
     more_mib_s = max(0, mib_s - free_mib_s) if kind in _BILLED_MIB_S else 0
     if (more_iops and rates.iops_month is None) or (more_mib_s and rates.mib_s_month is None):
         return None
-    # EMR refuses a size below 1 later.
+    # EMR later refuses a size below 1.
     monthly = max(0, gb) * rates.gb_month + more_iops * (rates.iops_month or 0) + more_mib_s * (rates.mib_s_month or 0)
     return VolumePrice(monthly / HOURS_PER_MONTH, rates.origin)

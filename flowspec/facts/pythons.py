@@ -39,7 +39,7 @@ _SINCE: dict[Version, ReleasePython] = {
     (7, 0, 0): ReleasePython(("3.9",), "3.9", 34),
     (7, 1, 0): ReleasePython(("3.9", "3.11"), "3.9", 34),
 }
-# A later major release may have another Python: one that is not in the table is not guessed.
+# A later major release may have another Python version; flowspec does not guess it.
 _UNKNOWN_FROM = (8, 0, 0)
 
 

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 
 class Rate(NamedTuple):
-    """The calls that may be made at once, and those a second in the long run."""
+    """The number of calls that may be made at once, and the sustained number per second."""
 
     burst: float
     per_second: float
@@ -27,8 +27,8 @@ RATES: Mapping[str, Rate] = {
     "DescribeCluster": Rate(10, 1),
     "ListSteps": Rate(10, 0.5),
 }
-"""Of the operations by which clusters are watched (Service Quotas: all are adjustable)."""
+"""The rates of the operations that watch clusters (Service Quotas: all are adjustable)."""
 
 FLOWS_AT_A_TIME = 8
-"""Flows that are worked on at the same time, unless told otherwise: EMR allows ten DescribeCluster or ListSteps at
-once, and a plan of a living cluster sends seven calls, one after another."""
+"""The default number of flows that are processed at the same time: EMR allows ten DescribeCluster or ListSteps at once,
+and a plan of a living cluster sends seven calls, one after another."""

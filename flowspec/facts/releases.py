@@ -125,6 +125,6 @@ def _version(changes: dict[str, str | None], release: Numbers) -> str | None:
 
 
 def first_with(name: str) -> str:
-    """Returns the first release that certainly has an application."""
+    """Returns the first release that is known to have an application."""
     changes: dict[str, str | None] = _table()["applications"][name]
     return next(f"emr-{since}" for since, version in changes.items() if version not in (None, UNKNOWN))

@@ -9,7 +9,7 @@ from __future__ import annotations
 # Clusters
 
 READY = ("RUNNING", "WAITING")
-"""Its instances work: groups may be changed."""
+"""The cluster's instances run, so groups may be changed."""
 
 OPEN = ("STARTING", "BOOTSTRAPPING", *READY)
 """It accepts steps and changes."""
@@ -39,7 +39,7 @@ OF_CLUSTER = {
     "TERMINATED": "TERMINATED",
     "TERMINATED_WITH_ERRORS": "TERMINATED",
 }
-"""The state of a group or fleet that has nothing of its own to do, by the state of its cluster.
+"""The state of a group or fleet without an operation of its own, by the state of its cluster.
 
 An instance has the same, but is RUNNING while its cluster is TERMINATING: no instance is TERMINATING.
 """

@@ -55,7 +55,7 @@ def host_of(url: str) -> str:
 
 
 def nested_s3(text: str) -> str:
-    """Returns the first S3 URI in a text that has another one in its key (`s3://b/s3://b/x`); "" if there is none."""
+    """Returns the first S3 URI in a text whose key contains another S3 URI (`s3://b/s3://b/x`); "" if there is none."""
     found = _NESTED.search(text) if "s3" in text else None
     return found[0] if found else ""
 
@@ -66,7 +66,7 @@ def is_log_uri(text: str) -> bool:
 
 
 def split_at_commas(text: str) -> list[str]:
-    """Returns the parts of a list that is separated by commas, but for commas within braces, as in `a,b{1,2}`.
+    """Returns the parts of a comma-separated list; commas within braces don't separate, as in `a,b{1,2}`.
 
     Hadoop reads lists of input paths so (FileInputFormat.getPathStrings), since braces are globs.
     """

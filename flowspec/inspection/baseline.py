@@ -1,4 +1,4 @@
-"""The last run of the same flow that succeeded, and what is different in a later one."""
+"""Finds the last successful run of the same flow, and its differences from a later run."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from flowspec.review.compare import compare_params
 
 @dataclass(frozen=True, slots=True)
 class Baseline:
-    """An earlier run that succeeded: its cluster, what changed since, and notes on what can't be compared.
+    """An earlier successful run: its cluster, the changes since, and notes on parts that can't be compared.
 
-    `secrets` are those that its own tags tell.
+    `secrets` are found by its own tags.
     """
 
     cluster: Cluster
@@ -36,7 +36,7 @@ class Baseline:
     def steps(self, later: Cluster) -> Mapping[str, Step]:
         """Returns the steps of the earlier run by the id of the step of the same name in the later one.
 
-        The k-th of several with one name is the k-th there, too.
+        If several steps have one name, they are matched in order.
         """
         by_name: dict[str, list[Step]] = {}
         for step in self.cluster.steps:

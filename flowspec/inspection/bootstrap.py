@@ -31,7 +31,7 @@ def read_bootstrap(emr: Emr, cluster: Cluster, logs: Logs) -> tuple[Span, ...]:
 
 
 def _master(emr: Emr, cluster: Cluster) -> str:
-    """Returns the id of the (first) master instance; "" when it was never there."""
+    """Returns the id of the (first) master instance; "" if there never was one."""
     fleets = bool(cluster.live and cluster.live.params.get("Instances", {}).get("InstanceFleets"))
     kind = {"InstanceFleetType": "MASTER"} if fleets else {"InstanceGroupTypes": ["MASTER"]}
     found = emr.call("ListInstances", ClusterId=cluster.id, **kind).get("Instances", ())

@@ -16,7 +16,7 @@ from flowspec.plan.cluster import Step
 
 _T = TypeVar("_T")
 
-# Steps whose logs and counters are read: each takes six objects of S3, some 50 ms each.
+# The number of steps whose logs and counters are read: each step takes six objects of S3, some 50 ms each.
 _DETAILED = 10
 
 
@@ -36,7 +36,7 @@ class StepDetail:
 
 
 class Notes:
-    """Sentences on what could not be read of a run, each once."""
+    """Sentences about parts of a run that could not be read, each once."""
 
     def __init__(self) -> None:
         self.sentences: dict[str, None] = {}
@@ -46,7 +46,7 @@ class Notes:
         self.sentences[sentence] = None
 
     def read_or_note(self, subject: str, read: Callable[[], _T]) -> _T | None:
-        """Returns what `read` returns; on an error notes it and returns None."""
+        """Returns the result of `read`; on an error, adds a note and returns None."""
         try:
             return read()
         except (FlowspecError, OSError) as error:
@@ -55,7 +55,7 @@ class Notes:
 
 
 def choose_steps(steps: Sequence[Step], failed: Step | None) -> list[Step]:
-    """Returns the steps of which details are shown, in their order: the failed, then the running, then the latest."""
+    """Returns the steps whose details are shown, in their order; failed, running and the latest are preferred."""
     begun = [step for step in steps if step.started or step.ended]
     ranks = {"FAILED": 1, "RUNNING": 2}
     numbers = range(len(begun))
@@ -65,7 +65,7 @@ def choose_steps(steps: Sequence[Step], failed: Step | None) -> list[Step]:
 
 @dataclass(frozen=True)
 class LogReader:
-    """Reads the details of steps, masked; after the first log that can't be read no other is asked for.
+    """Reads the details of steps, masked; after the first log that can't be read, it reads no others.
 
     `cause` is the cause of the run's failure; `earlier` are the logs of the last successful run, and its
     `counterparts` by the id of the later step.
@@ -79,7 +79,7 @@ class LogReader:
     counterparts: Mapping[str, Step]
 
     def read(self, steps: Sequence[Step], *, unread: bool) -> Iterator[StepDetail]:
-        """Yields the details of steps. `unread`: it is known already that the logs can't be read."""
+        """Yields the details of steps. `unread`: it is already known that the logs can't be read."""
         for step in steps:
             tails = None if unread else self.notes.read_or_note("logs", partial(self._tails, step))
             unread = tails is None

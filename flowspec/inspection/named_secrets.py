@@ -1,7 +1,7 @@
-"""Finds values of a cluster whose names say that they are secret: `--password X`, `-D a.secret.key=X`.
+"""Finds values of a cluster whose names show that they are secret: `--password X`, `-D a.secret.key=X`.
 
 Reports are passed on, so these values are masked in them, too. `flowspec.plan.sensitive` finds the values that a spec
-declares as sensitive; here are those of clusters whose spec does not.
+declares as sensitive; this module finds those that no spec declares.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from flowspec.document.masking import MASK
 from flowspec.plan.cluster import Cluster
 from flowspec.plan.lines import NAMES_A_SECRET
 
-# Masked wherever they are, in logs, too: no path, and no word that may be anywhere.
+# These values are masked everywhere, also in logs, so paths and common words are excluded.
 _SURELY = re.compile(r"(?=.*\d)[^\s/]{6,}")
 # An option, property or variable; not the beginning of a URI or of a command.
 _NAME = re.compile(r"[\w.-]+")
@@ -28,7 +28,7 @@ def named_secrets(cluster: Cluster) -> frozenset[str]:
 
 
 def mask_named_secrets(value: Any) -> Any:
-    """Returns plain data in which the texts are masked whose key names a secret."""
+    """Returns plain data in which texts are masked if their key names a secret."""
     if isinstance(value, Mapping):
         if NAMES_A_SECRET.search(str(value.get("Key", ""))):
             return {**value, "Value": MASK}
@@ -39,7 +39,7 @@ def mask_named_secrets(value: Any) -> Any:
 
 
 def mask_named_options(words: Sequence[str]) -> list[str]:
-    """Returns arguments in which the values of options are masked whose name names a secret."""
+    """Returns arguments in which the values of options are masked if the option's name names a secret."""
     shown = list(words)
     for index, value in _options(words):
         shown[index] = words[index].removesuffix(value) + MASK

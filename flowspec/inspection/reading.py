@@ -36,10 +36,10 @@ def read_run(
 ) -> RunFacts:
     """Reads a run, ended or not: its cluster, steps, logs and counters, and the last one of its flow that succeeded.
 
-    `secrets` are masked in all that is shown, beside those that the cluster's tags and the names of its options
-    tell. `cost` gives what the run cost, from the cluster as it was read back; default: nothing. Without `compare`, no
-    earlier run is looked for. Raises FlowspecError when there is no such cluster, ServiceError when EMR refuses; what
-    can't be read of logs and earlier runs is a note.
+    `secrets` are masked in all output, and so are the secrets that the cluster's tags and the names of its options
+    reveal. `cost` gives what the run cost, from the cluster as it was read back; default: nothing. Without `compare`,
+    no earlier run is looked for. Raises FlowspecError when there is no such cluster, ServiceError when EMR refuses;
+    logs and earlier runs that can't be read give notes.
     """
     notes = Notes()
     cluster = settle_on(emr, _read(emr, cluster_id, notes), notes.add)
@@ -76,7 +76,8 @@ def _read(emr: Emr, cluster_id: str, notes: Notes) -> Cluster:
     try:
         cluster = read_back(emr, cluster_id)
     except ServiceError as error:
-        # Who may describe a cluster may not be allowed to list its groups and bootstrap actions.
+        # A caller with permission to describe a cluster may have no permission to list its groups and bootstrap
+        # actions.
         cluster = describe(emr, cluster_id)
         notes.add(f"the configuration could not be read: {error.sentence}")
     if history_is_cut(cluster):

@@ -17,7 +17,7 @@ RUNNING = "running"
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """The cost of a run as texts: the total, rows of a name and an amount, and sentences on what they rest on."""
+    """The cost of a run as texts: the total, rows of a name and an amount, and sentences on the prices used."""
 
     total: str
     rows: tuple[tuple[str, str], ...] = ()
@@ -26,7 +26,7 @@ class Cost:
 
 @dataclass(frozen=True, slots=True)
 class RunFacts:
-    """A run at the moment `read_at`, for people who look at it then or later.
+    """A run at the moment `read_at`.
 
     `outcome` is a value of `Outcome`, or "running". `details` are those of the failed, running and latest steps.
     `baseline` is the last run before it that succeeded, None if there is none or it was not `compared` with any;

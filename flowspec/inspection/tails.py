@@ -1,4 +1,4 @@
-"""The ends of logs as numbered lines, with the lines marked that tell the probable cause of a failure."""
+"""The ends of logs as numbered lines; lines with the probable cause of a failure are marked."""
 
 from __future__ import annotations
 
@@ -11,11 +11,12 @@ from flowspec.document.escaping import visible_line
 from flowspec.document.masking import lookback_length, mask_bytes
 from flowspec.errors import CUT, number_of
 
-# Bytes of a log that are read, and lines of it that are shown: a screen or two; `flowspec logs` has all of it.
+# The number of bytes of a log that are read, and of lines that are shown: one or two screens. `flowspec logs` has all
+# of it.
 _BYTES, _LINES = 64 << 10, 80
 # Lines that are shown around the cause where it is further up.
 _AROUND = 6
-# A line may be as long as all that is read.
+# A line may be as long as the whole part that is read.
 _WIDTH = 2_000
 
 

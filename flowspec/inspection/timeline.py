@@ -8,16 +8,16 @@ from datetime import datetime
 
 from flowspec.plan.cluster import Cluster, Step
 
-# A shorter pause between the last step and the end of the cluster tells nothing.
+# A shorter pause between the last step and the end of the cluster is not worth showing.
 _PAUSE_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A part of a run. `step` is the id of the step that it is ("" for a part of the cluster's own life).
+    """A part of a run. `step` is the id of its step ("" for a part of the cluster's own life).
 
-    `started` is None when it has not begun, `ended` when it has not ended. `note` says why a step that EMR calls failed
-    or cancelled is completed: it was skipped.
+    `started` is None when it has not begun, `ended` when it has not ended. `note` says why a step counts as completed
+    (it was skipped) although EMR calls it failed or cancelled.
     """
 
     name: str
@@ -28,15 +28,15 @@ class Span:
     note: str = ""
 
     def seconds(self, now: datetime) -> float | None:
-        """Returns the time it took, or has taken up to `now`; None when it has not begun."""
+        """Returns how long the part took, up to `now` if it has not ended; None if it has not begun."""
         return None if self.started is None else max(0.0, ((self.ended or now) - self.started).total_seconds())
 
 
 def spans_of(cluster: Cluster, bootstrap: tuple[Span, ...] = ()) -> tuple[Span, ...]:
     """Returns the parts of a run in the order of their beginning; steps in the order in which they were added.
 
-    EMR tells when a cluster was created and when it was ready (ClusterTimeline). Bootstrap actions are between the two,
-    and only their logs tell when: `bootstrap` is what those tell.
+    EMR reports when a cluster was created and when it was ready (ClusterTimeline). Bootstrap actions run between the
+    two; their times, `bootstrap`, are only in their logs.
     """
     return (
         _provisioning_span(cluster, bootstrap),
@@ -59,17 +59,17 @@ def _provisioning_span(cluster: Cluster, bootstrap: tuple[Span, ...]) -> Span:
 
 def _step_span(step: Step) -> Span:
     ended = step.ended if step.has_ended else None
-    # A step that was cancelled before it began has an end and no start.
+    # A step that was cancelled before it began has an end but no start.
     return Span(step.name, step.state, step.id, step.started, ended if step.started else None, skip_note(step))
 
 
 def skip_note(step: Step) -> str:
-    """Returns why a step that was skipped is completed; "" for every other."""
+    """Returns why a skipped step counts as completed; "" for other steps."""
     return step.reason if step.state == "COMPLETED" else ""
 
 
 def _time_after_steps(cluster: Cluster) -> Iterator[Span]:
-    """Yields the time after the last step, in which instances are paid for and do nothing."""
+    """Yields the time after the last step, when the instances cost money and do nothing."""
     if not cluster.ready or not cluster.steps or not all(step.has_ended for step in cluster.steps):
         return
     last = max((step.ended for step in cluster.steps if step.ended), default=cluster.ready)

@@ -1,4 +1,4 @@
-"""A plan as data: what would happen, why, and which calls carry it out. Frozen and equal by value."""
+"""A plan as data: its changes, their reasons, and the calls that carry them out. Frozen and equal by value."""
 
 from __future__ import annotations
 
@@ -63,8 +63,8 @@ class ApiCall:
 class Assessment(NamedTuple):
     """A backend's report on a request, made before anything is done (`Backend.assess`).
 
-    `unsupported` has the reason for each step that can't run there, by its index in the request's Steps;
-    `remarks` say what will be different from EMR; `bootstrap_note` is said of each bootstrap action.
+    `unsupported` has the reason for each step that can't run there, by its index in the request's Steps; `remarks`
+    describe the differences from EMR; `bootstrap_note` is a note for each bootstrap action.
     """
 
     unsupported: Mapping[int, str] = MappingProxyType({})
@@ -76,23 +76,21 @@ class Assessment(NamedTuple):
 class Plan:
     """All that `apply` would do for one flow on one target. Immutable and hashable.
 
-    `request` are the parameters of RunJobFlow, a new dict each time. `joins` is the id of the running
-    cluster that was made from the same request; `replaces` that of the one to terminate first. `blocked`
-    says why the plan may not be applied ("" if it may), `remedy` what would allow it. `remarks` say what is
-    different on this machine from the cluster asked for, `notes` what of the running cluster was left as it is.
-    `converges` is the running cluster that is changed in place, and `observed` the digest of it as it was then.
-    `uploads` are the files that have to be staged, and `staged` the URIs of those that are known to be there already.
-    `supervision` are the tags by which a watcher knows what to do about the steps, and the next plan what else the spec
-    says about its runs. `preflight` is what was found before it is submitted; None when nobody looked.
-    `fallback` are the requests to launch with when there is no capacity for this one, in order, and `launch_retries`
-    how often a launch that fails before a step ran is repeated.
-    `cost` is the estimate of the wanted cluster's cost; None on this machine, which costs nothing.
+    `request` are the parameters of RunJobFlow, a new dict each time. `joins` is the id of the running cluster that was
+    made from the same request; `replaces` that of the one to terminate first. `blocked` says why the plan can't be
+    applied ("" if it can), `remedy` what to do about it. `remarks` describe the differences between this machine and
+    the requested cluster, `notes` the settings of the running cluster that are left unchanged. `converges` is the
+    running cluster that is changed in place, and `observed` the digest of it as it was then. `uploads` are the files
+    that have to be staged, and `staged` the URIs of those that are known to exist already. `supervision` are the tags
+    with the policies of steps, for watchers, and with the other settings of runs, for the next plan. `preflight` are
+    the findings before the submission; None if there was no preflight. `fallback` are the requests for further launches
+    if there is no capacity for this one, in order. `launch_retries` is how often a launch is repeated that fails before
+    a step ran. `cost` is the estimate of the wanted cluster's cost; None on this machine, which costs nothing.
     `omitted` are the steps that a run of some steps leaves out, `resumes` the id of the run that it continues ("" if
     the user named the steps), and `kept` the indexes of the steps that are left of that run; None for any other plan.
-    `skipped` says which run, that has ended, did all of it, so that nothing is run; `joins` is its id ("" for any other
-    plan).
-    `awaits` are the ids of its steps that are the spec's and not over yet; None where all of its steps are the run's.
-    `failed` are the ids of those that did not complete and are not run again.
+    `skipped` names the ended run that already did everything, so that nothing is run, and `joins` is its id ("" for any
+    other plan). `awaits` are the ids of the cluster's steps that belong to the spec and have not ended; None if all its
+    steps belong to the run. `failed` are the ids of steps that did not complete and are not run again.
     """
 
     flow: str
@@ -131,7 +129,7 @@ class Plan:
         return hash((self.flow, self.target, self.digest, self.changes))
 
     def command_line(self, command: str) -> str:
-        """Returns the line of a command of flowspec about the cluster of this plan."""
+        """Returns the command line of a flowspec command for the cluster of this plan."""
         return shlex.join(["flowspec", command, self.source, *(["--target", self.target] if self.target else [])])
 
     @property

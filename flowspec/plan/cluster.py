@@ -12,25 +12,26 @@ from flowspec.facts import states
 TAG_PREFIX = "flowspec:"
 FLOW_TAG, TARGET_TAG = "flowspec:flow", "flowspec:target"
 DIGEST_TAG, SUBMISSION_TAG, SOURCE_TAG = "flowspec:digest", "flowspec:submission", "flowspec:source"
-# What the last apply stated, so that the next one sees what the spec states no longer (`plan.comparison.fields`).
+# The members that the last apply set, so that the next one detects members that the spec no longer has
+# (`plan.comparison.fields`).
 MANAGED_TAG = "flowspec:managed"
 # The digests of the members that EMR never gives back, and the digest of the steps that were submitted.
 HIDDEN_TAG, STEPS_TAG = "flowspec:hidden", "flowspec:steps"
-# Where the secrets of the spec are among its tags and arguments (`flowspec.plan.sensitive`).
+# The places of the spec's secrets in its tags and arguments (`flowspec.plan.sensitive`).
 SENSITIVE_TAG = "flowspec:sensitive"
-# Who changes the cluster at this moment (`flowspec.backend.aws.submission.lock`).
+# The lock of the process that changes the cluster at this moment (`flowspec.backend.aws.submission.lock`).
 LOCK_TAG = "flowspec:lock"
-# What a watcher does about its steps (`flowspec.plan.runs.supervision`), and the one that does it at this moment.
+# The policies of its steps for watchers (`flowspec.plan.runs.supervision`), and the watcher that applies them now.
 WATCH_TAG, WATCHER_TAG = "flowspec:watch", "flowspec:watcher"
 # Marks of the steps that a watcher cancelled after their timeout, and of those that it added again
 # (`flowspec.backend.aws.runs.settle`).
 TIMED_OUT_TAG, REPEATED_TAG = "flowspec:timed-out", "flowspec:repeated"
-# On a cluster that was launched for want of capacity elsewhere: the number of the alternative, from 1.
+# On a cluster that was launched because capacity was missing elsewhere: the number of the alternative, from 1.
 FALLBACK_TAG = "flowspec:fallback"
 # On a cluster that runs a part of its flow's steps: the id of the run that it continues (`--rerun failed`), or
 # CHOSEN where its user named the steps (`--from`, `--only`).
 PART_TAG, CHOSEN = "flowspec:part-of", "-"
-# On a cluster that was ended because another apply was earlier: the id of the one that stayed.
+# On a cluster that was terminated because another apply was earlier: the id of the other cluster.
 RIVAL_TAG = "flowspec:rival"
 
 
@@ -54,7 +55,7 @@ class Step:
 
     @property
     def has_ended(self) -> bool:
-        """True if the step is in a final state, or in one that is not known and has an end."""
+        """True if the step is in a final state, or in an unknown state with an end time."""
         return self.state in states.ENDED_STEPS or (self.state not in states.ACTIVE_STEPS and self.ended is not None)
 
 
@@ -62,8 +63,8 @@ class Step:
 class Live:
     """A cluster as the RunJobFlow request that would have made it (`params`, without null and empty members).
 
-    `ids` and `states` are those of the instance groups or fleets, in the order of `params`. `unread` names members
-    that this endpoint could not tell.
+    `ids` and `states` are those of the instance groups or fleets, in the order of `params`. `unread` names members that
+    this endpoint could not return.
     """
 
     params: Mapping[str, Any]
@@ -76,8 +77,8 @@ class Live:
 class Cluster:
     """A cluster at the moment it was read. `steps` are in the order they were added, oldest first.
 
-    `live` is there when it was read back to be compared with a request. `others` are further active clusters with the
-    tags of the same flow and target; there should be none.
+    `live` is set if the cluster was read back to be compared with a request. `others` are further active clusters with
+    the tags of the same flow and target; normally there are none.
     """
 
     id: str
@@ -101,7 +102,7 @@ class Cluster:
 
     @property
     def has_ended(self) -> bool:
-        """True if the cluster is in a final state, or in one that is not known and has an end."""
+        """True if the cluster is in a final state, or in an unknown state with an end time."""
         return self.state in states.ENDED or (self.state not in states.ALIVE and self.ended is not None)
 
     @property
@@ -115,5 +116,5 @@ class Cluster:
 
 
 def age(cluster: Cluster) -> tuple[float, str]:
-    """Sorts clusters oldest first; the id decides between two of the same moment, the same way for everyone."""
+    """Sorts clusters oldest first; for two of the same moment, the id decides, so that every process agrees."""
     return (cluster.created.timestamp() if cluster.created else 0.0, cluster.id)

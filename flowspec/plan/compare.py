@@ -58,12 +58,12 @@ def make_plan(
 ) -> Plan:
     """Compares a request with `cluster`, the flow's active cluster if there is one.
 
-    `assessment` is what the backend reports about the request (`assess`); `replace` allows ending a cluster
-    that can't be changed into the one asked for. On a long-running cluster, `rerun` names steps to run again
-    ("failed": all that failed), and `cancel_removed` cancels steps that the spec has no more. `now` is the time of the
-    plan, from which the age of a cluster is computed; `region` is where a flow runs that names none. Raises SpecError
-    when a step can't run on the backend: it is better to know before the steps ahead of it have run; and when the
-    cluster may cost more than the budget. Raises NothingFound for a name in `rerun` that no step has.
+    `assessment` is what the backend reports about the request (`assess`); `replace` allows terminating a cluster that
+    can't be changed to match the request. On a long-running cluster, `rerun` names steps to run again ("failed": all
+    that failed), and `cancel_removed` cancels steps that the spec no longer has. `now` is the time of the plan, from
+    which the age of a cluster is computed; `region` is the region of a flow without one. Raises SpecError when a step
+    can't run on the backend, before earlier steps have run, and when the cluster may cost more than the budget. Raises
+    NothingFound for a name in `rerun` that no step has.
     """
     assessment = assessment or Assessment()
     refuse_unsupported(jobflow, request, assessment)
@@ -91,7 +91,7 @@ def _plan_submission(
     cost: Estimate | None,
 ) -> Plan:
     """Returns the plan for a flow that has no active cluster: one RunJobFlow."""
-    # On this machine only what is made from other files has to be put somewhere.
+    # On this machine, only files that are made from other files have to be staged.
     uploads = tuple(one for one in request.assets if jobflow.traits.stages_files or one.packages)
     return Plan(
         flow=jobflow.name,
@@ -123,7 +123,7 @@ def as_shown(change: Change, jobflow: JobFlow, request: Request) -> Change:
 def _add_supervision(plan: Plan, jobflow: JobFlow, cluster: Cluster | None) -> Plan:
     """Returns the plan with the policies for its watchers, and the calls that tag a living cluster with them."""
     wanted = plan.request
-    # The tags of a long-running cluster cover all steps that the spec may have on it.
+    # The tags of a long-running cluster cover all steps of the spec that may be on it.
     steps = all_steps(wanted.get("Steps", ()), plan.omitted) if lives_on(wanted) else wanted.get("Steps", ())
     policies = step_policies(jobflow, {"Steps": steps})
     plan = dataclasses.replace(plan, supervision=tuple({**policy_tags(policies), **settings_tags(jobflow)}.items()))
@@ -143,7 +143,7 @@ def _add_supervision(plan: Plan, jobflow: JobFlow, cluster: Cluster | None) -> P
 def _add_tag_changes(plan: Plan, jobflow: JobFlow, policies: Mapping[str, StepPolicy], cluster: Cluster) -> Plan:
     """Returns the plan that changes the tags for watchers, too, before it adds the steps that these concern.
 
-    Policies of steps that have ended are removed with the next change; they cause none by themselves.
+    Policies of ended steps are removed with the next change; they don't cause a change themselves.
     """
     added = {one.path[1] for one in plan.changes if one.action is Action.SUBMIT}
     there = {index: step for index, step in enumerate(plan.request.get("Steps", ())) if index not in added}
@@ -174,7 +174,7 @@ def _hook_notes(plan: Plan, jobflow: JobFlow) -> Iterator[str]:
 
 
 def _launch_notes(plan: Plan, jobflow: JobFlow) -> Iterator[str]:
-    # Of a cluster that lives already nothing is launched.
+    # For a living cluster, nothing is launched.
     if not plan.converges and not (plan.joins and lives_on(plan.request)):
         yield from launch_notes(plan.launch_retries, jobflow.fields.get("fallback", ()))
 
@@ -213,7 +213,7 @@ def _location_of(path: KeyPath, value: str | None, jobflow: JobFlow, request: Re
 def _plan_for_cluster(submission: Plan, cluster: Cluster, choices: _Choices) -> Plan:
     """Returns the plan for a flow that has an active cluster."""
     wanted = submission.request
-    # A run: neither the spec nor the cluster outlives its steps.
+    # A run: the cluster ends with its steps.
     if cluster.live is None or not (lives_on(wanted) or cluster.keep_alive):
         return _join_or_replace(submission, cluster, choices)
     made = dataclasses.replace(submission, request=made_by(cluster, submission.request, submission.fallback))
@@ -266,7 +266,7 @@ def _compare_members(params: Mapping[str, Any], cluster: Cluster, secrets: Colle
 
 
 def _join_or_replace(submission: Plan, cluster: Cluster, choices: _Choices) -> Plan:
-    """Joins a run of the same request, by its digest or else each of its fields; plans to replace another."""
+    """Joins a run of the same request, compared by digest or else by each field; plans to replace another run."""
     joined = dataclasses.replace(submission, changes=(), calls=(), uploads=(), joins=cluster.id)
     if cluster.digest == submission.digest:
         return joined
@@ -284,7 +284,7 @@ def _join_or_replace(submission: Plan, cluster: Cluster, choices: _Choices) -> P
 
 
 def _plan_changes(submission: Plan, cluster: Cluster, comparison: Comparison, steps: StepChanges) -> Plan:
-    """Returns a plan that changes the running cluster; one that finds nothing to change joins it."""
+    """Returns a plan that changes the running cluster, or joins it if there is nothing to change."""
     wanted = submission.request
     differences = comparison.differences
     changes = [*(line for one in differences for line in changes_of(one)), *step_lines(wanted, steps)]
@@ -312,7 +312,7 @@ def _plan_changes(submission: Plan, cluster: Cluster, comparison: Comparison, st
 
 
 def step_calls(wanted: Mapping[str, Any], steps: StepChanges, cluster: Cluster) -> Iterator[ApiCall]:
-    """Yields the calls that cancel and add the steps of a comparison, as many in each as EMR takes."""
+    """Yields the calls that cancel and add the steps of a comparison, each with as many steps as EMR allows."""
     if steps.cancel:
         yield ApiCall("CancelSteps", {"ClusterId": cluster.id, "StepIds": [one.id for one in steps.cancel]})
     role = {"ExecutionRoleArn": wanted["StepExecutionRoleArn"]} if wanted.get("StepExecutionRoleArn") else {}
@@ -329,7 +329,7 @@ def _step_notes(steps: StepChanges) -> Iterator[str]:
 
 
 def failed_note(step: Step) -> str:
-    """Returns the note on a step that did not succeed, with the option that runs it again."""
+    """Returns the note about an unsuccessful step, with the option that runs it again."""
     return f"step {step.name} ({step.id}) is {step.state}: --rerun failed runs it again"
 
 
@@ -338,7 +338,7 @@ RERUN_BY_NAME = "name those that shall run (again) with --rerun NAME"
 
 
 def unknown_steps(wanted: Mapping[str, Any], steps: StepChanges) -> str:
-    """Returns a sentence on the steps that may have run before the history that EMR shows; "" for none."""
+    """Returns a sentence on the steps that may have run before the steps that EMR still lists; "" for none."""
     names = ", ".join(repr(wanted["Steps"][index]["Name"]) for index in steps.unknown)
     if not names:
         return ""
@@ -357,7 +357,7 @@ def _plan_replacement(submission: Plan, cluster: Cluster, differences: Sequence[
         line._replace(
             action=Action.REPLACE,
             address=f"cluster {cluster.id}: {line.address}",
-            # What is lost is said once.
+            # The loss is mentioned once.
             reason="forces replacement" if index else f"forces replacement: {lost}",
         )
         for index, line in enumerate(lines)
@@ -374,7 +374,7 @@ def _plan_replacement(submission: Plan, cluster: Cluster, differences: Sequence[
 
 
 def _why_not_replaced(cluster: Cluster, allowed: bool) -> tuple[str, str]:
-    """Returns why a cluster may not be replaced, and the remedy; two empty texts when it may."""
+    """Returns why a cluster can't be replaced, and the remedy; two empty texts if it can."""
     if not allowed:
         busy = any(not step.has_ended for step in cluster.steps)
         wait = "wait for it (flowspec wait), " if busy else ""
@@ -389,7 +389,7 @@ def _why_not_replaced(cluster: Cluster, allowed: bool) -> tuple[str, str]:
 
 
 def refuse_misordered(jobflow: JobFlow, request: Request) -> None:
-    """Raises SpecError when a step reads what only a later one writes."""
+    """Raises SpecError when a step reads data that only a later step writes."""
     if found := find_misordered_steps(jobflow, request):
         raise SpecError(found)
 

@@ -30,7 +30,7 @@ def needs_replacement(difference: Difference) -> bool:
 
 
 def changes_of(difference: Difference) -> Iterator[Change]:
-    """Yields the lines of a plan for a difference: of a policy or configurations, one for each value that differs."""
+    """Yields the lines of a plan for a difference; of policies and configurations, one for each different value."""
     action, operation = _ACTIONS[difference.kind], difference.operation
     if difference.kind is not Kind.SET:
         before, after = value_text(difference.before), value_text(difference.after)
@@ -44,15 +44,15 @@ def changes_of(difference: Difference) -> Iterator[Change]:
 
 
 def _differing_parts(name: str, before: Any, after: Any) -> list[tuple[str, Any, Any]]:
-    """Returns the values in which two of the member `name` differ, each with its path; both whole if none is found."""
+    """Returns the differing parts of two values of the member `name`, each with its path; else the two values."""
     if name == "Applications":
-        # Only the names count, and one that is gone as much as one that is new.
+        # Only the names are compared; a removed name is a difference like a new one.
         return [("", _app_names(before), _app_names(after))]
     if not (before and after):
         return [("", before, after)]
     one, other = (_drop_unstated(written_out(name, value), before, after) for value in (before, after))
     parts = list(_differing_leaves(one, other, whole=name == "BootstrapActions"))
-    # Where something stated differs, what is gone may be what EMR has filled in.
+    # If a given value differs, missing values may be EMR's defaults.
     kept = [part for part in parts if part.whole or part.after is not None] or parts
     return [(part.address, part.before, part.after) for part in kept] or [("", before, after)]
 
@@ -62,7 +62,7 @@ def _app_names(applications: Any) -> list[str]:
 
 
 def _drop_unstated(value: Any, *stated: Any) -> Any:
-    """Returns a value without the members of mappings that none of `stated` has."""
+    """Returns a value without members of mappings that are in none of `stated`."""
     if not isinstance(value, Mapping):
         return value
     given = [one for one in stated if isinstance(one, Mapping)]
@@ -74,7 +74,7 @@ def _drop_unstated(value: Any, *stated: Any) -> Any:
 
 
 class _Part(NamedTuple):
-    """A value that differs; `whole` says that it belongs to one into which EMR fills nothing."""
+    """A value that differs; `whole` says that it belongs to a value to which EMR adds no defaults."""
 
     address: str
     before: Any
@@ -83,7 +83,7 @@ class _Part(NamedTuple):
 
 
 def _differing_leaves(before: Any, after: Any, *, whole: bool, spelled: bool = False) -> Iterator[_Part]:
-    """Yields the values in which two differ, each with its path; those that `after` has not come last."""
+    """Yields the values in which two values differ, each with its path; those that `after` lacks come last."""
     one, other = _by_name(before, spelled), _by_name(after, spelled)
     if one is None or other is None:
         yield _Part("", before, after, whole)
@@ -125,10 +125,10 @@ def value_text(value: Any) -> str | tuple[str, ...] | None:
 
 
 def calls_of(differences: Sequence[Difference], cluster: Cluster) -> Iterator[ApiCall]:
-    """Yields the calls that make a cluster as it is wanted, but for steps and tags.
+    """Yields the calls that change a cluster to match the request, except steps and tags.
 
-    What keeps a cluster alive comes first, and what lets it end comes last, so that it can't end in between. A policy
-    that goes is removed before sizes are set, and one that comes is put after them: it would move them back.
+    Calls that keep the cluster alive come first, and calls that let it end come last, so that it can't end in between.
+    Policies are removed before sizes are set, and added afterwards, since they would change the sizes again.
     """
     by_operation: dict[str, list[Difference]] = {}
     for one in differences:
@@ -152,16 +152,16 @@ def calls_of(differences: Sequence[Difference], cluster: Cluster) -> Iterator[Ap
 
 
 def ending_calls(differences: Sequence[Difference], cluster: Cluster) -> Iterator[ApiCall]:
-    """Yields the calls that let a cluster end: sent when everything else is done."""
+    """Yields the calls that let a cluster end, which are sent last."""
     for one in differences:
         if one.row.operation in {"SetKeepJobFlowAliveWhenNoSteps", "SetTerminationProtection"} and not one.after:
             yield _switch_call(one, cluster)
 
 
 def intent_calls(identity: Mapping[str, str], cluster: Cluster) -> Iterator[ApiCall]:
-    """Yields AddTags with the tokens of all that the calls are going to set, beside those that are there.
+    """Yields AddTags with the tokens of all members that the calls will set, and the present tokens.
 
-    It comes first: an apply that is killed in between leaves nothing that a later one would not know as ours.
+    It comes first: if an apply is killed in between, a later apply still recognizes everything that it set.
     """
     tokens = tokens_in(cluster.tags.get(MANAGED_TAG, ""))
     new = tokens_in(identity[MANAGED_TAG])
@@ -171,7 +171,7 @@ def intent_calls(identity: Mapping[str, str], cluster: Cluster) -> Iterator[ApiC
 
 
 def tag_calls(differences: Sequence[Difference], identity: Mapping[str, str], cluster: Cluster) -> Iterator[ApiCall]:
-    """Yields AddTags and RemoveTags, with the tags of ours (`identity`) that are not yet as they shall be."""
+    """Yields AddTags and RemoveTags for those of flowspec's tags (`identity`) that do not have the wanted values."""
     mine = {key: value for key, value in identity.items() if cluster.tags.get(key) != value}
     tags = {one.address.removeprefix("tags."): one.after for one in differences if one.row.operation == "AddTags"}
     gone = [key for key, value in tags.items() if value is None]
@@ -201,7 +201,7 @@ def _group_calls(differences: Sequence[Difference], cluster: Cluster) -> Iterato
     for one in differences:
         change = changes.setdefault(one.resource, {"InstanceGroupId": one.resource})
         if one.row.member.endswith(".Configurations"):
-            # The full set: what is left out of an OVERWRITE is dropped by EMR, and an empty list clears it.
+            # The full set: EMR drops everything that an OVERWRITE leaves out, and an empty list clears it.
             change |= {"Configurations": one.after or [], "ReconfigurationType": "OVERWRITE"}
         else:
             change["InstanceCount"] = one.after
@@ -227,7 +227,8 @@ def _fleet_calls(differences: Sequence[Difference], cluster: Cluster) -> Iterato
         if one.kind is Kind.REMOVE:
             change |= {"TargetOnDemandCapacity": 0, "TargetSpotCapacity": 0}
         elif one.row.member.endswith(".Configurations"):
-            # Every type with every member that it was launched with: what is left out may be overwritten (guide).
+            # Every type with every member that it was launched with: members that are left out may be overwritten
+            # (guide).
             change["InstanceTypeConfigs"] = one.after
         else:
             member = one.row.member.rpartition(".")[2]

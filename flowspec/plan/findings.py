@@ -11,7 +11,7 @@ from flowspec.facts.api_model import KeyPath
 
 
 class Level(str, Enum):
-    """The result of a check. WRONG: the run would fail. UNCHECKED: it may not, or could not, be asked."""
+    """The result of a check. WRONG: the run would fail. UNCHECKED: the check was not allowed or not possible."""
 
     OK = "ok"
     WARNING = "warning"
@@ -22,8 +22,8 @@ class Level(str, Enum):
 class Finding(NamedTuple):
     """The outcome of one check: its `subject` ("step count words: s3://acme/in/"), what was found, and what to do.
 
-    `path` is the path of the subject in the request, `value` the text there that is meant, and `location` its place in
-    the spec.
+    `path` is the path of the subject in the request, `value` the checked text there, and `location` its place in the
+    spec.
     """
 
     level: Level

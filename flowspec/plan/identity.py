@@ -1,7 +1,7 @@
 """The tags of a cluster that record its flow and the request that it was created from.
 
-There is no state file: these tags contain what the next plan has to know of the last apply. A value has 256 characters
-at most (AWS), so that contents are kept as digests.
+There is no state file: these tags contain the data about the last apply that the next plan needs. A value has at most
+256 characters (AWS), so contents are stored as digests.
 """
 
 from __future__ import annotations
@@ -32,19 +32,19 @@ from flowspec.plan.comparison.fields import stated
 from flowspec.plan.steps import step_identity
 from flowspec.request.public_form import public_form
 
-# Of KerberosAttributes DescribeCluster gives the realm back, and no password.
+# Of KerberosAttributes, DescribeCluster returns the realm but no password.
 HIDDEN_MEMBERS = (*(row.member for row in ROWS if row.handling is Handling.UNREADABLE), "KerberosAttributes")
 
 
 def identity_tags(plan: Plan) -> dict[str, str]:
-    """Returns the tags of a plan's flow, but for those that tell one submission from another (see `apply`)."""
+    """Returns the tags of a plan's flow, except those that identify a single submission (see `apply`)."""
     tags = {
         FLOW_TAG: plan.flow,
         TARGET_TAG: plan.target,
         DIGEST_TAG: plan.digest,
         MANAGED_TAG: _managed(plan.request),
     }
-    # The digest is of all steps of a spec, and others of this one may never have been submitted.
+    # The digest covers all steps of a spec, but other steps of this spec may never have been submitted.
     steps = {} if plan.omitted else {STEPS_TAG: steps_digest(plan.request, plan.secrets)}
     hidden = " ".join(f"{member}={digest}" for member, digest in hidden_digests(plan.request, plan.secrets).items())
     return tags | steps | ({HIDDEN_TAG: hidden} if hidden else {})
@@ -53,7 +53,7 @@ def identity_tags(plan: Plan) -> dict[str, str]:
 def _managed(params: Mapping[str, Any]) -> str:
     """Returns the tokens of what a request states.
 
-    "" when they are too many for a tag: then nothing is taken off later.
+    "" if they are too many for a tag: then nothing is removed later.
     """
     tokens = "".join(sorted({token(address) for address in stated(params)}))
     return tokens if len(tokens) <= TAG_VALUE.most else ""
@@ -72,7 +72,7 @@ def unreadable(params: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def hidden_digests(params: Mapping[str, Any], secrets: Collection[str]) -> dict[str, str]:
-    """Returns a digest of each member that EMR never gives back, which tells none of the `secrets` and passwords."""
+    """Returns a digest of each member that EMR never returns; the digests reveal no `secrets` or passwords."""
     return {name: _digest(public_form({name: value}, secrets))[:16] for name, value in unreadable(params).items()}
 
 
@@ -83,7 +83,7 @@ def read_hidden_digests(tags: Mapping[str, str]) -> dict[str, str]:
 
 
 def steps_digest(params: Mapping[str, Any], secrets: Collection[str]) -> str:
-    """Returns the digest of the steps that a request submits, which tells none of the `secrets` in them."""
+    """Returns the digest of the steps that a request submits; it reveals none of the `secrets` in them."""
     public = public_form({"Steps": params.get("Steps", ())}, secrets)
     return _digest([public["secrets"], [step_identity(one) for one in public["params"]["Steps"]]])[:16]
 
@@ -91,13 +91,13 @@ def steps_digest(params: Mapping[str, Any], secrets: Collection[str]) -> str:
 def observed_digest(cluster: Cluster, secrets: Collection[str]) -> str:
     """Returns the digest of a cluster as it was read, by which a saved plan is known to be stale.
 
-    Of steps only the ids count: that one has moved on changes no plan that was made while it was alive.
+    For steps, only the ids count: a new state of a step changes no plan that was made while the step was alive.
     """
     live = cluster.live
     params = {name: value for name, value in live.params.items() if name != "Steps"} if live else {}
     if live and params.get("Instances"):
         params["Instances"] = _without_moved_sizes(params)
-    # The lock is written by who is about to look, and the others by who watches.
+    # The lock is written by the process that makes this comparison, the other tags by watchers.
     params["Tags"] = [tag for tag in params.get("Tags", ()) if not tag["Key"].startswith((LOCK_TAG, WATCHER_TAG))]
     params["Tags"] = [tag for tag in params["Tags"] if tag["Key"] not in {TIMED_OUT_TAG, REPEATED_TAG}]
     public = public_form(params, secrets)
@@ -111,7 +111,7 @@ _SIZES = {
 
 
 def _without_moved_sizes(params: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns the Instances of a cluster without the sizes that a scaler may move at any moment."""
+    """Returns the Instances of a cluster without the sizes that a scaler may change at any moment."""
     managed = bool(params.get("ManagedScalingPolicy"))
     instances = dict(params["Instances"])
     for name, sizes in _SIZES.items():

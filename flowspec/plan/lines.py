@@ -1,4 +1,4 @@
-"""The lines of a plan for what a submission makes, what is appended, and what a replacement would lose."""
+"""The lines of a plan for created resources, added steps, and the losses of a replacement."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ if TYPE_CHECKING:
 
 
 def submission_lines(params: Mapping[str, Any], uploads: Sequence[Asset], assessment: Assessment) -> Iterator[Change]:
-    """Yields a line for each thing that RunJobFlow would make."""
+    """Yields a line for each resource that RunJobFlow would create."""
     yield from upload_lines(uploads)
     yield Change(Action.CREATE, f"cluster {params['Name']}", after=_cluster_line(params), path=("Name",))
     instances = expand_shorthand(params).get("Instances", {})
     for index, group in enumerate(instances.get("InstanceGroups", ())):
         at = written_as(params, ("Instances", "InstanceGroups", index, "InstanceType"))
-        # A group of its own is one line of the spec, and of the shorthand each type.
+        # A group is one line of the spec; in the short form, each type is one line.
         at = at if "MasterInstanceType" in params.get("Instances", {}) else at[:-1]
         yield Change(Action.CREATE, f"instance group {group['InstanceRole']}", after=group_line(group), path=at)
     for index, fleet in enumerate(instances.get("InstanceFleets", ())):
@@ -104,7 +104,7 @@ def fleet_line(fleet: Mapping[str, Any]) -> str:
 
 
 def blast_radius(cluster: Cluster, now: datetime | None) -> str:
-    """Returns what ending a cluster would cost: `2 steps running, up 14 h, HDFS is lost`."""
+    """Returns what would be lost with a cluster: `2 steps running, up 14 h, HDFS is lost`."""
     running = [step.name for step in cluster.steps if step.state == "RUNNING"]
     pending = sum(step.state == "PENDING" for step in cluster.steps)
     steps = [f"{number_of(len(running), 'step')} running ({', '.join(running)})"] if running else []
@@ -115,7 +115,7 @@ def blast_radius(cluster: Cluster, now: datetime | None) -> str:
 
 def _duration(seconds: float) -> str:
     for unit, size in (("d", 86400), ("h", 3600), ("min", 60)):
-        # Up to two days in hours: `up 30 h` says more than `up 1 d`.
+        # Up to two days in hours: `up 30 h` is more exact than `up 1 d`.
         if seconds >= (2 * size if unit == "d" else size):
             return f"{seconds // size:.0f} {unit}"
     return f"{max(seconds, 0):.0f} s"
@@ -125,9 +125,9 @@ NAMES_A_SECRET = re.compile(r"passw|secret|token|credential|api.?key", re.IGNORE
 
 
 def without_secret(change: Change, secrets: Collection[str]) -> str | tuple[str, ...] | None:
-    """Returns the value that a cluster has now, masked where it may be an earlier secret, which nobody can tell us.
+    """Returns the value that a cluster has now, masked if it may be an earlier secret, which is not known.
 
-    That is where the wanted value holds a secret, or where a name says so.
+    That is the case if the wanted value contains a secret, or if a name says so.
     """
     if change.before is None:
         return None

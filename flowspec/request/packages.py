@@ -24,7 +24,7 @@ LINK = "python_env"
 """The folder in a task's working directory that the archive is unpacked to."""
 
 LOCAL_STAGING = "s3://flowspec-python-packages"
-"""Where the archives are on the embedded EMR, whose S3 is a folder of its home."""
+"""The folder of the archives on the embedded EMR, whose S3 is a folder of its home."""
 
 # Part of the hash: increase it when the content for the same requirements changes.
 _FORMAT = 1

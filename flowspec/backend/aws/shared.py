@@ -70,7 +70,7 @@ _LOOK_UP = 0.5
 
 
 class _Stopped(Exception):
-    """Tells the reader of a fleet to end."""
+    """Ends the reader of a fleet."""
 
 
 class _Reader:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from flowspec.request.assets import Asset
 
 _DEFAULT_REGION = "us-east-1"
-# Seconds between two looks at the progress of running steps, which is in their logs and not in the store.
+# Seconds between two reads of the progress of running steps, which is in their logs and not in the store.
 _INTERVAL = TRAITS["local"].longest_poll
 
 
@@ -32,7 +32,7 @@ class LocalBackend:
     """The embedded EMR, whose state is in FLOWSPEC_HOME."""
 
     name: BackendName = "local"
-    # Without a region, a connection knows the clusters of all (see `connect`).
+    # Without a region, a connection sees the clusters of all regions (see `connect`).
     connection_settings = ()
     log_interval = 0.2
     rates: Mapping[str, Rate] = MappingProxyType({})
@@ -54,7 +54,7 @@ class LocalBackend:
 
     @contextmanager
     def submission_lock(self, endpoint: Endpoint) -> Iterator[bool]:
-        """Holds the lock of the home while a flow is looked for and submitted, so that it starts once."""
+        """Holds the lock of the home while a flow is searched for and submitted, so that it starts only once."""
         from flowspec.emulator.state.submissions import submission_lock
 
         with submission_lock(home_of(endpoint)):

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 # The name of an archive of Python packages (`flowspec.request.packages`).
 _PACKAGES = re.compile(r"/[0-9a-f]{64}/python(3\.\d+)-\w+\.zip")
-# By engine: the application of a release that it runs, and the jar whose name tells the version installed here.
+# For each engine: the application of a release that it runs, and the jar whose name contains the installed version.
 _VERSIONED = {"spark": ("Spark", "spark-core"), "hadoop": ("Hadoop", "hadoop-client-api")}
 
 
@@ -65,7 +65,7 @@ def _differences_from_emr(params: Mapping[str, Any], engines: Collection[str]) -
 
 def version_differences(label: str, engines: Collection[str]) -> Iterator[tuple[str, str, str]]:
     """Yields applications that the engines run in another version than the release: name, its version, ours."""
-    # Only running a Hadoop on PATH would tell its version, and a plan runs nothing.
+    # The version of a Hadoop on PATH is known only by running it, and a plan runs nothing.
     counting = {engine for engine in engines if engine == "spark" or not shutil.which("hadoop")}
     spark = jvm.find_spark() if counting & _VERSIONED.keys() else None
     if spark is None:
@@ -78,7 +78,7 @@ def version_differences(label: str, engines: Collection[str]) -> Iterator[tuple[
 
 
 def _python_differences(params: Mapping[str, Any], label: str) -> Iterator[str]:
-    """Says of packed Python packages that they are for another Python than the release's."""
+    """Reports that Python packages are packed for another Python version than that of the release."""
     words = (word for step in params.get("Steps", ()) for word in step["HadoopJarStep"].get("Args", ()))
     names = dict.fromkeys(found[1] for word in words for found in _PACKAGES.finditer(word))
     release = python_of(label)

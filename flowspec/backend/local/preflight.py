@@ -25,7 +25,7 @@ class FolderStore:
         return is_s3(uri) or uri.startswith(("/", "file:/"))
 
     def object_exists(self, uri: str) -> bool:
-        """Returns True if there is something at a URI: what is no file fails in the step, with its own message."""
+        """Returns True if anything is at a URI; if it is not a file, the step fails with its own message."""
         try:
             return self._files.locate(uri).exists()
         except (FlowspecError, OSError) as error:
@@ -40,7 +40,7 @@ class FolderStore:
 
 
 def local_findings(plan: Plan, home: Path, region: str) -> tuple[Finding, ...]:
-    """Looks up what the steps of a plan read and write; bootstrap actions are run here only if that is asked for."""
+    """Checks the data that the steps of a plan read and write; includes bootstrap actions only if they run here."""
     uses = used_data(plan, region)
     wanted = [one for one in uses_submitted(plan, uses) if one.step is not None]
     return tuple(data_findings(plan, uses, wanted, FolderStore(home), region))

@@ -17,7 +17,7 @@ def convert_duration(text: str, unit: str, *, whole: bool) -> str:
 
     "" also where the number has a fraction and is wanted `whole`.
     """
-    # After hours, a bare number is minutes: 1h30. In ISO 8601, PT1H30M, nothing but signs is added.
+    # After hours, a number without a unit is minutes: 1h30. ISO 8601 (PT1H30M) always has a unit.
     words = re.sub(r"(\d\s*h(?:ours?|rs?)?\s*\d{1,2})$", r"\1m", _ISO.sub(r"\1", text.strip().lower(), count=1))
     parts = list(_PART.finditer(words))
     if not parts or "".join(one[0] for one in parts) != words:

@@ -16,11 +16,11 @@ _MAX_SUGGESTIONS = 3  # As many as fit on a line of a terminal.
 
 
 class UnknownFieldError(NothingFound):
-    """A field that its parent does not have; the remedy names those that are like it."""
+    """A field that its parent does not have; the remedy names similar fields."""
 
 
 class Field(NamedTuple):
-    """A field that was found: its path, its schema, and its member of RunJobFlow ("" where it has none of its own)."""
+    """A field that was found: its path, its schema, and its member of RunJobFlow ("" if it has no own member)."""
 
     path: str
     schema: Schema
@@ -67,7 +67,7 @@ def _child_field(at: Field, word: str) -> Field:
     if found is None:
         raise _unknown_field_error(at, shape, word)
     if word not in shape.get("properties", ()) and "additionalProperties" in shape and word:
-        # A name of the user's choice: not a member of the API.
+        # The user chooses this name: it is not a member of the API.
         return Field(path, {"description": f"A name of your own below `{at.path}`.", **found}, at.member)
     if (kinds or "x-kind" in at.schema) and at.member:
         return Field(path, found, _member_of_step(at, found, word))

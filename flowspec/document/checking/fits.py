@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 
 from flowspec.document.schema import Schema, resolve_reference
 
-# Words that say nothing about the data, or are read together with another one.
+# Keywords that don't restrict the data, or are read together with another keyword.
 _IGNORED_WORDS = frozenset(
     ("$schema", "$defs", "$comment", "title", "description", "examples", "default", "then", "else")
 )

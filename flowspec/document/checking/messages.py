@@ -16,8 +16,8 @@ from flowspec.errors import shorten
 class Violation(NamedTuple):
     """A finding that knows its path in the document, not yet its place. `key`: it is about the key itself.
 
-    `whole`: what is at the path is wrong as a whole, so that no rule should look at it. `about`: the
-    key that is missing, or that an unknown one is probably meant as.
+    `whole`: the whole value at the path is wrong, so no rule should check it. `about`: the missing key, or the key that
+    an unknown key probably stands for.
     """
 
     id: str
@@ -74,7 +74,7 @@ def _explain_odd_name(error: Any) -> str:
     )
 
 
-# Of so few keys all are listed beside a guess, which may be wrong.
+# Up to this number of keys, all are listed beside a guess, because the guess may be wrong.
 _FEW_KEYS = 3
 # So many fit on about a line of a terminal. Only the spec, a target and the kinds of steps have more keys.
 _MAX_KEYS_LISTED = 12
@@ -106,7 +106,7 @@ def _note_on_keys(known: Schema, given: Mapping[str, Any], path: tuple[str | int
     return f"`flowspec explain{field}` lists the {len(known)} keys known here"
 
 
-# Keys of the API and of tools that no single key stands for, as `_normalize_name` gives them.
+# Keys of the API and of other tools that have no single counterpart, as `_normalize_name` writes them.
 _HINTS_OF_OTHER_KEYS = {
     "instances": "the members of Instances are keys of the top level",
     "autoterminate": "write its opposite: `keep_alive: false` ends the cluster after its steps",
@@ -118,7 +118,7 @@ _FORMAT_VERSION = re.compile(r"v\d+|[0-3](\.0)?")
 
 
 def _key_meant(name: str, value: Any, known: Schema) -> str:
-    """Returns the key that an unknown one is probably meant as, "" for none."""
+    """Returns the key that an unknown key probably stands for, "" for none."""
     normal = _normalize_name(name)
     if normal == "version" and "flowspec" in known and _FORMAT_VERSION.fullmatch(str(value)):
         return "flowspec"
@@ -310,7 +310,7 @@ def _explain_repeated_item(_error: Any, path: tuple[str | int, ...]) -> Iterator
 
 
 def _explain_alternatives(error: Any, path: tuple[str | int, ...]) -> Iterator[Violation]:
-    """Explains the errors of the alternative that has the value's shape; names the shapes wanted when none has."""
+    """Explains the errors of the alternative with the value's shape; if there is none, names the allowed shapes."""
     shape = kind(error.instance)
     wanted: list[str] = []
     for index, option in enumerate(error.validator_value):

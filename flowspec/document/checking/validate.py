@@ -36,13 +36,13 @@ _KEYS_OUTSIDE_REQUEST = tuple(key for key in _TOOL_KEYS if key != "name")
 
 
 def validate(document: Document, *, emr_rules: bool = True) -> JobFlow:
-    """Checks a document (rendering it first, with defaults, if it is not yet) and returns its job flow.
+    """Checks a document, which is rendered first if necessary (with defaults), and returns its job flow.
 
-    Without `emr_rules`, a spec whose request EMR would refuse is accepted: an importer writes what its source
-    requests, and the source may break them (most often it has no roles).
+    Without `emr_rules`, a spec is accepted even if EMR would refuse its request. Importers need this, because their
+    sources may break the rules (most often, roles are missing).
 
-    Raises `SpecError` with all that was found since the file was read, warnings too, when any of it is
-    an error; it is an `InvalidJobFlow` unless there are more findings than are shown.
+    If there is an error, raises `SpecError` with all findings since the file was read, including warnings. It is an
+    `InvalidJobFlow`, unless there are more findings than are shown.
     """
     document = render(document)
     found = list(document.diagnostics)
@@ -67,7 +67,7 @@ def validate(document: Document, *, emr_rules: bool = True) -> JobFlow:
         data["backend"] = DEFAULT_BACKEND
     rejected = [*reading.failed, *(one.path for one in findings if one.whole)]
     valid_data = _remove_paths(data, rejected)
-    # No rule reports a key as missing that is probably only misspelt.
+    # A key that is probably only misspelt is not reported as missing.
     given = [*map(tuple, rejected), *((one.about,) for one in findings if one.id == "FS101")]
     rule_violations = (one for one in check_rules(valid_data, given) if not _is_of_placeholder(document, one))
     found += [_diagnostic_of(document, one) for one in rule_violations if emr_rules or one.id not in refused_by_id()]
@@ -84,7 +84,7 @@ def validate(document: Document, *, emr_rules: bool = True) -> JobFlow:
     return _job_flow(document, data, secrets, shown)
 
 
-# In place of what is not valid: items keep their indexes, and local files have a place where they are staged.
+# Placeholders for invalid values: items keep their indexes, and local files have a staging folder.
 _STAND_IN_ITEMS: dict[str, Any] = {
     "steps": {"name": "a step", "type": "command", "args": ["true"]},
     "bootstrap_actions": {"name": "an action", "path": "s3://a-bucket/a-script"},
@@ -95,7 +95,7 @@ _STAND_INS = {"name": "a-name", "staging": "s3://a-bucket/"}
 def _valid_part(data: dict[str, Any], wrong: Iterable[Sequence[str | int]]) -> dict[str, Any]:
     """Returns the keys that are valid as a whole, and the valid ones of the steps and bootstrap actions.
 
-    Without a valid backend there are none: it decides what becomes of local files.
+    Without a valid backend, none are returned: the backend decides how local files are used.
     """
     out: dict[Any, Any] = {"name": _STAND_INS["name"], **data}
     for key, *below in filter(None, wrong):
@@ -149,7 +149,7 @@ def _validator_class() -> Any:
     from jsonschema import Draft202012Validator
     from jsonschema.validators import extend
 
-    # To JSON Schema 2.0 is an integer; to botocore it is not.
+    # In JSON Schema, 2.0 is an integer; in botocore it is not.
     types = Draft202012Validator.TYPE_CHECKER.redefine("integer", lambda _, value: type(value) is int)
     return extend(Draft202012Validator, type_checker=types)  # type: ignore[no-untyped-call]
 
@@ -160,7 +160,7 @@ def _find_violations(schema: schemas.Schema, data: Any) -> Iterator[Violation]:
     validator = _validator_class()(schema)
     for key in [key for key, value in data.items() if isinstance(value, list) and key in schema["properties"]]:
         items = schemas.resolve_schema(schema["properties"][key], "array").get("items")
-        # jsonschema is not asked about each of a thousand steps when one of them is wrong.
+        # If one of a thousand steps is wrong, jsonschema does not have to check all of them.
         for index in [at for at, item in enumerate(data[key]) if items and not fits(item, items, schema)]:
             for error in validator.evolve(schema=items).iter_errors(data[key][index]):
                 yield from explain_error(error, (key, index))
@@ -170,13 +170,13 @@ def _find_violations(schema: schemas.Schema, data: Any) -> Iterator[Violation]:
 
 
 def _drop_consequences(findings: list[Violation]) -> list[Violation]:
-    """Drops what follows from another finding: that a key is missing for which an unknown key was probably meant."""
+    """Drops findings that follow from others: a missing key for which an unknown key probably stands."""
     meant = {(one.path[:-1], one.about) for one in findings if one.id == "FS101"}
     return [one for one in findings if one.id != "FS102" or (one.path, one.about) not in meant]
 
 
 def _is_of_failed_template(document: Document, finding: Violation) -> bool:
-    """Returns True if a finding is about a value whose template failed, which is reported already."""
+    """Returns True if a finding is about a value whose template failed, since that is already reported."""
     node = document.find_key(finding.path) if finding.key else document.find(finding.path)
     return isinstance(node, Scalar) and node.failed
 
@@ -199,7 +199,7 @@ def _diagnostic_of(document: Document, finding: Violation) -> Diagnostic:
 
 
 def _check_declarations(document: Document) -> list[Diagnostic]:
-    """Returns the errors in blocks that are not rendered: the variables, and all targets."""
+    """Returns the errors in blocks that are not rendered: the variables and all targets."""
     assert document.declared is not None
     data = plain(document.declared)
     stand_in = {"flowspec": "v1", "name": "x", **data}
@@ -208,7 +208,7 @@ def _check_declarations(document: Document) -> list[Diagnostic]:
         one for one in _find_violations(schemas.loose(), stand_in) if one.path[:1] in (("variables",), ("targets",))
     )
     found = list(islice(violations, MAX_FINDINGS))
-    # A name that no variable can have was reported when the variables were resolved.
+    # Invalid names of variables were reported when the variables were resolved.
     found = [one for one in found if not (one.id == "FS105" and one.path[:1] == ("variables",) and one.key)]
     return [_diagnostic_of(declared, one) for one in found if not _is_of_failed_template(declared, one)]
 
@@ -279,7 +279,7 @@ def _find_dangling(resource: Any, resolver: Any, dialect: Any, seen: set[int]) -
             if found is None:
                 yield contents[word]
             else:
-                # It need not be where a schema has its parts: `#/x-ours/bid`.
+                # The target of a reference may be anywhere in the schema: `#/x-ours/bid`.
                 part = dialect.create_resource(found.contents)
                 yield from _find_dangling(part, found.resolver, dialect, seen)
     for part in resource.subresources():
@@ -294,7 +294,7 @@ def _resolve_reference(resolver: Any, reference: str) -> Any:
 
     try:
         found = resolver.lookup(reference)
-    except (Unresolvable, TypeError, ValueError):  # the latter for pointers into what is no container
+    except (Unresolvable, TypeError, ValueError):  # TypeError for pointers into values that are not containers
         return None
     return found if isinstance(found.contents, dict | bool) else None
 
@@ -309,6 +309,6 @@ def schema_violations(data: Any, schema: schemas.Schema) -> Iterator[Any]:
     from jsonschema.validators import validator_for
     from referencing.jsonschema import EMPTY_REGISTRY
 
-    # The registry that jsonschema has by itself fetches what it does not know.
+    # The default registry of jsonschema fetches unknown schemas.
     validator = validator_for(schema, default=Draft202012Validator)(schema, registry=EMPTY_REGISTRY)
     yield from sorted(validator.iter_errors(data), key=lambda error: [str(step) for step in error.absolute_path])

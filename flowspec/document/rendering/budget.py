@@ -22,7 +22,7 @@ class Budget:
         self.exceeded = False
 
     def step(self, count: int = 1) -> None:
-        """Counts before something is done; raises `TemplateError` FS324 the first time that nothing is left."""
+        """Counts work before it is done; raises `TemplateError` FS324 the first time that the budget is used up."""
         self.steps -= count
         if self.steps < 0:
             raise self._exhausted_error("take too much work")

@@ -20,7 +20,7 @@ _NAMES = {**IDENTITY, "applications": ("name",)}
 
 
 class Difference(NamedTuple):
-    """The values of two targets at one path; `ABSENT` where one has none."""
+    """The values of two targets at one path; `ABSENT` if a target has none."""
 
     path: str
     a: Any

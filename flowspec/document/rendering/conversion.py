@@ -31,7 +31,7 @@ class Data(NamedTuple):
 
 
 class UnfitError(Exception):
-    """A value does not fit what the variable says: the id, and what is wanted."""
+    """A value does not fit the variable's declaration: the id of the finding, and what is required."""
 
     def __init__(self, id: str, wanted: str) -> None:  # noqa: A002
         super().__init__(wanted)
@@ -39,7 +39,7 @@ class UnfitError(Exception):
 
 
 def fit(value: Any, wanted: str) -> Any:
-    """Returns a value that has a type already. null fits everything: it is how a variable is optional."""
+    """Returns a value that already has a type. null fits every type, so that a variable can be optional."""
     name, kinds = _KINDS[wanted]
     if value is None:
         return None
@@ -51,14 +51,14 @@ def fit(value: Any, wanted: str) -> Any:
 
 
 def from_node(node: Node, wanted: str) -> Any:
-    """Returns the value of a node; a plain scalar is the text as it was written where a string is wanted."""
+    """Returns the value of a node; for the type string, a plain scalar is the text as it was written."""
     if isinstance(node, Scalar) and node.plain and wanted == "string" and node.value is not None:
         return node.text
     return fit(plain(node), wanted)
 
 
 def from_text(text: str, wanted: str) -> Any:
-    """Returns a value from outside, which is text, as the declared type."""
+    """Converts a value from outside the spec, which is text, to the declared type."""
     name = _KINDS[wanted][0]
     if wanted == "string":
         return text
@@ -109,9 +109,9 @@ def _matches(pattern: Pattern, value: str) -> bool:
 
 
 def placeholder_of(wanted: str, rules: MappingOf[str, Any]) -> Any:
-    """Returns a value of a type, for a secret that has none here.
+    """Returns a placeholder of a type, for a secret without a value.
 
-    Text is what a secret is shown as, so that the output is the same with and without it.
+    The placeholder of a text is MASK, so the output is the same with and without the secret.
     """
     least = rules.get("minimum")
     number = least if isinstance(least, int | float) else 1

@@ -1,8 +1,8 @@
 """`extends`: merges a spec over its base file, which may have a base file of its own.
 
-A base file is named relative to the file that extends it. It has to be in the same git repository, or,
-where there is none, in or below the folder of the spec: a spec may come from someone who is not
-trusted with the rest of the machine, and messages show lines of the files they are about.
+A base file is named relative to the file that extends it. It must be in the same git repository or, without a
+repository, in or below the folder of the spec. A spec may come from someone who must not read other files of the
+machine, and messages show lines of the files that they are about.
 """
 
 from __future__ import annotations
@@ -18,13 +18,14 @@ from flowspec.errors import SpecError
 
 KEY = "extends"
 MAX_CHAIN = 32
-"""Files that may extend each other: the whole chain is merged file by file, and people follow it with their eyes."""
+"""The maximum number of files that extend each other: the chain is merged file by file, and people have to follow
+it."""
 
 
 def merge_bases(document: Document) -> Document:
     """Returns the document with its base files merged under it; itself when it extends none.
 
-    Raises `SpecError` when a base file is missing, out of bounds, its own base, or no spec.
+    Raises `SpecError` when a base file is missing, outside of the allowed folder, its own base, or not a spec.
     """
     if KEY not in document.root.entries:
         return document
@@ -57,7 +58,7 @@ def target_names(path: Path | str) -> list[str]:
 def _load_base(document: Document, seen: dict[str, Path], tree: Path) -> Document | None:
     """Returns the document that one extends; `seen` are the real paths of the chain so far, it is added to them."""
     name = document.root.get(KEY)
-    # What is no text at all is left for the schema to complain about.
+    # The schema reports a value that is not a text.
     if not isinstance(name, Scalar) or not isinstance(name.value, str):
         return None
     path = Path(os.path.normpath(document.path.parent / name.value))
@@ -73,7 +74,7 @@ def _load_base(document: Document, seen: dict[str, Path], tree: Path) -> Documen
 def _explain_bad_base(
     name: str, path: Path, seen: dict[str, Path], tree: Path
 ) -> tuple[str, str, tuple[str, ...]] | None:
-    # No file has a name with NUL, and realpath refuses to look for one.
+    # No file name contains NUL, and realpath raises an exception for it.
     real = os.path.realpath(path) if "\0" not in name else os.path.abspath(path)  # noqa: PTH100
     if not name or not Path(real).is_relative_to(tree):
         notes = ("a base file is kept in the repository or folder of its spec",)
@@ -84,7 +85,7 @@ def _explain_bad_base(
         return "FS315", "this file extends itself", (circle,)
     if odd := odd_kind(path):
         return "FS314", f"'{name}' is {odd}, not a file", (f"looked at {path}; name a file, such as base.yaml",)
-    # Unlike Path.is_file it also says no to a name that is too long for a file.
+    # Unlike Path.is_file, it returns False for a name that is too long for a file.
     if not os.path.isfile(path):  # noqa: PTH113
         return "FS314", f"there is no file '{name}'", (f"looked for {path}",)
     if len(seen) >= MAX_CHAIN:

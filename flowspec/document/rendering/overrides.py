@@ -33,7 +33,7 @@ _Path: TypeAlias = "tuple[str, ...]"
 
 
 class _Merge(NamedTuple):
-    """`origin` is noted at all that comes from the override; `found` collects."""
+    """`origin` is recorded at all values from the override; `found` collects the findings."""
 
     origin: str
     found: list[Diagnostic]
@@ -101,7 +101,7 @@ def _merge_items(base: Items, over: Items, merge: _Merge, path: _Path) -> Items:
 
 
 def _index_by_names(kind: str, base: Items) -> dict[str, list[int]]:
-    """Returns the indexes of the items by each of their names, since a search for each of thousands takes too long."""
+    """Returns the indexes of the items by each of their names: a search for each of thousands would take too long."""
     found: dict[str, list[int]] = {}
     for index, item in enumerate(base.items):
         for text in _names_of_item(kind, item):
@@ -138,7 +138,7 @@ def _text_at(node: Node, key: str | None) -> str | None:
 def _mapping_as_items(kind: str, base: Items, over: Mapping, merge: _Merge, *, is_final: bool) -> Items:
     """Returns the mapping form of an override as the list it stands for; `null` is `when: false`.
 
-    `is_final`: the names have to be there. Of one target in two files that is not known yet.
+    `is_final`: the names must exist. For a target that is in two files, this is not known yet.
     """
     role = _ROLE.get(kind)
     names = dict(_key_of_names(base, role))

@@ -1,8 +1,8 @@
 r"""Regular expressions from specs: searched and replaced in bounded time and memory. The only module that uses re2.
 
 A pattern may come from someone who is not trusted, and Python's `re` needs exponential time for some of them
-(`(a+)+$`). RE2 searches in time linear in the text, and leaves out what can't be done so: look-arounds,
-back-references, conditional and atomic groups.
+(`(a+)+$`). RE2 searches in time linear in the text, and so does not support look-arounds, back-references, conditional
+and atomic groups.
 
 The syntax is RE2's (https://github.com/google/re2/wiki/Syntax), near to that of `pattern` in JSON Schema:
 a pattern is found anywhere unless it is anchored, `$` is the end of the text and not also the place before a
@@ -24,15 +24,15 @@ MAX_PATTERN = 10_000
 MAX_WORK = 300_000_000
 """Bytes of text times instructions of a pattern, for all patterns of a document together.
 
-The most that was measured is 7 ns per byte and instruction, with so little memory (1 MB) that RE2 gave up its
-automaton and stepped through all instructions: this is two seconds of that. With the memory given here most patterns
-took 2 ns per byte, whatever their size.
+The measured maximum is 7 ns per byte and instruction, with so little memory (1 MB) that RE2 gave up its automaton and
+executed all instructions; this limit is two seconds of such work. With the memory given here, most patterns took 2 ns
+per byte, whatever their size.
 """
 
 MAX_REPLACED = 100_000
 """Characters of a text in which something was replaced."""
 
-# RE2's own default. It takes ^[\pL\pN_-]{1,300}$ (400,000 instructions of 16 bytes), which 4 MB do not.
+# RE2's own default. It is enough for ^[\pL\pN_-]{1,300}$ (400,000 instructions of 16 bytes); 4 MB are not.
 _MEMORY = 8 << 20
 # Compiled patterns that are kept, of up to _MEMORY each.
 _KEPT = 8
@@ -42,7 +42,7 @@ _PER_CHARACTER, _PER_INSTRUCTION, _TOO_LARGE = 1_000, 70, 15_000_000
 
 _NOT_LINEAR = "write it without, or list the allowed values with `enum`"
 _OTHER_SYNTAX = "the syntax is RE2's: https://github.com/google/re2/wiki/Syntax"
-# What RE2 names in its error, for people who know other engines, and what to do instead.
+# Syntax that RE2 refuses but other engines support, and what to use instead.
 _UNSUPPORTED = {
     "(?=": ("a look-ahead", _NOT_LINEAR),
     "(?!": ("a negative look-ahead", _NOT_LINEAR),
@@ -64,7 +64,7 @@ _PLAIN_ESCAPES = {"\\": "\\", "n": "\n", "t": "\t"}
 
 
 class PatternError(ValueError):
-    """A pattern can't be used, or takes too much work: the message says why, `hint` what to do about it."""
+    """A pattern can't be used, or takes too much work: the message says why, and `hint` is the remedy."""
 
     def __init__(self, message: str, hint: str = "") -> None:
         super().__init__(message)
@@ -117,7 +117,7 @@ class Pattern:
             if found.span() != last:
                 yield found
             last = found.span()
-            # RE2 may look at all the rest to know where a match ends (`a.*b|a`).
+            # RE2 may have to read the whole rest to find the end of a match (`a.*b|a`).
             self._work.spend((len(text) - found.end()) * cost)
 
     def check_group(self, group: str) -> int | str:
@@ -130,9 +130,9 @@ class Pattern:
 
 
 def compile_pattern(text: str, work: PatternWork | None = None) -> Pattern:
-    """Compiles a pattern, whose searches count as part of `work` (None: work of its own).
+    """Compiles a pattern, whose searches count as part of `work` (None: its own work).
 
-    Raises PatternError for what is no regular expression of RE2's, is too large, or takes too much work.
+    Raises PatternError if it is not a regular expression of RE2, is too large, or takes too much work.
     """
     work = work or PatternWork()
     if len(text) > MAX_PATTERN:

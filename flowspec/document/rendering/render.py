@@ -1,7 +1,7 @@
 """Document -> Document for one target: overrides merged, variables resolved, loops unrolled, templates filled in.
 
-Nothing stops at the first finding. A scalar whose template failed stays in the tree, marked, so that
-the later stages know not to complain about it again.
+Rendering does not stop at the first finding. A scalar whose template failed stays in the tree, with a mark, so that
+later stages don't report it again.
 """
 
 from __future__ import annotations
@@ -52,13 +52,13 @@ def render(
 ) -> Document:
     """Returns the document as it is for one target, every template filled in.
 
-    `target`: None takes the one that says `default: true`, else the only one, else none. `variables`
-    are those of the command line. `environ` (default: the process's) is read for `FLOWSPEC_VAR_*` and
-    for names declared with `env:` alone. `now` (default: the present, UTC) gives `ds` and `ts`. With `placeholders`,
-    a sensitive variable without a value gets one that stands for it, which is said: for checking and showing only.
+    `target`: None selects the target with `default: true`, else the only target, else none. `variables` are those of
+    the command line. `environ` (default: the process's) is read for `FLOWSPEC_VAR_*` and for names declared with `env:`
+    alone. `now` (default: the present, UTC) gives `ds` and `ts`. With `placeholders`, a sensitive variable without a
+    value gets a placeholder, which is reported: only for commands that check or show.
 
-    What is wrong is collected in `Document.diagnostics`; `SpecError` is raised only for an unknown
-    target and for variable files that can't be read, since nothing else would make sense then.
+    Errors are collected in `Document.diagnostics`. `SpecError` is raised only for an unknown target and for variable
+    files that can't be read, because then the other findings would be wrong.
     """
     if document.rendered:
         return document
@@ -110,7 +110,7 @@ def _with_defaults(root: Mapping) -> Mapping:
     return Mapping({**root.entries, **filled}, root.at, root.origin)
 
 
-# What masking costs, in steps of the budget (measured).
+# The cost of masking, in steps of the budget (measured).
 _SEARCHES_A_STEP = 7  # searches for a secret, of 0.14 µs
 _CHARACTERS_A_SEARCH = 20  # characters of a text that take as long as one more search
 _COMPARISONS_A_STEP = 2_000  # characters compared where a text nearly repeats a long secret
@@ -218,7 +218,7 @@ class _Renderer:
         try:
             self.budget.step()
         except TemplateError:
-            # Aliases and loops multiply; the scalars beneath will say it, once each has its place.
+            # Aliases and loops multiply, so only the scalars below report it, once at each place.
             return
 
     def _render_scalar(self, node: Scalar) -> Node:
@@ -237,7 +237,7 @@ class _Renderer:
             return Scalar(node.value, node.text, node.at, node.plain, node.origin, failed=True)
 
     def _keep_secret(self, template: str, value: Any) -> None:
-        """Adds the value of a template with a secret to the secrets, unless it tells nothing once they are masked."""
+        """Adds the value of a template with a secret to the secrets, unless the value reveals nothing after masking."""
         if self._reads_secret(template) and value != MASK and self._mask_value(template, value) == MASK:
             self.variables.add_derived(str(value))
 
@@ -245,7 +245,7 @@ class _Renderer:
         return bool(self.public) and not names_in(template, self.budget).isdisjoint(self.public)
 
     def _mask_value(self, template: str, value: Any) -> Any:
-        """Returns the value of a template with its secrets masked; MASK when that would leave a part of one.
+        """Returns the value of a template with its secrets masked; MASK if a part of a secret would remain.
 
         None remains if the template gives the same result after its inputs are masked.
         """
@@ -266,14 +266,14 @@ class _Renderer:
         self.budget.step(comparisons // _COMPARISONS_A_STEP)
 
     def _mask_secret_parts(self, node: Node, value: Any) -> Any:
-        """Returns the value of a node of `for_each` with what is made of secrets in it masked."""
+        """Returns the value of a node of `for_each`, in which values made from secrets are masked."""
         if isinstance(node, Scalar):
             is_secret = is_template(node.text) and self._reads_secret(node.text)
             return self._mask_value(node.text, value) if is_secret else value
         if isinstance(node, Items):
             return [self._mask_secret_parts(one, item) for one, item in zip(node.items, value, strict=True)]
         children = (child for _, child in node.entries.values())
-        # There are fewer values where templates made a key twice, which is an error (FS006).
+        # There are fewer values if templates give the same key twice, which is an error (FS006).
         return {
             key: self._mask_secret_parts(child, item)
             for child, (key, item) in zip(children, value.items(), strict=False)
@@ -369,7 +369,7 @@ def _any_failed(node: Node) -> bool:
 
 
 def value_node(value: Any, at: Place, origin: str = "") -> Node:
-    """Returns a plain value as nodes that all stand at one place: where the template stands that made it."""
+    """Returns a plain value as nodes that all have the place of the template that made it."""
     if isinstance(value, dict):
         keys = {_scalar_text(key): key for key in value}
         return Mapping(
@@ -399,7 +399,7 @@ def _find_unused_variables(document: Document, names: Container[str], budget: Bu
     templates = {one.text for one in scalars(document.root) if is_template(one.text)}
     words = {word for text in templates for word in _names_possibly_read(text, budget)}
     for name, (key, _) in declared.entries.items():
-        # A base file declares for all that extend it.
+        # A base file declares variables for all files that extend it.
         is_own = key.at.source is document.source
         if is_own and name in names and name not in words and name not in BUILTIN:
             hint = "remove it, or use it"
@@ -409,11 +409,11 @@ def _find_unused_variables(document: Document, names: Container[str], budget: Bu
 
 
 def _names_possibly_read(text: str, budget: Budget) -> Iterable[str]:
-    """Returns the names that a template may read: all words in its tags, but for a template that sets names itself."""
+    """Returns the names that a template may read: for a template that sets no names itself, all words in its tags."""
     if "{%" in text:
         try:
             return names_in(text, budget)
         except TemplateError:
-            # It says so itself where it is filled in; it may be one of another target.
+            # Its error is reported when the template is filled in; it may belong to another target.
             pass
     return (word for part in _TAG_CONTENT.findall(text) for word in _WORD.findall(part))

@@ -9,13 +9,13 @@ from flowspec.document.nearest import did_you_mean
 
 _SHOWN = 40
 MAX_COMPARED = 500
-"""Names that an undefined one is compared with, to find the nearest: each takes some 15 µs."""
+"""The maximum number of names that are compared with an undefined one; each takes some 15 µs."""
 
 
 class TemplateError(Exception):
-    """A template failed. `word`: what of its text is to blame; `id` "" when it was said elsewhere.
+    """A template failed. `word` is the part of its text with the error; `id` is "" if it was already reported.
 
-    `offset`: where in the template the tag begins that is to blame; None when it is no certain one.
+    `offset` is where the tag with the error begins in the template; None if the tag is not known.
     """
 
     def __init__(self, id: str, message: str, *, word: str = "", hint: str = "", notes: tuple[str, ...] = ()) -> None:  # noqa: A002
@@ -32,7 +32,7 @@ def undefined_name_error(name: str, names: Iterable[str], functions: Iterable[st
 
 
 def missing_key_error(key: str, owner: Mapping[Any, Any]) -> TemplateError:
-    """Returns the error for a key that a mapping has not."""
+    """Returns the error for a key that a mapping does not have."""
     known = [str(one) for one in owner]
     hint = _suggest_name(key, known)
     return TemplateError("FS321", f"there is no '{key}' in it", word=key, hint=hint, notes=_known_names_note(known))

@@ -15,9 +15,9 @@ _FOLDED = 1_000
 
 
 def template_problem(error: TemplateError, node: Any) -> list[Diagnostic]:
-    """Returns the diagnostic of a failed template, placed at the word that is to blame.
+    """Returns the diagnostic of a failed template at the word with the error.
 
-    [] when it was said elsewhere.
+    [] if it was already reported.
     """
     if not error.id:
         return []

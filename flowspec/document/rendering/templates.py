@@ -21,8 +21,8 @@ from flowspec.document.rendering.budget import MAX_TEXT, Budget
 from flowspec.document.rendering.template_errors import TemplateError
 from flowspec.document.rendering.values import MISSING, written
 
-# What compiling costs in steps: for each template, each character in a tag and each one in text (measured: 12 µs a
-# character in long lists, 20 µs in chains of comparisons and loops, 0.2 µs in text).
+# The cost of compiling in steps: for each template, each character in a tag, and each character in text (measured: 12
+# µs per character in long lists, 20 µs in chains of comparisons and loops, 0.2 µs in text).
 _COMPILE, _PER_CHARACTER, _PER_LETTER = 500, 20, 0.3
 _MAX_CACHED_LENGTH = 1_000
 """Templates of up to so many characters stay compiled for other documents."""
@@ -77,7 +77,7 @@ def evaluate(text: str, names: Mapping[str, Any], budget: Budget | None = None) 
 
 # --- templates whose tags are all {{ … }} ---
 
-# Nothing in it that could end the tag earlier or later for jinja2: no braces, no escapes.
+# Nothing in it can end the tag earlier or later for jinja2: no braces, no escapes.
 _TAG = re.compile(r"(\{\{(?:[^{}\"'\\]|\"[^\"{}\\]*\"|'[^'{}\\]*')*\}\})")
 _PATH = re.compile(r"\{\{\s*([A-Za-z]\w*(?:\.[A-Za-z]\w*)*)\s*\}\}", re.ASCII)
 _OPENING = re.compile(r"\{[{%#]")

@@ -8,7 +8,7 @@ from typing import Any
 from flowspec.document.rendering.template_errors import TemplateError
 
 MISSING = object()
-"""The value of a variable that has none, where that is already said: what uses it fails silently."""
+"""The value of a variable without one, which is already reported: templates that use it fail silently."""
 
 
 def kind_of(value: Any) -> str:
@@ -41,7 +41,7 @@ _KINDS_BY_CLASS_NAME = {
 
 
 def written(value: Any) -> str:
-    """Returns a value inside of text, as YAML writes it. Raises `TemplateError` FS323 for what has no place in text."""
+    """Returns a value inside of text, as YAML writes it. Raises `TemplateError` FS323 if text can't contain it."""
     if isinstance(value, str):
         return value
     if isinstance(value, bool):

@@ -42,10 +42,10 @@ _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*$")
 _PREFIX = "FLOWSPEC_VAR_"
 # Specs come in pull requests and are rendered in CI, where such variables of the environment hold credentials.
 _CREDENTIALS = re.compile(r"^AWS_|TOKEN|SECRET|PASSWORD|KEY", re.IGNORECASE)
-# Each takes five of the 1,000 calls in each other that Python allows, and compiling a template takes hundreds.
+# Each takes five of the 1,000 nested calls that Python allows, and compiling a template takes hundreds.
 _MAX_CHAIN = 60
 PLACEHOLDER = "a placeholder"
-# Shorter texts that are made of a secret ("yes", 3) say nothing, and masking them would spoil every sentence.
+# Shorter texts made from a secret ("yes", 3) reveal nothing, and masking them would damage every sentence.
 _MIN_DERIVED_LENGTH = 4
 
 
@@ -66,7 +66,7 @@ class Given(NamedTuple):
 
 
 class Variables:
-    """The resolved variables: `names` for templates, where each came from (`origins`), and what is secret."""
+    """The resolved variables: `names` for templates, the `origins` of the values, and the secret texts."""
 
     def __init__(self, names: dict[str, Any]) -> None:
         self.names = names
@@ -97,7 +97,7 @@ def _read_file(path: str | os.PathLike[str]) -> Mapping:
 
 
 def resolve(document: Document, given: Given, builtins: MappingOf[str, Any], budget: Budget) -> Variables:
-    """Returns all declared variables with their values; what can't be resolved is `MISSING` and a finding."""
+    """Returns all declared variables with their values; one that can't be resolved is `MISSING`, with a finding."""
     resolver = _Resolver(document, given, builtins, budget)
     resolver.run()
     return resolver.result
@@ -213,9 +213,9 @@ class _Resolver:
     def _candidates(
         self, name: str, key: Scalar, definition: Mapping | None, rules: MappingOf[str, Any]
     ) -> Iterator[tuple[str, Any, Place]]:
-        """Yields the values given for a variable, the one that counts first.
+        """Yields the values given for a variable, the one with the highest precedence first.
 
-        Each with who says so, and its place; a value of the spec is its node.
+        Each has its source and its place; a value of the spec is a node.
         """
         if name in self.given.options:
             yield f"--var {name}", self.given.options[name], key.at
@@ -265,7 +265,7 @@ class _Resolver:
             if name in self.entries:
                 self._resolve(name)
             if name in self.result.sensitive:
-                # What is made of a secret is one.
+                # A value made from a secret is a secret.
                 self.result.sensitive.add(self._resolving[-1])
         return evaluate(text, self.result.names, self.budget)
 
@@ -305,5 +305,5 @@ def _describe_value(value: Any) -> str:
 
 
 def _is_never_masked(value: Any) -> bool:
-    """Returns True for a part of a secret that is not masked."""
+    """Returns True for a value that is never masked, because it reveals nothing: null, booleans, empty texts."""
     return value is None or value is MISSING or value == "" or isinstance(value, bool)

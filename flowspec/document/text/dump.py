@@ -11,14 +11,14 @@ from flowspec.document.masking import mask
 from flowspec.document.text.reading import read_values
 from flowspec.document.text.tree import Document, NodePath
 
-# Plain only what no reader could take for anything but text: letters first, and none of the words
-# that are booleans, nulls or numbers to someone.
+# Without quotes only if every YAML reader reads text: it begins with letters, and is no word that some reader takes for
+# a boolean, null or number.
 _SAFE = re.compile(r"[A-Za-z_/][\w./@%+=-]*( [\w./@%+=-]+)*|s3[an]?://[\w./@%+=*-]*")
 WORDS = {"y", "n", "yes", "no", "on", "off", "true", "false", "null", "nan", "inf"}
 
 
 _Line: TypeAlias = "tuple[str, tuple[str | int, ...]]"
-"""A line, and the path of what it shows; () when that is shown by the lines below."""
+"""A line, and the path of the value that it shows; () if the lines below show the value."""
 
 _WIDEST = 60
 
@@ -29,7 +29,7 @@ def dump(
     note: Callable[[NodePath], str] | None = None,
     cells: Callable[[str], int] = len,
 ) -> str:
-    """Returns a rendered `Document` (its secrets masked), or plain data, as YAML in block style, in the order it has.
+    """Returns a rendered `Document` (its secrets masked), or plain data, as YAML in block style; keeps the order.
 
     `note` gives a comment for the value at a path, which is put behind it ("": none), all in one column by the `cells`
     of a terminal that a line takes.
@@ -88,7 +88,7 @@ def scalar_text(value: Any) -> str:
 def quoted_text(text: str) -> str:
     """Returns a text in double quotes, as all readers of YAML take it."""
     quoted = json.dumps(text, ensure_ascii=False)
-    # What is no printable text in YAML, the end of a line to some readers, or a mark that reorders the text.
+    # Characters that YAML can't print, that some readers take for the end of a line, or that reorder the text.
     return re.sub(
         "[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]",
         lambda odd: f"\\u{ord(odd[0]):04x}",

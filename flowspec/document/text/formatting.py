@@ -21,8 +21,8 @@ from flowspec.errors import FlowspecError, SpecError
 
 # The line length of the project's own specs; a flow collection that is wider is left as it is written.
 _WIDTH = 120
-# The keys that say what a mapping is come first, and the steps of a spec last. All others stay in their author's order,
-# who may have put together what belongs together.
+# The keys that identify a mapping come first, and the steps of a spec last. All other keys keep the author's order,
+# since the author may have grouped related keys.
 _FIRST = (
     "flowspec",
     "requires",
@@ -39,7 +39,8 @@ _MODELINE = re.compile(r"#\s*yaml-language-server:")
 
 
 def format_text(source: Source) -> str:
-    """Returns the formatted text of a spec. Raises SpecError when it is not YAML, FlowspecError when it can't be kept.
+    """Returns the formatted text of a spec. Raises SpecError if it is not YAML, FlowspecError if its content would
+    change.
 
     `source` is the text as `flowspec.document.text.parse.read` gives it.
     """
@@ -47,7 +48,7 @@ def format_text(source: Source) -> str:
     if root is not None:
         refuse_saved_plan(source, root)
     if found:
-        # Such as a key given twice: the text says two things, and only one of them would be kept.
+        # For example a key that is given twice: only one of the two values would be kept.
         raise SpecError(found)
     if root is None or (isinstance(root, Scalar) and root.value is None):
         raise SpecError([source.diagnostic("FS004", "the file is empty")])
@@ -119,7 +120,7 @@ def _pieces(source: Source) -> _Piece:
                 open_.append(piece)
         elif name in {"MappingEndEvent", "SequenceEndEvent"}:
             piece = open_.pop()
-            # A block collection's own end is where the next token begins, behind comments and blank lines.
+            # PyYAML's end of a block collection is where the next token begins, after comments and blank lines.
             piece.end = piece.children[-1].end if piece.is_block else event.end_mark
     return open_[0].children[0]
 
@@ -130,7 +131,7 @@ class _Writer:
     def __init__(self, source: Source) -> None:
         self.lines = source.lines
         self.root = _pieces(source)
-        # Other files (variables, policies) have an order of their own, and an alias stays behind its anchor.
+        # Other files (variables, policies) keep their order, and an alias must stay after its anchor.
         is_spec = any(_name(key) == "flowspec" for key in self.root.children[::2])
         self.reorders = is_spec and not self.root.has_alias()
 
@@ -270,14 +271,14 @@ class _Writer:
         have = min((_indent(line) for line in raw[1:] if line.strip()), default=0)
         shift = indent + 2 - have
         if is_block and re.match(r"[|>][-+]?[1-9]", raw[0][value.start.column :]):
-            # The indicator counts from the parent's indentation, so that only that may move.
+            # The indicator counts from the parent's indentation, so only the whole block may be moved.
             shift = 0
         for line in raw[1:]:
             moved = (" " * shift + line if shift >= 0 else line[-shift:]) if line.strip() else line
             yield moved if is_block else moved.rstrip()
 
     def _inline(self, piece: _Piece, head: str) -> str | None:
-        """Returns the text of a piece on one line; None where it has to stay on several."""
+        """Returns the text of a piece on one line; None if it must stay on several lines."""
         if piece.kind == "Alias":
             return f"*{piece.event.anchor}"
         if piece.kind == "Scalar":
@@ -304,7 +305,7 @@ class _Writer:
         shown = scalar_text(event.value)
         if event.anchor or event.tag or not event.style or (shown == event.value and resolve(shown) != shown):
             return raw
-        # A text with quotes or backslashes reads best in the other kind of quotes.
+        # A text with quotes or backslashes is easier to read in the other kind of quotes.
         single = "'" + str(event.value).replace("'", "''") + "'"
         return single if "\\" in shown and len(single) <= len(raw) and single.isprintable() else shown
 
@@ -353,7 +354,7 @@ def _indent_comments(value: _Piece, indent: int, comments: Iterable[str]) -> Ite
 
 
 def _keep_blank_lines(groups: list[tuple[str, list[str]]], was_first: str) -> None:
-    """Keeps blank lines with their keys, but none opens a block: the key that was first gets it instead."""
+    """Keeps blank lines with their keys, but no block begins with one: the key that was first gets it instead."""
     key, lines = groups[0]
     if key == was_first or lines[0]:
         return

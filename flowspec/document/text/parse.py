@@ -33,9 +33,9 @@ from flowspec.document.text.tree import (
 from flowspec.errors import Diagnostic, SpecError
 
 MAX_BYTES = 10_000_000
-# Bytes that are read first: a buffer for MAX_BYTES takes 16 µs to make, three times as long as to read most specs.
+# Bytes that are read first: making a buffer for MAX_BYTES takes 16 µs, three times as long as reading most specs.
 _FIRST_READ = 100_000
-# libyaml reads ahead, and since PyYAML 6.0.4 refuses what is far too deep before it hands the beginning on.
+# libyaml reads ahead, and since PyYAML 6.0.4 it refuses very deep documents before it returns their first events.
 _TOO_DEEP_FOR_LIBYAML = "exceeded maximum nesting depth"
 MAX_DEPTH = 100
 MAX_ALIASED = 50_000
@@ -50,11 +50,12 @@ _WORDS = {
     **dict.fromkeys(("true", "True", "TRUE"), True),
     **dict.fromkeys(("false", "False", "FALSE"), False),
 }
-# What YAML calls printable; NUL, escape sequences and the like have no place in a text.
+# The characters that YAML calls printable, so not NUL or escape sequences.
 _UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f]")
 # As git writes it, before the name of a revision.
 _CONFLICT = "<<<<<<< "
-# Where YAML requires a space: before a key or an item, and after its colon or dash. Web pages and chats have them.
+# Places where YAML requires a space: before a key or an item, and after its colon or dash. Text that is copied from web
+# pages and chats may have other spaces there.
 _ODD_SPACE = re.compile("^ *(?:(?:[^\\s#][^#]*)?[:-])? *([\u00a0\u2007\u200b\u202f\u3000\ufeff])")
 _UNQUOTED = re.compile(r"^\s*(?:- +)*(?:[^\s'\"#{][^'\"#{]*?: +)?(\{[{%].*?)\s*$")
 
@@ -72,14 +73,14 @@ _NOUN, _BEGINS = "a job flow", "a spec begins with `flowspec: v1` and a `name:`"
 def load(path: str | os.PathLike[str], *, noun: str = _NOUN, begins: str = _BEGINS) -> Document:
     """Reads one spec file (UTF-8 YAML, up to 10 MB), or another document, which is `noun` and how it `begins`.
 
-    Raises `SpecError` when there is no usable document; lesser findings (a key given twice, an
-    unquoted template) are kept in `Document.diagnostics`, so that all are reported at once.
+    Raises `SpecError` when there is no usable document; other findings (a key given twice, an unquoted template) are
+    kept in `Document.diagnostics`, so that all are reported together.
     """
     return document_of(read(path), noun=noun, begins=begins)
 
 
 def document_of(source: Source, *, noun: str = _NOUN, begins: str = _BEGINS) -> Document:
-    """Returns the document that a text is, as `load` does."""
+    """Returns the document of a text, as `load` does for a file."""
     root, found = compose(source)
     if root is None or (isinstance(root, Scalar) and root.value is None and not root.failed):
         raise SpecError([source.diagnostic("FS004", "the file is empty", hint=begins)])
@@ -94,11 +95,11 @@ def document_of(source: Source, *, noun: str = _NOUN, begins: str = _BEGINS) -> 
 
 
 PLAN_FORMAT = "flowspec-plan"
-"""The value of `format`, by which the file of a saved plan says what it is."""
+"""The value of `format` in the file of a saved plan."""
 
 
 def refuse_saved_plan(source: Source, root: Node) -> None:
-    """Raises SpecError for a saved plan: it is YAML, as all JSON is, but not a spec."""
+    """Raises SpecError for a saved plan: it is valid YAML, like all JSON, but not a spec."""
     kind = root.get("format") if isinstance(root, Mapping) else None
     if isinstance(kind, Scalar) and kind.value == PLAN_FORMAT:
         hint = f"`flowspec apply {shlex.quote(source.file)}` applies it"
@@ -106,7 +107,7 @@ def refuse_saved_plan(source: Source, root: Node) -> None:
 
 
 def tree_of(path: Path) -> Path:
-    """Returns the folder that all files of a spec have to be in: its git repository, else its own folder."""
+    """Returns the folder that must contain all files of a spec: its git repository, else its own folder."""
     return Path(tree_around(os.path.dirname(os.path.realpath(path))))  # noqa: PTH120
 
 
@@ -116,7 +117,7 @@ def tree_around(folder: str) -> str:
 
 
 def upwards(folder: str) -> Iterator[str]:
-    """Yields a folder, and all around it. Texts, since `Path` takes five times as long, which counts for many files."""
+    """Yields a folder and all its parents, as texts: `Path` takes five times as long, which matters for many files."""
     yield folder
     while (above := os.path.dirname(folder)) != folder:  # noqa: PTH120
         yield above
@@ -124,7 +125,7 @@ def upwards(folder: str) -> Iterator[str]:
 
 
 def read(path: str | os.PathLike[str], id: str = "FS001") -> Source:  # noqa: A002 - it is the word for it
-    """Returns the text of a file; raises `SpecError` (with `id` for one that can't be read) when it is none."""
+    """Returns the text of a file; raises `SpecError` if it is not text, or (with `id`) can't be read."""
     name = os.fspath(path)
     blank = Source(name)
     real = _target_outside(name)
@@ -135,7 +136,7 @@ def read(path: str | os.PathLike[str], id: str = "FS001") -> Source:  # noqa: A0
         )
         message = f"{name} is a link that leads out of its repository or folder, to {real}"
         raise SpecError([blank.diagnostic(id, message, hint=hint, notes=(note,))])
-    # To open a FIFO waits for a writer, perhaps for ever. Those of the shell have one: `<(command)`.
+    # Opening a FIFO waits for a writer, perhaps for ever. FIFOs of the shell have a writer: `<(command)`.
     odd = "" if _is_of_shell(name) else odd_kind(name)
     if odd and odd != _DIRECTORY:
         raise SpecError([blank.diagnostic(id, f"{name}: this is {odd}, not a file", notes=("name a regular file",))])
@@ -153,10 +154,10 @@ def read(path: str | os.PathLike[str], id: str = "FS001") -> Source:  # noqa: A0
 
 
 def _target_outside(name: str) -> str:
-    """Returns the target of a link that leads out of the repository, or the folder, that it is in; else "".
+    """Returns the target of a link that leads out of its repository, or its folder; else "".
 
-    A pull request can make job.yaml a link to ~/.netrc, whose lines an error would show in the log of CI. The
-    shell's own names (/dev/stdin, and /dev/fd/63 for `<(command)`) are links, too, but nobody else's.
+    A pull request can make job.yaml a link to ~/.netrc, and an error would show its lines in the log of CI. The shell's
+    own names (/dev/stdin, and /dev/fd/63 for `<(command)`) are also links, but safe ones.
     """
     if "\0" in name or not os.path.islink(name) or _is_of_shell(name):  # noqa: PTH114
         return ""
@@ -212,7 +213,7 @@ def _decode(name: str, data: bytes) -> Source:
 
 def _not_text_error(source: Source, message: str, offset: int) -> SpecError:
     before = Source(source.file, source.text[:offset]).lines
-    # The line itself is not shown: it may hold anything.
+    # The line itself is not shown: it may contain anything.
     at = Place(Source(source.file), len(before), len(before[-1]) + 1)
     return SpecError([source.diagnostic("FS002", message, at, notes=("a spec is YAML, saved as UTF-8",))])
 
@@ -220,8 +221,8 @@ def _not_text_error(source: Source, message: str, offset: int) -> SpecError:
 def compose(source: Source, *, functions: bool = False) -> tuple[Node | None, list[Diagnostic]]:
     """Returns the one document of a text as nodes (None: there is none), and what was found on the way.
 
-    With `functions` a tag is the short form of one of CloudFormation's: `!Sub x` is {Fn::Sub: x}.
-    Raises `SpecError` where the text can't be followed any further.
+    With `functions` a tag is the short form of one of CloudFormation's: `!Sub x` is {Fn::Sub: x}. Raises `SpecError` at
+    the place where the text can't be parsed any further.
     """
     import yaml
 
@@ -279,7 +280,7 @@ def _explain_syntax_error(source: Source, error: Any) -> Diagnostic:
 
 def _odd_space(source: Source, first: int, last: int) -> Place | None:
     """Returns the place of the first character in these lines that looks like a space, but is not one in YAML."""
-    # What made the parser fail in a line may be in the one above it.
+    # The mistake because of which the parser failed may be in the line above.
     for number in range(max(1, min(first, last - 1)), last + 1):
         if found := _ODD_SPACE.match(source.line(number)):
             return Place(source, number, found.start(1) + 1, 1)
@@ -320,7 +321,7 @@ def _unquoted_template(source: Source, at: Place, text: str) -> Diagnostic:
     )
 
 
-# Of an integer; no number that anything here takes has as many.
+# Digits of an integer; no number in a spec needs as many.
 _MAX_DIGITS = 1_000
 
 
@@ -331,7 +332,8 @@ def resolve(text: str) -> Any:
     if text[0] not in "-+.0123456789":
         return text
     if _INT.match(text):
-        # Python reads no longer ones (sys.set_int_max_str_digits), and EMR has 64 bits: it stays text, as 1e999 does.
+        # Python reads no longer integers (sys.set_int_max_str_digits), and EMR's have 64 bits: it stays text, like
+        # 1e999.
         return int(text, 0) if len(text) <= _MAX_DIGITS else text
     if _FLOAT.match(text):
         number = float(text)
@@ -366,7 +368,7 @@ class _Composer:
         self._documents = 0
 
     def handlers(self) -> dict[type, Callable[[Any], None]]:
-        """Returns the method for each type of event. Not kept: a cycle would leave the tree to the GC."""
+        """Returns the method for each type of event. Not cached: a reference cycle would leave the tree to the GC."""
         import yaml
 
         return {

@@ -1,4 +1,4 @@
-"""Nodes as plain data, as the schema means them: where it wants text, a plain scalar is what was written.
+"""Converts nodes to plain data by the schema: if the schema requires text, a plain scalar is the text as written.
 
 So `bid_price: 0.10` is "0.10" and `spark.speculation: true` is "true", while `count: 4` is 4.
 """
@@ -12,13 +12,13 @@ from flowspec.document.text.tree import Document, Items, Mapping, Node, Scalar, 
 
 
 def read_values(document: Document) -> tuple[Any, frozenset[str]]:
-    """Returns a document as plain data, by the schema of specs, and the values in it that are not to be shown."""
+    """Returns a document as plain data, by the schema of specs, and the secret values in it."""
     reading = Reading()
     return reading.value(document.root, schemas.strict()), document.secrets | reading.secrets
 
 
 class Reading:
-    """One reading of a document. `failed`: the paths of what could not be rendered; `secrets`: values not to show."""
+    """One reading of a document. `failed` are the paths that could not be rendered, `secrets` the secret values."""
 
     def __init__(self) -> None:
         self.failed: list[tuple[str | int, ...]] = []

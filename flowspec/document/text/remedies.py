@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-# (what the parser was at and what it met, the remedy); the first that is found counts. {} is the first group.
+# (the parser's context and problem, the remedy); the first match is used. {} stands for the first group.
 _REMEDIES = (
     (r" after the quote (.)$", "{} is a quote of prose: write straight quotes (\" or ') in its place"),
     (r"found character '\\t'", "indent with spaces: YAML allows no tabs there"),
@@ -32,12 +32,12 @@ _TYPOGRAPHIC = re.compile(r"(?:^|[:,-] |[\[{])\s*([“”„\u2018\u2019])")
 
 
 def remedy(met: str, before: str, after: str) -> str:
-    """Returns the remedy for what the parser met, between `before` and `after` in its line; "" for what has none."""
+    """Returns the remedy for the parser's problem, between `before` and `after` in its line; "" if there is none."""
     met += " within a value" * (": " in before)
     met += " at a template" * after.startswith("{{")
     if quotes := _TYPOGRAPHIC.findall(before):
         met += f" after the quote {quotes[-1]}"
     met += " after a late quote" * (before[-1:] in {"'", '"'} and before.count(before[-1:]) % 2 == 1)
-    # Not compiled in advance: hardly any run needs them.
+    # Not compiled in advance, because few runs need them.
     found = ((re.search(pattern, met), text) for pattern, text in _REMEDIES)
     return next((text.format(*match.groups()) for match, text in found if match), "")

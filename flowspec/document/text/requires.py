@@ -13,7 +13,7 @@ _MAX_LENGTH = 1_000
 def check_requires(root: Mapping) -> None:
     """Raises SpecError when the spec `requires` another version of flowspec, or when that is no version specifier.
 
-    Nothing else is checked then: keys that this version does not know may be right for the other one.
+    Then nothing else is checked: keys that this version does not know may be valid in the other version.
     """
     wanted = root.get("requires")
     if not isinstance(wanted, Scalar) or not isinstance(wanted.value, str):

@@ -1,9 +1,9 @@
 """A document: a tree of values that know their place and their origin.
 
-Nodes are shared freely (an alias is the same node again), so nobody changes one. They are not frozen: a frozen
-dataclass sets each field by `object.__setattr__`, which took 6 % of the time of `validate` for 1,000 files. Strings of
-a `Scalar` are what the YAML says they are; `text` keeps how a plain scalar was written, because the EMR API wants many
-things as strings and `0.10` must reach it as "0.10".
+Nodes are shared (an alias is the same node again), so they must not be changed. They are not frozen dataclasses, which
+set each field by `object.__setattr__`: that took 6 % of the time of `validate` for 1,000 files. Strings of a `Scalar`
+are what the YAML says they are; `text` keeps how a plain scalar was written, because the EMR API wants many things as
+strings and `0.10` must reach it as "0.10".
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ from flowspec.errors import Diagnostic, Location, Severity, shorten
 NodePath: TypeAlias = "Sequence[str | int]"
 """The way from the root to a node: keys and indexes, as in `("steps", 0, "mapper")`."""
 
-# What YAML 1.1 scanners (libyaml is one) count as the end of a line.
+# The ends of a line for YAML 1.1 scanners, such as libyaml.
 _BREAK = re.compile("\r\n|[\r\n\x85\u2028\u2029]")
 _IGNORE = re.compile(r"#\s*flowspec:\s*ignore=([\w, ]+)")
 _LONGEST_LINE = 10_000
 
 MAX_FINDINGS = 300
-"""Findings after which the rest is not checked: nobody reads as many, and each takes time and memory."""
+"""The maximum number of findings, after which the rest is not checked: each takes time and memory."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,11 +53,11 @@ class Source:
         return {}
 
     def line(self, number: int) -> str:
-        """Returns the line with this number, from 1; "" when there is none. Of a long one it is the beginning."""
+        """Returns the line with this number, from 1; "" if there is none. A long line is cut."""
         line = self.lines[number - 1] if 0 < number <= len(self.lines) else ""
         if len(line) <= _LONGEST_LINE:
             return line
-        # The same text for all findings in it, of which each keeps its line.
+        # The same text object for all findings in a line, since each finding keeps its line.
         return self._shortened.setdefault(number, shorten(line, _LONGEST_LINE))
 
     def diagnostic(
@@ -83,7 +83,7 @@ class Source:
 
 @dataclass(slots=True, eq=False)
 class Place:
-    """The place of a node in its source: line and column from 1; `width` characters of that line are meant."""
+    """The place of a node in its source: line and column from 1, and the `width` in characters."""
 
     source: Source
     line: int
@@ -114,7 +114,7 @@ class Scalar:
 
 @dataclass(slots=True, eq=False)
 class Mapping:
-    """Keys (by their text, in order) and what they stand for."""
+    """Keys (by their text, in order) and their values."""
 
     entries: dict[str, tuple[Scalar, Node]]
     at: Place
@@ -165,9 +165,9 @@ def scalars(node: Node) -> Iterator[Scalar]:
 class Document:
     """One spec, as it was read (`rendered` False) or for one target, with all templates filled in.
 
-    `diagnostics` is what was found so far. A rendered document keeps its `variables` and `targets`
-    blocks in `declared`, apart from what describes the job flow; `secrets` holds the text of its
-    sensitive variables, and `moment` what `ts` was in it.
+    `diagnostics` are the findings so far. A rendered document keeps its `variables` and `targets` blocks in `declared`,
+    separate from the description of the job flow; `secrets` are the texts of its sensitive variables, and `moment` is
+    the value of `ts`.
     """
 
     path: Path
@@ -201,7 +201,7 @@ class Document:
         return entry[0] if entry else None
 
     def nearest(self, path: NodePath) -> Node:
-        """Returns the node at `path`, or the last one that there is on the way to it."""
+        """Returns the node at `path`, or its nearest existing parent."""
         node: Node = self.root
         for step in path:
             found = child(node, step)
@@ -222,20 +222,20 @@ class Document:
     ) -> Diagnostic:
         """Returns a finding about the node at `path` (or, with `key`, about its key), as a value to collect.
 
-        What lies beyond the document is placed at the last node on the way that there is.
+        A path that does not exist gets the place of its nearest existing parent.
         """
         at = ((self.find_key(path) if key else None) or self.nearest(path)).at
         return at.source.diagnostic(id, message, at, hint=hint, notes=notes)
 
 
 def too_many_findings(source: Source, listed: int) -> Diagnostic:
-    """Returns the error that takes the place of all findings beyond those that are listed."""
+    """Returns the error that replaces all findings beyond the listed ones."""
     message = f"there are more than {listed} findings; the rest was not checked"
     return source.diagnostic("FS100", message, hint="correct these first")
 
 
 def child(node: Node | None, step: str | int) -> Node | None:
-    """Returns one step down: the value of a key, the item of an index; None when there is none."""
+    """Returns a child: the value of a key, or the item at an index; None if there is none."""
     if isinstance(node, Mapping):
         return node.get(str(step))
     if isinstance(node, Items) and isinstance(step, int) and 0 <= step < len(node.items):

@@ -104,7 +104,7 @@ _NETWORK = {
 
 @refused("FS207", "botocore, Placement and JobFlowInstancesConfig; AWS CLI, exceptions")
 def one_network(params: Params) -> Iterator[Breach]:
-    """The network is chosen in one way: a subnet implies its zone, and one excludes several."""
+    """The network is chosen in only one way: a subnet implies its zone, and one subnet excludes several."""
     # Terraform's provider always sends both subnet members, the one that is not configured empty; EMR accepts it.
     found = [path for path in _NETWORK if mapping(params, *path[:-1]).get(path[-1])]
     for path in found[1:]:
@@ -163,7 +163,7 @@ def roles_are_given(params: Params) -> Iterator[Breach]:
 
 @doubtful("FS268", "botocore, RunJobFlow: JobFlowRole is an instance profile, the other roles are roles")
 def kinds_of_roles(params: Params) -> Iterator[Breach]:
-    """A role is given where a role belongs, an instance profile where that belongs."""
+    """A role is given as a role, and an instance profile as an instance profile."""
     for name, key, wrong in (
         ("JobFlowRole", "job_flow_role", ":role/"),
         ("ServiceRole", "service_role", ":instance-profile/"),
@@ -199,7 +199,7 @@ def security_configuration(params: Params) -> Iterator[Breach]:
 
 @refused("FS217", "botocore, RunJobFlow: RepoUpgradeOnBoot")
 def upgrade_needs_ami(params: Params) -> Iterator[Breach]:
-    """RepoUpgradeOnBoot goes with a custom AMI."""
+    """RepoUpgradeOnBoot needs a custom AMI."""
     if params.get("RepoUpgradeOnBoot") and not params.get("CustomAmiId"):
         yield Breach(("RepoUpgradeOnBoot",), "RepoUpgradeOnBoot may only be specified together with CustomAmiId.")
 
@@ -258,7 +258,7 @@ def log_uri_is_usable(params: Params) -> Iterator[Breach]:
 
 @doubtful("FS280", "EMR Management Guide, cluster logging: archived to S3", aws_only=True)
 def log_uri_is_in_s3(params: Params) -> Iterator[Breach]:
-    """LogUri is in S3: a path has a meaning for the embedded EMR alone."""
+    """LogUri is in S3: only the embedded EMR supports a path."""
     for path, uri in _log_uris(params):
         if is_log_uri(uri) and not is_s3(uri):
             yield Breach(path, values={"uri": shorten(uri)})
@@ -266,10 +266,10 @@ def log_uri_is_in_s3(params: Params) -> Iterator[Breach]:
 
 @doubtful("FS258", "S3 User Guide, general purpose bucket naming rules", aws_only=True)
 def log_bucket_can_exist(params: Params) -> Iterator[Breach]:
-    """The bucket of LogUri has a name that S3 gives; before March 2018 it gave others in us-east-1."""
+    """The bucket of LogUri has a name that S3 allows; before March 2018, it allowed other names in us-east-1."""
     for path, uri in _log_uris(params):
         bucket = split_s3(uri)[0] if is_s3(uri) else ""
-        # An ARN is that of an access point, and ${...} what another program is to fill in.
+        # An ARN names an access point, and another program fills in ${...}.
         if bucket and not BUCKET_NAME.fullmatch(bucket) and not bucket.startswith(("arn:", "$")):
             yield Breach(path, values={"bucket": shorten(bucket, 80)})
 
@@ -325,7 +325,7 @@ _LIMITS = ("ManagedScalingPolicy", "ComputeLimits")
 
 @refused("FS250", "botocore, ComputeLimits and ScalingConstraints")
 def scaling_bounds(params: Params) -> Iterator[Breach]:
-    """The minimum of a scaling policy is up to its maximum, and so are its other limits."""
+    """The minimum of a scaling policy, and its other limits, are not greater than its maximum."""
     limits = mapping(params, *_LIMITS)
     yield from _crossed(limits, _LIMITS, "MinimumCapacityUnits", "MaximumCapacityUnits")
     for name in ("MaximumOnDemandCapacityUnits", "MaximumCoreCapacityUnits"):
@@ -344,7 +344,7 @@ def _crossed(bounds: Mapping[str, Any], path: KeyPath, lower: str, upper: str) -
 
 @refused("FS270", "EMR Management Guide, managed scaling and automatic scaling")
 def scaling_minimum(params: Params) -> Iterator[Breach]:
-    """A scaling policy leaves one unit, one instance of a CORE group, none of a TASK group."""
+    """The minimum of a scaling policy is one unit, one instance of a CORE group, or none of a TASK group."""
     units = integer(mapping(params, *_LIMITS).get("MinimumCapacityUnits"))
     if units is not None and units < 1:
         words = "MinimumCapacityUnits must be at least 1."
@@ -359,7 +359,7 @@ def scaling_minimum(params: Params) -> Iterator[Breach]:
 
 @refused("FS251", "botocore, ComputeLimits: InstanceFleetUnits for fleets, Instances or VCPU for groups")
 def scaling_units(params: Params) -> Iterator[Breach]:
-    """The unit of managed scaling suits the kind of instances."""
+    """The unit of managed scaling matches the kind of instances."""
     unit = text(mapping(params, *_LIMITS).get("UnitType"))
     fleets = bool(params.instances.get("InstanceFleets"))
     if unit and (unit == "InstanceFleetUnits") != fleets:
@@ -370,7 +370,7 @@ def scaling_units(params: Params) -> Iterator[Breach]:
 
 @doubtful("FS252", "botocore, ManagedScalingPolicy")
 def utilization_index(params: Params) -> Iterator[Breach]:
-    """The utilization index goes with the strategy ADVANCED, and has five values."""
+    """The utilization index needs the strategy ADVANCED, and has five allowed values."""
     policy = mapping(params, "ManagedScalingPolicy")
     index = policy.get("UtilizationPerformanceIndex")
     path = ("ManagedScalingPolicy", "UtilizationPerformanceIndex")
@@ -423,14 +423,14 @@ def idle_timeout(params: Params) -> Iterator[Breach]:
 
 @doubtful("FS222", "EMR Management Guide: a cluster is billed until it is terminated", aws_only=True)
 def idle_cluster(params: Params) -> Iterator[Breach]:
-    """A cluster that stays has an auto-termination policy."""
+    """A long-running cluster has an auto-termination policy."""
     if params.instances.get("KeepJobFlowAliveWhenNoSteps") is True and "AutoTerminationPolicy" not in params:
         yield Breach(("Instances", "KeepJobFlowAliveWhenNoSteps"))
 
 
 @doubtful("FS255", "EMR Management Guide, auto-termination: not for clusters with Presto, Trino or HBase")
 def idle_applications(params: Params) -> Iterator[Breach]:
-    """Auto-termination does not see the work of some applications."""
+    """Auto-termination does not detect the work of some applications."""
     if "AutoTerminationPolicy" not in params:
         return
     for index, one in mappings(params, "Applications"):

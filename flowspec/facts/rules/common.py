@@ -21,7 +21,7 @@ COLLECTIONS = (("InstanceGroups", "InstanceRole", "group"), ("InstanceFleets", "
 
 
 class Params(dict[str, Any]):
-    """The parameters of RunJobFlow, with what a third of the rules look at, which is found once for all of them."""
+    """The parameters of RunJobFlow. Parts that many rules read are found only once for all rules."""
 
     @cached_property
     def instances(self) -> Mapping[str, Any]:
@@ -79,12 +79,12 @@ _Check: TypeAlias = "Callable[[Params], Iterator[Breach]]"
 def refused(
     rule_id: str, source: str, *, aws_only: bool = False, code: str = "ValidationException"
 ) -> Callable[[_Check], Rule]:
-    """Makes a check a rule whose breach EMR is known to refuse."""
+    """Turns a check into a rule; EMR is known to refuse requests that break it."""
     return lambda check: Rule(rule_id, source, check, refused=True, aws_only=aws_only, code=code)
 
 
 def doubtful(rule_id: str, source: str, *, aws_only: bool = False) -> Callable[[_Check], Rule]:
-    """Makes a check a rule whose breach EMR accepts, or is not known to refuse."""
+    """Turns a check into a rule; EMR accepts requests that break it, or is not known to refuse them."""
     return lambda check: Rule(rule_id, source, check, refused=False, aws_only=aws_only)
 
 
@@ -120,7 +120,7 @@ def text(value: Any) -> str:
 
 
 def first_given(params: Params, places: Sequence[tuple[str, ...]]) -> KeyPath:
-    """Returns the first of the places that the request has, for a rule that finds all absent or empty; () if none."""
+    """Returns the first of the places that the request has, for a rule about missing or empty members; () if none."""
     return next((one for one in places if one[-1] in mapping(params, *one[:-1])), ())
 
 

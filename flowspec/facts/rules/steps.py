@@ -78,7 +78,7 @@ def concurrency_level(params: Params) -> Iterator[Breach]:
 
 @doubtful("FS249", "EMR API reference, StepConfig: AddJobFlowSteps refuses it, of RunJobFlow it is not known")
 def concurrent_steps_continue(params: Params) -> Iterator[Breach]:
-    """With several steps at once, a step that fails can only let the others continue."""
+    """If several steps run at once, a failed step must let the others continue."""
     level = integer(params.get("StepConcurrencyLevel")) or 1
     for index, step in mappings(params, "Steps") if level > 1 else ():
         if step.get("ActionOnFailure") not in (None, "CONTINUE"):

@@ -1,7 +1,7 @@
-"""Compares the request that is wanted with the request that a running cluster corresponds to, member by member.
+"""Compares the wanted request with the request that corresponds to a running cluster, member by member.
 
-Only what the request states is compared. What it no longer states, but an earlier apply did (`managed`), is a
-difference, too: it has to be taken off the cluster.
+Only members that the request contains are compared. A member that it no longer contains, but that an earlier apply set
+(`managed`), is also a difference: it must be removed from the cluster.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _MACHINES = ("InstanceGroups", "InstanceFleets")
 
 
 class Comparison(NamedTuple):
-    """All differences, and what was left alone on purpose (`notes`, a sentence each)."""
+    """All differences, and `notes`: a sentence for each difference that is ignored on purpose."""
 
     differences: tuple[Difference, ...]
     notes: tuple[str, ...] = ()
@@ -36,7 +36,7 @@ class Comparison(NamedTuple):
 def compare_fields(wanted: JsonView, live: Live, managed: Collection[str]) -> Comparison:
     """Compares a RunJobFlow request with a live cluster; steps are compared elsewhere.
 
-    `managed` holds the tokens (see `token`) of what the last apply stated.
+    `managed` holds the tokens (see `token`) of the members that the last apply set.
     """
     request = expand_shorthand(wanted)
     notes: list[str] = []
@@ -62,12 +62,12 @@ def _reconfigures_in_vain(difference: Difference, live: Live) -> bool:
 
 
 def _as_replacement(difference: Difference) -> Difference:
-    """Returns a difference as one that only a new cluster can have."""
+    """Returns a difference as one that needs a new cluster."""
     return difference._replace(row=difference.row._replace(handling=Handling.REPLACE))
 
 
 def stated(wanted: JsonView) -> Iterator[str]:
-    """Yields the addresses of what can be taken off a cluster again: tags, policies, configurations of groups."""
+    """Yields the addresses of members that can be removed from a cluster: tags, policies, configurations of groups."""
     yield from (f"tags.{tag['Key']}" for tag in wanted.get("Tags", ()) if not tag["Key"].startswith(TAG_PREFIX))
     yield from (snake(name) for name in _POLICIES if name in wanted)
     for group in wanted.get("Instances", {}).get("InstanceGroups", ()):
@@ -81,10 +81,10 @@ def _compare_members(wanted: JsonView, live: Live, managed: Collection[str]) -> 
         if name in ELSEWHERE or name in live.unread or row.handling not in _COMPARED:
             continue
         now = live.params.get(name)
-        # Of KerberosAttributes only the realm is given back, never the passwords.
+        # Of KerberosAttributes, EMR returns only the realm, never the passwords.
         readable = {"Realm": value.get("Realm")} if name == "KerberosAttributes" else value
         if not same(name, readable, now):
-            # What EMR does with an empty policy is not known; the operation that removes it is certain.
+            # It is not known what EMR does with an empty policy, so the operation that removes the policy is used.
             gone = bool(row.undo) and removes(name, value)
             after, kind = (None, Kind.REMOVE) if gone else (value, Kind.SET)
             yield Difference((name,), snake(name), now, after, row, kind)
@@ -132,7 +132,7 @@ def _as_list(name: str, value: Any) -> Any:
 def _compare_tags(wanted: JsonView, live: JsonView, managed: Collection[str]) -> Iterator[Difference]:
     """Yields the differences of tags.
 
-    Those that someone else put on the cluster are left alone: only what an apply stated is taken off again.
+    Tags that someone else added to the cluster are kept: only tags that an apply set are removed.
     """
     now = {tag["Key"]: tag["Value"] for tag in live.get("Tags", ())}
     then = {tag["Key"]: (index, tag.get("Value", "")) for index, tag in enumerate(wanted.get("Tags", ()))}

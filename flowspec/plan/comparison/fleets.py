@@ -19,7 +19,7 @@ _COMPARED = ("Name", "LaunchSpecifications", "ResizeSpecifications", "Context")
 def compare_fleets(wanted: JsonView, live: Live, managed: Collection[str], notes: list[str]) -> Iterator[Difference]:
     """Yields the differences between the fleets of a request and those of a cluster that has fleets: one for each role.
 
-    Targets that managed scaling moves are left alone; `notes` gets a sentence on each.
+    Targets that managed scaling changes are ignored; `notes` gets a sentence on each.
     """
     now: Sequence[JsonView] = live.params["Instances"]["InstanceFleets"]
     sized = sized_by_policy(wanted, live, managed)
@@ -83,7 +83,7 @@ def _differing_types_member(then: Sequence[JsonView], now: Sequence[JsonView]) -
         for name, value in config.items():
             if name != "Configurations" and not same(name, value, theirs[kind].get(name)):
                 return "InstanceTypeConfigs"
-    # A type without configurations keeps those that it has (guide): there is nothing to compare.
+    # A type without configurations keeps its present ones (guide), so there is nothing to compare.
     changed = any(
         config.get("Configurations")
         and configurations(config["Configurations"]) != configurations(theirs[kind].get("Configurations", ()))

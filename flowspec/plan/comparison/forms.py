@@ -1,7 +1,7 @@
-"""Compares a value that a request states with the one that the cluster has, however either of them is spelled.
+"""Compares a value of a request with the value of the cluster, independently of their spelling.
 
-Both sides are brought to one form first, so that order, spelling and what EMR fills in make no difference
-(`flowspec.backend.aws.live` has undone what the service gives back under other names).
+Both sides are first converted to one form, so that order, spelling and EMR's defaults make no difference
+(`flowspec.backend.aws.live` has already restored members that the service returns under other names).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from flowspec.facts.limits import ALARM_DEFAULTS, COOL_DOWN_DEFAULT
 
 
 def same(name: str, wanted: Any, live: Any) -> bool:
-    """Returns True if a stated member is on the cluster as wanted. A member that the request leaves open always is."""
+    """Returns True if a member has the wanted value on the cluster, or if the request leaves it open."""
     if _is_empty(wanted) and name not in _VALID_WHEN_EMPTY:
         return not removes(name, wanted) or not live
     live = _WHEN_ABSENT.get(name) if live is None else live
@@ -28,12 +28,12 @@ def same(name: str, wanted: Any, live: Any) -> bool:
 
 
 def removes(name: str, wanted: Any) -> bool:
-    """Returns True if an empty value says that a member shall not be there; another empty one says nothing."""
+    """Returns True if an empty value means that a member must not exist; other empty values mean nothing."""
     return name in _REMOVED_WHEN_EMPTY and _is_empty(wanted)
 
 
 def _is_empty(value: Any) -> bool:
-    """Returns True if a value states nothing: EMR gives no empty structure back, nor one of empty structures."""
+    """Returns True if a value is empty: EMR returns neither empty structures nor structures of empty structures."""
     if isinstance(value, Mapping):
         return all(map(_is_empty, value.values()))
     return value is None or (isinstance(value, list | str) and not value)
@@ -153,7 +153,7 @@ def _written_out_managed(value: JsonView) -> JsonView:
     """Returns a policy with the two limits that default to the maximum (API: ComputeLimits), and the strategy."""
     limits = value.get("ComputeLimits", {})
     most = limits.get("MaximumCapacityUnits")
-    # What is stated comes first.
+    # Given values override the defaults.
     filled = {**limits, "MaximumOnDemandCapacityUnits": most, "MaximumCoreCapacityUnits": most, **limits}
     return {"ScalingStrategy": "DEFAULT", **value, "ComputeLimits": filled if limits else {}}
 
@@ -196,5 +196,5 @@ _WHEN_ABSENT: dict[str, Any] = {"WeightedCapacity": 1, "RepoUpgradeOnBoot": "SEC
 # Where the whole value counts: what the request leaves out of it is not on the cluster.
 _COMPARED_WHOLE = frozenset({"Applications", "Configurations", "BootstrapActions"})
 _REMOVED_WHEN_EMPTY = frozenset({"Configurations", "BootstrapActions", "ManagedScalingPolicy", "AutoScalingPolicy"})
-# An empty policy is one with EMR's default.
+# An empty policy means a policy with EMR's default.
 _VALID_WHEN_EMPTY = frozenset({"AutoTerminationPolicy"})

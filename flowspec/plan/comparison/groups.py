@@ -32,7 +32,7 @@ def written_as(wanted: JsonView, path: KeyPath) -> KeyPath:
 def compare_groups(wanted: JsonView, live: Live, managed: Collection[str], notes: list[str]) -> Iterator[Difference]:
     """Yields the differences between the groups of a request and those of a cluster that has groups.
 
-    A size that a scaler moves is left alone; `notes` gets a sentence on each.
+    A size that a scaler changes is ignored; `notes` gets a sentence on each.
     """
     then: Sequence[JsonView] = wanted["Instances"]["InstanceGroups"]
     now: Sequence[JsonView] = live.params["Instances"]["InstanceGroups"]
@@ -48,7 +48,7 @@ def compare_groups(wanted: JsonView, live: Live, managed: Collection[str], notes
             yield from _compare_members(group, now[found], live.ids[found], at, managed)
             yield from _compare_size(group, now[found], live.ids[found], at, notes, sized=sized)
     for index in sorted(set(range(len(now))) - set(matched.values())):
-        # A group that was taken away stays listed for ever, with no instances: EMR deletes none.
+        # EMR lists a removed group for ever, without instances: it deletes no groups.
         if now[index].get("InstanceCount"):
             yield from _remove_group(now[index], live.ids[index])
 
@@ -56,14 +56,14 @@ def compare_groups(wanted: JsonView, live: Live, managed: Collection[str], notes
 def _remove_group(now: JsonView, group_id: str) -> Iterator[Difference]:
     name, role, address = "AutoScalingPolicy", now.get("InstanceRole", ""), group_address(now)
     if now.get(name):
-        # It would bring the group back to its minimum.
+        # The policy would set the group to its minimum again.
         row = row_of(f"{_MEMBER}[].{name}", role)
         yield Difference((), f"{address}: {snake(name)}", now[name], None, row, Kind.REMOVE, group_id)
     yield Difference((), address, now["InstanceCount"], 0, row_of(f"{_MEMBER}[]", role), Kind.REMOVE, group_id)
 
 
 def sized_by_policy(wanted: JsonView, live: Live, managed: Collection[str]) -> bool:
-    """Returns True if managed scaling moves the sizes: once it is set, EMR does, until it is removed."""
+    """Returns True if managed scaling changes the sizes: EMR does so from when it is set until it is removed."""
     name = "ManagedScalingPolicy"
     if name in live.unread:
         return bool(wanted.get(name))
@@ -74,10 +74,10 @@ def sized_by_policy(wanted: JsonView, live: Live, managed: Collection[str]) -> b
 def match_groups(then: Sequence[JsonView], now: Sequence[JsonView]) -> dict[int, int]:
     """Pairs wanted groups with live ones (by index): master and core by their role, task groups by name and kind.
 
-    A task group of the same name but of another type, market or volumes is another group: EMR can't change one into
-    the other. Groups that are wholly as wanted are matched first: of two that differ in no more than their policies or
-    sizes, each has its own. Groups that state most choose first: one that leaves its volumes open would fit any
-    other's. Among equals, one that has instances goes first.
+    A task group of the same name but of another type, market or volumes is another group: EMR can't change one into the
+    other. Groups that match completely are paired first, so that two groups that differ only in policies or sizes are
+    not exchanged. Groups with the most members choose first, because a group without volumes would fit any other. Among
+    equal groups, one with instances comes first.
     """
     free = list(range(len(now)))
     matched: dict[int, int] = {}
@@ -101,7 +101,7 @@ def match_groups(then: Sequence[JsonView], now: Sequence[JsonView]) -> dict[int,
 
 
 def _count_stated_members(group: JsonView) -> int:
-    """Returns the number of members that a group states; each of its volumes counts."""
+    """Returns the number of members that a group contains; each of its volumes counts."""
     volumes = group.get("EbsConfiguration", {}).get("EbsBlockDeviceConfigs", ())
     return sum(bool(group.get(name)) for name in _COMPARED) + sum(len(one["VolumeSpecification"]) for one in volumes)
 
@@ -117,7 +117,7 @@ def _same_name(group: JsonView, other: JsonView) -> bool:
 
 
 def _unnamed(group: JsonView, _: JsonView) -> bool:
-    """Returns True for a group whose name is left open: it may have got one from the service."""
+    """Returns True for a group whose name is left open: the service may have given it a name."""
     return not group.get("Name")
 
 
@@ -133,7 +133,7 @@ def _passes_tests(tests: Sequence[Callable[[JsonView, JsonView], bool]], group: 
     return _same_kind(group, other) and all(test(group, other) for test in tests)
 
 
-# From the closest to the loosest.
+# From the strictest to the loosest comparison.
 _MATCH_TESTS = tuple(
     (name, *more)
     for name in (_same_name, _unnamed)

@@ -20,29 +20,29 @@ if TYPE_CHECKING:
 
 Params = Mapping[str, Any]
 
-# EMR Management Guide, "ErrorDetail" codes; EMR says that codes may be relied on, and messages may not.
+# EMR Management Guide, "ErrorDetail" codes. According to EMR, programs may rely on codes, but not on messages.
 _NO_CAPACITY = frozenset({"INTERNAL_ERROR_EC2_INSUFFICIENT_CAPACITY_AZ", "INTERNAL_ERROR_SPOT_NO_CAPACITY_PRIMARY"})
-# botocore shape ClusterStateChangeReasonCode: of these a second launch may be rid. VALIDATION_ERROR stays what it is.
+# botocore shape ClusterStateChangeReasonCode: a second launch may succeed after these, but not after VALIDATION_ERROR.
 _WORTH_A_RETRY = frozenset({"BOOTSTRAP_FAILURE", "INSTANCE_FAILURE", "INTERNAL_ERROR", "INSTANCE_FLEET_TIMEOUT"})
 
 
 def lacked_capacity(cluster: Cluster) -> bool:
-    """Returns True if EMR's codes say that a cluster failed since EC2 had not the instances, before any step ran."""
+    """Returns True if, by EMR's codes, a cluster failed before any step ran because EC2 lacked instances."""
     coded = any(detail.partition(":")[0] in _NO_CAPACITY for detail in cluster.error_details)
     return failed_to_launch(cluster) and (coded or cluster.reason_code == "INSTANCE_FLEET_TIMEOUT")
 
 
 def failed_to_launch(cluster: Cluster) -> bool:
-    """Returns True if a cluster ended, for a reason that may pass, before any step ran."""
+    """Returns True if a cluster ended before any step ran, for a temporary reason."""
     ran = any(step.started is not None for step in cluster.steps)
     return cluster.has_ended and not ran and cluster.reason_code in _WORTH_A_RETRY
 
 
 def next_launch(plan: Plan, cluster: Cluster, launches: int) -> Plan | None:
-    """Returns the plan to launch again with, after `launches` of the same plan; None when nothing is left to try.
+    """Returns the plan of the next launch, after `launches` of the same plan; None if nothing is left to try.
 
-    `cluster` is that of the last launch, which has ended. Without capacity the next alternative is tried, else
-    the same request.
+    `cluster` is the ended cluster of the last launch. If capacity was missing, the next alternative is tried, else the
+    same request.
     """
     if lacked_capacity(cluster) and plan.fallback:
         number = _alternative_number(cluster.tags)
@@ -64,7 +64,7 @@ def _plan_launch(plan: Plan, request: Params, number: int) -> Plan:
     tag = ((FALLBACK_TAG, str(number)),) if number else ()
     supervision = (*(pair for pair in plan.supervision if pair[0] != FALLBACK_TAG), *tag)
     call = ApiCall("RunJobFlow", request)
-    # The plan may have joined the cluster that failed: this is a launch of its own.
+    # The plan may have joined the failed cluster, but this is a new launch.
     return dataclasses.replace(
         plan,
         request=request,
@@ -99,7 +99,7 @@ def _apply_alternative(changes: Mapping[str, Any], params: Params) -> dict[str, 
 
 def _place_setter(member: str) -> Callable[[dict[str, Any], Any], None]:
     def change(instances: dict[str, Any], value: Any) -> None:
-        # One way to choose the network takes the place of another.
+        # An alternative's choice of the network replaces that of the request.
         for other in ("Ec2SubnetId", "Ec2SubnetIds", "Placement"):
             instances.pop(other, None)
         instances |= {"Placement": {"AvailabilityZone": value}} if member == "Placement" else {member: value}
@@ -163,16 +163,16 @@ def _value_text(value: Any) -> str:
 
 
 def time_left(timeout: float | None, clock: Callable[[], float]) -> Callable[[], float | None]:
-    """Returns a function that tells the seconds left of `timeout`, which is for all launches; None without a limit.
+    """Returns a function that returns the seconds left of `timeout`, which is for all launches; None without a limit.
 
-    With 0.0 nothing is launched any more.
+    At 0.0, nothing more is launched.
     """
     deadline = None if timeout is None else clock() + timeout
     return lambda: None if deadline is None else max(0.0, deadline - clock())
 
 
 def launch_line(cluster: Cluster, instances: int) -> str:
-    """Returns a line on a launch that failed: which, why, and what it cost."""
+    """Returns a line about a failed launch: its cluster, its cause, and its cost."""
     seconds = (cluster.ended - cluster.created).total_seconds() if cluster.ended and cluster.created else 0.0
     codes = ", ".join(detail.partition(":")[0] for detail in cluster.error_details) or cluster.reason_code
     cost = f"{number_of(instances, 'instance')}, {seconds * instances / 3600:.2f} instance hours"
@@ -180,7 +180,7 @@ def launch_line(cluster: Cluster, instances: int) -> str:
 
 
 def size(params: Params) -> int:
-    """Returns the number of instances that a request asks for; of a fleet its units of capacity."""
+    """Returns the number of instances in a request; for a fleet, its units of capacity."""
     instances = params.get("Instances", {})
     groups = sum(one.get("InstanceCount", 1) for one in instances.get("InstanceGroups", ()))
     fleets = sum(

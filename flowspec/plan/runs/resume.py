@@ -1,9 +1,8 @@
 """Finds the steps that the last run of a flow did not complete: those that failed, were cancelled, or never began.
 
-A run may itself continue an earlier one, and so on: together they are a chain of runs. A step that one of them
-completed is done. Steps are matched by their names, in order, since a step that failed is usually corrected before it
-runs again. A completed step must have run what the spec says today; otherwise its results are not those that the
-remaining steps need.
+A run may continue an earlier run, and so on: together they form a chain of runs. A step that any of them completed is
+done. Steps are matched by name, in order, since a failed step is usually corrected before it runs again. A completed
+step must have run what the spec says today; otherwise its results are not those that the remaining steps need.
 """
 
 from __future__ import annotations
@@ -22,10 +21,10 @@ from flowspec.plan.steps import step_identity
 
 StepConfig: TypeAlias = "Mapping[str, Any]"
 
-# A local file has the hash of its content in its URI (`flowspec.request.assets`).
+# The URI of a local file contains the hash of its content (`flowspec.request.assets`).
 _HASH = re.compile(r"/[0-9a-f]{64}/")
 CHOOSE_STEPS = "choose the steps of the new run: --from STEP, or --only NAME"
-"""The remedy where the steps that are left are not known."""
+"""The remedy if the remaining steps are not known."""
 
 
 class Run(NamedTuple):
@@ -39,7 +38,7 @@ class Run(NamedTuple):
 
 
 class Attempt(NamedTuple):
-    """The last attempt at a step of the spec, and the run that made it."""
+    """The last attempt of a step of the spec, and its run."""
 
     config: StepConfig
     step: Step
@@ -98,7 +97,7 @@ def _last_attempts(steps: Sequence[StepConfig], runs: Sequence[Run]) -> tuple[di
         for config, step in run.steps:
             by_name[step.name].append(Attempt(config, step, run.id))
         for index, config in enumerate(steps):
-            # A run has the steps that the runs before it did not complete.
+            # A run contains the steps that earlier runs did not complete.
             if by_name[config["Name"]] and not (index in last and last[index].completed):
                 last[index] = by_name[config["Name"]].pop(0)
         names = {config["Name"] for config in steps}
@@ -109,7 +108,7 @@ def _last_attempts(steps: Sequence[StepConfig], runs: Sequence[Run]) -> tuple[di
 def _refuse_other_work(
     steps: Sequence[StepConfig], last: Mapping[int, Attempt], places: Callable[[int], str], secrets: Collection[str]
 ) -> None:
-    """Raises FlowspecError for a completed step that ran something else than the spec says today."""
+    """Raises FlowspecError for a completed step that ran something else than the step in today's spec."""
     for index, one in last.items():
         if one.completed and _comparable_identity(one.config) != _comparable_identity(steps[index]):
             raise FlowspecError(
@@ -126,7 +125,7 @@ def _refuse_unknown(
     gone: Sequence[Attempt],
     places: Callable[[int], str],
 ) -> None:
-    """Raises FlowspecError for a step that no run had, and that may be one of their steps under another name."""
+    """Raises FlowspecError for a step that no run contained, and that may be a renamed step."""
     renamed = next((one for one in gone if one.completed), None)
     latest = max((index for index, one in last.items() if one.completed), default=-1)
     for index in absent:

@@ -26,17 +26,18 @@ if TYPE_CHECKING:
     from flowspec.document.job_flow import JobFlow
 
 DEFAULT_CAUSES = ("network", "spot_loss", "throttled")
-"""The failures after which a step is repeated when `retry` names none: they pass by themselves."""
+"""The default failures after which a step is repeated: they are temporary."""
 
-# Of the 50 tags that a cluster may have, users need most.
+# Users need most of the 50 tags that a cluster may have.
 _MOST_TAGS = 8
 _TOKEN = 6
 _WORD = re.compile(rf"((?:[0-9a-f]{{{_TOKEN}}})+):(\S+)")
 
 
 class StepPolicy(NamedTuple):
-    """The policy of a step: cancelled after `timeout` seconds (0: never), run up to `attempts` times, `delay`
-    seconds after a failure of one of the `causes`, and not taken for failed when it exits with one of `skip`.
+    """The policy of a step. It is cancelled after `timeout` seconds (0: never), runs at most `attempts` times, each
+    `delay` seconds after a failure with one of the `causes`, and does not count as failed if it exits with a code in
+    `skip`.
 
     Causes are those of the spec's `retry.on`; exit codes are written as their digits.
     """
@@ -101,7 +102,7 @@ def step_policies(jobflow: JobFlow, params: Mapping[str, Any]) -> dict[str, Step
         raise FlowspecError(message, remedy="leave out `Steps` of api_params")
     found = {}
     for step in params.get("Steps", ()):
-        # Some of the spec's may be left out, and the one that enable_debugging adds is not the spec's.
+        # Some steps of the spec may be left out, and the step that enable_debugging adds is not in the spec.
         index = next((index for index, (name, _) in enumerate(wanted) if name == step["Name"]), None)
         if index is not None:
             found[config_token(step)] = wanted[index][1]
@@ -162,7 +163,7 @@ def _policy_text(policy: StepPolicy) -> str:
 
 
 def read_policies(tags: Mapping[str, str]) -> dict[str, StepPolicy]:
-    """Reads the policies in a cluster's tags, by the tokens of steps; what this version can't read is left out."""
+    """Reads the policies in a cluster's tags, by the tokens of steps; ignores words that this version can't read."""
     found: dict[str, StepPolicy] = {}
     for _, names, policy in _read_words(tags):
         if policy:
@@ -171,12 +172,12 @@ def read_policies(tags: Mapping[str, str]) -> dict[str, StepPolicy]:
 
 
 def unread_policies(tags: Mapping[str, str]) -> list[str]:
-    """Returns the words in a cluster's tags that `read_policies` leaves out."""
+    """Returns the words in a cluster's tags that `read_policies` ignores."""
     return [word for word, _, policy in _read_words(tags) if policy is None]
 
 
 def _read_words(tags: Mapping[str, str]) -> Iterator[tuple[str, str, StepPolicy | None]]:
-    """Yields each word of the tags, the tokens in it, and its policy; None where this version can't read it."""
+    """Yields each word of the tags, the tokens in it, and its policy; None if this version can't read it."""
     for word in (word for index in range(_MOST_TAGS) for word in tags.get(_tag_name(index), "").split()):
         match = _WORD.fullmatch(word)
         yield word, match[1] if match else "", _parse_policy(match[2]) if match else None
@@ -202,7 +203,7 @@ def _parse_policy(text: str) -> StepPolicy | None:
 
 
 def retagging_calls(tags: Mapping[str, str], cluster: Cluster) -> Iterator[ApiCall]:
-    """Yields the calls that give a living cluster the tags of `Plan.supervision`, and take off others."""
+    """Yields the calls that give a living cluster the tags of `Plan.supervision`, and remove others."""
     there = {key: value for key, value in cluster.tags.items() if key == WATCH_TAG or key.startswith(f"{WATCH_TAG}-")}
     changed = [{"Key": key, "Value": value} for key, value in tags.items() if there.get(key) != value]
     gone = [key for key in there if key not in tags]
@@ -213,7 +214,7 @@ def retagging_calls(tags: Mapping[str, str], cluster: Cluster) -> Iterator[ApiCa
 
 
 def supervision_notes(policies: Mapping[str, StepPolicy], steps: Sequence[Mapping[str, Any]]) -> Iterator[str]:
-    """Yields the notes of a plan about the policies: they hold while someone watches."""
+    """Yields the notes of a plan about the policies, which apply only while the run is watched."""
     found = [(step["Name"], policy) for step in steps if (policy := policies.get(config_token(step)))]
     for name, policy in found:
         yield f"step {name}: {policy}"

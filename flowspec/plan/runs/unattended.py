@@ -1,11 +1,11 @@
 """Compares the settings of runs that are not in the request: hooks, further launches, the budget, policies of steps.
 
-EMR knows nothing of it. A review compares it in two specs; a plan compares it with what the last apply left in tags of
-the cluster: the steps' policies (`flowspec.plan.runs.supervision`), and the rest as
+EMR does not know these settings. A review compares them in two specs; a plan compares them with the cluster's tags, to
+which the last apply wrote the steps' policies (`flowspec.plan.runs.supervision`), and the rest as
 
     flowspec:watch-settings    budget.hourly=20 fallback=2@3f2a1b hooks.on_end=command+webhook:2@77ab01 launch_retries=1
 
-Numbers are there as they are; for hooks and alternatives there are the number and kind, and a digest that
+Numbers are written unchanged; for hooks and alternatives, the tag contains their number and kind, and a digest that
 reveals no secret (`flowspec.request.public_form`).
 """
 
@@ -40,7 +40,7 @@ _DIGEST = 6
 
 
 class _Setting(NamedTuple):
-    """A setting: its text for people and for a tag, and when a change of it takes effect."""
+    """A setting: its text for people and for a tag, and when a change takes effect."""
 
     text: str
     mark: str
@@ -79,7 +79,7 @@ def hook_kind(hook: Mapping[str, Any]) -> str:
 
 
 def hook_text(hook: Mapping[str, Any]) -> str:
-    """Returns a hook as text for people: of a webhook only the host, since its path may be a token."""
+    """Returns a hook as text for people; for a webhook only the host, since its path may contain a token."""
     kind = hook_kind(hook)
     if kind == "webhook":
         return f"webhook to {host_of(hook[kind]) or 'a host not known here'}{', signed' if hook.get('secret') else ''}"
@@ -98,7 +98,7 @@ def settings_tags(jobflow: JobFlow) -> dict[str, str]:
 
 
 def _marks_that_fit(settings: Mapping[str, _Setting]) -> dict[str, str]:
-    """Returns the settings in the form of a tag: only digests, if the rest does not fit."""
+    """Returns the settings in the form of a tag: only digests if more does not fit."""
     marks = {address: one.mark for address, one in settings.items()}
     if sum(len(address) + len(mark) + 2 for address, mark in marks.items()) <= TAG_VALUE.most:
         return marks
@@ -153,8 +153,8 @@ def unattended_changes(
 ) -> Iterator[Change]:
     """Yields the changes that an apply makes to the settings in a running cluster's tags, which its watcher uses.
 
-    `steps` are the StepConfigs of the request that are on the cluster already, by their index; those that the apply
-    adds bring their policies with them.
+    `steps` are the StepConfigs of the request that already are on the cluster, by their index; added steps get their
+    policies when they are added.
     """
     before = read_policies(cluster.tags)
     for index, config in steps.items():
@@ -207,7 +207,7 @@ def _location(jobflow: JobFlow, address: str) -> Location | None:
 # -- two specs
 
 
-# What decides where and with which files a flow runs, and is not in the request.
+# Settings that are not in the request and decide where and with which files a flow runs.
 _CLUSTER_LEFT_ALONE = "a cluster that runs at the earlier place is left alone"
 _PLACE_KEYS = ("backend", "region", "profile", "endpoint_url", "staging")
 

@@ -24,7 +24,8 @@ def test_each_field_has_a_page(path):
 def test_a_page():
     assert describe_field("instance_groups.bid_price") == (
         "# instance_groups.bid_price\n\n"
-        "The most to pay for a spot instance, in USD an hour; only with `market: SPOT`. Default: the on-demand price.\n\n"
+        "The maximum price of a spot instance, in USD per hour; not with `market: ON_DEMAND`. "
+        "EMR's default is the on-demand price.\n\n"
         "- Type: text\n"
         "- Limits: at most 256 characters\n"
         "- Member of RunJobFlow: Instances.InstanceGroups[].BidPrice\n\n"

@@ -1,8 +1,8 @@
 """The rules across fields: those of EMR, shared with the embedded EMR, and a few about a spec's own keys.
 
-An error is what EMR is known to refuse (or what can't work there); everything else is a warning. Values that the
-schema refuses are removed before, so a rule has to expect missing values, but none of a wrong type.
-`flowspec explain` shows the page of each id.
+An error is what EMR is known to refuse (or what can't work there); everything else is a warning. Values that the schema
+refuses are removed first. So a rule must expect missing values, but no values of a wrong type. `flowspec explain` shows
+the page of each id.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ _ABSENT_KEYS = {
 def check_rules(spec: Spec, rejected: Collection[KeyPath] = ()) -> Iterator[Violation]:
     """Yields every violation of a rule by a rendered spec; each once.
 
-    `rejected` are the paths that were given, but whose values the schema refused and `spec` lacks: that they
-    are absent is not reported.
+    `rejected` are paths whose values were given, but which the schema refused and `spec` therefore lacks; they are not
+    reported as missing.
     """
     seen = set()
     for one in _all_violations(spec):
@@ -40,7 +40,7 @@ def check_rules(spec: Spec, rejected: Collection[KeyPath] = ()) -> Iterator[Viol
 
 
 def check_plugins(spec: Spec) -> Iterator[tuple[Violation, bool]]:
-    """Yields what the rules of plugins find, and whether it is an error. Raises FlowspecError for one that fails."""
+    """Yields the findings of plugins' rules, and whether each is an error. Raises FlowspecError if a rule fails."""
     for name, check in plugins(RULES).items():
         with failing(RULES, name):
             found = [Finding(*one) for one in check(spec)]
@@ -49,7 +49,7 @@ def check_plugins(spec: Spec) -> Iterator[tuple[Violation, bool]]:
 
 
 def _was_rejected(one: Violation, rejected: Collection[KeyPath]) -> bool:
-    """Returns True if a violation reports as absent what was given, but rejected by the schema."""
+    """Returns True if a violation reports a missing value that was given, but that the schema rejected."""
     if one.id == "FS239":
         return any(path[: len(one.path)] == one.path for path in rejected)
     absent = (one.about,) if one.about else _ABSENT_KEYS.get(one.id, ())
@@ -70,7 +70,7 @@ def _all_violations(spec: Spec) -> Iterator[Violation]:
     patched = view.patched(patch)
     for index, (rule, breach) in enumerate(breaches(patched.params, aws=aws)):
         one = _violation_of(rule, breach, patched, index)
-        # api_params is there to get past the checks of flowspec, so what it brings in is only warned about.
+        # api_params exists to bypass flowspec's checks, so violations that it causes are only warnings.
         is_new = (rule.id, breach.path) not in own
         yield _as_api_params_warning(one) if is_new and rule.refused else one
 

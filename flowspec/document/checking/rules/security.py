@@ -13,12 +13,13 @@ from flowspec.document.masking import mask
 from flowspec.facts import releases
 from flowspec.facts.api_model import KeyPath
 
-# Of names in lower case: by a third of the time that IGNORECASE takes.
+# For names in lower case: this takes a third of the time of IGNORECASE.
 _SECRET_NAME = re.compile(r"passw(or)?d|secret|(api|access|private).?key|credential|auth.?token")
 # `--password=x`, `-Dpassword=x`, `PASSWORD=x`; else the word after `--password`.
 _ASSIGNED = re.compile(r"-{0,2}(?:D)?(?P<name>[\w.-]+)=(?P<value>.+)", re.DOTALL)
 _OPTION = re.compile(r"--?(?P<name>[A-Za-z][\w.-]*)")
-# What names a secret instead of being one: references of AWS and of shells, URIs, files, and words such as `true`.
+# Values that refer to a secret instead of containing it: references of AWS and shells, URIs, files, words such as
+# `true`.
 _REFERENCE = re.compile(
     r"\{\{resolve:|arn:|\$[({\w]|[a-z0-9]+://|/|true$|false$|none$|null$|\(sensitive\)", re.IGNORECASE
 )
@@ -26,7 +27,7 @@ _MIN_LENGTH = 6
 
 
 def logs_are_kept(spec: Spec) -> Iterator[Violation]:
-    """Without a log_uri a cluster's logs are gone with it (EMR Management Guide, "Configure cluster logging")."""
+    """Without a log_uri, a cluster's logs are lost when it ends (EMR Management Guide, "Configure cluster logging")."""
     if not log_uri(spec):
         yield Violation("FS611", (), "no log_uri: what the cluster did can't be looked up later", "give a log_uri")
 
@@ -90,7 +91,7 @@ _FIRST_UPDATED_RELEASES = {5: (5, 36, 0), 6: (6, 6, 0)}
 
 
 def gets_updates(spec: Spec) -> Iterator[Violation]:
-    """Older releases start with the Amazon Linux of the day on which they came out, without later security updates."""
+    """Older releases use the Amazon Linux of their release date, without later security updates."""
     if isinstance(spec.get("ami_version"), str):
         yield Violation(
             "FS615", ("ami_version",), "AMIs before release 4.0.0 get no security updates", "use a release_label"
@@ -111,7 +112,7 @@ _RULES: tuple[Callable[[Spec], Iterator[Violation]], ...] = (
 
 
 def check_security(spec: Spec, secrets: Collection[str]) -> Iterator[Violation]:
-    """Yields every violation of a security rule by a rendered spec; none on this machine, which nobody else reads."""
+    """Yields every violation of a security rule by a rendered spec; none for this machine, which no one else reads."""
     if not traits_of(spec).on_aws:
         return
     for check in _RULES:

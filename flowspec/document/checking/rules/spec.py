@@ -1,4 +1,4 @@
-"""Rules about a spec that a request no longer shows: they look at the spec's own keys."""
+"""Rules that can't be checked in a request: they read the spec's own keys."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def own_tags(spec: Spec) -> Iterator[Violation]:
 def unknown_region(spec: Spec) -> Iterator[Violation]:
     """Warns of a region that botocore does not list: the first call of a plan would find no endpoint there."""
     region = spec.get("region")
-    # An endpoint of one's own may go by any name.
+    # A custom endpoint may use any region name.
     if region is None or region in REGIONS or spec.get("endpoint_url") or not traits_of(spec).on_aws:
         return
     hint = did_you_mean(region, sorted(REGIONS), most=2) or "such as us-east-1"
@@ -70,7 +70,7 @@ def generic_options(spec: Spec) -> Iterator[Violation]:
 
 
 def overridden_properties(spec: Spec) -> Iterator[Violation]:
-    """Warns of two values for one thing, of which Hadoop takes one without a word (StreamJob.setJobConf)."""
+    """Warns of two values for one setting, of which Hadoop silently uses one (StreamJob.setJobConf)."""
     for index, step in _streaming_steps(spec):
         properties = {name: str(value) for name, value in (step.get("properties") or {}).items()}
         at = ("steps", index)
@@ -158,7 +158,7 @@ def nested_uris(spec: Spec) -> Iterator[Violation]:
 
 
 def hooks(spec: Spec) -> Iterator[Violation]:
-    """A hook is one way to tell someone: which comes first, of two, nobody could say."""
+    """Each hook has one receiver, because the order of two would be undefined."""
     given = spec.get("hooks")
     for when, found in given.items() if isinstance(given, dict) else ():
         for index, one in enumerate(found or ()):
@@ -191,7 +191,7 @@ def _problem_of_webhook(url: str) -> tuple[str, str] | None:
 
 
 def retries(spec: Spec) -> Iterator[Violation]:
-    """A step is run again on the same cluster, which has to be there, and where its output must not be."""
+    """A retry runs on the same cluster, which must still run, and on which the output must not exist."""
     default = spec.get("action_on_failure")
     for index, step in _steps(spec):
         if "retry" not in step:
@@ -211,7 +211,7 @@ _KEEPS_CLUSTER = frozenset({"CANCEL_AND_WAIT", "CONTINUE"})
 
 
 def needs(spec: Spec) -> Iterator[Violation]:
-    """EMR begins steps in the order of the list, and the next one when one is over (step_concurrency_level 1)."""
+    """EMR starts steps in the order of the list, each when the previous one has ended (step_concurrency_level 1)."""
     steps = [one if isinstance(one, dict) else {} for one in spec.get("steps") or ()]
     if not any("needs" in one for one in steps):
         return
@@ -248,7 +248,7 @@ class _Needs:
         self.last = {name: index for index, name in enumerate(names)}
         self.first = {name: index for index, name in reversed([*enumerate(names)])}
         self._needed: dict[str, list[str]] = {}
-        # Where each step needs earlier ones alone, none needs itself.
+        # If each step needs only earlier steps, no step needs itself.
         self._left = 0
         for index, (name, step) in enumerate(zip(names, steps, strict=True)):
             known = [one for one in step.get("needs") or () if one in self.first]
@@ -257,9 +257,10 @@ class _Needs:
                 self._left = _MAX_FOLLOWED
 
     def cycle(self, start: str, end: str) -> list[str]:
-        """Returns the names from a step called `end`, which needs `start`, over what that needs in turn, back to `end`.
+        """Returns the names of a cycle: from step `end`, which needs `start`, along further needs back to `end`.
 
-        [] when none leads back or too many were followed: a cycle also contains a step that comes too late (FS297).
+        [] if there is no cycle, or if too many names were followed: a cycle also contains a step that comes too late
+        (FS297).
         """
         before, waiting = {start: end}, [start]
         while waiting and self._left > 0:
@@ -278,7 +279,8 @@ class _Needs:
 
 
 _MAX_FOLLOWED = 1_000_000
-"""Names that are followed to find cycles in one spec; 256 steps of which each needs three others take half of them."""
+"""The maximum number of names that are followed to find cycles in a spec; 256 steps with three needs each take half of
+it."""
 
 
 def timeouts(spec: Spec) -> Iterator[Violation]:

@@ -1,4 +1,4 @@
-"""A spec as the rules of EMR see it: the parameters of RunJobFlow, with the place of the spec that each came from.
+"""A spec in the form that EMR's rules check: the parameters of RunJobFlow, each with its place in the spec.
 
 The rules look at requests, `validate` at specs that are not compiled yet (and need not be compilable: files
 may be missing). Steps are not expanded, since no rule looks at what they run.
@@ -26,7 +26,7 @@ class RequestView(NamedTuple):
     origins: Origins
 
     def origin(self, path: KeyPath) -> KeyPath:
-        """Returns the place of the spec for a place of the request; a member that is absent has that of its owner."""
+        """Returns the place in the spec for a place in the request; a missing member has the place of its owner."""
         return nearest_origin(self.origins, path)[1]
 
     def patched(self, patch: Any) -> RequestView:
@@ -112,6 +112,6 @@ _SHAPES: dict[str, Callable[[_SpecForm, Any, KeyPath, KeyPath], list[Any]]] = {
     "applications": ApiForm.applications,
     "instance_groups": _instance_groups,
     "bootstrap_actions": lambda form, value, at, to: form.items_by_definition(value, "bootstrap_action", at, to),
-    # No rule looks at what is configured, only whether anything is.
+    # Rules only check whether there are configurations, not their content.
     "configurations": lambda form, value, at, to: [{} for _ in value],  # noqa: ARG005 - shapes share a signature
 }

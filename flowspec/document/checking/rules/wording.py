@@ -191,7 +191,7 @@ WORDINGS: dict[str, Wording] = {
 
 
 def _similar(name: str, known: Any) -> str:
-    # Sorted: of several that are equally near, the same one is named in every run.
+    # Sorted, so that among equally similar names, every run suggests the same one.
     found = nearest(name, sorted(known))
     return f"did you mean {found}?" if found else ""
 
@@ -216,5 +216,5 @@ _FROM_TABLE = ("FS226", "FS261", "FS262", "FS263", "FS264", "FS271")
 
 
 def notes(rule_id: str) -> tuple[str, ...]:
-    """Returns the background of a rule's findings: the age of the table that it looks into."""
+    """Returns a note for a rule's findings: the date of the table that it uses."""
     return (f"date of flowspec's table of releases: {releases.date()}",) if rule_id in _FROM_TABLE else ()

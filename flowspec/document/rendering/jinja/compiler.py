@@ -23,7 +23,7 @@ from flowspec.document.rendering.template_errors import TemplateError
 FILE = "<template>"
 """The file name of compiled templates in tracebacks."""
 
-# The whole of Python's that the generated code calls.
+# All functions of Python that the generated code calls.
 _BUILTINS = {"isinstance": isinstance, "dict": dict, "slice": slice}
 _NAMESPACE = {name: getattr(runtime, name) for name in runtime.exported} | {"__builtins__": _BUILTINS}
 _TOO_DEEP = "the template is nested too deeply"
@@ -47,7 +47,7 @@ _TAG = re.compile(r"\{[{%]")
 
 
 class Compiled(NamedTuple):
-    """A template that can be run. `names`: what it reads and does not set itself."""
+    """A template that can be run. `names` are the names that it reads and does not set itself."""
 
     function: Callable[[Any, Sandbox], Any]
     names: frozenset[str]
@@ -61,9 +61,9 @@ class Compiled(NamedTuple):
 
 
 def compile_template(text: str) -> Compiled:
-    """Compiles a template. Raises `TemplateError`: FS320 for its syntax, FS322 for what is refused, FS324 for depth."""
+    """Compiles a template. Raises `TemplateError`: FS320 for syntax, FS322 for refused parts, FS324 for depth."""
     try:
-        # Not Environment.compile: for every mistake it compiles and runs code, to make a pretty traceback.
+        # Not Environment.compile: for each error, it compiles and runs code to make a readable traceback.
         tree = Parser(ENVIRONMENT, text).parse()
         _check_tree(tree, text)
         source = StringIO()
@@ -170,7 +170,7 @@ _CHECKS: dict[str, Callable[[Any], None]] = {
 
 
 class _Generator(CodeGenerator):
-    """jinja2's code generator, with every operation handed to the sandbox that could take long or make much.
+    """jinja2's code generator, which passes each operation that could take much time or memory to the sandbox.
 
     The generated module is one function, `root(context, environment)`; it can be called for any document,
     since the document's budget is in its `environment`.
@@ -179,7 +179,7 @@ class _Generator(CodeGenerator):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.names: set[str] = set()
-        # Calls of the environment around single nodes, by the node's identity: the method, and what else it is given.
+        # Calls of the environment around single nodes, by the node's identity: the method and its further arguments.
         self._hooks: dict[int, tuple[str, Any]] = {}
         self._more: dict[int, int] = {}
 
@@ -222,7 +222,7 @@ class _Generator(CodeGenerator):
         super().blockvisit(nodes, frame)
 
     def macro_body(self, node: Any, frame: Frame) -> Any:
-        # Defaults of parameters are worked out in each call.
+        # Defaults of parameters are evaluated in each call.
         self._more[id(node.body)] = _count_nodes(node.defaults) + len(node.args)
         return super().macro_body(node, frame)
 
@@ -252,7 +252,7 @@ class _Generator(CodeGenerator):
         self.write(")")
 
     def _make_finalize(self) -> Any:
-        # Without a function for constants none is worked out while compiling.
+        # Without a function for constants, no constant is evaluated during compilation.
         return self._FinalizeInfo(None, None)
 
     def visit_Concat(self, node: nodes.Concat, frame: Frame) -> None:  # noqa: N802 - as jinja2 calls it
@@ -304,7 +304,7 @@ class _Generator(CodeGenerator):
 
 
 def lone_expression(body: list[nodes.Node]) -> nodes.Expr | None:
-    """Returns the expression that is the whole of a template, whose value keeps its type."""
+    """Returns the single expression of a template that has nothing else; its value keeps its type."""
     if len(body) == 1 and isinstance(body[0], nodes.Output) and len(body[0].nodes) == 1:
         only = body[0].nodes[0]
         return None if isinstance(only, nodes.TemplateData) else only

@@ -21,7 +21,7 @@ from flowspec.errors import shorten
 _DATES = ("%Y-%m-%d", "%Y%m%dT%H%M%SZ", "%Y%m%d", "%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%d %H:%M:%S")
 """The forms of a date: those of `ds` and `ts` first."""
 
-# Without widths, which some C libraries fill in up to any length, and without what depends on the language.
+# Without widths, which some C libraries allow up to any length, and without directives that depend on the language.
 _DIRECTIVES = re.compile(r"%(?:[YmdHMSjyUWVGuaAbBpI%]|(?P<bad>.?))", re.DOTALL)
 
 

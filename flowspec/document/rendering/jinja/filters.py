@@ -37,7 +37,7 @@ _RANDOM = ("random", "lipsum")
 class Cost(NamedTuple):
     """Steps for each item of the value, for 1,000 units of its size and its arguments', and `base` (measured, doubled).
 
-    `before` refuses what a parameter would make too large. `picks`: gives something that is there already.
+    `before` refuses parameters that would make the result too large. `picks`: the result is an existing value.
     """
 
     items: float = 0
@@ -94,7 +94,7 @@ def _wordwrap(  # noqa: PLR0917 - jinja2's signature
     break_on_hyphens: bool = True,  # noqa: ARG001
 ) -> None:
     length, parts = len(value), len(value) // max(1, int(width)) + value.count("\n") + value.count(" ") + 1
-    # A long word is cut off its rest line by line, and the rest copied.
+    # A long word is cut line by line, and each time the rest is copied.
     sizes.step(length + parts * length // 5_000)
     sizes.text(length + parts * len(wrapstring or "\n"))
 
@@ -119,7 +119,7 @@ def _tojson(sizes: Sizes, value: Any, indent: Any = None) -> None:
     size, depth = sizes.measure(value)
     if indent is not None:
         wide = len(indent) if isinstance(indent, str) else max(0, int(indent))
-        # Python's encoder, and not C's; each item has a line of its own.
+        # The encoder in Python, not the one in C, runs; each item has its own line.
         sizes.step(size)
         if size * depth * wide > 10 * MAX_SIZE:
             sizes.text(size * depth * wide)
@@ -127,7 +127,7 @@ def _tojson(sizes: Sizes, value: Any, indent: Any = None) -> None:
 
 def _pprint(sizes: Sizes, value: Any) -> None:
     size, depth = sizes.measure(value)
-    # At each depth all that is below is written once to see whether it fits on the line.
+    # At each depth, the whole content is written once to see whether it fits on the line.
     sizes.step(size * 8 * (depth + 1))
 
 
@@ -175,7 +175,7 @@ def _join(context: Context, value: Iterable[Any], d: Any = "", attribute: Any = 
 
 
 def _sum(context: Context, iterable: Iterable[Any], attribute: Any = None, start: Any = 0) -> Any:
-    """Adds to a copy of `start`: jinja2's own adds in place, which would change a list that is a variable's value."""
+    """Adds to a copy of `start`: jinja2's own adds in place, and would change a list that is a variable's value."""
     sandbox: Any = context.environment
     get = make_attrgetter(sandbox, attribute)
     for item in iterable:
@@ -259,7 +259,7 @@ def _count_steps(sizes: Sizes, name: str, cost: Cost, args: tuple[Any, ...], kwa
     if cost.items:
         steps += sizes.length(args[0]) * cost.items
     elif not isinstance(args[0], str | int | float):
-        # Filters of text write other values as text first.
+        # Filters for texts first convert other values to text.
         steps += units / 4
     sizes.step(int(steps))
 

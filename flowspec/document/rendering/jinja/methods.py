@@ -24,7 +24,7 @@ Measure = Callable[..., None]
 
 
 class Method(NamedTuple):
-    """A method of a value, or a function: the value that a template gets before it calls it."""
+    """A method of a value, or a function, which a template gets before it calls it."""
 
     owner: Any
     name: str
@@ -65,7 +65,7 @@ def method_of(owner: Any, name: str) -> Method | None:
 
 
 def _measure_one_pass(sizes: Sizes, owner: Any, *_: Any, **kwargs: Any) -> None:
-    """Counts the work of methods that take no longer than to go through the value once."""
+    """Counts the work of methods that need at most one pass over the value."""
     for one in kwargs.values():
         sizes.weigh(one)
     if not isinstance(owner, LoopContext | Cycler):
@@ -175,7 +175,7 @@ class _Flag(int):
 
 
 def format_percent(sizes: Sizes, text: str, given: Any) -> Any:
-    """Returns the values for Python's % formatting, once it is certain what it makes.
+    """Returns the values for Python's % formatting, after a check of the result's size.
 
     Raises `TemplateError`: FS323 for widths of more than three digits, for `*`, and for null, lists and
     mappings where a text or number is wanted; FS324 for too much text.

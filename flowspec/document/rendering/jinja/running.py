@@ -31,7 +31,7 @@ def run(compiled: Compiled, names: Mapping[str, Any], sandbox: Sandbox) -> Any:
     try:
         return sandbox.finished(compiled.function(Names(sandbox, names), sandbox))
     except Exception as error:  # noqa: BLE001 - a template can make Python raise nearly anything
-        # Finding the words takes a while, and the next template may fail as well.
+        # Making the message takes time, and further templates may fail as well.
         sandbox.sizes.budget.steps -= _ERROR + _comparison_steps(error, names)
         made = _as_template_error(error, names)
         if made.offset is None:
@@ -40,7 +40,7 @@ def run(compiled: Compiled, names: Mapping[str, Any], sandbox: Sandbox) -> Any:
 
 
 def _comparison_steps(error: Exception, names: Mapping[str, Any]) -> int:
-    """Returns the steps that it takes to find the name that is nearest to an undefined one."""
+    """Returns the number of steps to find the name that is nearest to an undefined one."""
     if not isinstance(error, UndefinedUseError):
         return 0
     owner = error.value._undefined_obj
@@ -74,7 +74,7 @@ def _as_template_error(error: Exception, names: Mapping[str, Any]) -> TemplateEr
 
 
 def _describe_error(error: Exception) -> str:
-    """Returns the reason of an error in words of templates instead of Python's."""
+    """Returns the reason of an error in the terms of templates instead of Python's."""
     if isinstance(error, ZeroDivisionError):
         return "it divides by zero"
     if isinstance(error, ArithmeticError):

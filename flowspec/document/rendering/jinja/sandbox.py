@@ -1,6 +1,6 @@
 """The operations of a compiled template, and how each operation is measured before it is done.
 
-jinja2's sandbox is beneath: what the tables here allow is still fetched and called through it.
+jinja2's sandbox is below: everything that the tables here allow is still fetched and called through it.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from flowspec.document.rendering.template_errors import TemplateError
 from flowspec.document.rendering.values import kind_of, written
 
 _MAX_CALLS = 60
-"""Macros that call each other: each takes some six of the 1,000 calls that Python allows in each other."""
+"""The maximum depth of macro calls: each takes some six of the 1,000 nested calls that Python allows."""
 
 _LOOP = "index index0 revindex revindex0 first last length depth depth0 previtem nextitem"
 _ATTRIBUTES: dict[type, frozenset[str]] = {
@@ -55,7 +55,7 @@ class UndefinedUseError(UndefinedError):
 
 
 class Unset(StrictUndefined):
-    """jinja2's StrictUndefined, which raises an error that knows what is undefined."""
+    """jinja2's StrictUndefined, with an error that names what is undefined."""
 
     __slots__ = ()
 
@@ -205,7 +205,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
         return super().call_unop(context, operator, arg)
 
     def compare(self, sign: str, left: Any, right: Any) -> bool:
-        """Counts a comparison or `in`, which may iterate over both sides."""
+        """Counts the work of a comparison or `in`, which may iterate over both sides."""
         self.step(1 + (self.sizes.weigh(left) + self.sizes.weigh(right)) // 200)
         try:
             return bool(_COMPARE[sign](left, right))
@@ -276,7 +276,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
         return self.concat([self.written(value) for value in values])
 
     def concat(self, parts: Iterable[str]) -> str:
-        """Returns one text of many parts: what loops, macros and blocks of text make."""
+        """Joins the parts of a text that loops, macros and blocks of text make."""
         parts = list(parts)
         self.step(len(parts) // 20)
         self.sizes.text(sum(map(len, parts)))

@@ -26,8 +26,8 @@ MAX_BITS = 256
 MAX_DEPTH = 50
 """Lists within lists."""
 
-# Python's hash of an integer is its remainder by 2**61 - 1, so larger ones can be chosen to collide: 10,000 of
-# them take two seconds in a set. Weighed so, a value can't hold more than 1,000 of them.
+# Python's hash of an integer is its remainder by 2**61 - 1, so larger integers can be chosen to collide: 10,000 of them
+# take two seconds in a set. With this weight, a value can contain at most 1,000 of them.
 _BIG, _BIG_BITS = 1_000, 60
 
 _VIEWS: tuple[type, ...] = (type({}.keys()), type({}.values()), type({}.items()))
@@ -72,12 +72,12 @@ class Sizes:
     def weigh(self, value: Any) -> int:
         """Counts the characters and items in a value.
 
-        Raises `TemplateError` FS323 when it is no data (a macro, the loop).
+        Raises `TemplateError` FS323 if it is not data (a macro, the loop).
         """
         return self.measure(value)[0]
 
     def measure(self, value: Any) -> tuple[int, int]:
-        """Returns the size of a value, and how deep lists and mappings lie in each other in it."""
+        """Returns the size of a value, and the depth of its nested lists and mappings."""
         if isinstance(value, str):
             return len(value) + 1, 0
         if value is None or isinstance(value, bool | float | Undefined):

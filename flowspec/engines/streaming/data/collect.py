@@ -26,8 +26,8 @@ from flowspec.engines.streaming.data.lines import BLOCK, SortedBlock, split_line
 from flowspec.engines.streaming.hadoop.partition import Partitioner
 from flowspec.engines.streaming.hadoop.records import SHORT, text_size
 
-# Bytes that are sorted together: at first what a core's own cache holds, which takes 0.20 s of CPU for 30 MiB of short
-# lines, where chunks of 8 MiB take 0.29; then more, as each chunk is one more run to merge.
+# Bytes that are sorted together. At first as many as a core's own cache holds: that takes 0.20 s of CPU for 30 MiB of
+# short lines, and chunks of 8 MiB take 0.29 s. Later more, since each chunk is another run to merge.
 _SMALLEST_CHUNK, _LARGEST_CHUNK = 2 << 20, 16 << 20
 _GROWTH = 8  # a larger chunk is an eighth of all that was sorted before it
 
@@ -41,7 +41,7 @@ _LOOK_AGAIN_AFTER = 128 << 20  # bytes of lines that were not worth it
 
 
 class Counted(NamedTuple):
-    """Lines in order, one after the other, and how often each came.
+    """Lines in order, one after the other, and the number of occurrences of each.
 
     They go from process to process as one text: 60,000 lines took 45 ms as a dictionary, and take 4 ms like this.
     """
@@ -50,7 +50,7 @@ class Counted(NamedTuple):
     numbers: list[int]
 
     def items(self) -> Iterator[tuple[bytes, int]]:
-        """Returns each line, without its LF, and how often it came."""
+        """Returns each line, without its LF, and its number of occurrences."""
         return zip(split_lines(self.text), self.numbers, strict=True)
 
 
@@ -120,7 +120,7 @@ class Collector:
 
     def add(self, block: bytes) -> None:
         """Takes a block of whole lines. Raises `TaskFailure` or `OSError`."""
-        if self._shuffle.layout.order:  # counting would lose the order of keys that the comparator finds equal
+        if self._shuffle.layout.order:  # counting would lose the order of keys that are equal for the comparator
             self._add_to_chunk(block)
             return
         if self._wait > 0:
@@ -129,7 +129,7 @@ class Collector:
             return
         self._counter.add(block)
         if self._counter.waiting >= _COUNTED_TOGETHER:
-            arrays.load_numpy()  # counting so much without it takes longer than the import
+            arrays.load_numpy()  # without numpy, counting so many lines takes longer than its import
             self._count()
 
     def close(self) -> MapOutput:
@@ -162,7 +162,7 @@ class Collector:
     # -- counted lines
 
     def _take_counted(self) -> dict[int, Counted]:
-        """Returns the counted lines by partition, each with its TAB; what is known of them goes to the output."""
+        """Returns the counted lines by partition, each with its TAB; their known sizes and counts go to the output."""
         self._counter.count()
         if not self._counter.numbers:
             return {}
@@ -171,7 +171,7 @@ class Collector:
         self._counter.clear()
         lines = split_lines(known.block)
         output.keyed = output.keyed or known.low
-        if plain:  # otherwise the pairs were weighed when they were written as lines
+        if plain:  # otherwise the sizes of the pairs were counted when they were written as lines
             output.weight += sum(map(mul, map(_weigh, lines), numbers))
         ordered = self._sort([known.block]) if arrays.numpy_is_loaded() else None
         if ordered:
@@ -205,7 +205,7 @@ class Collector:
             self._sort_chunk()
 
     def _sort_chunk(self) -> None:
-        """Puts the chunk in order, and writes each partition's share of it."""
+        """Sorts the chunk, and writes each partition's part of it."""
         output = self._output
         if self._shuffle.layout.order:
             self._sort_chunk_stably()
@@ -245,7 +245,7 @@ class Collector:
 
     def _new_run(self, partition: int, *, is_chunk: bool = False) -> Path:
         """Returns the file of one more run of a partition: for a chunk the next one in memory, else one on disk."""
-        # Not for counted lines: written as often as they came, they may take far more than a chunk.
+        # Not for counted lines: written as often as they occurred, they may take far more space than a chunk.
         path = next(self._in_memory, None) if is_chunk else None
         if path is None:
             self._files += 1

@@ -59,7 +59,7 @@ class Committer:
         return work
 
     def commit_task(self, attempt: str) -> None:
-        """Moves the files of an attempt that succeeded to where they are seen."""
+        """Moves the files of a successful attempt to their final, visible place."""
         work = self.work_path(attempt)
         if self._version == 1:
             work.rename(self._output / TEMPORARY / "0" / task_id(attempt))
@@ -68,7 +68,7 @@ class Committer:
         self._emptied = work
 
     def abort_task(self, attempt: str) -> None:
-        """Removes what an attempt that failed has written."""
+        """Removes the files of a failed attempt."""
         shutil.rmtree(self.work_path(attempt), ignore_errors=True)
 
     def commit_job(self) -> None:
@@ -141,7 +141,7 @@ class PartFile:
         self.size += len(data)
 
     def close(self) -> None:
-        """Writes what the codec still holds, and closes it."""
+        """Writes the rest from the codec's buffer, and closes the file."""
         if self._descriptor < 0:
             return
         if self._codec:

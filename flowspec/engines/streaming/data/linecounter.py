@@ -1,4 +1,4 @@
-"""Counts equal lines: each is kept once, with how often it came."""
+"""Counts equal lines: each is kept once, with its number of occurrences."""
 
 from __future__ import annotations
 

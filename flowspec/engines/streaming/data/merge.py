@@ -53,7 +53,7 @@ class Merge:
         width = max(2, min(len(self._runs), most))
         words = ["sort", "-m", *(_KEYED if self._keyed else ()), f"--batch-size={width}"]
         words += [f"--buffer-size={_MEMORY}K", f"--temporary-directory={self._shuffle.scratch}", "--"]
-        if shutil.which("stdbuf"):  # of its own accord, sort writes 4 KiB at a time
+        if shutil.which("stdbuf"):  # by default, sort writes 4 KiB at a time
             words = ["stdbuf", f"--output={BLOCK // 4}", *words]
         self._process = subprocess.Popen(
             [*words, *map(str, self._runs)],
@@ -72,13 +72,13 @@ class Merge:
         assert process.stderr
         said = process.stderr.read().decode("utf-8", "replace").splitlines()
         status = process.wait()
-        if status and not os.statvfs(self._shuffle.scratch).f_bavail:  # `sort: write error` is all that it says then
+        if status and not os.statvfs(self._shuffle.scratch).f_bavail:  # sort then only prints `sort: write error`
             raise TaskFailure(f"java.io.IOException: {os.strerror(errno.ENOSPC)}")
         if status:
             raise TaskFailure(f"java.io.IOException: {said[-1] if said else f'sort ended with status {status}'}")
 
     def close(self) -> None:
-        """Releases everything, also before the end; the runs are of no use any more."""
+        """Releases everything, also before the end; the runs can't be used afterwards."""
         if self._process:
             if self._process.poll() is None:
                 self._process.kill()

@@ -23,7 +23,7 @@ from flowspec.engines.streaming.data.lines import BLOCK, unify, whole_lines
 
 _F_SETPIPE_SZ, _F_GETPIPE_SZ = 1031, 1032
 _INT = 4  # bytes
-_CHUNK = 1 << 17  # bytes that are worth a look
+_CHUNK = 1 << 17  # bytes that are enough to be handled at once
 _UNPACED = 1 << 14  # bytes: a command that writes no more is not slowed down
 _SHORTEST_REST, _LONGEST_REST = 0.0001, 0.002  # seconds; the kernel may add 0.00005
 _LONGEST_WAIT = 100  # milliseconds, for what a command has not read yet
@@ -50,7 +50,7 @@ def _kill(child: int) -> bool:
     try:
         os.kill(child, signal.SIGKILL)
         os.waitpid(child, 0)
-    except OSError:  # a program of another user's, as of sudo
+    except OSError:  # a program of another user, for example with sudo
         return False
     return True
 
@@ -85,7 +85,7 @@ class Process(subprocess.Popen[bytes]):
 def enlarge_pipe(pipe: int) -> None:
     """Enlarges a pipe to hold a whole block, where the system can."""
     if sys.platform == "linux":
-        with suppress(OSError):  # the user's share of pipe memory may be used up: smaller pieces do as well
+        with suppress(OSError):  # the user's share of pipe memory may be used up: smaller pipes also work
             fcntl.fcntl(pipe, _F_SETPIPE_SZ, BLOCK)
 
 
@@ -102,7 +102,7 @@ def write_all(descriptor: int, data: memoryview) -> None:
 
 
 class Pace:
-    """Rests between the calls on one end of a `pipe`, so that each call moves much of what it holds.
+    """Sleeps between the calls on one end of a `pipe`, so that each call moves much data.
 
     Most programs read and write 4 or 8 KiB at a time, and each such call at the other end would wake this process.
     Measured on 254 MiB through mawk: 3,200 switches between processes, and 0.32 s of CPU time for the pipes at both
@@ -157,13 +157,14 @@ class PipeWriter:
         if pipe_capacity(self._descriptor) <= most:
             return
         closed = select.poll()
-        closed.register(self._descriptor, 0)  # errors alone, which are always reported
+        closed.register(self._descriptor, 0)  # only errors, which are always reported
         begun = time.monotonic()
         while self._unread() > most:
             # The kernel can't wait for this. Looking every 2 ms took 2.5 % of a CPU for as long as a command read
             # nothing; longer waits are an eighth of the time so far, so that they make no command much slower.
             is_closed = closed.poll(min(1 + (time.monotonic() - begun) * 1000 / 8, _LONGEST_WAIT))
-            if is_closed and self._unread() > most:  # asked again: it may have read enough before it closed its end
+            # Checked again: the command may have read enough before it closed its end.
+            if is_closed and self._unread() > most:
                 raise BrokenPipeError
 
     def _unread(self) -> int:
@@ -177,7 +178,7 @@ def read_chunks(descriptor: int) -> Iterator[bytes]:
 
 
 def join_pieces(read: Callable[[], bytes]) -> Iterator[bytes]:
-    """Yields what `read` returns until that is empty; small pieces, as most programs write them, are put together."""
+    """Yields the results of `read` until one is empty. Joins small pieces, which most programs write."""
     pieces: list[bytes] = []
     size = 0
     while piece := read():

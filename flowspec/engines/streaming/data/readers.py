@@ -64,7 +64,7 @@ class SplitReader:
 
     @property
     def is_plain_text(self) -> bool:
-        """True if the records are lines without a limit, so that `text_chunks` tells all about them."""
+        """True if the records are lines without a length limit, so that `text_chunks` has all their data."""
         return not self._delimiter and self._max_length >= _UNLIMITED
 
     @property
@@ -91,16 +91,16 @@ class SplitReader:
             if offset == 0 and line.startswith(_BYTE_ORDER_MARK):
                 line, size = line[len(_BYTE_ORDER_MARK) :], size - len(_BYTE_ORDER_MARK)
                 if not size:
-                    return  # the mark is all there is
+                    return  # the file contains only the mark
             elif self._stops_at_end(offset, offset + len(line)):
                 offset, line, size = self._split.end, line[self._split.end - offset :], offset + size - self._split.end
             if 0 < size < self._max_length:
                 yield offset, line
 
     def _stops_at_end(self, offset: int, line_end: int) -> bool:
-        """Returns True if a line with a limit is read as two: the reader gives it up where the split ends.
+        """Returns True if a line with a length limit is read as two records: the first ends where the split ends.
 
-        What lies behind is a record of its own then (LineRecordReader.maxBytesToConsume).
+        The rest is then a separate record (LineRecordReader.maxBytesToConsume).
         """
         if self.is_plain_text or self._compressed or self._delimiter:
             return False
@@ -148,7 +148,7 @@ class SplitReader:
                 return
 
     def _first_line(self, chunks: Iterator[bytes]) -> tuple[bytes, bytes]:
-        """Returns the first line with its end, and what else was read with it."""
+        """Returns the first line with its end, and the other bytes that were read with it."""
         line_end = re.compile(re.escape(self._delimiter)) if self._delimiter else LINE_END
         text = next(until_match(chunks, line_end, overlap=max(1, len(self._delimiter) - 1)), b"")
         found = line_end.search(text)
@@ -249,7 +249,7 @@ class CombinedReader:
 
     @property
     def is_plain_text(self) -> bool:
-        """True if the records are lines without a limit, so that `text_chunks` tells all about them."""
+        """True if the records are lines without a length limit, so that `text_chunks` has all their data."""
         return self._reader.is_plain_text
 
     @property
@@ -298,7 +298,7 @@ def _inflate(blocks: Iterator[bytes], codec: str) -> Iterator[bytes]:
     """Decompresses gzip (one member after the other) or zlib data. Raises `TaskFailure` where it is damaged."""
     bits = 31 if codec == ".gz" else 15
     engine = zlib.decompressobj(bits)
-    begun = True  # a file with nothing in it ends too early
+    begun = True  # an empty file ends too early
     for block in blocks:
         data = block
         while data:

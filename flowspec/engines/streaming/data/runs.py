@@ -15,9 +15,9 @@ from flowspec.engines.streaming.data.collect import count_chunks
 from flowspec.facts.machine import usable_memory
 
 _SHARE = 16  # of the memory that programs can still take
-_MOST_BYTES = 512 << 20  # of input; what a larger job takes does not grow with it
+_MOST_BYTES = 512 << 20  # bytes of input; a larger job does not use more memory
 _MOST_FILES = 512  # a process may have 1024 open by default
-_OTHER_FILES = 64  # those that a job has open beside them, generously
+_OTHER_FILES = 64  # a generous number of other files that a job has open
 _PROCESSES = Path("/proc")
 
 

@@ -87,7 +87,7 @@ def refused(message: str) -> ClientError:
 
 
 class Unsupported(ClientError):
-    """Something that Hadoop knows and this engine does not: it is named, never ignored."""
+    """Something that Hadoop supports and this engine does not: an error names it; it is never ignored."""
 
 
 def unsupported(what: str) -> ClientError:
@@ -108,7 +108,7 @@ class Arguments(NamedTuple):
     streaming: dict[str, list[str]]
 
     def first(self, name: str) -> str | None:
-        """Returns the first value of a streaming option: given twice, the first counts."""
+        """Returns the first value of a streaming option: if it is given twice, Hadoop uses the first value."""
         values = self.streaming.get(name)
         return values[0] if values else None
 
@@ -122,7 +122,7 @@ class Arguments(NamedTuple):
 
 
 def parse(words: Sequence[str]) -> Arguments:
-    """Takes the words apart. Raises `ClientError`."""
+    """Parses the words. Raises `ClientError`."""
     if words and words[0].lower() == "streamjob":
         words = words[1:]
     generic, rest = _parse_generic(words)
@@ -135,7 +135,7 @@ def _parse_generic(words: Sequence[str]) -> tuple[dict[str, list[str]], Sequence
     while at < len(words):
         name, value = _generic_option(words[at])
         if not name:
-            at += words[at] in ("-", "--")  # GnuParser stops at them, and drops them
+            at += words[at] in ("-", "--")  # GnuParser stops at these words, and drops them
             break
         at += 1
         if value is None:

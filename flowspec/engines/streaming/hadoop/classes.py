@@ -78,10 +78,10 @@ _ONLY_IN_HADOOP = {
     ],
 }  # fmt: skip
 
-# Classes that are found, whatever they are named for.
+# Classes that Hadoop finds for any option.
 _OTHERS = frozenset({TEXT_OUTPUT, NULL_OUTPUT}).union(INPUT_FORMATS, PARTITIONERS, MAPPERS, REDUCERS)
 
-# Classes of the new API: Hadoop finds them, and then they are not what the old API wants.
+# Classes of the new API: Hadoop finds them, but the old API does not accept them.
 _NEW_API = {
     "inputformat": [
         "input.TextInputFormat",
@@ -118,7 +118,7 @@ def partitioner(name: str) -> str:
 def command_class(role: str, text: str) -> str | None:
     """Returns the class that the text of `-mapper`, `-combiner` or `-reducer` names; None when it is a command.
 
-    Raises `ClientError` for a class that this engine has not.
+    Raises `ClientError` for a class that this engine does not have.
     """
     full = text if "." in text else f"org.apache.hadoop.streaming.{text}"
     known = MAPPERS if role == "mapper" else REDUCERS

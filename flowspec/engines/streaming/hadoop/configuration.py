@@ -208,7 +208,7 @@ class Configuration:
         self._raw = {**DEFAULTS, **renamed, **current}
         self._given = frozenset({*renamed, *current})
         self._variables: dict[str, str] = {}
-        # Of os.environ, each look at a value decodes it.
+        # A copy, since os.environ decodes a value at each access.
         self.environ = dict(environ)
         self._system = system
 
@@ -218,7 +218,7 @@ class Configuration:
         self._variables.clear()
 
     def get(self, name: str, default: str = "") -> str:
-        """Returns the value, expanded; an empty value counts as none (the job file drops it)."""
+        """Returns the expanded value; an empty value counts as missing (the job file drops it)."""
         raw = self._raw.get(name, "")
         return self._expand(raw) if raw else default
 
@@ -232,7 +232,7 @@ class Configuration:
         return next((match[0] for match in found if match), "")
 
     def is_blank(self, name: str) -> bool:
-        """Returns True if an empty value was given: no number for the client, though it never reaches the tasks."""
+        """Returns True if an empty value was given. The client refuses it as a number, though tasks never see it."""
         return self._raw.get(name) == ""
 
     def integer(self, name: str, default: int, *, bits: int = 32) -> int:
@@ -245,7 +245,7 @@ class Configuration:
         return parse_number(text, bits=bits)
 
     def boolean(self, name: str, *, default: bool = False) -> bool:
-        """Reads `true` or `false` in any capitals; anything else counts as not given."""
+        """Reads `true` or `false` in upper or lower case; any other value counts as missing."""
         return {"true": True, "false": False}.get(self.get(name).strip().lower(), default)
 
     def variables(self) -> Mapping[str, str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 
 ONE_AT_A_TIME = "FLOWSPEC_PARALLEL=1 runs one task at a time"
-"""The remedy where a job needs more memory than this machine has."""
+"""The remedy if a job needs more memory than this machine has."""
 
 NOT_CONFIGURED = "java.lang.RuntimeException: Error in configuring object"
 """What Hadoop reports around the failure of a mapper or reducer to read its configuration."""
@@ -19,7 +19,7 @@ class TaskFailure(Exception):
         self.causes = causes
 
     def trace(self) -> list[str]:
-        """Returns the telling lines of the trace, as LocalJobRunner logs it."""
+        """Returns the important lines of the trace, as LocalJobRunner logs them."""
         return [f"java.lang.Exception: {self.causes[0]}", *(f"Caused by: {cause}" for cause in self.causes)]
 
 

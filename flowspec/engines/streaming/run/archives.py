@@ -27,7 +27,7 @@ def unpack(source: Path, place: Path) -> None:
         else:
             shutil.copyfile(source, place)
     except (tarfile.TarError, zipfile.BadZipFile, EOFError, zlib.error, RuntimeError) as error:
-        # EOFError: the file is cut off. RuntimeError: a zip needs a password, or is compressed in a way of its own.
+        # EOFError: the file is truncated. RuntimeError: a zip needs a password, or has an unknown compression.
         raise OSError(str(error).replace("\n", " ")) from error
 
 

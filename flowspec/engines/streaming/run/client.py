@@ -113,7 +113,7 @@ def _exit_on_signals() -> Iterator[None]:
 
     def leave(number: int, _frame: FrameType | None) -> None:
         nonlocal leaving
-        if not leaving:  # a second one, such as that to the group after that to the process, must not end the clean-up
+        if not leaving:  # a second signal, such as one to the group, must not stop the clean-up
             leaving = True
             raise SystemExit(128 + number)
 

@@ -25,7 +25,7 @@ from flowspec.engines.streaming.hadoop.javalang import BLANKS, parse_number
 
 # Bytes that a command may leave unread without harm: PipeMapRed.BUFFER_SIZE, and what a pipe of Linux holds.
 INPUT_BUFFER, _PIPE = 131072, 65536
-_PATIENCE = 10  # seconds without output, after which it is worth a look whether the command still runs
+_PATIENCE = 10  # seconds without output, after which it is checked whether the command still runs
 _HELD_OPEN = (
     "the command has ended, but a process that it started in the background has its standard output or error open: the "
     "task waits for that; redirect both of it (`program > /dev/null 2>&1 &`)"
@@ -65,7 +65,7 @@ def find_program(name: str, working: Path, path: str) -> str:
     if name.startswith("/"):
         return name
     here = working / name
-    with suppress(OSError):  # Hadoop tries, and does not look at the result
+    with suppress(OSError):  # Hadoop tries this, and ignores the result
         here.chmod(stat.S_IMODE(here.stat().st_mode) | 0o111)
     for folder in [str(working), *path.split(":")]:
         candidate = Path(folder.strip() or ".", name)
@@ -76,7 +76,7 @@ def find_program(name: str, working: Path, path: str) -> str:
 
 def start(command: str, environment: Mapping[str, str], working: Path) -> processes.Process:
     """Starts a command with three pipes. Raises `TaskFailure` as Java does when it can't be started."""
-    if not command:  # an empty property is dropped, so that the command is unset
+    if not command:  # an empty property is dropped, so the command is not set
         raise TaskFailure(
             NOT_CONFIGURED,
             'java.lang.NullPointerException: Cannot invoke "String.toCharArray()" because "args" is null',
@@ -133,7 +133,7 @@ class CommandInput:
         self._held = data[ready - len(held) :]
 
     def close(self) -> None:
-        """Writes the remaining data, even if the reader does not want it, and closes the pipe."""
+        """Writes the remaining data, even if nobody reads it, and closes the pipe."""
         try:
             self._wait_for_reader()
             if not self.broken:
@@ -155,14 +155,14 @@ Feed = Callable[[CommandInput], None]
 
 
 class RunningCommand:
-    """A command that is being fed, and whose standard error is listened to.
+    """A running command, to whose input data is written, and whose standard error is read.
 
-    The caller reads `output` to its end and then asks `finish`. Threads are only made where they are needed, because
+    The caller reads `output` to its end and then calls `finish`. Threads are only made where they are needed, because
     they take a third of the time of a small map task: one feeds a command whose input (`longest` bytes at most, None if
     that is not known) may not fit into the pipe, and one listens to a command that writes to standard error.
 
-    A process that the command has left running may have its output open. That is awaited for as many seconds as
-    `patience` says for an exit status; then all that it has left running is killed.
+    A process that the command left running may keep its output open. `patience` gives the seconds to wait for it, for
+    an exit status; then all processes that the command left running are killed.
     """
 
     def __init__(
@@ -234,7 +234,7 @@ class RunningCommand:
         return as_in_shell(code)
 
     def kill(self) -> None:
-        """Ends the command at once, and waits until its threads have noticed."""
+        """Kills the command, and waits until its threads have ended."""
         self._process.kill_all()
         for thread in self._threads:
             thread.join(timeout=1)
@@ -263,14 +263,14 @@ class RunningCommand:
         return ready
 
     def _longest_wait(self) -> float:
-        """Returns the seconds after which it is worth a look at the command."""
+        """Returns the seconds after which the command is checked."""
         left = _PATIENCE if self._deadline is None else self._deadline - time.monotonic()
         return min(left, _PATIENCE) if left > 0 else _PATIENCE
 
     def _look_at_process(self, silent_for: float = 0) -> None:
-        """Kills what a command that has ended left running, when it is time; before that warns of it, once.
+        """Kills the processes that an ended command left running, after a time; warns once before.
 
-        Hadoop waits silently. In a cluster, YARN kills all processes of a task when that has ended.
+        Hadoop waits silently. On a cluster, YARN kills all processes of a task when the task has ended.
         """
         code = self._process.poll()
         if code is None:
@@ -319,7 +319,7 @@ class RunningCommand:
 
 
 class Reporter:
-    """Reads a command's standard error: counters and status go to the task, the rest is passed on."""
+    """Reads a command's standard error: counters and status go to the task, all other lines are passed on."""
 
     def __init__(
         self,

@@ -68,10 +68,10 @@ class Separators(NamedTuple):
 
 @dataclass(frozen=True)
 class Job:
-    """A streaming job, decided in every detail but the splits of its input.
+    """A streaming job with all its settings, except the splits of its input.
 
-    `map_failure` are the causes that every map task fails with, `reduce_failure` those of every command that
-    reduces or combines: options that Hadoop only reads there.
+    `map_failure` are the causes with which every map task fails, `reduce_failure` those of every reducer or combiner:
+    errors in options that Hadoop reads only there.
     """
 
     id: str
@@ -132,13 +132,13 @@ class Job:
 
 
 def build(arguments: Arguments, environ: Mapping[str, str], files: FileSystems) -> Job:
-    """Decides the job. Raises `ClientError` as Hadoop's client would end, and names what is unsupported."""
+    """Makes the job. Raises `ClientError` if Hadoop's client would fail, or if something is not supported."""
     conf = _configuration(arguments, environ, files)
     sent = shipments(arguments, files)
     _check_arguments(arguments)
     try:
         return _Builder(arguments, conf, files).job(tuple(sent), _parallel(environ))
-    except ValueError as error:  # IllegalArgumentException: Hadoop's client ends without a word
+    except ValueError as error:  # IllegalArgumentException: Hadoop's client ends without a message
         raise ClientError(logged=f"Error in the job's options : {error}", status=1) from error
 
 
@@ -148,7 +148,7 @@ def _configuration(arguments: Arguments, environ: Mapping[str, str], files: File
         try:
             given += read_conf_file(files.locate(name))
         except FileNotFoundError:
-            continue  # Configuration.loadResource is quiet about it
+            continue  # Configuration.loadResource does not report it
         except (OSError, ValueError) as error:
             raise uncaught(f"java.lang.RuntimeException: {name}: {error}") from error
     given += [_split_pair(text) for text in arguments.generic.get("D", []) if "=" in text]
@@ -311,7 +311,7 @@ class _Builder:
             word = (self._arguments.first("io") or conf.get(f"stream.{name}")).lower()
             if word in ("rawbytes", "typedbytes"):
                 raise unsupported(f"stream.{name}={word} (-io {word})")
-            if word:  # IdentifierResolver takes any other one for text
+            if word:  # IdentifierResolver treats every other word as text
                 conf.set(f"stream.{name}", word if word == "keyonlytext" else "text")
             prefix = "KeyOnlyText" if word == "keyonlytext" else "Text"
             suffix, role = ("InputWriter", "writer") if name.endswith("input") else ("OutputReader", "reader")
@@ -400,7 +400,7 @@ class _Builder:
         )
 
     def _task_number(self, name: str, default: int) -> int:
-        """Returns a number that only the tasks read; where it is none, they have been made to fail."""
+        """Returns a number that only the tasks read; if it is not a number, the tasks will fail."""
         return default if self._bad_number(name) else self._conf.integer(name, default)
 
     def _bad_number(self, name: str, bits: int = 32) -> str:

@@ -66,12 +66,12 @@ def run_reduction(task: Task, what: Reduction, stream: Iterator[SortedBlock], ou
         raise TaskFailure(*task.job.reduce_failure)
     head = list(itertools.islice(stream, 2))
     feed, longest = _choose_feed(task, what, head, stream)
-    # PipeMapRed.waitOutputThreads: without a record, what a command says goes to Reporter.NULL
+    # PipeMapRed.waitOutputThreads: without a record, a command's status and counters go to Reporter.NULL
     command = task.run_command(what.program.command, feed, report=bool(head), longest=longest)
     try:
         if not head:
             for _ in command.output():
-                pass  # what a reducer writes that got no record is lost
+                pass  # the output of a reducer that got no record is lost
         else:
             write_command_output(command.output(), output_cutter(task.job, "reduce"), output)
         code = command.finish()

@@ -42,9 +42,10 @@ from flowspec.engines.streaming.run.worker import (
 from flowspec.engines.streaming.run.worker_pool import PoolProcess, WorkerPool
 from flowspec.interrupts import interrupts_held_back
 
-_PROGRESS_INTERVAL = 0.3  # seconds between two looks at the progress
+_PROGRESS_INTERVAL = 0.3  # seconds between two reads of the progress
 _MOST_AT_ONCE = 32  # tasks that a process is given together
-_SHARE = 8  # it is given at most an eighth of its share of the tasks that are left, so that all end at the same time
+# A process gets at most an eighth of its share of the remaining tasks, so that all processes end at the same time.
+_SHARE = 8
 _LOG_SPACE_FROM = 256 << 20  # bytes
 
 
@@ -130,7 +131,7 @@ def _check_properties(job: Job) -> None:
 
 
 def _committer_version(job: Job) -> int:
-    """Returns the algorithm of FileOutputCommitter; for what is no number Hadoop's client waits without end."""
+    """Returns the algorithm of FileOutputCommitter; if it is not a number, Hadoop's client waits for ever."""
     name = "mapreduce.fileoutputcommitter.algorithm.version"
     try:
         return job.configuration.integer(name, 2)
@@ -149,7 +150,7 @@ def _launch_error(message: str) -> ClientError:
 def _send_some(member: PoolProcess, todo: range, members: int) -> range:
     """Sends a process the numbers of its next tasks; returns the rest."""
     some = max(1, min(_MOST_AT_ONCE, len(todo) // (_SHARE * members)))
-    with suppress(OSError):  # it has died, which is noticed when its messages are read
+    with suppress(OSError):  # the process has died, which is detected when its messages are read
         member.channel.send(todo[:some])
     return todo[some:]
 
@@ -231,7 +232,7 @@ class _Runner:
         except FileExistsError as error:
             if not new:
                 raise
-            # Another job has made it since the output was checked: shipped files were copied in between.
+            # Another job has created the folder since the check of the output: shipped files were copied in between.
             raise _output_exists(self._job) from error
         if self._job.reduces < 0:
             raise TaskFailure(f"java.lang.NegativeArraySizeException: {self._job.reduces}")
@@ -244,7 +245,7 @@ class _Runner:
             self._reduce_phase()
 
     def _log_space(self) -> None:
-        """Logs how much room a large shuffle takes, and where: about what the mappers write, which is not known yet."""
+        """Logs how much space a large shuffle takes, and where; the exact output of the mappers is not known yet."""
         size, scratch = self._context.size, self._context.scratch
         if not self._job.reduces or size < _LOG_SPACE_FROM:
             return
@@ -305,7 +306,7 @@ class _Runner:
         channel.send([TaskResult(ALL_TASKS, {})])
 
     def _record(self, result: TaskResult) -> None:
-        """Adds up what a process reported."""
+        """Adds the results that a process reported."""
         for group, counters in result.counters.items():
             totals = self._counters.setdefault(group, {})
             for name, amount in counters.items():

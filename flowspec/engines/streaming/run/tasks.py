@@ -135,7 +135,7 @@ class Task:
             "mapreduce.job.user.name": job.configuration.get("mapreduce.job.user.name"),
         }
         if self.split:
-            first = self.split.parts[0]  # a command is started before its map task comes to the next
+            first = self.split.parts[0]  # a map task starts its command before it opens the next part
             own["mapreduce.map.input.file"] = first.file.uri
             own["mapreduce.map.input.start"] = str(first.start)
             own["mapreduce.map.input.length"] = str(first.length)
@@ -192,7 +192,7 @@ def _discard(*_said: object) -> None:
 
 
 class Output(Protocol):
-    """A receiver of a command's pairs: block by block, or one by one."""
+    """Receives a command's pairs, block by block or one by one."""
 
     def lines(self, block: bytes) -> None:
         """Takes a block of whole lines, each a key up to its first TAB, and a value."""

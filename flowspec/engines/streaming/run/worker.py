@@ -82,7 +82,7 @@ def attempt(task: Task, work: Callable[[], None]) -> TaskResult:
 
 
 def _failure_context(task: Task) -> Iterator[str]:
-    """Yields the task, its input file and a command line that repeats it: what Hadoop's own trace leaves out."""
+    """Yields the task, its input file and a command line that repeats it, which Hadoop's own trace does not contain."""
     split, job = task.split, task.job
     if split is None:
         yield f"reduce task {task.number} failed (reducer: {job.reducer.command or job.reducer.java})"
@@ -160,7 +160,7 @@ class MapWorker:
         self._collector = Collector(self._shuffle, name, in_memory)
 
     def serve(self, channel: Connection) -> None:
-        """Takes split numbers until none come; then seals what was collected."""
+        """Receives split numbers until there are no more; then finishes the collected output."""
         arrays.load_numpy(self._context.size)  # did nothing before the fork on macOS
         failed = False
         while numbers := channel.recv():
@@ -256,7 +256,7 @@ def run_reduce(
     outputs: Sequence[MapOutput],
     progress: Callable[[int], None],
 ) -> TaskResult:
-    """Runs one reduce task over what the map tasks have left for it."""
+    """Runs one reduce task over the output of the map tasks for it."""
     task = Task(context.job, number, len(context.splits), is_map=False, syslog=context.syslog, progress=progress)
     for name in (COMBINE_INPUT_RECORDS, COMBINE_OUTPUT_RECORDS):
         task.count(name, 0)

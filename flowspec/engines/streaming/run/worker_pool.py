@@ -19,7 +19,7 @@ from flowspec.engines.streaming.hadoop.failure import ONE_AT_A_TIME, TaskFailure
 from flowspec.interrupts import INTERRUPTS, interrupts_held_back
 
 _GRACE = 3.0  # seconds that a process gets to end its own children
-# Between two looks whether a process has ended: most end within a millisecond, and the step waits for it.
+# Seconds between two checks whether a process has ended: most end within a millisecond, and the step waits for that.
 _SHORTEST_PAUSE, _LONGEST_PAUSE = 0.0002, 0.005
 
 
@@ -45,7 +45,7 @@ class WorkerPool:
         sys.stdout.flush()
         sys.stderr.flush()
         parent = os.getpid()
-        with interrupts_held_back():  # until a child is in its own code, and the parent knows of it
+        with interrupts_held_back():  # until the child runs its own code, and the parent knows of the child
             pid = os.fork()
             if not pid:
                 ours.close()
@@ -58,7 +58,7 @@ class WorkerPool:
     def messages(
         self, members: list[PoolProcess], idle: Callable[[], None], interval: float
     ) -> Iterator[tuple[PoolProcess, Any]]:
-        """Yields the messages of the members until none of them is awaited. Raises `TaskFailure` when one has died.
+        """Yields the messages of the members until no more are expected. Raises `TaskFailure` when one has died.
 
         `idle` is called at least every `interval` seconds.
         """
@@ -68,13 +68,13 @@ class WorkerPool:
                 member = awaited[channel]
                 try:
                     message = channel.recv()
-                except (EOFError, OSError):  # OSError: it died while it sent, or before it read what was sent to it
+                except (EOFError, OSError):  # OSError: the process died while it sent a message, or before it read one
                     raise self._death_of(member) from None
                 yield member, message
             idle()
 
     def end(self) -> None:
-        """Ends all that still live: SIGTERM, a moment to clean up, SIGKILL."""
+        """Ends all processes that still run: SIGTERM, a moment to clean up, SIGKILL."""
         for number in (signal.SIGTERM, signal.SIGKILL):
             for member in self._members:
                 _signal(member.pid, number)
