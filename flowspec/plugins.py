@@ -44,7 +44,7 @@ class StepPlugin(Protocol):
 
 
 class Finding(NamedTuple):
-    """A finding of a rule: `path` leads to the place in the spec, such as ("steps", 0, "name")."""
+    """A finding of a rule; `path` is the place in the spec, such as ("steps", 0, "name")."""
 
     path: tuple[str | int, ...]
     message: str
@@ -53,7 +53,7 @@ class Finding(NamedTuple):
 
 
 RulePlugin: TypeAlias = "Callable[[Mapping[str, Any]], Iterable[Finding]]"
-"""Gets a rendered spec as plain data, without what the schema refuses; must not change it."""
+"""Gets a rendered spec as plain data, without values that the schema refuses; must not change it."""
 
 
 class ImporterPlugin(Protocol):
@@ -89,7 +89,7 @@ def plugins(group: str) -> Mapping[str, Any]:
 
 @contextmanager
 def failing(group: str, name: str) -> Iterator[None]:
-    """Turns whatever a plugin raises, but our own errors, into a FlowspecError that names it."""
+    """Turns exceptions of a plugin, except flowspec's own errors, into a FlowspecError that names the plugin."""
     try:
         yield
     except FlowspecError:

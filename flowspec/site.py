@@ -50,7 +50,7 @@ _HEADERS: Mapping[str, str] = {
 
 
 def respond_with_page(service: Service, path: str) -> Response | None:
-    """Answers a GET of `path` with a page, or a log as text; None where there is nothing."""
+    """Answers a GET of `path` with a page, a log as text, or an error; None for an unknown path."""
     emr = _connect(service)
     try:
         if path == "/":
@@ -111,7 +111,7 @@ def _row(cluster: Cluster, name: str) -> dict[str, str]:
         "id": cluster.id,
         "name": visible(name),
         "state": cluster.state,
-        # A failed step can leave a cluster plainly TERMINATED.
+        # After a failed step, a cluster may just be TERMINATED.
         "kind": kind_of("FAILED" if cluster.reason_code == "STEP_FAILURE" else cluster.state),
         "reason": visible(cluster.reason),
         "created": utc_text(cluster.created),
@@ -123,7 +123,7 @@ def _cluster_page(emr: Emr, cluster_id: str) -> str:
     start = time.thread_time()
     run = read_run(emr, cluster_id)
     view = run_view(run, site=True)
-    # One that is done is not read again and again; one that waits may get work.
+    # The page of an ended cluster is not reloaded; a waiting cluster may get new steps.
     live = 0 if run.cluster.has_ended else max(_LIVE, round(_PAUSE * (time.thread_time() - start)))
     return render_page("run.html", view, secrets=run.secrets, site=True, live=live)
 

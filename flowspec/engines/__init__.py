@@ -144,7 +144,7 @@ def python_module(name: str, *args: str) -> tuple[str, ...]:
 
 
 def work_of(argv: Sequence[str]) -> Callable[[], int] | None:
-    """Returns the function that runs a streaming job with these arguments; None for other programs.
+    """Returns the function that runs the command line of a streaming job in this process; None for other programs.
 
     It is for a fork of this process: a new interpreter takes 100 ms until it has imported as much.
     """

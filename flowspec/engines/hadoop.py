@@ -29,7 +29,7 @@ def require(what: str) -> None:
 
 
 def main(words: Sequence[str]) -> None:
-    """Replaces this process by the Java program. Raises SystemExit if the program no longer exists."""
+    """Replaces this process by the Java program. Raises SystemExit if the program can't be run."""
     if words[0] == "fs":
         # As on a cluster: `-rm -r /data` must never mean a folder of this machine.
         words = ["fs", "-D", "fs.defaultFS=hdfs:///", *words[1:]]

@@ -102,7 +102,7 @@ def _differences(format_: _Format, text: str, job: Job, request: Request) -> Ite
         return
     except FlowspecError as error:
         # Only import needs python-hcl2, an extra; the written text does not depend on it.
-        yield f"it was not compared with the spec, so that more of it may be left out: {error.sentence}"
+        yield f"it was not compared with the spec, so more settings may be left out: {error.sentence}"
         return
     values = {name.replace("_", "").lower(): value for name, value in job.secrets.items()}
     given = {name: values.get(name.replace("_", "").lower(), one.default) for name, one in wanted.variables.items()}

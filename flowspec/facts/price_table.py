@@ -117,7 +117,7 @@ def _parse_region(raw: Mapping[str, Any], at: str, *, own: bool) -> RegionPrices
 
 def _parse_price(row: Any, origin: Origin, at: str) -> Price:
     if len(_require_list(row, at)) != 2:
-        raise ValueError(f"{at} has {len(row)} prices; EC2's and EMR's are asked for")
+        raise ValueError(f"{at} has {len(row)} prices instead of two: EC2's and EMR's")
     return Price(_require_amount(row[0], at), None if row[1] is None else _require_amount(row[1], at), origin)
 
 

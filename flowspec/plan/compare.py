@@ -166,7 +166,7 @@ def _watches_steps(plan: Plan) -> bool:
 def _hook_notes(plan: Plan, jobflow: JobFlow) -> Iterator[str]:
     hooks = [one for found in jobflow.fields.get("hooks", {}).values() for one in found]
     if hooks and not _watches_steps(plan):
-        yield "its hooks are not run: no step is submitted or waited for, so that no run ends"
+        yield "its hooks are not run, because no step is submitted or waited for"
     elif hooks:
         yield "its hooks are run by the `apply` or `flowspec wait SPEC` that sees the end"
     for command in (one["command"] for one in hooks if "command" in one):
@@ -333,7 +333,7 @@ def failed_note(step: Step) -> str:
     return f"step {step.name} ({step.id}) is {step.state}: --rerun failed runs it again"
 
 
-RERUN_BY_NAME = "name those that shall run (again) with --rerun NAME"
+RERUN_BY_NAME = "name the steps to run (again) with --rerun NAME"
 """The remedy for `unknown_steps`."""
 
 
@@ -383,7 +383,7 @@ def _why_not_replaced(cluster: Cluster, allowed: bool) -> tuple[str, str]:
             f"{wait}end it (flowspec destroy), or let this apply end it with --replace",
         )
     if cluster.termination_protected:
-        problem = f"cluster {cluster.id} is to be replaced and is protected against termination"
+        problem = f"cluster {cluster.id} must be replaced, but is protected against termination"
         return problem, "end it first: flowspec destroy --unprotect"
     return "", ""
 

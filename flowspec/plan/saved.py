@@ -1,7 +1,7 @@
-"""Plans as files: what was planned, and what it was made from, so that `apply` does exactly that or refuses.
+"""Plans as files: the plan and its inputs, so that `apply` does exactly what was planned, or refuses.
 
-A file holds no secret. It does not hold the calls to be made blindly, either: `apply` makes the plan again from the
-same spec, options and cluster, and compares it with the file. What differs is named, and nothing is done.
+A file contains no secret, and no calls that would be made blindly: `apply` makes the plan again from the same spec,
+options and cluster, and compares it with the file. If they differ, it names the differences and does nothing.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from flowspec.errors import StalePlan
 from flowspec.plan.changes import PLAN_VERSION, Plan
 from flowspec.plan.runs.unattended import SETTINGS_TAG, read_settings
 
-# Some editors put it before a text.
+# Some editors write it at the beginning of a file.
 _BOM = "\ufeff"
 _PLAN_AGAIN = "make the plan again: flowspec plan SPEC -o FILE"
 
@@ -63,8 +63,8 @@ def write_plan(content: Mapping[str, Any], options: Mapping[str, Any]) -> str:
 
 
 def is_plan_file(text: str) -> bool:
-    """Returns True if a text is a plan file, of whatever version, whole or not."""
-    # Not by its first key: a tool that formats JSON may have sorted them.
+    """Returns True if a text is a plan file, of any version, complete or not."""
+    # Not by its first key: a tool that formats JSON may have sorted the keys.
     return (
         text.lstrip(f"{_BOM} \t\r\n").startswith("{")
         and re.search(rf'"format"\s*:\s*"{PLAN_FORMAT}"', text) is not None
@@ -82,7 +82,7 @@ def read_plan(text: str, tool: str) -> SavedPlan:
         whole = document.get("checksum") == _checksum(body)
         version, read = document["version"], SavedPlan(document["options"], document["plan"])
         wrote = document["plan"].get("tool", tool)
-    # Also by someone who made a checksum for it.
+    # Someone who edited the file may also have computed a new checksum.
     except (ValueError, AttributeError, KeyError, RecursionError):
         whole = False
     if not whole:
@@ -95,15 +95,15 @@ def read_plan(text: str, tool: str) -> SavedPlan:
 
 
 def edited_plan() -> StalePlan:
-    """Returns the error for a plan file that is not as it was written."""
+    """Returns the error for a plan file that was changed after it was written."""
     return StalePlan("the plan file was changed or cut short after it was written", remedy=_PLAN_AGAIN)
 
 
 def refuse_stale(saved: SavedPlan, now: Mapping[str, Any]) -> None:
-    """Raises StalePlan, naming what moved, unless the plan made again is the plan that was saved."""
+    """Raises StalePlan, which names the changes, unless the plan made again equals the saved plan."""
     try:
         changes = list(_list_changes(saved.content, now))
-    # By someone who made a checksum for it, too.
+    # Someone who edited the file may also have computed a new checksum.
     except (AttributeError, TypeError, ValueError) as error:
         raise edited_plan() from error
     if changes:
@@ -124,7 +124,7 @@ def _list_changes(then: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[s
         if then.get(key) != now.get(key):
             yield sentence.format(then.get(key) or "none", now.get(key) or "none")
     if then.get("digest") != now.get("digest"):
-        yield "the spec, a variable or a local file gives another request"
+        yield "the request has changed: the spec, a variable or a local file"
     elif then.get("assets") != now.get("assets"):
         yield "local files have changed"
     if then.get("observed") != now.get("observed"):
@@ -138,7 +138,7 @@ def _list_changes(then: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[s
 
 
 def _list_cluster_changes(then: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]:
-    """Yields what the cluster has now, where another change or none would bring it to what the spec says."""
+    """Yields the present values of the cluster that now need another change, or none, to match the spec."""
     old, new = ({row[1]: row for row in plan.get("changes", ())} for plan in (then, now))
     for address in dict.fromkeys((*old, *new)):
         if address not in new:
@@ -149,13 +149,13 @@ def _list_cluster_changes(then: Mapping[str, Any], now: Mapping[str, Any]) -> It
 
 
 def _list_changed_settings(then: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]:
-    """Yields the settings that EMR does not know and that have changed, by their addresses in the spec."""
+    """Yields the changed settings that EMR does not know, by their addresses in the spec."""
     tags, tags_now = dict(then.get("supervision", ())), dict(now.get("supervision", ()))
     old, new = read_settings(tags), read_settings(tags_now)
     changed = [address for address in dict.fromkeys((*old, *new)) if old.get(address) != new.get(address)]
     yield from changed
     for key in ("hooks", "fallback", "launch_retries"):
-        # The marks in the tags leave out what is secret.
+        # The texts in the tags contain no secrets.
         if then.get(key) != now.get(key) and not any(one.partition(".")[0] == key for one in changed):
             yield key
     if {**tags, SETTINGS_TAG: ""} != {**tags_now, SETTINGS_TAG: ""}:

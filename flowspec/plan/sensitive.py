@@ -1,7 +1,7 @@
 """Finds the secret names, tags and arguments of a cluster, for readers who have its id and not its spec.
 
-EMR keeps them as they were sent. An apply leaves the tag `flowspec:sensitive`: short digests of the addresses, not of
-the values, of what the spec's secrets are in. A reader of the cluster finds the values there and masks them.
+EMR keeps them unchanged. An apply writes the tag `flowspec:sensitive`: short digests of the addresses of values with
+secrets, not of the values. A reader of the cluster finds the values at these addresses and masks them.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from flowspec.facts.limits import TAG_VALUE
 from flowspec.plan.cluster import SENSITIVE_TAG, TAG_PREFIX, Cluster
 from flowspec.plan.comparison.differences import token, tokens_in
 
-# All names, tags and arguments, where the tokens of those that are secret do not fit into a tag.
+# The value for all names, tags and arguments, if the tokens of the secret ones do not fit into a tag.
 _EVERY_TEXT = "*"
-# A shorter value of an option would be masked everywhere in a log, and tells little.
+# A shorter value of an option would be masked everywhere in a log, and reveals little.
 _MIN_VALUE_LENGTH = 4
 
 
 def sensitive_tokens(params: Mapping[str, Any], secrets: Collection[str], before: str = "") -> str:
-    """Returns the value of the tag for a RunJobFlow request, with what it said `before`; "" when nothing is secret."""
+    """Returns the value of the tag for a RunJobFlow request, including its value `before`; "" if nothing is secret."""
     if before == _EVERY_TEXT:
         return _EVERY_TEXT
     tags = {tag["Key"]: tag.get("Value", "") for tag in params.get("Tags", ())}
@@ -37,7 +37,7 @@ def sensitive_tokens(params: Mapping[str, Any], secrets: Collection[str], before
 def known_secrets(cluster: Cluster) -> frozenset[str]:
     """Returns the names, tags' values and arguments of a cluster that its flow says are secret, and values of options.
 
-    A name that a secret is a part of is secret as a whole, since the tag does not tell which part.
+    A name that contains a secret is secret as a whole, since the tag does not record the part.
     """
     marked = cluster.tags.get(SENSITIVE_TAG, "")
     tokens = tokens_in(marked)
@@ -48,7 +48,7 @@ def known_secrets(cluster: Cluster) -> frozenset[str]:
 
 
 def without_secrets(cluster: Cluster) -> Cluster:
-    """Returns a cluster for a list, its name and tags masked where its flow says that they are secret."""
+    """Returns a cluster for a list; its name and tags are masked if its flow marks them as secret."""
     secrets = known_secrets(cluster)
     return replace(cluster, name=mask(cluster.name, secrets), tags=mask(cluster.tags, secrets)) if secrets else cluster
 
@@ -56,7 +56,7 @@ def without_secrets(cluster: Cluster) -> Cluster:
 def _addressed_texts(
     name: str, tags: Mapping[str, str], steps: Collection[tuple[str, Collection[str]]]
 ) -> Iterator[tuple[str, str]]:
-    """Yields the address and the text of each name, tag and argument, but for flowspec's own tags."""
+    """Yields the address and the text of each name, tag and argument, except flowspec's own tags."""
     yield "name", name
     yield from ((f"tags.{key}", value) for key, value in tags.items() if not key.startswith(TAG_PREFIX))
     for step, args in steps:

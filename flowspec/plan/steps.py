@@ -1,8 +1,8 @@
 """Decides which steps of a request have to be added to a long-running cluster.
 
-A step is identified by its name and by what would run (jar, main class, arguments, properties): one that is there
-and pending, running or completed is left alone. Local scripts are staged under the hash of their content, so that a
-changed script is another step.
+A step is identified by its name and by what it runs (jar, main class, arguments, properties). If the cluster already
+has the step as pending, running or completed, it is not added. Local scripts are staged under the hash of their
+content, so a changed script makes another step.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ _CANCELLABLE = frozenset({"PENDING", "RUNNING"})
 class StepChanges(NamedTuple):
     """Indexes of the wanted steps to add, steps to cancel, and failed steps that are left as they are.
 
-    `extra` are steps under way that the request does not have, and that are not cancelled. `awaits` are wanted steps
-    that are there and not over yet. `unknown` holds the indexes of steps that may have run before the history that EMR
-    still shows. `under_way` says for each step that is left out if it is there and not over yet.
+    `extra` are active steps that the request does not have, and that are not cancelled. `awaits` are wanted steps that
+    exist and have not ended. `unknown` holds the indexes of steps that may have run before the steps that EMR still
+    lists. `under_way` says for each omitted step whether it exists and has not ended.
     """
 
     add: tuple[int, ...] = ()
@@ -57,13 +57,13 @@ def compare_steps(
 ) -> StepChanges:
     """Compares the steps of a request with those of a live cluster, both oldest first.
 
-    `rerun` holds names of steps to run again, or "failed" for all that failed, were cancelled or interrupted.
-    `known` says that an apply has submitted exactly these steps before, so that one which EMR does not show any more
-    is not taken for new. `selected` are the indexes of steps that the user has named: they run again unless they are
-    under way. `omitted` are the other steps of the spec, which are left as they are.
+    `rerun` holds names of steps to run again, or "failed" for all that failed, were cancelled or interrupted. `known`
+    says that an apply has submitted exactly these steps before, so a step that EMR no longer lists is not new.
+    `selected` are the indexes of steps that the user has named: they run again unless they are active. `omitted` are
+    the other steps of the spec, which are not changed.
     """
     there = _by_identity(cluster)
-    # Of equal steps, those that are left out come first.
+    # Among equal steps, the omitted ones come first.
     left = [attempts.pop(0) if (attempts := there.get(step_identity(one))) else None for one in omitted]
     under_way = tuple(one is not None and not one.has_ended for one in left)
     add: list[int] = []

@@ -22,7 +22,7 @@ _NOT_XML = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def result_text(result: CaseResult, *, color: bool) -> str:
-    """Returns a case's result in one line, and below it what was not as expected."""
+    """Returns a case's result in one line, with the unexpected results below it."""
     word = painted(f"{result.outcome.value:<7}", _COLORS[result.outcome.value], color=color)
     lines = [f"{word} {visible(result.name)} ({duration_text(result.seconds)})"]
     lines += [f"  {line}" for problem in result.problems for line in problem.split("\n")]
@@ -35,7 +35,7 @@ def result_text(result: CaseResult, *, color: bool) -> str:
 
 
 def summary_text(results: Sequence[CaseResult], seconds: float) -> str:
-    """Returns the number of cases, in all and by outcome."""
+    """Returns the number of cases, in total and by outcome."""
     counts = Counter(one.outcome for one in results)
     parts = [f"{counts[outcome]} {outcome.value}" for outcome in CaseOutcome if counts[outcome]]
     return f"{number_of(len(results), 'case')}: {', '.join(parts)} in {duration_text(seconds)}"

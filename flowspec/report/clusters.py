@@ -1,4 +1,4 @@
-"""Lists of clusters as text and plain data: those of an account, and those that are idle."""
+"""Lists of clusters as text and plain data: the clusters of an account, and idle clusters."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def idle_document(idle: IdleCluster) -> dict[str, Any]:
 
 
 def summary_document(cluster: Cluster) -> dict[str, Any]:
-    """Returns a cluster of a list for programs: the members of ListClusters, and what its tags say of its flow."""
+    """Returns a cluster of a list for programs: the members of ListClusters, and the flow named in its tags."""
     cluster = without_secrets(cluster)
     known = ("id", "name", "state", "reason_code", "reason", "created", "ready", "ended")
     of_flow = {"flow": FLOW_TAG, "target": TARGET_TAG, "source": SOURCE_TAG}

@@ -9,7 +9,7 @@ def cells(text: str) -> int:
     """Returns the number of terminal cells that a line takes."""
     if text.isascii():
         return len(text)
-    # Not at the top: a report without such a letter does not need it, and it takes 40 ms.
+    # Not at the top: the import takes 40 ms, and a report without such letters does not need it.
     from rich.cells import cell_len
 
     return cell_len(text)
@@ -21,9 +21,9 @@ def padded(text: str, width: int) -> str:
 
 
 def aligned(rows: Sequence[Sequence[str]], *, numbers: Collection[int] = ()) -> list[str]:
-    """Returns a line for each row, its cells below those of the other rows, with two spaces between them.
+    """Returns a line for each row, with aligned columns and two spaces between them.
 
-    The columns whose indexes are in `numbers` end below each other, so that their digits can be compared.
+    The columns whose indexes are in `numbers` are aligned to the right.
     """
     columns = [_aligned_column(column, right=index in numbers) for index, column in enumerate(zip(*rows, strict=True))]
     return ["  ".join(row).rstrip() for row in zip(*columns, strict=True)]

@@ -20,7 +20,7 @@ _LONGEST_VALID = timedelta(days=365)
 
 
 def cost_lines(cost: Estimate, today: date | None = None) -> Iterator[str]:
-    """Yields `Cost: 0.79 to 3.02 USD an hour in us-east-1, by prices of 2025-01-31`, and a line on the unknown."""
+    """Yields `Cost: 0.79 to 3.02 USD an hour in us-east-1, by prices of 2025-01-31`, and a line on unknown prices."""
     if cost.hourly is None:
         unknown = unknown_text(cost.unknown, cost.region) if cost.unknown else "no instances"
         yield visible(f"Cost: not known: {unknown}")
@@ -30,7 +30,7 @@ def cost_lines(cost: Estimate, today: date | None = None) -> Iterator[str]:
     if cost.run:
         yield f"  a run of {hours_text(cost.hours or 0)}: {least}{cost.run} USD"
     if is_old(cost.origins, today):
-        yield "  these prices are more than a year old; `flowspec prices update` gets those of today"
+        yield "  these prices are more than a year old; `flowspec prices update` gets today's prices"
     if cost.unknown:
         yield visible(f"  not in it: {unknown_text(cost.unknown, cost.region)}")
 
@@ -43,7 +43,7 @@ def prices_of(origins: Sequence[Origin]) -> str:
 
 
 def aged_prices_of(origins: Sequence[Origin], today: date | None = None) -> str:
-    """Returns what `prices_of` does, and that a price is more than a year old where one is."""
+    """Returns the text of `prices_of`, and a warning if a price is more than a year old."""
     return f"{prices_of(origins)}{', which are more than a year old' if is_old(origins, today) else ''}"
 
 
@@ -56,7 +56,7 @@ def is_old(origins: Sequence[Origin], today: date | None = None) -> bool:
 def cost_change(before: Estimate | None, after: Estimate | None) -> str:
     """Returns `0.50 → 1.25 USD an hour, 1.00 → 2.50 USD a run` of two revisions.
 
-    "" where they cost the same, or as unknown.
+    "" if they cost the same, or if both costs are unknown.
     """
     hourly = [_amount_text(one, one.hourly if one else None) for one in (before, after)]
     runs = [_amount_text(one, one.run if one else None) for one in (before, after)]
@@ -74,12 +74,12 @@ def _amount_text(cost: Estimate | None, amount: Range | None) -> str:
 
 
 def lower_bound_words(cost: Estimate | ActualCost) -> str:
-    """Returns the words before an amount that lacks what is unknown of a cost; "" where nothing is."""
+    """Returns the words before an amount without the unknown parts of a cost; "" if nothing is unknown."""
     return "at least " if cost.unknown else ""
 
 
 def cost_document(cost: Estimate | None) -> dict[str, Any] | None:
-    """Returns an estimate for programs; amounts in USD an hour, null where they are not known."""
+    """Returns an estimate for programs; amounts in USD per hour, null if they are not known."""
     if cost is None:
         return None
     return {
@@ -139,7 +139,7 @@ def actual_document(cost: ActualCost) -> dict[str, Any]:
 
 
 def idle_amounts(cost: ActualCost | None, idle: Range | None) -> tuple[str, str, str]:
-    """Returns the cost of an idle cluster by the hour, while it was idle, and in all."""
+    """Returns the cost of an idle cluster: per hour, while it was idle, and in total."""
     least = lower_bound_words(cost) if cost else ""
     amounts = (cost.hourly, idle, cost.amount) if cost else (None, None, None)
     hourly, while_idle, in_all = (f"{least}{one}" if one else "not known" for one in amounts)
@@ -147,7 +147,7 @@ def idle_amounts(cost: ActualCost | None, idle: Range | None) -> tuple[str, str,
 
 
 def idle_notes(costs: Sequence[ActualCost]) -> Iterator[str]:
-    """Yields lines on which prices the costs of idle clusters are by, and on what is not in them."""
+    """Yields lines on the prices used for the costs of idle clusters, and on the parts that are not included."""
     origins = sorted({origin for cost in costs for origin in cost.origins})
     unknown = dict.fromkeys(what for cost in costs for what in cost.unknown)
     if origins:

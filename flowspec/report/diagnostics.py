@@ -23,7 +23,8 @@ from flowspec.version import installed_version
 MAX_SHOWN = 50
 _WIDEST = 120
 _TARGET = "target "  # begins the note that `diagnostics_to_show` adds
-# The project has no site yet: an absolute URI (SARIF 2.1.0, 3.49.12) that names the command which shows the page.
+# SARIF requires an absolute URI (2.1.0, 3.49.12). The project has no site yet, so it names the command that shows the
+# page.
 _HELP = "urn:flowspec:explain:"
 
 _COLORS = {Severity.ERROR: "31", Severity.WARNING: "33", Severity.INFO: "36"}
@@ -32,8 +33,8 @@ _COLORS = {Severity.ERROR: "31", Severity.WARNING: "33", Severity.INFO: "36"}
 def as_text(diagnostics: Iterable[Diagnostic], *, color: bool = False) -> str:
     """Returns the diagnostics as a compiler would show them, with source line and carets.
 
-    At most 50 are shown, errors before warnings when there are more, and the rest is counted. "" when
-    there are none.
+    At most 50 are shown; if there are more, errors come before warnings, and the rest is counted. "" when there are
+    none.
     """
     found = list(diagnostics)
     shown = [replace(visible_values(one), source=one.source) for one in _most_severe(found)]
@@ -73,7 +74,7 @@ def _block(found: Diagnostic, color: bool) -> str:
 
 
 def _notes(found: Diagnostic) -> list[str]:
-    """Returns the notes, the last of them with where to read more."""
+    """Returns the notes; the last one names the command that explains the finding."""
     if found.id not in CATALOG:
         return list(found.notes)
     more = f"flowspec explain {found.id}"
@@ -84,7 +85,7 @@ def _notes(found: Diagnostic) -> list[str]:
 def merge_targets(diagnostics: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
     """Merges the findings of one spec at several targets, by place.
 
-    What they share is there once, with all their names in its note.
+    A common finding is listed once, with the names of all targets in its note.
     """
     alike: dict[Diagnostic, list[str]] = {}
     for found, name in map(_split_target, diagnostics):
@@ -93,7 +94,7 @@ def merge_targets(diagnostics: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
 
 
 def without_targets(diagnostics: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
-    """Returns findings without the target that each is of, to compare those of several."""
+    """Returns findings without their targets, to compare the findings of several targets."""
     return tuple(_split_target(one)[0] for one in diagnostics)
 
 
@@ -120,7 +121,7 @@ def _excerpt(found: Diagnostic, place: Location, margin: str, paint: Callable[[s
 
 
 def _clip_line(source: str, start: int) -> tuple[str, int]:
-    """Cuts a long line to the part around the place; returns it and where the place begins in it."""
+    """Cuts a long line to the part around the place; returns this part, and where the place begins in it."""
     source = source.rstrip()
     if len(source) <= _WIDEST:
         return source, start

@@ -1,8 +1,8 @@
 """Draws the graph of a flow's steps and data as an SVG file, for dark and light mode, with a description in words.
 
-Steps are a column in their order. Data from outside are left of it, what a step writes or names right of it, each in
-the row of its first use. Every use has a row of its own at its step, so that no two lines lie on each other; a place of
-data that is used again has a lane between the columns, which no other has in the same rows.
+Steps are a column in their order. Data from outside is to the left, and data that a step writes or names to the right,
+each in the row of its first use. Every use has a row of its own at its step, so that no two lines lie on each other; a
+place of data that is used again has a lane between the columns, which no other has in the same rows.
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ class _Layout:
             side.allot_lanes()
 
     def _side(self, uri: str, kind: str) -> _Side:
-        """Returns the side where a place is already; left if it is read first, and so comes from outside."""
+        """Returns the side that a place already has; left if it is read first, and so comes from outside."""
         known = [side for side in (self.left, self.right) if uri in side.nodes]
         return known[0] if known else self.left if kind in {"reads", "uses"} else self.right
 
@@ -223,7 +223,7 @@ def _gap_width(side: _Side) -> int:
 
 
 def _shorten_middle(text: str, longest: int) -> str:
-    """Returns the text, without its middle if it is too long: URIs often differ at their ends."""
+    """Returns the text, cut in the middle if it is too long: URIs often differ at their ends."""
     if cells(text) <= longest:
         return text
     half = longest // (2 if text.isascii() else 4)

@@ -35,7 +35,7 @@ def as_text(diagnosis: Diagnosis) -> str:
 
 
 def place_of(cause: Cause) -> str:
-    """Returns the log that a cause is said in, and the lines; "" when it is in none."""
+    """Returns the log that contains a cause, and the lines; "" if no log contains it."""
     if not cause.line:
         return cause.log
     last = "" if cause.end_line == cause.line else f"-{cause.end_line}"
@@ -51,7 +51,7 @@ def with_heading(cluster: Cluster, diagnosis: Diagnosis | None) -> str:
 def as_markdown(cluster: Cluster, diagnosis: Diagnosis | None, secrets: Collection[str] = ()) -> str:
     """Returns the cause of a failure as Markdown, for a pull request or a ticket; None for no failure.
 
-    `secrets` are masked, before what is Markdown in a text is escaped, which could hide one from the mask.
+    `secrets` are masked before Markdown is escaped, since an escaped secret would not be found.
     """
     escape = partial(escaped, secrets=secrets)
     lines = [f"### {escape(cluster.name)} ({cluster.id}): {escape(cluster.state)}", ""]
@@ -69,7 +69,7 @@ def as_markdown(cluster: Cluster, diagnosis: Diagnosis | None, secrets: Collecti
 
 
 def notes_of(diagnosis: Diagnosis) -> list[str]:
-    """Returns sentences on the logs that could not be read, or may still come."""
+    """Returns sentences on logs that could not be read, or may still be shipped."""
     unread = [f"they could not be read: {diagnosis.unread}"] if diagnosis.unread else []
     late = "EMR ships logs about every five minutes; `flowspec diagnose` reads them when they are there"
     return [*unread, *([late] if diagnosis.logs_may_follow else [])]

@@ -20,7 +20,7 @@ from flowspec.report.markdown import COMMENT_LIMIT, escaped, folded
 
 _FLEET_VERSION = 1
 _HEADINGS = ("FLOW", "TARGET", "RESULT", "EXIT")
-# By exit code, of which cli.exits has the meanings.
+# By exit code (see cli.exits).
 _WORDS = {
     0: "ok",
     1: "with an error",
@@ -38,7 +38,7 @@ _WORDS = {
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One flow of a report: what happened to it, and the exit code that it would have alone.
+    """One flow of a report: its result, and the exit code that it would have alone.
 
     `flow` is "" where its spec could not be read; `cluster` is an id or ""; `plan` is shown with the report.
     """
@@ -53,7 +53,7 @@ class Row:
 
 
 def as_text(rows: Sequence[Row], *, color: bool = False) -> str:
-    """Returns the plans that there are, and then a table with a line for each flow, and a count; secrets masked."""
+    """Returns the plans, then a table with a line for each flow, and a count; secrets are masked."""
     shown = [plans.as_text(row.plan, color=color) for row in rows if row.plan]
     # Those that need attention come last, where a terminal shows them.
     ordered = sorted(rows, key=lambda row: row.exit != 0)

@@ -42,7 +42,7 @@ def as_mermaid(graph: Graph, secrets: Collection[str] = ()) -> str:
     for link in links:
         step, node = f"s{link.step}", data[link.uri]
         lines.append(f"  {_ARROWS[link.verb].format(step=step, data=node)}")
-    # A folder in another's: the name alone does not connect them.
+    # A folder inside another folder: the names alone do not connect them.
     known = {(one.step, one.uri) for one in links}
     lines += [
         f"  s{source} -.-> s{link.step}" for link in links for source in link.sources if (source, link.uri) not in known

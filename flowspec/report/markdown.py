@@ -15,7 +15,7 @@ COMMENT_LIMIT = 60_000
 def escaped(text: str, secrets: Collection[str] = ()) -> str:
     """Returns a text as one line in which nothing is Markdown or HTML.
 
-    `secrets` are masked first: the mask would not find one whose characters are escaped.
+    `secrets` are masked first, since an escaped secret would not be found.
     """
     return _escape(visible(str(mask(text, secrets))))
 
@@ -42,6 +42,6 @@ def folded(title: str, lines: Sequence[str], secrets: Collection[str] = (), *, u
 
 
 def fenced(lines: Sequence[str], language: str = "") -> list[str]:
-    """Returns lines as a block of code. A fence is ended only by one as long: the lines may hold backticks."""
+    """Returns lines as a block of code. The fence is longer than any row of backticks in the lines."""
     fence = "`" * max(3, 1 + max((len(run) for line in lines for run in re.findall("`+", line)), default=0))
     return [f"{fence}{language}", *lines, fence]

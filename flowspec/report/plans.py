@@ -128,7 +128,7 @@ def change_line(change: Change, secrets: Collection[str], *, placed: bool, color
     """Returns `~ instance group CORE: count 4 → 10  (ModifyInstanceGroups)  job.yaml:14`; the place if `placed`."""
     before, after = (mask(value, secrets) for value in (change.before, change.after))
     values = " → ".join(differing_texts(before, after))
-    # Without the arrow, it would be read as the value that comes.
+    # Without the arrow, it would look like the new value.
     values += " → (none)" if after is None and before is not None and change.action in _CHANGING else ""
     # The address of a member names its thing first: `instance group CORE: count`.
     separator = " " if ": " in change.address else ": "
@@ -140,7 +140,7 @@ def change_line(change: Change, secrets: Collection[str], *, placed: bool, color
 
 
 def differing_texts(before: Any, after: Any) -> Iterator[str]:
-    """Yields the texts of two values; of two lists of arguments only what is not in both, with … for the rest."""
+    """Yields the texts of two values; for two lists of arguments only the different ones, with … for the others."""
     if not (isinstance(before, list | tuple) and isinstance(after, list | tuple)):
         given = [one for one in (before, after) if one is not None]
         yield from (shlex.join(map(str, one)) if isinstance(one, list | tuple) else str(one) for one in given)
@@ -153,7 +153,7 @@ def differing_texts(before: Any, after: Any) -> Iterator[str]:
         shown: list[str] = []
         for tag, *ends in parts:
             start, end = ends[2 * side : 2 * side + 2]
-            # A few that are in both tell where the change is; the rest is left out.
+            # A few common arguments show where the change is; the rest is left out.
             kept = tag != "equal" or end - start <= _CONTEXT_ARGUMENTS
             shown += [shlex.quote(one) for one in arguments[start:end]] if kept else ["…"]
         yield " ".join(shown) or "(none)"

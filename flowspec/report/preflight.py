@@ -12,7 +12,7 @@ from flowspec.report.json_text import location_document
 
 
 def preflight_lines(found: Sequence[Finding]) -> Iterator[str]:
-    """Yields a count and a line for each finding but those that are well; equal reasons for no check share a line."""
+    """Yields a count and a line for each finding that is not OK; findings with the same reason share a line."""
     counted = Counter(one.level for one in found)
     asked = f"{len(found) - counted[Level.UNCHECKED]} checked"
     levels = (Level.WRONG, Level.WARNING, Level.UNCHECKED)
@@ -27,12 +27,12 @@ def preflight_lines(found: Sequence[Finding]) -> Iterator[str]:
         yield visible(f"  not checked: {', '.join(subjects)}: {message}")
 
 
-# More problems of one flow among many would hide the other flows.
+# More problems of one flow would hide the other flows.
 _SHOWN = 10
 
 
 def first_preflight_lines(found: Sequence[Finding], command: str) -> Iterator[str]:
-    """Yields the first of `preflight_lines`, and how many more `command` shows."""
+    """Yields the first lines of `preflight_lines`, and the number of further lines, which `command` shows."""
     lines = list(preflight_lines(found))
     yield from lines[: _SHOWN + 1]
     if len(lines) > _SHOWN + 1:
@@ -46,7 +46,7 @@ def _line(found: Finding) -> str:
 
 
 def preflight_document(found: Sequence[Finding]) -> list[dict[str, Any]]:
-    """Returns the findings as JSON data, those that are well too."""
+    """Returns all findings as JSON data, also those that are OK."""
     return [
         {
             "level": one.level.value,

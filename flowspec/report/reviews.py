@@ -16,13 +16,13 @@ from flowspec.report.plans import change_document, change_line, diff_block
 from flowspec.review.review import CHANGED, GONE, INVALID, NEW, FlowReview, Review
 
 MARKER = "<!-- flowspec-review -->"
-"""The first line of a comment, by which it is found again to be updated."""
+"""The first line of a comment, by which a later review finds the comment to update it."""
 
 _REVIEW_VERSION = 1
 
 
 class _Alike(NamedTuple):
-    """Flows of which the same is shown: one at several targets, or several that a base file makes invalid."""
+    """Flows with the same output: one flow at several targets, or several that a base file makes invalid."""
 
     flows: list[FlowReview]
     findings: tuple[Diagnostic, ...]
@@ -42,7 +42,7 @@ def _group_flows(review: Review) -> list[_Alike]:
     groups: dict[Any, list[FlowReview]] = {}
     for flow in review.flows:
         findings = diagnostics.without_targets(flow.findings)
-        # What is wrong in a base file is wrong in each spec that extends it.
+        # An error in a base file is an error in each spec that extends it.
         path = "" if flow.status == INVALID and not flow.moved_from else flow.path
         shown = (path, flow.status, flow.moved_from, flow.replaces, tuple(_change_lines(flow)), findings)
         groups.setdefault(shown, []).append(flow)
@@ -72,7 +72,7 @@ def _change_lines(flow: FlowReview, *, color: bool = False) -> Iterator[str]:
 
 
 def _costs(group: _Alike) -> Iterator[str]:
-    """Yields what each target costs; all that cost the same share a line."""
+    """Yields the cost of each target; targets with the same cost share a line."""
     targets: dict[str, list[str]] = {}
     for flow in group.flows:
         targets.setdefault(cost_change(*flow.costs), []).append(flow.target)

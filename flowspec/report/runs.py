@@ -21,7 +21,7 @@ Counters = Mapping[str, Mapping[str, int]]
 
 
 def event_line(event: Event) -> str:
-    """Returns one line for one state change; "" for what only a progress bar shows."""
+    """Returns a line for a new state of a cluster or step, or for an action of the watcher; "" for other events."""
     if isinstance(event, ClusterChanged):
         cluster = event.cluster
         return f"cluster {cluster.id}: {cluster.state}{_reason_suffix(cluster)}"
@@ -50,7 +50,7 @@ def _duration_suffix(started: datetime | None, ended: datetime | None) -> str:
 
 
 def progress_of(event: StepProgress) -> float:
-    """Returns 0 to 100: maps and reduces weigh the same, as in Hadoop's own displays."""
+    """Returns 0 to 100: maps and reduces have equal weight, as in Hadoop's own displays."""
     return (event.maps + event.reduces) / 2
 
 
@@ -76,7 +76,7 @@ def summary(
 
 
 def fidelity_line(fidelity: LocalFidelity) -> str:
-    """Returns a line on a local run: what was executed, what simulated, which versions differ from the release's."""
+    """Returns a line on a local run: the executed and simulated parts, and versions that differ from the release's."""
     ran = ", ".join(f"{engine} {count}" for engine, count in fidelity.steps.items())
     recorded = fidelity.bootstrap_actions - fidelity.bootstrap_ran
     simulated = [

@@ -28,7 +28,7 @@ def total(files: Iterable[StagedFile]) -> str:
 
 
 def document(one: StagedFile, users: Mapping[str, str]) -> dict[str, Any]:
-    """Returns a file as plain data, for programs: `used_by` null where nothing is known to use it."""
+    """Returns a file as plain data, for programs; `used_by` is null if nothing is known to use it."""
     return {
         "uri": one.uri,
         "sha256": one.sha256,

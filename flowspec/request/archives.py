@@ -1,8 +1,8 @@
 """A directory as an archive: the same bytes for the same content, on every machine.
 
-The archive is a zip without compression, since what zlib makes of a text differs from version to
-version. Names are sorted, times are 1980-01-01, and of the mode only "executable" is kept. Sizes and
-checksums stand before the content: java.util.zip.ZipInputStream takes nothing else for stored members.
+The archive is a zip without compression, since the output of zlib differs from version to version. Names are sorted,
+times are 1980-01-01, and of the mode only "executable" is kept. Sizes and checksums come before the content, because
+java.util.zip.ZipInputStream requires this for stored members.
 
 What `.flowspecignore` names is left out. It is read in the directory itself and beside the spec, and is written
 as a .gitignore, whose rules pathspec knows. One differs: `!` takes back a file in a folder that is left out, too.
@@ -27,19 +27,19 @@ if TYPE_CHECKING:
     from pathspec import GitIgnoreSpec
 
 IGNORE_FILE = ".flowspecignore"
-# The most that a zip without the extensions of ZIP64 can have: its counts have 16 bits, its sizes and offsets 32.
+# The limits of a zip without ZIP64 extensions: counts have 16 bits, sizes and offsets 32 bits.
 MAX_MEMBERS = 65_535
 MAX_BYTES = (1 << 32) - 1
 BLOCK = 1 << 20
 
 _MAX_IGNORE_FILE = 100_000  # characters
 _GIT = ".git"
-# What says nothing about the content and differs from machine to machine.
+# Files that are not content, and that differ from machine to machine.
 _DEFAULT_PATTERNS = ("__pycache__/", "*.pyc", ".DS_Store", IGNORE_FILE)
 
 
 class PackingError(FlowspecError):
-    """A directory can't be packed: the message says why, `hint` what to do about it."""
+    """A directory can't be packed: the message says why, and `hint` is the remedy."""
 
     hint = f"leave it out by a {IGNORE_FILE}"
 
@@ -51,7 +51,7 @@ class IgnoreFileError(PackingError):
 
 
 class OutsideError(PackingError):
-    """A link in the directory leads to what is not to be uploaded: the message names both."""
+    """A link in the directory leads to a file that must not be uploaded: the message names both."""
 
 
 class Member(NamedTuple):
@@ -62,7 +62,7 @@ class Member(NamedTuple):
 
 
 def is_inside(path: Path, tree: Path) -> bool:
-    """Returns True if a path, its links followed, is below a folder and not in a .git there."""
+    """Returns True if the real path of a path is below a folder, and not in a .git there."""
     real = Path(os.path.realpath(path))
     return real.is_relative_to(tree) and _GIT not in real.relative_to(tree).parts
 
@@ -72,8 +72,8 @@ def members(folder: Path, beside: Path, tree: Path | None = None) -> tuple[Membe
 
     Links have to lead to something below `tree` (None: anywhere).
 
-    Raises OutsideError where one does not, IgnoreFileError for patterns that can't be used, PackingError for what is
-    no file or has no name that can be written down, and OSError for what can't be read.
+    Raises OutsideError if a link does not, IgnoreFileError for unusable patterns, PackingError for special files and
+    names that can't be stored, and OSError for unreadable files.
     """
     rules = [_rules(folder, _DEFAULT_PATTERNS), *_rules_of(beside), *(_rules_of(folder) if folder != beside else ())]
     found = []
@@ -88,7 +88,7 @@ def members(folder: Path, beside: Path, tree: Path | None = None) -> tuple[Membe
 
 
 class _Walk(NamedTuple):
-    """A walk along a directory that leaves out what the rules say."""
+    """A walk through a directory that skips the ignored files."""
 
     rules: Sequence[_Rules]
     tree: Path | None
@@ -133,11 +133,11 @@ class _Rules(NamedTuple):
         return any(one.include is False for one in self.patterns.patterns)
 
     def excludes(self, path: Path, is_directory: bool) -> bool | None:
-        """Returns True if the last pattern that fits excludes a path, False if it includes it; None without one."""
+        """Returns True if the last matching pattern excludes a path, False if it includes it; None without a match."""
         if not path.is_relative_to(self.folder):
             return None
         name = path.relative_to(self.folder).as_posix() + ("/" if is_directory else "")
-        # A name need not be Unicode; RE2's texts are.
+        # A name need not be valid Unicode, but texts for RE2 must be.
         return self.patterns.check_file(name.encode("utf-8", "replace").decode()).include
 
 
@@ -170,7 +170,7 @@ def _patterns(lines: Sequence[str]) -> GitIgnoreSpec | None:
     from pathspec import GitIgnoreSpec
 
     with warnings.catch_warnings():
-        # pathspec gives each to `re` as well, which has notes about `[[`.
+        # pathspec also compiles each pattern with `re`, which warns about `[[`.
         warnings.simplefilter("ignore", FutureWarning)
         try:
             return GitIgnoreSpec.from_lines(lines, backend="re2")
@@ -193,7 +193,7 @@ _END = struct.Struct("<4s4H2IH")
 def packed(files: Iterable[Member]) -> Iterator[bytes]:
     """Yields the bytes of the archive, block by block; no file is held in memory.
 
-    Raises OSError for what can't be read and PackingError when it grows beyond 4 GiB or changes meanwhile.
+    Raises OSError for unreadable files, and PackingError if the archive grows beyond 4 GiB or a file changes meanwhile.
     """
     offset, count, central = 0, 0, []
     for name, path in files:

@@ -61,7 +61,7 @@ class Asset(NamedTuple):
 
     @property
     def name(self) -> str:
-        """The file's name, also in the working directory of the tasks that it is shipped to."""
+        """The name of the file, also in the working directory of the tasks."""
         if self.packages is not None:
             return self.packages.name
         return self.path.name if self.members is None else f"{self.path.name}.zip"
@@ -111,11 +111,11 @@ class Files:
 
     @property
     def default_packages(self) -> Mapping[str, Any] | None:
-        """The `python` of the job flow, for steps that say nothing; None where there is none."""
+        """The `python` of the job flow, for steps without their own; None if there is none."""
         return self.jobflow.fields.get("python")
 
     def add(self, asset: Asset) -> None:
-        """Adds a file that is made from others."""
+        """Adds a file that is made from other files."""
         self._assets[Path(asset.uri)] = asset
 
     def source(self, text: str, at: NodePath) -> Path | None:
@@ -127,7 +127,7 @@ class Files:
             return None
         path = self.absolute(text, at)
         if not is_inside(path, self.tree):
-            # On any backend: findings about a file quote its lines.
+            # On any backend, because findings about a file quote its lines.
             note = f"only files below {self.tree} are read: the repository of the spec, or its folder"
             self.report("FS407", at, f"'{text}' is outside of the spec's folder tree, or in its .git", notes=(note,))
             return None
@@ -145,7 +145,7 @@ class Files:
     def data_path(self, text: str, at: NodePath) -> str:
         """Returns a path of data, or several with commas: on `local` relative ones start at the spec's folder.
 
-        On EMR they are left alone: there they belong to the cluster's default file system.
+        On EMR they are unchanged: there they belong to the cluster's default file system.
         """
         if self.jobflow.traits.stages_files:
             return text
@@ -155,7 +155,7 @@ class Files:
     def _absolute_data_path(self, text: str, at: NodePath) -> str:
         if not is_relative(text):
             return text
-        # Path drops a slash at the end, which tells a folder from a file.
+        # Path drops a slash at the end, which marks a folder.
         return str(self._below_data_root(self.absolute(text, at), text, at)) + ("/" if text.endswith("/") else "")
 
     def _below_data_root(self, path: Path, text: str, at: NodePath) -> Path:
@@ -163,7 +163,7 @@ class Files:
         root, folder = self.jobflow.data_root, self.folder()
         if root is None:
             return path
-        # The tree is without links, the folder may be named by one.
+        # `tree` is a real path, but the folder's path may contain links.
         here = Path(os.path.realpath(folder)).relative_to(self.tree)
         moved = Path(os.path.normpath(root / here / os.path.relpath(path, folder)))
         if not moved.is_relative_to(root):
@@ -175,7 +175,7 @@ class Files:
         self.found.append(self.jobflow.document.diagnostic(id, at, message, hint=hint, notes=notes))
 
     def asset(self, text: str, at: NodePath) -> Asset | None:
-        """Returns the local file at a relative path; None, with a finding, when there is none that can be used.
+        """Returns the local file at a relative path; None, with a finding, if there is no usable file.
 
         A directory under a key for archives is packed.
         """
@@ -256,7 +256,7 @@ class Files:
 
     @property
     def uploaded_from(self) -> Path | None:
-        """The folder that files are uploaded from; None where nothing is uploaded.
+        """The folder that files are uploaded from; None if nothing is uploaded.
 
         A spec may come from someone who is not trusted with the rest of the machine.
         """

@@ -1,8 +1,8 @@
 """JobFlow -> Request: the parameters of RunJobFlow.
 
-Most of a spec is carried over by rule, along the schema (`document.api_form`). Code is needed only for what has another
-shape in the spec than in the API (`shapes`), and for steps (`steps`). Nothing is added that was not asked for: absent,
-empty and a given default stay three different things.
+Most of a spec is converted by rule, along the schema (`document.api_form`). Code is needed only for members with
+another shape in the spec than in the API (`shapes`), and for steps (`steps`). Nothing is added that was not asked for:
+a missing value, an empty value and a given default value stay different.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from flowspec.request.steps.target import debugging_step
 class OmittedStep(NamedTuple):
     """A StepConfig that a run leaves out; `place` is how many of the steps that it keeps come before it.
 
-    `under_way` says that the cluster has it already, and that it is not over.
+    `under_way` says that the cluster already has the step, and that it has not ended.
     """
 
     place: int
@@ -45,10 +45,10 @@ class Request:
     """One call of RunJobFlow, and the local files that it names. Immutable and hashable.
 
     `params` are its keyword arguments for boto3: a new dict each time, so changing one changes nothing else. `secrets`
-    are texts that must not be shown, `warnings` those of the job flow and of the files that it names. `origins` are the
-    paths of the request's parts, each with the path in the spec that it comes from (`origins.locate`). `omitted` are
-    the steps that a run of some steps leaves out, and `selected` the indexes of those that the user named; None if
-    all steps are meant.
+    are texts that must not be shown, `warnings` those about the job flow and its files. `origins` are the paths of the
+    request's parts, each with the path in the spec that it comes from (`origins.locate`). `omitted` are the steps that
+    a run of some steps leaves out, and `selected` the indexes of those that the user named; None if all steps are
+    meant.
     """
 
     assets: tuple[Asset, ...]
@@ -61,7 +61,7 @@ class Request:
 
     @cached_property
     def digest(self) -> str:
-        """The sha256, in hex, of all parameters and of the content of all assets; it tells no secret."""
+        """The sha256, in hex, of all parameters and of the content of all assets; it reveals no secret."""
         return digest(self.params, self.assets, self.secrets)
 
     def __hash__(self) -> int:
@@ -86,10 +86,10 @@ def compile(jobflow: JobFlow) -> Request:
 
 
 def validate_with_files(document: Document, *, emr_rules: bool = True, **settings: Any) -> JobFlow:
-    """Validates a document as `validate` does, but the SpecError tells what is wrong with its local files, too.
+    """Validates a document as `validate` does, but the SpecError also contains errors of its local files.
 
-    A valid one's files are looked at when it is compiled. `settings` are members of the job flow that the caller is
-    going to replace, such as `staging`.
+    The files of a valid document are checked when it is compiled. `settings` are members of the job flow that the
+    caller is going to replace, such as `staging`.
     """
     try:
         return validate(document, emr_rules=emr_rules)
@@ -99,9 +99,9 @@ def validate_with_files(document: Document, *, emr_rules: bool = True, **setting
 
 
 def _find_problems_of_files(valid_part: JobFlow) -> tuple[Diagnostic, ...]:
-    """Returns what is wrong with the local files and the `api_params` of a job flow that is not valid otherwise.
+    """Returns the errors of the local files and `api_params` of a job flow that is invalid for other reasons.
 
-    Other findings of `compile` may only follow from what `validate` has found.
+    Other findings of `compile` may only be consequences of those of `validate`.
     """
     _, found = _Compiler(valid_part).parameters()
     own = [one for one in found if one.id.startswith("FS4") or one.id == "FS109"]
@@ -111,7 +111,7 @@ def _find_problems_of_files(valid_part: JobFlow) -> tuple[Diagnostic, ...]:
 def digest(params: Mapping[str, Any], assets: tuple[Asset, ...], secrets: Collection[str] = ()) -> str:
     """Returns the sha256, in hex, over the canonical JSON of the parameters and the hashes of the assets.
 
-    Everyone may see it: it does not tell the `secrets` among the parameters (`public_form`).
+    Everyone may see it: it does not reveal the `secrets` in the parameters (`public_form`).
     """
     import hashlib
 
@@ -143,7 +143,7 @@ class _Compiler(CompileContext):
         return SHAPES[shape].compile(value, at, to, self)
 
     def parameters(self) -> tuple[dict[str, Any], list[Diagnostic]]:
-        """Returns all parameters, and what was found."""
+        """Returns all parameters and the findings."""
         params, found = self._own_parameters(), self.files.found
         if "api_params" not in self.jobflow.fields:
             return params, found
@@ -153,7 +153,7 @@ class _Compiler(CompileContext):
         return params, [*found, *_problems_of_patch(self.jobflow, params)]
 
     def _own_parameters(self) -> dict[str, Any]:
-        """Returns all parameters but for `api_params`.
+        """Returns all parameters except `api_params`.
 
         `Instances` is always there: the API requires it, empty or not.
         """

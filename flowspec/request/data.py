@@ -1,4 +1,4 @@
-"""The data that a request reads and writes: what can be known of it without running it, for every part of a request.
+"""The data that a request reads and writes, as far as it is known without running the request.
 
 The kinds of steps know their own options (`accesses`); the arguments of a user's program are URIs of unknown use.
 """
@@ -24,8 +24,9 @@ _WRITES = frozenset({Use.OUTPUT, Use.TARGET, Use.ARGUMENT})
 class DataUse(NamedTuple):
     """A `uri` that a part of a request uses.
 
-    `part` names it for people ("step count words"), `path` is its path in the request, and `step` its index in Steps;
-    None for what is no step's. `under_way` says that the step is on a cluster already, and not over.
+    `part` names the part for people ("step count words"), `path` is its path in the request, and `step` its index in
+    Steps; None if it does not belong to a step. `under_way` says that the step is already on a cluster, and has not
+    ended.
     """
 
     uri: str
@@ -55,7 +56,7 @@ def step_uses(
 
 
 def earlier_uses(use: DataUse, uses: Iterable[DataUse]) -> Iterator[DataUse]:
-    """Yields the uses by earlier steps that may write, or remove, data which is in `use`, or around it."""
+    """Yields the uses by earlier steps that may write or remove data inside of `use`, or a folder that contains it."""
     for one in uses:
         if use.step is None or one.step is None or one.step >= use.step:
             continue
@@ -64,7 +65,7 @@ def earlier_uses(use: DataUse, uses: Iterable[DataUse]) -> Iterator[DataUse]:
 
 
 def overlaps(one: str, other: str) -> bool:
-    """Returns True if one of two URIs is, or may be, inside of the other; of globs the parts before wildcards count."""
+    """Returns True if one of two URIs is, or may be, inside of the other; of globs, only the fixed prefix counts."""
     first, second = (_fixed_prefix(uri) for uri in (one, other))
     return first.startswith(second) or second.startswith(first)
 
@@ -111,7 +112,7 @@ def _accesses(step: HadoopJarStep, target: StepTarget) -> Iterator[Access]:
         try:
             fields = kind.recognize(step, target)
         except Inexpressible:
-            # Properties that no mapping can hold are all that keeps a step from being a jar.
+            # Only properties that a mapping can't express prevent a step from being a `jar` step.
             fields = {"jar": step["Jar"], "args": step.get("Args", ())}
         if fields is not None:
             yield from kind.accesses(fields)

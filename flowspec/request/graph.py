@@ -1,4 +1,4 @@
-"""The steps of a request and the data that they pass on: which step reads what another one writes."""
+"""The steps of a request and the data that they pass on: which step reads the output of another step."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Graph(NamedTuple):
 def graph_of(params: Mapping[str, Any], region: str | None = None) -> Graph:
     """Returns the graph of the parameters of RunJobFlow; `region` is where EMR runs.
 
-    What a program reads and writes without naming it in its arguments is not seen.
+    Data that a program's arguments do not name is not included.
     """
     uses = data_uses(params, region)
     names = (step["Name"] for step in params.get("Steps", ()))
@@ -58,7 +58,7 @@ def graph_of(params: Mapping[str, Any], region: str | None = None) -> Graph:
 def _links(uses: Sequence[DataUse]) -> Iterator[Link]:
     for use in uses:
         if use.step is not None:
-            # A program that merely gets the same argument need not write it.
+            # A program that only gets the same argument need not write the data.
             writers = [one for one in earlier_uses(use, uses) if one.use is not Use.ARGUMENT]
             sources = [one.step for one in writers if one.step is not None]
             verb = _VERBS.get(use.use) or ("writes" if use.may_write else "reads")
@@ -66,13 +66,13 @@ def _links(uses: Sequence[DataUse]) -> Iterator[Link]:
 
 
 def find_misordered_steps(jobflow: JobFlow, request: Request) -> tuple[Diagnostic, ...]:
-    """Returns a finding on each step that reads what no earlier step writes, but a later one does.
+    """Returns a finding on each step that reads data that no earlier step writes, but a later one does.
 
-    Only certain errors: the later step makes the folder and refuses one that is there (Hadoop's
-    FileOutputFormat.checkOutputSpecs), so that it can't be of an earlier run. Inputs from outside are nobody's error.
+    Only certain errors are reported: the later step creates the folder and refuses an existing one (Hadoop's
+    FileOutputFormat.checkOutputSpecs), so it can't be left from an earlier run. Inputs from outside are no errors.
     """
-    # What the first step writes is there in time. Most flows have no other writer, and to take its arguments apart is
-    # 6 % of the time of `validate`.
+    # The output of the first step always exists in time. Most flows have no other writer, and parsing its arguments
+    # takes 6 % of the time of `validate`.
     params = request.params
     later = step_uses(params, jobflow.region, only=slice(1, None))
     if all(use.use is not Use.OUTPUT for use in later):

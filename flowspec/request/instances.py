@@ -8,7 +8,7 @@ from flowspec.facts.api_model import SHORT_FORM, JsonView
 def expand_shorthand(wanted: JsonView) -> JsonView:
     """Returns the request with MasterInstanceType, SlaveInstanceType and InstanceCount as groups, as EMR makes them.
 
-    Beside groups the three are left out, as the emulator does; EMR refuses such a request.
+    If there are also groups, the three are ignored, as in the emulator; EMR refuses such a request.
     """
     instances = wanted.get("Instances", {})
     if "MasterInstanceType" not in instances:
@@ -25,7 +25,7 @@ def expand_shorthand(wanted: JsonView) -> JsonView:
 
 
 def lives_on(params: JsonView) -> bool:
-    """Returns True if the cluster of a request stays when its steps are done."""
+    """Returns True if the cluster of a request keeps running after its steps."""
     return bool(params.get("Instances", {}).get("KeepJobFlowAliveWhenNoSteps"))
 
 

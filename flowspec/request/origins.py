@@ -11,10 +11,10 @@ from flowspec.facts.api_model import KeyPath
 
 
 def locate(jobflow: JobFlow, origins: Origins, path: Sequence[str | int], value: Any = None) -> KeyPath:
-    """Returns the path in the spec of the part of a request at `path`; () when nothing in the spec caused it.
+    """Returns the path in the spec of the part of a request at `path`; () if the part does not come from the spec.
 
-    For a part that is not there it is the path of the nearest one around it. `value` is the part itself:
-    it tells the arguments of a step apart, which are made of several keys.
+    For a missing part, it is the path of the nearest enclosing part. `value` is the part itself, by which the arguments
+    of a step, which come from several keys, are distinguished.
     """
     path = tuple(path)
     known, found = nearest_origin(origins, path)
@@ -24,7 +24,7 @@ def locate(jobflow: JobFlow, origins: Origins, path: Sequence[str | int], value:
 
 
 def _find_text(step: Any, value: Any) -> KeyPath:
-    """Returns the path within a step of a text that the request has unchanged; () when there is none."""
+    """Returns the path within a step of a text that the request contains unchanged; () if there is none."""
     pairs = step.items() if isinstance(step, Mapping) else enumerate(step) if isinstance(step, list) else ()
     for key, item in pairs:
         if isinstance(item, str) and item == value:

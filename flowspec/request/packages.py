@@ -51,7 +51,7 @@ class Packages(NamedTuple):
 
     @property
     def is_pure(self) -> bool:
-        """True if only packages without compiled code may be in it: they are imported from the zip as it is."""
+        """True if it may contain only packages without compiled code, since they are imported directly from the zip."""
         return self.architecture == "any"
 
     @property
@@ -72,7 +72,7 @@ class Packages(NamedTuple):
             "platform_release": "",
             "platform_version": "",
             "python_version": self.version,
-            # EMR updates the patch release with its operating system; nothing is known to depend on it.
+            # EMR updates the patch version with its operating system; no markers are known to depend on it.
             "python_full_version": f"{self.version}.16",
             "implementation_version": f"{self.version}.16",
             **(there if self.platforms else here),
@@ -109,7 +109,7 @@ def _marker(requirement: Any) -> str:
 
 
 def for_this_machine(packages: Packages) -> Packages:
-    """Returns the same packages for the Python of this machine: those for EMR's may not run here."""
+    """Returns the same packages for the Python of this machine: packages for EMR's Python may not run here."""
     return packages_here(packages.requirements, packages.is_pure)
 
 
@@ -121,8 +121,8 @@ def packages_here(requirements: Requirements, pure: bool) -> Packages:
 def python_here() -> str:
     """Returns the version ("3.11") of the `python3` on PATH, which runs the scripts of steps here. Runs nothing.
 
-    Its file is called python3.11, behind the links. Where it is not (pyenv has a script there), it is taken for the
-    version that runs flowspec.
+    Its file is called python3.11, behind the links. If it is another file (pyenv has a script there), the version that
+    runs flowspec is assumed.
     """
     own = "{}.{}".format(*sys.version_info)
     program = shutil.which("python3")

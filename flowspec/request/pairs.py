@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 
 
 class Inexpressible(Exception):
-    """A value of a request that the spec has no words for; the text is the reason."""
+    """A value of a request that a spec can't express; the text is the reason."""
 
 
 def pairs_of(mapping: Mapping[str, str | None]) -> list[dict[str, str]]:

@@ -1,9 +1,9 @@
 """An organisation's own rules: a JSON Schema over the compiled request, its violations shown in the spec.
 
-A policy is a JSON Schema (draft 2020-12 unless its `$schema` says another) in a YAML or JSON file. It
-is held against the parameters of RunJobFlow, in the API's own names, so it needs no knowledge of the
-spec's. The `description` (or `title`) of the part that is violated is shown with the error. Nothing is
-fetched: a `$ref` leads within the file.
+A policy is a JSON Schema (draft 2020-12 unless its `$schema` says another) in a YAML or JSON file. The parameters of
+RunJobFlow are checked against it, with the API's own names, so it does not depend on the form of specs. The
+`description` (or `title`) of the part that is violated is shown with the error. Nothing is fetched: a `$ref` leads
+within the file.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class Policy(NamedTuple):
 
 
 def read(path: str | os.PathLike[str]) -> Policy:
-    """Reads a policy file. Raises `SpecError` when it can't be read, or is no self-contained JSON Schema."""
+    """Reads a policy file. Raises `SpecError` if it can't be read, or is not a self-contained JSON Schema."""
     source = read_text(path, "FS602")
     schema = _json(source) if source.file.endswith(".json") else _yaml(source)
     if not isinstance(schema, dict):
@@ -116,7 +116,7 @@ def _diagnostic(error: Any, policy: Policy, jobflow: JobFlow, request: Request) 
 
 
 def _refused_member(error: Any) -> KeyPath:
-    """Returns the path step of a member that is not allowed, for `additionalProperties`."""
+    """Returns the path step of a forbidden member, for `additionalProperties`."""
     if error.validator != "additionalProperties" or not isinstance(error.instance, Mapping):
         return ()
     known = error.schema.get("properties", {})
@@ -146,7 +146,7 @@ _SIZES = re.compile("(min|max)(Items|Length|Properties)")
 
 
 def _explain(error: Any) -> tuple[str, str]:
-    """Returns what is wrong, and what the policy wants instead ("" if that is clear or too long to show)."""
+    """Returns the problem, and what the policy requires ("" if that is clear or too long to show)."""
     # A schema that is `false` has no keyword.
     keyword, wanted, value = error.validator or "", error.validator_value, _value_text(error.instance)
     if keyword == "required":

@@ -1,10 +1,10 @@
 """A request without its secrets, for digests that others may see: those in tags and in plan files.
 
-Whoever can guess a secret can confirm the guess by its digest: all the rest of the request can be read, and a password
-out of a list of a million is found in a second. There is no key to hide it with, either, which two machines that apply
-one spec would both have. So a secret counts only by 12 bits of its own digest: a changed one is missed once in 4,096
-times, and of a million guesses some 240 remain. They depend on the secret alone, not on what surrounds it: of a
-hundred requests with one secret, none tells more than the first.
+With a digest of the request, anyone could check guesses of a secret: the rest of the request is readable, and a
+password from a list of a million is found in a second. A key is not possible, because two machines that apply one spec
+would both need it. So only 12 bits of a secret's own digest are included: a changed secret is missed once in 4,096
+times, and of a million guesses some 240 remain. These bits depend only on the secret, so a hundred requests with the
+same secret reveal no more than one.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from flowspec.document.masking import mask
 
 # In hexadecimal digits, of 4 bits each.
 _DIGEST_LENGTH = 3
-# Members of KerberosAttributes, secret whether the spec says so or not.
+# Members of KerberosAttributes that are always secret.
 _PASSWORDS = ("KdcAdminPassword", "CrossRealmTrustPrincipalPassword", "ADDomainJoinPassword")
 
 

@@ -1,8 +1,8 @@
 """Reads requirements files of pip: what is asked for, where, and whether it can be packed without running anything.
 
-Only wheels are packed: building a source distribution runs its code. So what would need a build (`-e`, folders,
-repositories, sdists, `--no-binary`) is refused, and so is `${NAME}`, by which a file could send a variable of the
-environment anywhere. Source of the format: pip's "Requirements File Format".
+Only wheels are packed: building a source distribution runs its code. So everything that needs a build (`-e`, folders,
+repositories, sdists, `--no-binary`) is refused. `${NAME}` is also refused, since a file could use it to send an
+environment variable anywhere. Source of the format: pip's "Requirements File Format".
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from packaging.utils import canonicalize_name
 
 from flowspec.request.archives import is_inside
 
-# Those of applications with hundreds of packages and their hashes have 200 kB.
+# Files of applications with hundreds of packages and their hashes have 200 kB.
 _MAX_CHARACTERS = 4_000_000
 # Files that include each other in pairs are read 2^n times; projects have some ten.
 _MAX_FILES = 100
-# Findings, of a file that is none of requirements.
+# The maximum number of findings, for a file that is not a requirements file.
 _MAX_PROBLEMS = 20
 # Characters of a requirement without its hashes; a name has some 100, a URL with its signature some 1,000.
 _MAX_REQUIREMENT_LENGTH = 4_000
@@ -164,7 +164,7 @@ def read_requirements(path: Path, tree: Path) -> Requirements:
 
 
 class _LineError(Exception):
-    """A line that can't be used: a problem, without its place."""
+    """A line that can't be used; the problem without its place."""
 
     def __init__(self, message: str, hint: str = "", id: str = "FS282") -> None:  # noqa: A002
         super().__init__(message)
@@ -186,7 +186,7 @@ class _Reader:
         self.files.append(path)
         if len(self.files) > _MAX_FILES:
             raise OSError(f"{_MAX_FILES} files are included already")
-        # Once for the file: a third of the time of 50,000 lines.
+        # Done once for the file: this saves a third of the time for 50,000 lines.
         shown, above = self._relative_name(path), (*above, os.path.realpath(path))
         for number, line in _lines(_read_text(path)):
             place = f"{shown}:{number}"
@@ -217,7 +217,7 @@ class _Reader:
             self.options.append(self._option_with_value(_VALUES[name], value, path))
         elif name in _SWITCHES and not value:
             self.options.append(Option(name))
-        elif (name, value) != ("--only-binary", ":all:"):  # which it is anyway
+        elif (name, value) != ("--only-binary", ":all:"):  # only wheels are packed anyway
             known = ", ".join(("-r", "-c", *dict.fromkeys(_VALUES.values()), *_SWITCHES))
             raise _LineError(f"the option {name} is not known here", f"these are: {known}")
 
@@ -323,7 +323,7 @@ def _split_option(line: str) -> tuple[str, str]:
 
 def _read_text(path: Path) -> str:
     mode = path.stat().st_mode
-    # A pipe would be waited for.
+    # Reading a pipe would wait for its writer.
     if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
         raise OSError("not a regular file")
     with path.open(encoding="utf-8-sig", errors="replace") as file:

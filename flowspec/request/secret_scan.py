@@ -22,7 +22,7 @@ _NAMED = re.compile(
 )
 _WITH_ID = re.compile(rb"(?<![A-Za-z0-9])A[KS]IA[A-Z0-9]{16}(?![A-Za-z0-9])[^\0]{0,200}?(?<![A-Za-z0-9/+])" + _SECRET)
 
-# With each pattern the words that a match contains: `in` is many times faster than a search of the pattern.
+# Each pattern with words that a match contains: `in` is many times faster than a search for the pattern.
 _PATTERNS = (
     ((b"PRIVATE KEY",), _PRIVATE_KEY, "a private key"),
     ((b"ecret", b"ECRET"), _NAMED, "an AWS secret access key"),

@@ -14,7 +14,7 @@ from flowspec.request.compile import OmittedStep, Request
 
 
 def select_steps(request: Request, *, first: str | None = None, only: Collection[str] = ()) -> Request:
-    """Returns the request with the steps from `first` on, and of those only the ones called as `only` says.
+    """Returns the request with the steps from `first` on, and of those only the steps named in `only`.
 
     Local files that only the other steps name are left out. Raises NothingFound for a name that no step has, for one
     that several have where one is meant, and when no step is left.
@@ -39,7 +39,7 @@ def select_steps(request: Request, *, first: str | None = None, only: Collection
 
 
 def is_setup_step(request: Request, index: int) -> bool:
-    """Returns True for the step that `enable_debugging` adds: each new cluster needs it, whatever it runs."""
+    """Returns True for the step that `enable_debugging` adds: each new cluster needs it, whatever else it runs."""
     return request.origins.get(("Steps", index)) == ("enable_debugging",)
 
 

@@ -28,7 +28,7 @@ _MACHINES = frozenset({"InstanceGroups", "InstanceFleets"})
 
 
 def has_same_names(earlier: JobFlow, jobflow: JobFlow) -> bool:
-    """Returns True if an apply finds the earlier cluster, by the flow's name and its own; else it is not changed."""
+    """Returns True if an apply finds the earlier cluster, by the names of flow and cluster; else it is not changed."""
     return (earlier.name, earlier.cluster_name) == (jobflow.name, jobflow.cluster_name)
 
 
@@ -37,10 +37,10 @@ def compare_requests(
 ) -> tuple[list[Change], tuple[str, ...]]:
     """Returns what `after`, the request of `jobflow`, changes against `before`, that of `earlier`, and notes.
 
-    What the specs say beside their requests is compared, too; the notes are on what can't be seen.
+    Settings of the specs outside of the requests are compared, too; the notes are about invisible differences.
 
-    On a long-running cluster, a change that it can't take has the action REPLACE, and the others name the
-    operation that makes it. Values that may be secrets are masked.
+    On a long-running cluster, a change that EMR can't make has the action REPLACE, and the others name their operation.
+    Values that may be secrets are masked.
     """
     lasting = has_same_names(earlier, jobflow) and (lives_on(expand_shorthand(before.params)) or lives_on(after.params))
     changes, notes = compare_params(before.params, after.params, lasting=lasting)
@@ -61,7 +61,7 @@ def compare_params(
     live = Live(
         _with_lists(then), ids=("",) * len(instances.get("InstanceGroups") or instances.get("InstanceFleets") or ())
     )
-    # All that the earlier revision stated was its own, so that what it lacks now is a difference.
+    # Everything in the earlier revision was set by it, so members that are missing now are differences.
     compared = compare_fields(now, live, [token(address) for address in stated(then)])
     differences = [*compared.differences, *_uncompared_differences(then, expand_shorthand(now), compared.differences)]
     changes = [change for one in differences for change in _changes_for(one, lasting)]
@@ -89,7 +89,7 @@ def _with_lists(params: Mapping[str, Any]) -> Mapping[str, Any]:
 def _changes_for(difference: Difference, lasting: bool) -> Iterator[Change]:
     for change in changes_of(difference):
         if not lasting:
-            # Each run has a cluster of its own: there is none to change by an operation, or to replace.
+            # Each run has its own cluster, so there is no cluster to change or replace.
             yield change._replace(reason="")
         elif difference.kind is Kind.REMOVE and not (difference.row.undo or difference.row.operation):
             yield change._replace(reason=_KEPT_NOTE)
@@ -115,7 +115,7 @@ def _uncompared_differences(
         if before != after and path not in known and address not in addresses:
             kind = Kind.ADD if before is None else Kind.REMOVE if after is None else Kind.SET
             if kind is not Kind.REMOVE and member not in HIDDEN_MEMBERS:
-                # The same in another spelling, or a stated default.
+                # The same value in another spelling, or a given default.
                 continue
             yield Difference(path if after is not None else (), address, before, after, row_of(member), kind)
 

@@ -18,16 +18,16 @@ from typing import NamedTuple
 
 from flowspec.errors import FlowspecError, NothingFound
 
-# Would a partial clone fetch what it has not, it ran the transport that its own configuration names.
+# If a partial clone fetched missing objects, git would run the transport that the clone's configuration names.
 _ENVIRONMENT = {
     "GIT_ALLOW_PROTOCOL": "none",
     "GIT_NO_LAZY_FETCH": "1",
     "GIT_TERMINAL_PROMPT": "0",
-    # A commit is the one of its id, not the one that refs/replace names.
+    # A commit is found by its id, and not replaced by refs/replace.
     "GIT_NO_REPLACE_OBJECTS": "1",
     "LC_ALL": "C",
 }
-# A folder of a checkout may be a bare repository, with a configuration that the branch brings.
+# A folder of a checkout may be a bare repository, with a configuration from the branch.
 _OPTIONS = (
     "-c",
     "safe.bareRepository=explicit",
@@ -90,7 +90,7 @@ class Repository:
         what = self._remote_and_refspec(revision)
         can_fetch = _NAME.fullmatch(revision) and self._text("remote")
         listing = "git branch --all lists the branches, git log the commits"
-        # A shallow clone is one of a single branch, too: another one is fetched only by its name.
+        # A shallow clone contains only one branch: other branches are fetched only by name.
         branch = what if ":" in what[-1] else ()
         return self._fetch_remedy(_fetch_command(*what) if can_fetch else listing, *branch)
 
@@ -111,9 +111,10 @@ class Repository:
             raise FlowspecError(message, remedy=remedy) from None
 
     def _remote_and_refspec(self, revision: str) -> tuple[str, str]:
-        """Returns the remote of a revision, and what of it: `origin/main` is the branch `main` of the remote `origin`.
+        """Returns the remote of a revision and its branch: `origin/main` is the branch `main` of the remote `origin`.
 
-        The branch is fetched to its place: a clone of one branch puts others nowhere that `origin/main` would name.
+        The branch is fetched to this name, since a single-branch clone does not create `origin/main` for other
+        branches.
         """
         remote, _, branch = revision.partition("/")
         if branch and remote in {"origin", *self._text("remote").split("\n")}:
@@ -242,6 +243,6 @@ def _git(folder: Path, *arguments: str) -> bytes:
 
 
 def _environment() -> dict[str, str]:
-    """Returns the process's environment without what would point git elsewhere or run something."""
+    """Returns the process's environment without variables that make git use another repository or run programs."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
     return {**kept, **_ENVIRONMENT}

@@ -1,4 +1,4 @@
-"""Judges by the text of a spec which files it may name, so that not every spec is compiled to find out.
+"""Decides by the text of a spec which files it may name, so that not every spec has to be compiled.
 
 A local file reaches a request under a path that the spec, or what it extends, has in its text: as a whole, or as a
 template that gives it. So a file is known by the last part of its path, and the answer is "yes" too often rather than

@@ -44,7 +44,7 @@ _STILL_INVALID = "invalid in both revisions, for the same reasons, so that it is
 
 @dataclass(frozen=True)
 class FlowReview:
-    """A flow at one target. `status` is new, gone, changed, same, or invalid (at head, so that it can't be compared).
+    """A flow at one target. `status` is new, gone, changed, same, or invalid (at head, so it can't be compared).
 
     `findings` are those of the later revision that the earlier one had not. `moved_from` is the earlier path of a spec
     that was renamed ("" if it was not), `earlier_flow` the earlier name of a flow that is gone or has another name.
@@ -68,7 +68,7 @@ class FlowReview:
 
     @property
     def replaces(self) -> bool:
-        """True if a running cluster of the flow can't take the changes."""
+        """True if the changes can't be made on a running cluster of the flow."""
         return self.lives_on and any(one.action is Action.REPLACE for one in self.changes)
 
 
@@ -205,7 +205,7 @@ def _specs(root: Path, paths: Sequence[str]) -> list[str]:
 
 
 class _Side(NamedTuple):
-    """A flow at one target in one revision; without a request when it is invalid there."""
+    """A flow at one target in one revision; without a request if it is invalid there."""
 
     findings: tuple[Diagnostic, ...]
     jobflow: JobFlow | None = None
@@ -219,7 +219,7 @@ def _review_pair(pair: _Pair, *, roots: tuple[Path, Path], given: Given, reposit
     ]
     before, after = sides
     if pair.is_base and not any(side.jobflow for side in (*before.values(), *after.values())):
-        # What is wrong with it is reported at each spec that extends it.
+        # Its errors are reported at each spec that extends it.
         return []
     moved = pair.before if pair.before and pair.after and pair.before != pair.after else ""
     path = str(pair.after or pair.before)

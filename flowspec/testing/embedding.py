@@ -25,7 +25,7 @@ _SIGNING, _SENDING, _MAKING = "choose-signer.emr.", "before-send.emr.", "request
 # Carries the client's region from the making of a request to its sending: an unsigned one does not name it.
 _REGION = "X-Flowspec-Region"
 _DEFAULT_REGION = "us-east-1"
-# As for moto: a client of any service needs these, and a search for credentials would ask the network.
+# As in moto: a client of any service needs these, and a search for credentials would use the network.
 _STAND_INS = {
     "AWS_ACCESS_KEY_ID": "testing",
     "AWS_SECRET_ACCESS_KEY": "testing",
@@ -53,7 +53,7 @@ class Embedded:
         return paths.step_logs(self.home, cluster_id, step_id)
 
 
-# The blocks that are entered, the innermost last; the threads of the process share them.
+# The active blocks, the innermost last; the threads of the process share them.
 _entered: list[Embedded] = []
 # The names of the variables that they have set in the environment.
 _put: set[str] = set()

@@ -408,4 +408,4 @@ def test_a_home_that_is_deleted_ends_the_watch_soon(start, job, own_home):
     own_home.rename(own_home.with_suffix(".gone"))
     _, err = process.communicate(timeout=60)
     assert process.returncode == 1
-    assert re.search(r"error: there is no cluster j-\w+ in the embedded EMR, where it has been seen\n", err)
+    assert re.search(r"error: there is no cluster j-\w+ in the embedded EMR, where it was seen before\n", err)

@@ -497,7 +497,7 @@ def test_terraform_is_written_without_the_library_that_reads_it(tmp_path, monkey
     plain, _ = exported("terraform", tmp_path)
     assert plain.text == made.text
     assert plain.notes[-1] == (
-        "it was not compared with the spec, so that more of it may be left out: "
+        "it was not compared with the spec, so more settings may be left out: "
         "reading Terraform's language needs python-hcl2; pip install python-hcl2"
     )
 

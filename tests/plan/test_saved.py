@@ -29,7 +29,7 @@ def test_what_was_written_is_read(tmp_path):
     [
         ({"account": "210987654321"}, "the account was 123456789012 and is 210987654321"),
         ({"region": "eu-west-1"}, "the region was us-east-1 and is eu-west-1"),
-        ({"digest": "another"}, "the spec, a variable or a local file gives another request"),
+        ({"digest": "another"}, "the request has changed: the spec, a variable or a local file"),
         ({"assets": {"m.py": "another"}}, "local files have changed"),
         ({"calls": []}, "other calls would be made"),
     ],

@@ -54,7 +54,7 @@ class FoundPrices(NamedTuple):
 def find_prices(emr: Emr, types: Iterable[str] = (), today: date | None = None) -> FoundPrices:
     """Reads the prices of the connection's region: of all instance types that EMR has a price for, or of `types`.
 
-    Raises ServiceError when AWS refuses, and FlowspecError when the price list has no price of the region.
+    Raises ServiceError when AWS refuses, and FlowspecError when the price list has no prices in USD of the region.
     """
     region = emr.region
     if region.startswith("cn-"):

@@ -140,7 +140,7 @@ def _final_error(
     if silent_for <= 2 * TRAITS[emr.backend.name].longest_poll:
         return None
     remedy = "the folder of the embedded EMR was deleted, or the credentials are now those of another account"
-    return FlowspecError(f"{error.message}, where it has been seen", remedy=remedy)
+    return FlowspecError(f"{error.message}, where it was seen before", remedy=remedy)
 
 
 class _Seen:

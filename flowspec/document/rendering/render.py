@@ -204,7 +204,7 @@ class _Renderer:
     def _add_entry(self, entries: dict[str, tuple[Scalar, Node]], key: Scalar, value: Node) -> None:
         filled = self._render_key(key) if is_template(key.text) else key
         if filled.text in entries:
-            self._report("FS006", f"the key '{filled.text}' is there twice when its template is filled in", key.at)
+            self._report("FS006", f"templates give the key '{filled.text}' twice", key.at)
         entries.setdefault(filled.text, (filled, self.node(value)))
 
     def _render_key(self, key: Scalar) -> Scalar:

@@ -112,7 +112,7 @@ def _refuse_other_work(
     for index, one in last.items():
         if one.completed and _comparable_identity(one.config) != _comparable_identity(steps[index]):
             raise FlowspecError(
-                f"{places(index)}: step {one.step.name!r} completed in {one.run}, but is another one today: "
+                f"{places(index)}: step {one.step.name!r} completed in {one.run}, but has changed since: "
                 f"{_difference(one.config, steps[index], secrets)}; its results may not be those that the rest needs",
                 remedy=f"give the --date and --var of that run; or {CHOOSE_STEPS}",
             )

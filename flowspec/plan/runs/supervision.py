@@ -98,7 +98,7 @@ def step_policies(jobflow: JobFlow, params: Mapping[str, Any]) -> dict[str, Step
     if all(policy == StepPolicy() for _, policy in wanted):
         return {}
     if "Steps" in jobflow.fields.get("api_params", {}):
-        message = "api_params replaces the steps, so that timeout, retry and skip_on_exit have none to belong to"
+        message = "api_params replaces the steps, so timeout, retry and skip_on_exit belong to no step"
         raise FlowspecError(message, remedy="leave out `Steps` of api_params")
     found = {}
     for step in params.get("Steps", ()):

@@ -1,9 +1,9 @@
 """Renders data as HTML by the templates beside this module, every text masked and escaped.
 
 `document.rendering.jinja` runs the templates of specs in a sandbox that counts their work. Here the templates are
-flowspec's, and the texts in them come from specs and clusters: each is masked, rid of control characters and escaped
-as HTML when it is put into the page, in every template. A page needs no other file: its style and its script are in
-it, and its policy (Content-Security-Policy) lets nothing else run or be loaded.
+flowspec's own, but texts come from specs and clusters. Each text is masked, freed of control characters and escaped as
+HTML when it is put into the page. A page needs no other file: its style and its script are in it, and its policy
+(Content-Security-Policy) lets nothing else run or be loaded.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ def _environment() -> Environment:
 
 @pass_context
 def _shown(context: Context, value: Any) -> Any:
-    """Returns a text as it may be shown; what is HTML already (a macro's) is of a type of its own."""
+    """Returns a text in its safe form; existing HTML (of a macro) has its own type and is not changed."""
     if type(value) is not str:
         return value
     return "\n".join(map(visible_line, mask(value, context["secrets"]).split("\n")))

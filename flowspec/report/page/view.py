@@ -32,7 +32,8 @@ from flowspec.version import installed_version
 
 View = dict[str, Any]
 
-# So many steps are shown at once; more are folded into groups. 10,000 rows are 3 MB and a second for a browser.
+# The number of steps that are shown at once; more are folded into groups. 10,000 rows have 3 MB and take a browser a
+# second.
 _UNFOLDED, _GROUP, _MOST_ROWS = 50, 100, 10_000
 _FAILED_SHOWN = 50
 _MOST_CHANGES = 100
@@ -141,7 +142,7 @@ def _failure(report: RunFacts, anchors: Mapping[str, str]) -> View | None:
     lines = [Line(text, number, cause=True) for text, number in zip(cause.quote, numbers, strict=True)]
     cancelled = report.outcome == Outcome.CANCELLED.value
     return {
-        # What EMR says of a run that someone ended tells more than its logs.
+        # If someone ended a run, EMR's message says more than its logs.
         "cancelled": cancelled,
         "title": _CANCELLED if cancelled else _FAILED,
         "step": step and visible(step.name),
@@ -212,7 +213,7 @@ class _Timeline:
             "started": (utc_text(span.started)[11:] if self.day else utc_text(span.started)),
             "took": shown_duration(seconds),
             "earlier": _time_between(before.started, before.ended) if before else "",
-            # A bar that is too short to be seen gets a width all the same.
+            # A bar that is too short to be visible gets a minimum width.
             "width": 0 if seconds is None else max(0.4, _percent(seconds / self.length)),
             "x": min(99.6, _percent(offset / self.length)),
         }

@@ -16,7 +16,7 @@ ByDefinition: TypeAlias = "Callable[[Any, str], Any]"
 
 
 class CompileContext(ApiForm):
-    """The compilation of one job flow, as a shape sees it: its local files, and what decides the form of its steps."""
+    """The compilation of a job flow, for a shape: its local files, and what decides the form of its steps."""
 
     def __init__(self, jobflow: JobFlow) -> None:
         super().__init__()

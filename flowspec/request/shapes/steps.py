@@ -40,12 +40,12 @@ def _check_length(step: Mapping[str, Any], at: KeyPath, context: CompileContext)
     length = step_characters(step)
     if length > MAX_STEP_CHARACTERS and context.jobflow.traits.stages_files:
         message = f"the step is {length:,} characters long; EMR takes up to {MAX_STEP_CHARACTERS:,}"
-        hint = "put what is long into a file in S3 and name that"
+        hint = "put long arguments into a file in S3, and give its URI"
         context.files.report("FS260", at, message, hint=hint)
 
 
 def decompile(value: list[dict[str, Any]], _by_definition: ByDefinition) -> list[dict[str, Any]]:
-    """Returns the steps as they are: their kinds depend on the release, which only the whole request tells.
+    """Returns the steps unchanged: their kinds depend on the release, which only the whole request contains.
 
     They are found afterwards, by `importers.decompile.steps`.
     """

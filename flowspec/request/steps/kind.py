@@ -65,7 +65,7 @@ class StepKind(Protocol):
     def recognize(self, step: HadoopJarStep, target: StepTarget, /) -> Fields | None:
         """Returns the keys of a step of this kind that compiles to `step`; None when there is none.
 
-        It may guess: whoever imports a request compiles the answer, and drops it unless that gives `step` again.
+        The result may be a guess: import compiles it, and drops it unless the compiled step equals `step`.
         """
 
     def accesses(self, fields: Fields, /) -> Iterator[Access]:

@@ -28,7 +28,7 @@ def packages_uri(step: SpecStep, *, pure: bool = False) -> str | None:
     if given is None:
         return None
     fields, at = given
-    # Those of the flow are read and hashed once, however many steps have them.
+    # The packages of the flow are read and hashed only once for all steps.
     made = step.files.packages
     if (at, pure) not in made:
         made[at, pure] = _create_archive(fields, at, step.files, pure)
@@ -62,7 +62,7 @@ def _add_archive(packages: Packages, at: NodePath, files: Files) -> str | None:
 
 
 def wanted_version(step: SpecStep) -> str:
-    """Returns the version of Python that a step asks for, or that its release has; "" where neither is known."""
+    """Returns the version of Python that a step requires, or that its release has; "" if neither is known."""
     fields = (_python_settings(step) or ({}, ()))[0]
     release = python_of(step.files.jobflow.fields.get("release_label"))
     return str(fields.get("version") or (release.versions[0] if release else ""))

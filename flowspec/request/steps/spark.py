@@ -47,7 +47,7 @@ OPTIONS: Table = {
     "supervise": Option("--supervise", "switch"),
 }
 _DEPLOY_MODE = "spark.submit.deployMode"
-# Spark's own properties for the interpreter: each would leave out the one that finds the packages.
+# Spark's own properties for the interpreter: each would replace the interpreter that finds the packages.
 _INTERPRETERS = ("spark.yarn.appMasterEnv.PYSPARK_PYTHON", "spark.executorEnv.PYSPARK_PYTHON")
 _OTHER_INTERPRETERS = ("spark.pyspark.python", "spark.pyspark.driver.python")
 _FILES = ("py_files", "jars", "files", "archives", "properties_file")

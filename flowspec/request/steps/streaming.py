@@ -43,11 +43,11 @@ _NOT_IN_LIST = re.compile(r"[\s,\"<>\\^`{|}]")
 # StreamUtil.splitArgs cuts commands at blanks; quotes group, and a quote ends the word before it.
 _FIRST_WORD = re.compile(r" *(?:'([^']*)'|\"([^\"]*)\"|([^ '\"]+))")
 _PYTHON3 = re.compile(rb"#!.*\bpython3?(?![\w.])")
-# Linux reads no more of it (BINPRM_BUF_SIZE).
+# Linux reads only so many bytes of the line (BINPRM_BUF_SIZE).
 _LONGEST_FIRST_LINE = 256
 # Hadoop starts a command by the JDK, which has /bin/sh run what the kernel can't (childproc.c, ENOEXEC).
 _LANGUAGES = {".py": "python3", ".rb": "ruby", ".pl": "perl"}
-# A command is looked through for a path with blanks up to this number of words: each is a look at the disk.
+# A path with blanks is searched for within this number of words of a command: each word takes a file access.
 _MOST_WORDS = 16
 _FLAGS = frozenset(option.flag for option in OPTIONS.values())
 _GENERIC_FLAGS = frozenset(f"-{option.flag}" for option in streaming_options.GENERIC)
@@ -65,7 +65,7 @@ def compile(step: SpecStep) -> dict[str, Any]:
     streaming = [
         word for key in step.fields if key == "args" or key in OPTIONS for word in _option_words(key, step, shipped)
     ]
-    # After the commands: only then it is known which files they need, and -files comes before them.
+    # After the commands, because only then their files are known; -files must come before the commands.
     args = [*_generic_words(step, shipped), *streaming]
     return (Invocation(step.file("jar")) if "jar" in step.fields else invocation(step.target)).step(args)
 
@@ -93,14 +93,14 @@ def _refuse_conflicts(step: SpecStep) -> None:
             if link_name(text) == LINK:
                 message = f"'{LINK}' is the folder of the step's Python packages"
                 step.files.report("FS284", (*step.at, key, index), message, hint="give it another name: path#name")
-    # Hadoop takes the first -archives and overlooks a second one.
+    # Hadoop uses the first -archives and ignores a second one.
     if "-archives" in step.fields.get("generic_args", ()):
         message = "-archives here would hide that of the step's Python packages"
         step.files.report("FS284", (*step.at, "generic_args"), message, hint="use `archives`")
 
 
 def _warn_of_another_python(step: SpecStep) -> None:
-    """Warns of commands that python3 runs, where the packages are for a version that python3 has not."""
+    """Warns of commands that python3 runs, if the packages are for another version than that of python3."""
     flow, version = step.files.jobflow, wanted_version(step)
     release = python_of(flow.fields.get("release_label"))
     if not flow.traits.on_aws or not release or version == release.versions[0]:
@@ -211,7 +211,7 @@ def accesses(fields: Fields) -> Iterator[Access]:
     for several in [given] if isinstance(given, str) else given:
         yield from (Access(Use.INPUT, one) for one in split_at_commas(several) if one)
     if "output" in fields:
-        # Another format may allow a folder that exists, or write nowhere (NullOutputFormat).
+        # Another format may allow an existing folder, or write nothing (NullOutputFormat).
         yield Access(Use.TARGET if "output_format" in fields else Use.OUTPUT, fields["output"])
     # Before release 4.0.0 the streaming jar itself fetches a command from S3.
     commands = (str(fields.get(key, "")).split(" ")[0] for key in _COMMANDS)
@@ -293,7 +293,7 @@ class _ShippedFiles:
         return self._ship_command_file(asset.uri, asset.name, asset.sha256[:8]) if asset else None
 
     def _check_interpreter(self, path: Path, at: KeyPath) -> None:
-        """Warns of a program that Linux would not run with its language."""
+        """Warns of a script that Linux would not run with the interpreter of its language."""
         line, language = _first_line(path) or b"", _LANGUAGES.get(path.suffix.lower())
         if line.startswith(b"#!") and line.endswith(b"\r\n"):
             message = (
@@ -309,7 +309,7 @@ class _ShippedFiles:
             self._step.files.report("FS288", at, message, hint=hint)
 
     def _ship_command_file(self, uri: str, name: str, mark: str) -> str:
-        """Ships a command's file, and returns its name; `mark` tells it from another file of the same name."""
+        """Ships a command's file; returns its name. `mark` distinguishes it from another file with this name."""
         if self._names.get(name, uri) != uri:
             stem, dot, suffix = name.rpartition(".")
             mark = mark or str(len(self._names) + 1)

@@ -83,7 +83,7 @@ def test_when_the_order_does_not_keep_a_step_from_running(found):
     also = ("name: a", "name: b, needs: [a]")
     assert [one[0] for one in found(*also, more="action_on_failure: CONTINUE")] == ["FS298"]
     ((_, _, message, _),) = found(*two, more="step_concurrency_level: 5")
-    assert message == "with step_concurrency_level 5 EMR may begin it while 'a' runs"
+    assert message == "with step_concurrency_level 5, EMR may start it while 'a' runs"
 
 
 @pytest.mark.parametrize(

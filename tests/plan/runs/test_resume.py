@@ -109,7 +109,7 @@ def test_of_more_runs_than_are_looked_at_is_not_guessed(flow, monkeypatch):
     flow.run(COUNT + SORT, "FAILED", rerun=["failed"])
     assert flow.names(COUNT + SORT) == ["sort"]
     flow.run(COUNT + SORT, "FAILED", rerun=["failed"])
-    with pytest.raises(FlowspecError, match="continues more than the 2 runs that are looked at") as refused:
+    with pytest.raises(FlowspecError, match="continues more than 2 runs, the limit") as refused:
         flow.planned(COUNT + SORT)
     assert "--from STEP" in refused.value.remedy
 
@@ -309,7 +309,7 @@ def test_a_run_whose_beginning_is_not_known_is_not_relied_on(flow, monkeypatch):
     monkeypatch.setattr(resume, "_MOST_RUNS", 1)
     flow.run(COUNT + SORT, "COMPLETED", "FAILED")
     last = flow.run(COUNT + SORT, "COMPLETED", rerun=["failed"])
-    told = f"run {last} continues more than the 1 runs that are looked at: what they left is not known"
+    told = f"run {last} continues more than 1 runs, the limit: which steps are left is not known"
     assert flow.if_changed(COUNT + SORT) == told
 
 

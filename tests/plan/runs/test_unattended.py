@@ -225,7 +225,7 @@ def test_policies_are_no_notes_of_a_plan_that_runs_no_step(emr, flow_of):  # noq
 def test_whether_hooks_are_run_is_noted(emr, living):  # noqa: F811
     hooks = {"on_end": [BOTH[1]]}
     run = "its hooks are run by the `apply` or `flowspec wait SPEC` that sees the end"
-    not_run = "its hooks are not run: no step is submitted or waited for, so that no run ends"
+    not_run = "its hooks are not run, because no step is submitted or waited for"
     command = "a hook runs a command on the machine that watches, if --allow-commands is given: ./tell.sh now"
     plan = living(spec(hooks=hooks))
     (step,) = read_back(emr, plan().joins).steps

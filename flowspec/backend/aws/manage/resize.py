@@ -237,7 +237,7 @@ def _size_and_state(raw: Mapping[str, Any], one: Resize) -> tuple[Resize, str]:
 def _refuse_stuck(emr: Emr, cluster_id: str, looks: Sequence[tuple[Resize, str]]) -> None:
     state = describe(emr, cluster_id, steps=False).state
     if state not in OPEN:
-        raise FlowspecError(f"cluster {cluster_id} is {state}: it ended before it had the sizes asked for")
+        raise FlowspecError(f"cluster {cluster_id} is {state}: it ended before it had the requested sizes")
     for one, group_state in looks:
         if group_state in _STUCK:
             raise FlowspecError(
@@ -248,9 +248,9 @@ def _refuse_stuck(emr: Emr, cluster_id: str, looks: Sequence[tuple[Resize, str]]
 
 
 def _require_reached_sizes(now: tuple[Resize, ...]) -> tuple[Resize, ...]:
-    """Returns the sizes that EMR has stopped at.
+    """Returns the sizes at which EMR has stopped.
 
-    Raises FlowspecError when one is not enough, or not less than before.
+    Raises FlowspecError if a fleet has less capacity than requested, or a group another size.
     """
     for one in now:
         # A fleet grows by the weights of its types, so it may have somewhat more units than requested.

@@ -155,4 +155,4 @@ def _bucket_finding(ask: Ask, bucket: str, use: DataUse, region: str) -> Finding
     return Finding(Level.OK, subject)
 
 
-_ELSEWHERE = "what is read and written crosses regions: that is slower, and AWS charges for it"
+_ELSEWHERE = "data crosses regions, which is slower and costs money"

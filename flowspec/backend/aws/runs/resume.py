@@ -162,8 +162,8 @@ def _chain(emr: Emr, jobflow: JobFlow, last: str) -> list[Cluster]:
         if following in {one.id for one in found}:
             raise UnknownBeginning(f"the runs that {last} continues continue each other", remedy=CHOOSE_STEPS)
         if len(found) == _MOST_RUNS:
-            message = f"run {last} continues more than the {_MOST_RUNS} runs that are looked at"
-            raise UnknownBeginning(f"{message}: what they left is not known", remedy=CHOOSE_STEPS)
+            message = f"run {last} continues more than {_MOST_RUNS} runs, the limit"
+            raise UnknownBeginning(f"{message}: which steps are left is not known", remedy=CHOOSE_STEPS)
         found.append(_read(emr, jobflow, following, last))
         following = found[-1].tags.get(PART_TAG, "")
     return found[::-1]

@@ -39,7 +39,7 @@ def has_security_configuration(spec: Spec) -> Iterator[Violation]:
     """
     if not spec.get("security_configuration"):
         message = "no security_configuration: data is not encrypted by EMR, and IMDSv1 is not refused"
-        yield Violation("FS612", (), message, "make one (aws emr create-security-configuration) and name it")
+        yield Violation("FS612", (), message, "create one (aws emr create-security-configuration), and name it")
 
 
 def is_in_a_named_network(spec: Spec) -> Iterator[Violation]:

@@ -166,7 +166,7 @@ def hooks(spec: Spec) -> Iterator[Violation]:
                 continue
             kinds = [key for key in ("webhook", "sns", "command") if key in one]
             if len(kinds) != 1:
-                message = "a hook is a webhook, an sns topic or a command: one of them"
+                message = "a hook has exactly one of webhook, sns and command"
                 yield Violation("FS299", ("hooks", when, index), message, "make them items of the list")
             elif "secret" in one and kinds != ["webhook"]:
                 yield Violation("FS299", ("hooks", when, index, "secret"), "only a webhook is signed", "leave it out")
@@ -201,7 +201,7 @@ def retries(spec: Spec) -> Iterator[Violation]:
             message = "the cluster ends when the step fails, so that it can't be run again"
             yield Violation("FS291", at, message, "keep_alive: true and on_failure: CANCEL_AND_WAIT", key=True)
         if step.get("type") == "streaming" and "output_format" not in step:
-            message = "a second attempt fails: Hadoop does not write into the output folder that the first one has made"
+            message = "a second attempt fails: Hadoop refuses the output folder that the first attempt created"
             yield Violation(
                 "FS292", at, message, "leave retry out; later, `apply --rerun` runs the step again", key=True
             )
@@ -234,10 +234,10 @@ def needs(spec: Spec) -> Iterator[Violation]:
                 message = f"step '{name}' comes later, and EMR runs steps in the order of the list"
                 yield Violation("FS297", place, message, f"put '{name}' before '{names[index]}'")
             elif isinstance(concurrency, int) and concurrency > 1:
-                message = f"with step_concurrency_level {concurrency} EMR may begin it while '{name}' runs"
+                message = f"with step_concurrency_level {concurrency}, EMR may start it while '{name}' runs"
                 yield Violation("FS298", place, message, "step_concurrency_level: 1")
             elif steps[graph.first[name]].get("on_failure", spec.get("action_on_failure")) == "CONTINUE":
-                message = f"it runs also when '{name}' has failed, whose on_failure is CONTINUE"
+                message = f"it also runs if '{name}' has failed, because that step's on_failure is CONTINUE"
                 yield Violation("FS298", place, message, "CANCEL_AND_WAIT or TERMINATE_CLUSTER there")
 
 
