@@ -31,8 +31,8 @@ from flowspec.report.page.view import kind_of, run_view, shown_duration
 from flowspec.report.times import utc_text
 
 _MOST_CLUSTERS = 200
-# A page reads itself again after so many seconds, or so many times the CPU time that it took to make: with a failed
-# step's log of 200 MB that is half a second, which is not to be a quarter of a core as long as the page is open.
+# A page reloads itself after so many seconds, or after so many times the CPU time that it took to make. With a failed
+# step's log of 200 MB that time is half a second, and an open page should not use a quarter of a core.
 _LIVE, _PAUSE = 2, 20
 # Bytes of a whole log: a browser takes seconds for more.
 _MOST_LOG = 4 << 20

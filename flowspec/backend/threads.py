@@ -17,8 +17,8 @@ AT_ONCE = 8
 class Threads(Executor):
     """Makes calls in daemon threads, `at_once` at a time, in the order in which they are submitted.
 
-    Unlike a ThreadPoolExecutor, neither the end of a `with` block nor the end of the process waits for calls whose
-    results nobody has requested: with an executor, an endpoint that did not answer delayed Ctrl-C for a minute.
+    Neither the end of a `with` block nor the end of the process waits for calls whose results nobody has requested. A
+    ThreadPoolExecutor waits for them: an endpoint that did not answer delayed Ctrl-C for a minute.
     """
 
     def __init__(self, at_once: int = AT_ONCE) -> None:

@@ -1,8 +1,8 @@
 """The table of all diagnostics: a stable id, a severity and a title for each.
 
-The hundreds tell the stage: 0 text and YAML, 1 schema, 2 rules across fields, 3 variables, targets and
-templates, 4 files and assets, 5 what a backend can't do, 6 an organisation's policy,
-7 a request to import, 8 a case of `flowspec test`.
+The hundreds digit is the stage: 0 text and YAML, 1 schema, 2 rules across fields, 3 variables, targets and templates, 4
+files and assets, 5 what a backend can't do, 6 an organisation's policy, 7 a request to import, 8 a case of `flowspec
+test`.
 """
 
 from __future__ import annotations

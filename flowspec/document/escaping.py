@@ -1,8 +1,8 @@
 """Escapes untrusted text, so that it can't be mistaken for flowspec's own output.
 
-Names, values, file names, messages of services and log lines may contain anything: line breaks, escape sequences that
-control the terminal, direction marks that reorder the text, commands that a CI runner takes from the log. `visible` is
-for such a text within a line, `harmless` for a whole output before it is printed.
+Names, values, file names, messages of services and log lines may contain anything. Examples are line breaks, escape
+sequences for the terminal, direction marks that reorder the text, and commands that a CI runner reads from the log.
+`visible` is for such a text within a line, `harmless` for a whole output before it is printed.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 """Finds the user of the process at the other end of a loopback connection (Linux).
 
-Every user of a machine can connect to its loopback interface, and a client of the emulator can run programs as the
-user who started it. The kernel tells the owner of a TCP socket by netlink (sock_diag(7)), and lists those of all in
-/proc/net/tcp and /proc/net/tcp6 (proc(5)): 0.1 ms, and 10 ms with 3,000 connections, many of them closed lately.
+Every user of a machine can connect to its loopback interface, and a client of the emulator can run programs as the user
+who started it. The kernel reports the owner of one TCP socket by netlink (sock_diag(7)), which takes 0.1 ms. It lists
+the owners of all in /proc/net/tcp and /proc/net/tcp6 (proc(5)), which takes 10 ms with 3,000 connections, many of them
+recently closed.
 """
 
 from __future__ import annotations

@@ -3,9 +3,9 @@
     python -m flowspec.engines.hadoop jar JAR [MAIN_CLASS] ARGS...
     python -m flowspec.engines.hadoop fs ARGS...
 
-They are run by the Hadoop on PATH where there is one, else by Hadoop's client among the jars of Spark, which
-has all that a job needs: jobs run in its LocalJobRunner, map tasks in parallel. HADOOP_CLIENT_OPTS holds
-options of Java, HADOOP_CLASSPATH more classes, as with Hadoop's own script.
+The Hadoop on PATH runs them, if there is one. Otherwise, Hadoop's client among the jars of Spark runs them: jobs run in
+its LocalJobRunner, with parallel map tasks. HADOOP_CLIENT_OPTS holds options of Java, HADOOP_CLASSPATH more classes, as
+with Hadoop's own script.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """A request -> a state machine of Step Functions, in the Amazon States Language.
 
-createCluster takes no Steps and keeps its cluster alive (Developer Guide, "Create and manage Amazon EMR clusters with
-Step Functions"), so each step is a state of its own, and the last state ends the cluster.
+createCluster accepts no Steps and keeps its cluster alive (Developer Guide, "Create and manage Amazon EMR clusters with
+Step Functions"). So each step is a separate state, and the last state terminates the cluster.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """The members of RunJobFlow that can be changed on a running cluster, each with its operation.
 
 A row tells, for one member, how a difference between a spec and its cluster is handled. The sources are the API
-reference ("API": what each Modify, Put, Set and Add operation takes), the Management Guide ("guide"), and two tools
-that decide the same: the AWS provider of Terraform ("Terraform") and CloudFormation's resource specification
+reference ("API": the parameters of each Modify, Put, Set and Add operation) and the Management Guide ("guide"). Two
+tools make the same decision: the AWS provider of Terraform ("Terraform") and CloudFormation's resource specification
 ("CloudFormation").
 """
 

@@ -5,9 +5,9 @@ unknown, and never free. Prices are USD an hour, without tax and without discoun
 
 The rows of `prices.json` were compiled offline, from what was public of the pages named as their sources on their
 dates; they were not fetched from there. Each EC2 price was compared with the price lists that Apache Libcloud released
-between 2019-11-13 and 2025-03-02, which are read from AWS's price list: all are in one of them but that of m7i.4xlarge,
-of which these have the price with dedicated tenancy only. EMR's own prices were not compared: no second list of them
-was found.
+between 2019-11-13 and 2025-03-02, which are read from AWS's price list. All prices are in one of them, except that of
+m7i.4xlarge, for which they have only the price with dedicated tenancy. EMR's own prices were not compared: no second
+list of them was found.
 """
 
 from __future__ import annotations

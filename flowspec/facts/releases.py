@@ -1,9 +1,8 @@
 """EMR's releases, offline: which labels there are, how to read one, and which applications each release has.
 
-The table is `releases.json`, with its date and its sources. In it an application has, for each release
-at which something changed, its version from there on: null where it is not in the release, "" where the
-version was not read, "?" where it is not known whether the release has it. Versions are those of the
-projects, without Amazon's suffix.
+The table is `releases.json`, with its date and its sources. For each release at which something changed, an application
+has its version from that release on: null if it is not in the release, "" if the version was not read, "?" if it is not
+known whether the release has it. Versions are those of the projects, without Amazon's suffix.
 """
 
 from __future__ import annotations

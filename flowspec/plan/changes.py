@@ -85,9 +85,9 @@ class Plan:
     with the policies of steps, for watchers, and with the other settings of runs, for the next plan. `preflight` are
     the findings before the submission; None if there was no preflight. `fallback` are the requests for further launches
     if there is no capacity for this one, in order. `launch_retries` is how often a launch is repeated that fails before
-    a step ran. `cost` is the estimate of the wanted cluster's cost; None on this machine, which costs nothing.
-    `omitted` are the steps that a run of some steps leaves out, `resumes` the id of the run that it continues ("" if
-    the user named the steps), and `kept` the indexes of the steps that are left of that run; None for any other plan.
+    a step ran. `cost` is the estimate of the wanted cluster's cost; None on this machine, which costs nothing. For a
+    run of some of the steps, `omitted` are the other steps, and `resumes` is the id of the run that it continues ("" if
+    the user named the steps). `kept` are the indexes of the remaining steps of that run; None for any other plan.
     `skipped` names the ended run that already did everything, so that nothing is run, and `joins` is its id ("" for any
     other plan). `awaits` are the ids of the cluster's steps that belong to the spec and have not ended; None if all its
     steps belong to the run. `failed` are the ids of steps that did not complete and are not run again.

@@ -1,7 +1,7 @@
 """Reads a git repository by git's plumbing commands.
 
 The repository may come from a stranger, so nothing that it configures is run: no hooks, filters, external diffs or text
-conversions (the commands used here know none of them), and no object is fetched. Names are bytes between NULs.
+conversions (the commands used here don't support them). No object is fetched. Names are bytes between NULs.
 """
 
 from __future__ import annotations

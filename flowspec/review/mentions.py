@@ -1,9 +1,9 @@
 """Decides by the text of a spec which files it may name, so that not every spec has to be compiled.
 
 A local file reaches a request under a path that the spec, or what it extends, has in its text: as a whole, or as a
-template that gives it. So a file is known by the last part of its path, and the answer is "yes" too often rather than
-too seldom: for names that YAML may quote, for templates that may give any text, and for names that need no text at all
-(the number of a computation, the day of a run).
+template that gives it. So a file is identified by the last part of its path. If in doubt, the answer is "yes": for
+names that YAML may quote, for templates that may give any text, and for names that need no text at all (a computed
+number, the day of a run).
 """
 
 from __future__ import annotations

@@ -81,7 +81,7 @@ def describe_step(emr: Emr, cluster_id: str, step_id: str) -> Step:
 
 
 def last_activity(emr: Emr, cluster: Cluster) -> datetime | None:
-    """Returns when the last step of a cluster ended, else when the cluster was ready; None while a step is not done.
+    """Returns when the last step ended, else when the cluster was ready or created; None while a step is not done.
 
     The cluster's state does not show this: EMR leaves it WAITING for some seconds after a step was added
     (Yelp/mrjob#2189). Only the latest page of steps is read, since the step that ended last is among them.

@@ -16,9 +16,9 @@ from flowspec.facts.uris import split_s3
 def s3_errors(operation: str, uri: str, *, access: str) -> Iterator[None]:
     """Turns the errors of an S3 operation on the object `uri`, and of reading its body, into ServiceError.
 
-    These are S3's refusals (ClientError), all of botocore's own (no connection, no answer in time, a body that
-    is cut), boto3's of uploads in parts, and those of a compressed body that is cut or damaged. `access` says
-    what one must be allowed to do, for the remedy: "read below it".
+    These are S3's refusals (ClientError), botocore's own errors (no connection, a timeout, a truncated body), boto3's
+    errors of uploads in parts, and errors of truncated or damaged compressed bodies. `access` says what one must be
+    allowed to do, for the remedy: "read below it".
     """
     from boto3.exceptions import Boto3Error
     from botocore.exceptions import BotoCoreError, ClientError

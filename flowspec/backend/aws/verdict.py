@@ -51,8 +51,7 @@ class Verdict(NamedTuple):
 
 
 def is_over(cluster: Cluster, only: Collection[str] | None = None) -> bool:
-    """Returns True when there is nothing left to wait for: the cluster has ended, or keeps running with all its steps
-    done.
+    """Returns True when nothing is left to wait for: the cluster has ended, or all steps of a running one are done.
 
     `only` are the ids of the steps that count (those of one apply on a long-running cluster); None for all.
     """

@@ -31,7 +31,7 @@ from flowspec.facts.backends import TRAITS
 from flowspec.facts.states import OPEN
 from flowspec.plan.cluster import Cluster
 
-# Bytes at the end of a syslog in which the latest progress is looked for: some fifty lines.
+# Bytes at the end of a syslog that are searched for the latest progress: some fifty lines.
 _TAIL = 8192
 
 
@@ -68,10 +68,11 @@ def watch(
     Meanwhile it does what the cluster's tags say about the steps: timeouts and retries (`Supervisor`); `now` is the
     time by which it does. Steps are in the states that these policies give them (`settle`).
 
-    `steps` are the ids of the steps that are waited for and judged (`Applied.steps`), None for all of the cluster's;
-    others that are already over at the first look give no event. The last event is always `Ended`. Failing calls are
-    tolerated for five minutes in a row; before the first answer only transient ones (`is_transient`), and within
-    `timeout`. Raises FlowspecError when there is no such cluster or it can't be reached.
+    `steps` are the ids of the steps that are waited for and judged (`Applied.steps`), None for all steps of the
+    cluster; other steps that have already ended at the first poll give no event. The last event is always `Ended`.
+    Failing calls are tolerated for five minutes in a row. Before the first answer, only transient errors are tolerated
+    (`is_transient`), and only within `timeout`. Raises FlowspecError when there is no such cluster or it can't be
+    reached.
     """
     deadline = None if timeout is None else clock() + timeout
     seen = _Seen()
@@ -102,7 +103,7 @@ def _ended_event(cluster: Cluster, only: Collection[str] | None, verdict: Verdic
 def _poll_cluster(
     emr: Emr, cluster_id: str, clock: Callable[[], float], sleep: Callable[[float], None], deadline: float | None
 ) -> Generator[tuple[Cluster, bool], None, None]:
-    """Yields the cluster after each pause, without end, and whether it was read now; the caller stops."""
+    """Yields the cluster after each pause, and whether it was read now; never ends by itself."""
     cluster, last_answer = None, clock()
     with closing(emr.backend.pauses(emr.endpoint, cluster_id, sleep)) as pauses:
         for _ in pauses:
@@ -126,11 +127,12 @@ def _has_passed(deadline: float | None, now: float) -> bool:
 def _final_error(
     error: FlowspecError, emr: Emr, seen: Cluster | None, silent_for: float, is_late: bool
 ) -> FlowspecError | None:
-    """Returns what ends the watch after a look at a cluster failed with `error`; None if it is looked at again.
+    """Returns the error that ends the watch after a poll failed with `error`; None if the cluster is polled again.
 
-    A cluster that was there is looked for again: the network comes back, or the service says "slow down". That there
-    is none any more is believed when it is said for two polls. At the first look, right after a submission perhaps,
-    only what is transient is tolerated, and not when it `is_late`: there is no cluster yet to report as still running.
+    A cluster that was seen before is polled again: the network may come back, or the service was throttling. An answer
+    that the cluster no longer exists counts after two polls. At the first poll, which may be right after a submission,
+    only transient errors are tolerated, and not when `is_late`, since there is no cluster yet that could be reported as
+    still running.
     """
     if seen is None:
         is_tolerated = is_transient(error) and not is_late
@@ -154,13 +156,13 @@ class _Seen:
     def changes(self, cluster: Cluster, awaited: Collection[str] | None) -> Iterator[Event]:
         """Yields what changed in the cluster and its steps, in the order in which it happened.
 
-        At the first look, steps that are over are news only if they are `awaited` (None: all are).
+        At the first poll, ended steps are reported only if they are `awaited` (None: all are).
         """
         if not self._cluster and awaited is not None:
             self._steps = {step.id: step.state for step in cluster.steps if step.has_ended and step.id not in awaited}
         news: list[Event] = [StepChanged(step) for step in cluster.steps if self._steps.get(step.id) != step.state]
         if cluster.state != self._cluster:
-            # A cluster comes before its steps and ends after them.
+            # A cluster starts before its steps and ends after them.
             news.insert(len(news) if cluster.state.startswith("TERMINAT") else 0, ClusterChanged(cluster))
         self._cluster, self._steps = cluster.state, {step.id: step.state for step in cluster.steps}
         yield from news
@@ -177,14 +179,14 @@ class _Seen:
                     yield StepProgress(step, *now)
 
 
-# Seconds from the end of one ListClusters to the next, and the least part of the time that it leaves for other calls:
-# in an account with thousands of clusters it takes minutes.
+# Seconds from the end of one ListClusters to the next, and the minimum share of time that it leaves for other calls: in
+# an account with thousands of clusters, listing takes minutes.
 _LIST_EVERY, _LISTING_LEAVES = 10.0, 4
-# Up to so many clusters, looking at each is no dearer than listing all of the account.
+# Up to so many clusters, polling each costs no more than listing all clusters of the account.
 _FEW = 5
-# In these states no step changes, so that a cluster which is listed in one of them needs no look.
+# In these states no step changes, so a cluster that is listed in one of them need not be polled.
 _STEPS_REST = frozenset({"STARTING", "BOOTSTRAPPING", "TERMINATING"})
-# Seconds: how soon a cluster that was added is looked at.
+# Seconds after which an added cluster is polled.
 _LONGEST_SLEEP = 1.0
 
 
@@ -203,11 +205,11 @@ class Fleet:
     each with the id of its cluster; the last one of each cluster is `Ended` or `Unreachable`. It ends when the fleet
     is closed and all is over.
 
-    Where `watch` would send DescribeCluster and ListSteps for each cluster at its own pace, a fleet sends ListClusters,
-    which tells the states of 50 clusters, and looks at a cluster when its state has changed; else at the one that was
-    looked at the longest time ago. Half of each published rate is used (`flowspec.facts.rates`), which an account has
-    once per region: use one fleet for each EMR. 50 clusters that all run steps are looked at every 200 s (ListSteps
-    is the scarcest), and the end of one is seen within some 20 s.
+    `watch` sends DescribeCluster and ListSteps for each cluster at its own pace. A fleet instead sends ListClusters,
+    which returns the states of 50 clusters. It polls a cluster when its state has changed, else the cluster that was
+    polled the longest time ago. Half of each published rate is used (`flowspec.facts.rates`), which an account has once
+    per region: use one fleet for each EMR. 50 clusters that all run steps are looked at every 200 s (ListSteps is the
+    scarcest), and the end of one is seen within some 20 s.
     """
 
     def __init__(
@@ -230,7 +232,7 @@ class Fleet:
         self._added.put(_Watched(cluster_id, steps, deadline, self._emr.backend.poll_intervals(), self._clock()))
 
     def close(self) -> None:
-        """Says that no more will be added: `events` ends when all that were are over."""
+        """Declares that no more clusters will be added: `events` ends when all runs are over."""
         self._closed.set()
 
     def events(self) -> Generator[tuple[str, Event | Unreachable], None, None]:
@@ -248,15 +250,15 @@ class Fleet:
             yield from self._end_timed_out(self._clock())
 
     def _admit_added(self) -> bool:
-        """Starts to follow the clusters that were added; returns False when none is followed and none can be added."""
-        # In this order: what is added before the fleet is closed is seen.
+        """Starts to follow added clusters; returns False when no cluster is followed and none can be added."""
+        # In this order, so that clusters that are added before the fleet is closed are followed.
         closed = self._closed.is_set()
         while not self._added.empty():
             self._watched.append(self._added.get())
         return bool(self._watched) or not closed
 
     def _list_if_due(self) -> None:
-        """Notes which clusters have another state than they were seen in, by the states of all."""
+        """Compares the listed states of all clusters with the states in which they were seen."""
         listing = len(self._watched) > _FEW
         if not listing or self._clock() < self._list_at:
             return
@@ -265,15 +267,15 @@ class Fleet:
             listed = self._emr.pages("ListClusters", "Clusters", ClusterStates=list(OPEN))
             states = {one["Id"]: one["Status"]["State"] for one in listed}
         except FlowspecError:
-            # What keeps EMR from answering shows at the next look at a cluster. A refused list tells of no state: one
-            # that is not known makes a cluster due, of which the first ones would be looked at each time.
+            # The next poll of a cluster reports why EMR does not answer. A refused list gives no states: an unknown
+            # state would make a cluster due, and then the first clusters would be polled each time.
             states = None
         now = self._clock()
         self._list_at = now + max(_LIST_EVERY, _LISTING_LEAVES * (now - began))
         if states is None:
             return
         for one in self._watched:
-            # One that is not listed has ended, or was missed while it changed its state (API: ListClusters).
+            # A cluster that is not listed has ended, or was missed while it changed its state (API: ListClusters).
             one.note(states.get(one.cluster_id, ""), self._list_at)
 
     def _look(self, one: _Watched) -> Iterator[Event | Unreachable]:
@@ -301,7 +303,7 @@ class Fleet:
 
     def _end_timed_out(self, now: float) -> Iterator[tuple[str, Event]]:
         for one in [late for late in self._watched if late.deadline is not None and late.deadline <= now]:
-            # Each is looked at once before it is given up.
+            # Each cluster is polled once before it is given up.
             if one.cluster:
                 self._watched.remove(one)
                 yield one.cluster_id, _ended_event(one.cluster, one.steps, Verdict(Outcome.TIMED_OUT))
@@ -309,7 +311,7 @@ class Fleet:
 
 @dataclass(eq=False, slots=True)
 class _Watched:
-    """A cluster of a fleet: what was seen of it, and when it is to be looked at next."""
+    """A cluster of a fleet: its last seen state, and the time of its next poll."""
 
     cluster_id: str
     steps: Collection[str] | None
@@ -323,7 +325,7 @@ class _Watched:
     seen: _Seen = field(default_factory=_Seen)
 
     def urgency(self) -> tuple[bool, float]:
-        """Sorts those that have changed first, and then those that are due the longest."""
+        """Sorts changed clusters first, then those that are due the longest."""
         return (not self.changed, self.due)
 
     def note(self, state: str, next_listing: float) -> None:
@@ -336,7 +338,7 @@ class _Watched:
             self.due = max(self.due, next_listing)
 
     def schedule_next_look(self, now: float) -> None:
-        """Sets when it is to be looked at again."""
+        """Sets the time of the next poll."""
         self.changed, self.due = False, now + next(self.intervals)
 
 

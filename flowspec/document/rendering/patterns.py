@@ -4,10 +4,10 @@ A pattern may come from someone who is not trusted, and Python's `re` needs expo
 (`(a+)+$`). RE2 searches in time linear in the text, and so does not support look-arounds, back-references, conditional
 and atomic groups.
 
-The syntax is RE2's (https://github.com/google/re2/wiki/Syntax), near to that of `pattern` in JSON Schema:
-a pattern is found anywhere unless it is anchored, `$` is the end of the text and not also the place before a
-last newline, `\d`, `\w`, `\s` and `\b` are about ASCII, and `\p{L}` is any letter. Python's `\Z` and both
-languages' `\u00e9` are understood, too.
+The syntax is RE2's (https://github.com/google/re2/wiki/Syntax), similar to that of `pattern` in JSON Schema. A pattern
+is found anywhere unless it is anchored. `$` is the end of the text, and not also the place before a last newline. `\d`,
+`\w`, `\s` and `\b` match ASCII only, and `\p{L}` is any letter. Python's `\Z` and both languages' `\u00e9` are
+understood, too.
 """
 
 from __future__ import annotations
@@ -104,7 +104,7 @@ class Pattern:
         return found and Found(found.group(), found.groups())
 
     def matches(self, text: str) -> Iterator[Any]:
-        """Yields re2's match objects, from left to right. Raises PatternError when they take too much work."""
+        """Yields re2's match objects in order. Raises PatternError for too much work, or for text with a surrogate."""
         try:
             size = len(text.encode())
         except UnicodeEncodeError:

@@ -1,10 +1,10 @@
 """Templates in scalars: Jinja, within bounds of work and size.
 
 jinja2 compiles and runs the templates, in its sandbox and with the bounds of `flowspec.document.rendering.jinja`. A
-template whose tags are all `{{ … }}` is first split: its texts are kept as they are, plain names are looked up
-here, and each other expression is compiled once for all templates that contain it. The result is that of the whole
-template (tests/document/rendering/test_jinja.py compares random ones), and specs that differ only in their texts
-share what was compiled: 1,000 of them are validated in a third of the time.
+template whose tags are all `{{ … }}` is first split. Its texts are kept unchanged, and plain names are looked up here.
+Each other expression is compiled once for all templates that contain it. The result equals that of the whole template
+(tests/document/rendering/test_jinja.py compares random ones). Specs that differ only in their texts share the compiled
+expressions: 1,000 such specs are validated in a third of the time.
 
 Two rules are flowspec's own: a scalar that is one `{{ expression }}` has that expression's value, with its type; in
 text, booleans are written as YAML writes them, and null, lists and mappings are errors.

@@ -39,10 +39,10 @@ _MODELINE = re.compile(r"#\s*yaml-language-server:")
 
 
 def format_text(source: Source) -> str:
-    """Returns the formatted text of a spec. Raises SpecError if it is not YAML, FlowspecError if its content would
-    change.
+    """Returns the formatted text of a spec. Raises SpecError if it is not YAML.
 
-    `source` is the text as `flowspec.document.text.parse.read` gives it.
+    Raises FlowspecError if formatting would change the content. `source` is as `flowspec.document.text.parse.read`
+    returns it.
     """
     root, found = compose(source)
     if root is not None:

@@ -1,10 +1,9 @@
 """Text -> Document: strict YAML 1.2 core, every value with its place. The only module that uses PyYAML.
 
-Events are read (from libyaml where PyYAML has it) and built into nodes here, without recursion: so
-that nothing is constructed from tags, aliases are counted before they multiply, and one mistake does
-not hide the next. Scalars are resolved as YAML 1.2 says: `no`, `on`, `12:30` and `2024-01-01` are
-strings. Stricter than the standard on purpose: digits that begin with 0 (account numbers, dates) and
-`.inf`, `.nan` stay strings as well, and a key given twice is an error.
+Events are read (from libyaml if PyYAML has it) and built into nodes here, without recursion. So nothing is constructed
+from tags, aliases are counted before they multiply, and one mistake does not hide the next. Scalars are resolved as
+YAML 1.2 says: `no`, `on`, `12:30` and `2024-01-01` are strings. Stricter than the standard on purpose: digits that
+begin with 0 (account numbers, dates) and `.inf`, `.nan` stay strings as well, and a key given twice is an error.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Reads the JSON body of a request and checks it against the API's model, before any operation sees it.
 
-A client may check nothing, or check by another version of the model. AWS's front end reads JSON by its own
-rules: null means absent, unknown members are ignored, and what does not fit the model is refused in the
-words below (those of AWS's Coral framework, as users of its services quote them).
+A client may check nothing, or check by another version of the model. AWS's front end reads JSON by its own rules: null
+means absent, and unknown members are ignored. Values that do not fit the model are refused with the messages below,
+which are those of AWS's Coral framework, as quoted by users.
 """
 
 from __future__ import annotations

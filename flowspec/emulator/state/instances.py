@@ -267,8 +267,7 @@ def _instances_being_removed(group: Record, kind: str, market: str, at: Moment) 
 
 
 def _removal_order(group: Record, at: Moment, policy: Mapping[str, Any]) -> list[Instance]:
-    """Sorts instances for removal: the policy's named ones first, its protected ones last; not ready, then newest
-    first."""
+    """Sorts instances for removal: those named in the policy, not protected, not ready, and the newest first."""
     named = set(policy.get("InstancesToTerminate", ()))
     protected = set(policy.get("InstancesToProtect", ()))
 

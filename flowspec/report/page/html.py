@@ -22,7 +22,7 @@ from jinja2.runtime import Context
 from flowspec.document.escaping import visible_line
 from flowspec.document.masking import mask
 
-# Seconds between two readings of a live page without a script, after which the page is at its top again.
+# Seconds between two reloads of a live page without scripts; each reload scrolls the page to its top.
 _WITHOUT_SCRIPT = 10
 
 

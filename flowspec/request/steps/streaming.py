@@ -128,7 +128,7 @@ def _is_run_by_python3(command: str | None, at: KeyPath, step: SpecStep) -> bool
 def _first_line(path: Path) -> bytes | None:
     """Returns the first line of a file; None if it can't be read: its user reports that."""
     try:
-        # To open a named pipe waits for a writer.
+        # Opening a named pipe waits for a writer.
         if not path.is_file():
             return None
         with path.open("rb") as file:

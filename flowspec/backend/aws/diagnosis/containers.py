@@ -1,9 +1,9 @@
 """Finds the logs of a step's YARN containers, written by a driver in cluster mode or by the tasks of a job.
 
 EMR ships their logs to <log_uri>/<cluster>/containers/<application>/<container>/{stdout,stderr,syslog}.gz (Management
-Guide, "View log files"). The step's own logs name the application. A job may have thousands of containers, so few
-are read: those that the step's logs name, the first (the application master, which in cluster mode is Spark's
-driver), and those that wrote most to stderr.
+Guide, "View log files"). The step's own logs name the application. A job may have thousands of containers, so only a
+few are read: those that the step's logs name, the first container, and those with the longest stderr. The first one is
+the application master, which in cluster mode is Spark's driver.
 """
 
 from __future__ import annotations

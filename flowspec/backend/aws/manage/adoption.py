@@ -51,9 +51,9 @@ class Adoption:
 def plan_adoption(emr: Emr, cluster_id: str, jobflow: JobFlow, request: Request) -> Adoption:
     """Compares a spec with a cluster that shall be its own; nothing is changed.
 
-    Raises FlowspecError when the cluster has ended, belongs to another flow, or does not have the name that the spec
-    gives its clusters (EMR can't rename a cluster), and when the flow already has a cluster. A `blocked` plan lists
-    differences that only a new cluster could remove.
+    Raises FlowspecError when the cluster has ended or belongs to another flow, and when the flow already has a cluster.
+    Also raises it when the cluster's name differs from the name of the spec's clusters, since EMR can't rename a
+    cluster. A `blocked` plan lists differences that only a new cluster could remove.
     """
     cluster = read_back(emr, cluster_id)
     _refuse_ended(cluster)

@@ -54,9 +54,9 @@ def change_cluster(
     """Uploads the files of a plan that converges a cluster, and makes its calls; `warn` gets what did not work.
 
     When the cluster has changed since the plan was made, `replan` makes it again, while no one else can change the
-    cluster, and the files of that plan are uploaded. Raises Locked when another apply is changing the cluster or
-    the lock was lost, StalePlan when the cluster has changed and there is no `replan` (or the new plan is of another
-    kind), ServiceError when EMR refuses a call.
+    cluster, and the files of that plan are uploaded. Raises Locked when another apply is changing the cluster or the
+    lock was lost, and ServiceError when EMR refuses a call. Raises StalePlan when the cluster has changed and there is
+    no `replan`, or the new plan is of another kind.
     """
     cluster_id = str(plan.converges)
     uploaded = upload(plan.uploads, emr, notify)

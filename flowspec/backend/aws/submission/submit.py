@@ -36,8 +36,8 @@ def submit_once(
     """Sends `operation` until what it creates is known to exist; returns it.
 
     `read` takes it from the answer; `find` searches for it (None: not found). Raises ServiceError when the service
-    refuses the call, and FlowspecError when it is not known whether the call took effect: with `not_found` when the
-    last search found nothing, with the reason when the last search failed; `remedy` says how to find what may exist.
+    refuses the call, and FlowspecError when it is not known whether the call took effect. Its message is `not_found` if
+    the last search found nothing, or the reason why the last search failed; `remedy` says how to find what may exist.
     """
     for attempt in range(_SENDS):
         last = attempt == _SENDS - 1

@@ -112,9 +112,9 @@ def keep_up_to_lf(block: bytes) -> bytes:
 def count_keys(block: bytes) -> tuple[int, int]:
     """Counts the lines of a tabbed block, and those of them whose key is that of the line before. Needs numpy.
 
-    Only neighbours that begin with the same word, or have a TAB in the first one, are compared, a word at a time, and
-    of those only the ones that were equal so far: keys that differ early cost next to nothing. Measured on 32 MiB of
-    101-byte lines with different keys: 0.015 s of CPU; 0.23 s for a regular expression and Python's comparisons.
+    Only neighbours that begin with the same word, or have a TAB in the first word, are compared, word by word, as long
+    as they are equal. So keys that differ early cost almost nothing. Measured on 32 MiB of 101-byte lines with
+    different keys: 0.015 s of CPU; 0.23 s for a regular expression and Python's comparisons.
     """
     padded = block + bytes(_WORD)
     array = _bytes(padded)
@@ -331,9 +331,9 @@ class _Lines:
     def order(self, partitions: Any, reduces: int) -> Any:
         """Returns the numbers of the lines, ordered by partition and then by their bytes.
 
-        Bytes of each line are compared as one number, at first with the partition in front and the line's number
-        behind: numpy sorts numbers alone in a fifth to a tenth of the time of an argsort. The lines that are equal so
-        far are looked at again, some bytes on.
+        Some bytes of each line are compared as one number, at first with the partition in front and the line's number
+        behind. numpy sorts such numbers in a fifth to a tenth of the time of an argsort. Lines that are still equal are
+        compared again by their next bytes.
         """
         behind, front = _bytes_for(len(self.starts)), _bytes_for(reduces)
         depth = _WORD - front - behind

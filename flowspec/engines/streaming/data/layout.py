@@ -6,9 +6,9 @@
 - *coded*: `order TAB key TAB value`, each with its control characters escaped, for everything else
   (comparators, numbers as keys, keys with a TAB in them). `order` is bytes whose plain order is wanted.
 
-Hadoop does not promise the order of values whose keys compare equal. Here it is that of the lines, but with a
-comparator (`Layout.order`) the order in which a map task wrote the pairs: a comparator that finds two keys equal must
-not be overruled by the rest of the key.
+Hadoop does not promise the order of values whose keys compare equal. Here it is the order of the lines. With a
+comparator (`Layout.order`), it is the order in which a map task wrote the pairs: if the comparator finds two keys
+equal, the rest of the key must not decide.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Starts processes and connects their pipes, by system calls.
 
-The processes of a job end with the process that forked them, also when that is killed with SIGKILL (on Linux): they
-get SIGTERM from the kernel, and end their commands and everything that these have started. All stay in its process
+The processes of a job end with the process that forked them, on Linux even if that process is killed with SIGKILL. They
+then get SIGTERM from the kernel, and end their commands and everything that these have started. All stay in its process
 group, so that a signal to the group reaches all of them.
 """
 

@@ -172,7 +172,7 @@ class SplitReader:
                 raise TaskFailure("java.io.IOException: not a gzip file")
 
     def _line_bounds(self) -> tuple[int, int]:
-        """Returns the first and last byte (exclusive) of the lines that begin in the split.
+        """Returns the first and the last byte (exclusive) of the lines that belong to the split.
 
         A split takes the lines that begin behind its first byte, up to one that begins right at its end.
         """

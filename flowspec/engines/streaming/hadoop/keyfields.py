@@ -109,8 +109,8 @@ def _letters(tokens: list[str]) -> str:
 def field_lengths(key: bytes, separator: bytes) -> list[int]:
     """Returns the lengths of the fields of a key as KeyFieldHelper.getWordLengths counts them.
 
-    With a separator of several bytes the count goes wrong in Hadoop from the second field on: the
-    search steps on by one byte, and so the rest of the separator is counted into the next field.
+    With a separator of several bytes, Hadoop counts wrongly from the second field on: the search advances by only one
+    byte, so the rest of the separator counts as a part of the next field.
     """
     lengths: list[int] = []
     start = 0

@@ -157,9 +157,9 @@ Feed = Callable[[CommandInput], None]
 class RunningCommand:
     """A running command, to whose input data is written, and whose standard error is read.
 
-    The caller reads `output` to its end and then calls `finish`. Threads are only made where they are needed, because
-    they take a third of the time of a small map task: one feeds a command whose input (`longest` bytes at most, None if
-    that is not known) may not fit into the pipe, and one listens to a command that writes to standard error.
+    The caller reads `output` to its end and then calls `finish`. Threads are only started if they are needed, because
+    they take a third of the time of a small map task. One thread writes the input if it (at most `longest` bytes, None
+    if that is not known) may not fit into the pipe. Another reads standard error if the command writes to it.
 
     A process that the command left running may keep its output open. `patience` gives the seconds to wait for it, for
     an exit status; then all processes that the command left running are killed.
