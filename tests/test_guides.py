@@ -19,3 +19,10 @@ def test_a_guide_that_shows_another_output_is_found(tmp_path):
     page.write_text("```console\n$ echo one; echo two \\\n  three\none\n...\n$ echo four\n5\n```\n")
     with pytest.raises(AssertionError, match="echo four"):
         run(page, tmp_path / "copy")
+
+
+def test_a_slow_machine_prints_what_a_guide_shows(tmp_path):
+    page = tmp_path / "guide" / "README.md"
+    page.parent.mkdir()
+    page.write_text("```console\n$ echo '1 passed in 1 min 03 s'\n1 passed in 5.0 s\n```\n")
+    run(page, tmp_path / "copy")
