@@ -164,4 +164,4 @@ def test_a_step_before_the_history_that_emr_shows_has_run_if_an_apply_submitted_
     assert (planned(GROUPS, later).changes, planned(GROUPS, later).blocked) == ((), "")
     unknown = planned(changed(GROUPS, ("Steps", 1), {**STEP, "Name": "three"}), later)
     assert unknown.blocked.endswith("whether 'one', 'three' ran before can't be known")
-    assert unknown.remedy == "name those that shall run (again) with --rerun NAME"
+    assert unknown.remedy == "name the steps to run (again) with --rerun NAME"
