@@ -283,6 +283,9 @@ def test_cancel(flowspec, queue):
     done = answer(flowspec("cancel", "queue", "s0", "--force", "--format", "json"))
     assert [(one["name"], one["accepted"]) for one in done["steps"]] == [("s0", True)]
     wait_until(lambda: "s0: CANCELLED" in flowspec("status", queue).out)
+    assert "Nothing failed" in flowspec("diagnose", queue, "--step", "s0").out
+    done = flowspec("steps", "add", queue, "job.yaml", "--detach")
+    assert (done.err.count(" is CANCELLED: --rerun failed"), "has all these steps" in done.err) == (3, False)
     done = flowspec("cancel", queue, re.search(r"s-\w+", flowspec("status", queue).out)[0])
     assert (done.code, "is not cancelled: Cannot cancel" in done.out) == (1, True)
     # A step that is over is known by its name as by its id; a name or an id of no step is a wrong argument.
@@ -291,6 +294,8 @@ def test_cancel(flowspec, queue):
     for wrong, remedy in (("S0", "did you mean s0?"), ("s-NONE", "there are: 's0'")):
         done = flowspec("cancel", queue, wrong)
         assert (done.code, remedy in done.err) == (2, True), done.err
+    assert flowspec("destroy", queue).code == 0
+    assert flowspec("status", queue).err.endswith("says why it ended\n")
 
 
 def test_list_shows_flow_target_and_spec_and_filters(flowspec, living, theirs):

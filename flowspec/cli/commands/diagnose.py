@@ -59,7 +59,8 @@ def _failure(cluster: Cluster, wanted: str | None) -> Verdict | None:
     if wanted is None:
         return failure_of(without_repeated(cluster))
     last = steps_called(cluster, wanted)[-1]
-    return Verdict(Outcome.STEP_FAILED, last) if last.state == "FAILED" else None
+    outcome = {"FAILED": Outcome.STEP_FAILED, "CANCELLED": Outcome.CANCELLED}.get(last.state)
+    return Verdict(outcome, last) if outcome else None
 
 
 def _print(chosen: Chosen, cluster: Cluster, found: Diagnosis | None, format_: str) -> None:

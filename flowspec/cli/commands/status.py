@@ -18,7 +18,7 @@ def command(what: str, cost: bool, format_: str, looking: Looking) -> int:
     """Show a cluster and its steps. WHAT is a spec, a cluster's id, or its name."""
     from flowspec.backend.aws.command_lines import command_line
     from flowspec.backend.aws.spending import spent
-    from flowspec.backend.aws.verdict import failure_of
+    from flowspec.backend.aws.verdict import Outcome, failure_of
     from flowspec.report import costs, runs
 
     chosen = choose(what, looking)
@@ -35,6 +35,7 @@ def command(what: str, cost: bool, format_: str, looking: Looking) -> int:
     else:
         shown = [runs.status(cluster), *([costs.actual_line(paid)] if paid else [])]
         print_result("\n".join(shown), secrets=chosen.secrets)
-        if failure_of(cluster):
-            eprint(f"`{command_line('diagnose', chosen.emr, cluster.id)}` says why it failed")
+        if failure := failure_of(cluster):
+            did = "ended" if failure.outcome is Outcome.CANCELLED else "failed"
+            eprint(f"`{command_line('diagnose', chosen.emr, cluster.id)}` says why it {did}")
     return Exit.OK

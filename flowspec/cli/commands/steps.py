@@ -91,7 +91,7 @@ def _print(chosen: Chosen, steps: AddedSteps, format_: str) -> None:
         return
     for one in steps.added:
         print_result(one)
-    if not steps.added:
+    if not (steps.added or steps.failed):
         eprint(f"cluster {chosen.cluster_id} has all these steps already")
 
 
