@@ -8,6 +8,7 @@ signal(7) for the numbers of signals on Linux.
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from typing import NamedTuple
@@ -119,4 +120,4 @@ def _command_line(kind: str, args: Sequence[str], uri: str) -> str:
         return ""
     if not uri.startswith("s3"):
         return f"{mapper} < FILE, where FILE is a part of the input"
-    return f"aws s3 cp {uri} -{_UNPACK.get(uri.rpartition('.')[2].lower(), '')} | {mapper}"
+    return f"aws s3 cp {shlex.quote(uri)} -{_UNPACK.get(uri.rpartition('.')[2].lower(), '')} | {mapper}"

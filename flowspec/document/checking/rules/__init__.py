@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterator
 
 from flowspec.document.checking.messages import Violation
 from flowspec.document.checking.rules.spec import SPEC_RULES
-from flowspec.document.checking.rules.texts import TEXT_RULES
+from flowspec.document.checking.rules.texts import odd_texts
 from flowspec.document.checking.rules.view import RequestView, Spec, request_view, traits_of
 from flowspec.document.checking.rules.wording import HINTS, WORDINGS, notes
 from flowspec.document.nearest import MAX_GUESSES
@@ -57,7 +57,7 @@ def _was_rejected(one: Violation, rejected: Collection[KeyPath]) -> bool:
 
 
 def _all_violations(spec: Spec) -> Iterator[Violation]:
-    for check in (*SPEC_RULES, *TEXT_RULES):
+    for check in (*SPEC_RULES, odd_texts):
         yield from check(spec)
     aws = traits_of(spec).on_aws
     view = request_view(spec)

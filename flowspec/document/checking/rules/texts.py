@@ -29,7 +29,18 @@ _SHELL = re.compile(r"(?:\S*/)?(?:ba|da|z|k)?sh")
 _CODE = re.compile(r"-\w*[ce]")
 
 
-def tildes(spec: Spec) -> Iterator[Violation]:
+def odd_texts(spec: Spec) -> Iterator[Violation]:
+    """Finds tildes that nothing expands, typographic quotes, and characters that look like spaces."""
+    # One pass over all texts, which most specs end here: each more took 2 % of the time of `flowspec validate`.
+    odd = [(path, key, text) for path, key, text in texts_in(spec) if "~" in text or not text.isascii()]
+    if any("~" in text for _, _, text in odd):
+        yield from _tildes(spec)
+    for path, key, text in odd:
+        if "description" not in (*path, key):
+            yield from _pasted_characters((*path, key), text, is_command=key in _COMMANDS)
+
+
+def _tildes(spec: Spec) -> Iterator[Violation]:
     """Reports paths that begin with a tilde: it is a shell that expands it, and EMR starts no shell.
 
     An error where a program is started or a file is opened by that path (ProcessBuilder; GenericOptionsParser,
@@ -118,22 +129,18 @@ _SPACE = re.compile(f"[{_SPACES}]")
 _URI = re.compile(r"[a-z][a-z0-9+.-]*://")
 
 
-def pasted_characters(spec: Spec) -> Iterator[Violation]:
+def _pasted_characters(place: KeyPath, text: str, *, is_command: bool) -> Iterator[Violation]:
     """Warns of typographic quotes around a text, which YAML takes for a part of it, and of spaces that are none.
 
     The latter at the ends of a text, in commands, options and URIs: elsewhere they may be meant.
     """
-    for path, key, text in texts_in(spec):
-        place = (*path, key)
-        if "description" in place:
-            continue
-        quoted = text if _is_in_quotes(text) else _quoted_words(text) if key in _COMMANDS else ""
-        if quoted:
-            message = f"the quotes of {shorten(quoted, 40)} are typographic ones: they are a part of the text"
-            yield Violation("FS017", place, message, "write straight quotes (\" or ') or none")
-        elif space := _odd_space(text, anywhere=key in _COMMANDS or bool(re.match(r"-|" + _URI.pattern, text))):
-            message = f"U+{ord(space):04X} in this text looks like a space, or like nothing, but is a character of it"
-            yield Violation("FS017", place, message, "write an ordinary space in its place, or nothing")
+    quoted = text if _is_in_quotes(text) else _quoted_words(text) if is_command else ""
+    if quoted:
+        message = f"the quotes of {shorten(quoted, 40)} are typographic ones: they are a part of the text"
+        yield Violation("FS017", place, message, "write straight quotes (\" or ') or none")
+    elif space := _odd_space(text, anywhere=is_command or bool(re.match(r"-|" + _URI.pattern, text))):
+        message = f"U+{ord(space):04X} in this text looks like a space, or like nothing, but is a character of it"
+        yield Violation("FS017", place, message, "write an ordinary space in its place, or nothing")
 
 
 def _is_in_quotes(text: str) -> bool:
@@ -150,6 +157,3 @@ def _odd_space(text: str, *, anywhere: bool) -> str:
     plain = text.strip(" \t\n")
     found = _SPACE.search(plain if anywhere else plain[:1] + plain[-1:])
     return found[0] if found else ""
-
-
-TEXT_RULES = (tildes, pasted_characters)
