@@ -88,7 +88,6 @@ def test_a_local_first_word_is_shipped_and_run_by_name(request_of, tmp_path, com
         "awk '{print $1}'",
         "org.apache.hadoop.mapred.lib.IdentityMapper",
         "python3 m.py",
-        "~/m.py",
         "hdfs:///m.py",
         "' '",
     ],
