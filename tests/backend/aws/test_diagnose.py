@@ -4,8 +4,10 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 
+from flowspec.backend.aws.diagnosis.commands import describe_failed_command
 from flowspec.backend.aws.diagnosis.containers import READ
 from flowspec.backend.aws.diagnosis.diagnose import diagnose
+from flowspec.backend.aws.diagnosis.search import lines_of
 from flowspec.backend.aws.logs import PATIENCE, Shipped
 from flowspec.backend.aws.verdict import Outcome, Verdict, judge
 from flowspec.errors import ServiceError
@@ -126,6 +128,20 @@ ON_YARN = (
             "the mapper `grep north`, or the combiner `c.sh`. grep ends with 1 where no line matches",
             "grep north < FILE, where FILE is a part of the input",
         ),
+        (
+            ON_YARN.format(kind="r", code=1),
+            ("-mapper", "grep north", "-reducer", "sum.sh"),
+            "command-failed",
+            "the reducer `sum.sh`. No log",
+            "LC_ALL=C sort FILE | sum.sh, where FILE is output of the mapper",
+        ),
+        (
+            ON_YARN.format(kind="m", code=3),
+            ("-file", "a.py", "-file", "b.py", "-mapper", "a.py", "-mapper", "b.py"),
+            "command-failed",
+            "the mapper `a.py`. No log",
+            "./a.py < FILE, where FILE is a part of the input",
+        ),
         (ON_YARN.format(kind="m", code=152), (), "command-failed", "152 is 128 + 24: signal SIGXCPU.", ""),
         (ON_YARN.format(kind="m", code=126), (), "command-not-executable", "126 is what a shell", ""),
         (ON_YARN.format(kind="m", code=141), (), "process-broken-pipe", "141 is SIGPIPE", ""),
@@ -147,6 +163,17 @@ def test_the_split_of_a_failed_map_task_is_read_from_its_container():
     assert found.cause.advice.endswith(
         "run it alone: aws s3 cp s3://acme-texts/stories/part-0.gz - | gzip -dc | mapper.py"
     )
+
+
+def test_the_split_is_that_of_a_task_that_failed_with_this_code():
+    logs = [
+        f"Processing split: s3://b/{name}:0+9\nError: {ENDED} {code}" for name, code in (("killed", 13), ("$(x)", 1))
+    ]
+    line = f"Error: {ENDED} 1"
+    found = describe_failed_command(
+        line, lines_of(line), 0, ("-mapper", "m.sh"), [one.replace("s3:", "s3n:") for one in logs]
+    )
+    assert found.repeat == "aws s3 cp 's3://b/$(x)' - | m.sh"
 
 
 def test_the_other_steps_that_failed_are_named():

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
 from flowspec.backend.aws.diagnosis.lines import Line
+from flowspec.backend.aws.live import s3_uri
+from flowspec.facts.uris import is_s3
 
 COMMAND_FAILED = "command-failed"
 """The id of the rule of a streaming command that ended with a code of its own."""
@@ -62,7 +64,8 @@ def describe_failed_command(
     given = named or (f"{split['uri']}, {split['length']} bytes from byte {split['start']}" if split else "")
     told = [f"It was the command of {_TASKS[kind]}: {_name_commands(kind, args)}."] if kind else []
     told += [f"Its input was {given}."] if given and kind == "m" else []
-    told += [meaning] if (meaning := _explain_code(int(code[1]), _option(args, "-mapper"))) else []
+    command = _option(args, "-reducer" if kind == "r" else "-mapper")
+    told += [meaning] if (meaning := _explain_code(int(code[1]), command)) else []
     repeat = next((found[1] for one in after if (found := _REPEAT_AFTER.search(one))), "")
     return FailedCommand(" ".join(told), repeat or _command_line(kind, args, split["uri"] if split else ""))
 
@@ -75,7 +78,8 @@ def _kind_of_task(after: Iterable[str], before: Sequence[str]) -> str:
 
 def _find_split(logs: Iterable[str], failure: str) -> re.Match[str] | None:
     """Returns the split of a map task whose own log says `failure`."""
-    return next((found for text in logs if failure in text and (found := _SPLIT.search(text))), None)
+    whole = re.compile(rf"{failure}\b")
+    return next((found for text in logs if whole.search(text) and (found := _SPLIT.search(text))), None)
 
 
 def _name_commands(kind: str, args: Sequence[str]) -> str:
@@ -91,13 +95,17 @@ def _quoted(command: str) -> str:
 
 
 def _option(args: Sequence[str], name: str) -> str:
-    """Returns the value of the last option of this name; "" without one."""
-    return next((value for one, value in reversed([*pairwise(args)]) if one == name), "")
+    """Returns the first value of an option, which is the one that Hadoop uses; "" without one."""
+    return next(_option_values(args, name), "")
 
 
-def _explain_code(code: int, mapper: str) -> str:
+def _option_values(args: Sequence[str], name: str) -> Iterator[str]:
+    return (value for one, value in pairwise(args) if one == name)
+
+
+def _explain_code(code: int, command: str) -> str:
     """Returns a sentence on a code for which no other rule has one; "" if programs choose its meaning."""
-    if code == 1 and _GREP.match(mapper):
+    if code == 1 and _GREP.match(command):
         return "grep ends with 1 where no line matches; the property stream.non.zero.exit.is.failure: false allows it."
     if name := _SIGNALS.get(code - 128):
         return f"{code} is 128 + {code - 128}: signal SIG{name}."
@@ -106,7 +114,7 @@ def _explain_code(code: int, mapper: str) -> str:
 
 def _in_this_folder(command: str, args: Sequence[str]) -> str:
     """Returns a command as it is run in the folder of the files that are shipped: Hadoop looks there for a program."""
-    shipped = ",".join(filter(None, (_option(args, "-files"), _option(args, "-file")))).split(",")
+    shipped = [*_option(args, "-files").split(","), *_option_values(args, "-file")]
     names = {one.rpartition("#")[2].rpartition("/")[2] for one in shipped}
     return f"./{command}" if command.partition(" ")[0] in names - {""} else command
 
@@ -118,6 +126,7 @@ def _command_line(kind: str, args: Sequence[str], uri: str) -> str:
         return f"LC_ALL=C sort FILE | {reducer}, where FILE is output of the mapper"
     if not mapper or _JAVA_CLASS.fullmatch(mapper) or kind == "r":
         return ""
-    if not uri.startswith("s3"):
+    if not is_s3(uri):
         return f"{mapper} < FILE, where FILE is a part of the input"
-    return f"aws s3 cp {shlex.quote(uri)} -{_UNPACK.get(uri.rpartition('.')[2].lower(), '')} | {mapper}"
+    # The AWS CLI knows only one of Hadoop's names for the scheme.
+    return f"aws s3 cp {shlex.quote(s3_uri(uri))} -{_UNPACK.get(uri.rpartition('.')[2].lower(), '')} | {mapper}"
