@@ -71,7 +71,7 @@ def read(source: Source, folder: Path, _cluster: str = "") -> Wanted:
     `folder` is that of the file: only files below it are included. Raises `SpecError`.
     """
     notes = list[str]()
-    found = [one for one in _read_options(source, folder, {(folder / source.file).resolve()}, notes) if one is not None]
+    found = [one for one in _read_options(source, folder, {Path(source.file).resolve()}, notes) if one is not None]
     if not found:
         refuse(source, "this mrjob.conf has no runner emr", "runners: {emr: {…}} is what makes clusters")
     options = _combine(found)
@@ -96,15 +96,19 @@ def _read_options(source: Source, folder: Path, met: set[Path], notes: list[str]
     found: list[Json | None] = [dict(options) if isinstance(options, Mapping) else None]
     includes = conf.get("include") if isinstance(conf, Mapping) else None
     for name in reversed(includes if isinstance(includes, list) else [includes] if includes else []):
-        file = (Path(source.file).parent / str(name)).resolve()
-        if file in met:
-            continue
-        met.add(file)
-        if folder.resolve() in file.parents and file.is_file():
-            inner = decode_source(str(file), file.read_bytes())
-            found = [*_read_options(inner, folder, met, notes), *found]
-        else:
+        try:
+            file = (Path(source.file).parent / str(name)).resolve()
+            if file in met:
+                continue
+            met.add(file)
+            data = file.read_bytes() if folder.resolve() in file.parents and file.is_file() else None
+        # A name that no file can have (ValueError), or a link to itself (RuntimeError before Python 3.13).
+        except (OSError, ValueError, RuntimeError):
+            data = None
+        if data is None:
             notes.append(f"include is not followed: what {json.dumps(name)} says is not imported")
+        else:
+            found = [*_read_options(decode_source(str(file), data), folder, met, notes), *found]
     return found
 
 

@@ -1,5 +1,7 @@
 """mrjob.conf. The judge is mrjob itself: what its runner would send for the same file."""
 
+from pathlib import Path
+
 import pytest
 
 from tests.importers.common import compiled, refusal, wanted
@@ -122,6 +124,23 @@ runners:
     made = compiled(source, tmp_path)
     assert made.pop("Name") == "mrjob"
     assert made == sent_by_mrjob(_CLEARING, tmp_path)
+
+
+def test_a_file_that_includes_itself_counts_once(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("conf").mkdir()
+    text = "include: mrjob.conf\nrunners: {emr: {bootstrap_actions: [s3://b/x]}}\n"
+    Path("conf/mrjob.conf").write_text(text)
+    source = wanted(text, name="conf/mrjob.conf", folder=Path("conf"))
+    assert [one["Name"] for one in source.params["BootstrapActions"]] == ["action 0"]
+
+
+@pytest.mark.parametrize("name", ['"a\\0b"', "x" * 5000, "loop"])
+def test_a_file_that_can_not_be_included_is_noted(name, tmp_path):
+    (tmp_path / "loop").symlink_to("loop")
+    text = f"include: {name}\nrunners: {{emr: {{zone: z}}}}\n"
+    source = wanted(text, name=str(tmp_path / "mrjob.conf"), folder=tmp_path)
+    assert source.notes[0].startswith("include is not followed: ")
 
 
 def test_a_tag_that_is_not_mrjobs_is_refused():
