@@ -33,9 +33,9 @@ _REMEDIES = {
         "check the secret key, and the clock of this machine: AWS takes requests that are five minutes off at most",
     ),
 }
-# EC2 answers UnauthorizedOperation. S3's answer to HEAD has no body, so its refusal is only the status 403.
 PATIENCE = 300.0
 """Seconds for which a wait tolerates failing reads: a laptop's network comes back, a VPN reconnects."""
+# EC2 answers UnauthorizedOperation. S3's answer to HEAD has no body, so its refusal is only the status 403.
 _DENIED = frozenset({"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "Forbidden", "403"})
 _THROTTLED = frozenset({"ThrottlingException", "Throttling", "TooManyRequestsException", "RequestLimitExceeded"})
 

@@ -76,7 +76,7 @@ def _unreadable(message: str, path: str = "") -> EmrError:
 def _drop_unknown_members(value: Any, shape: Any, levels: int) -> Any:
     """Returns the value without nulls and unknown members; 3.0 for an integer becomes 3.
 
-    Raises EmrError for a value with more `levels` of lists and objects.
+    Raises EmrError for a value that has more than `levels` levels of lists and objects.
     """
     if not levels:
         raise _unreadable(f"the request is nested deeper than {_MOST_LEVELS} levels")
