@@ -272,6 +272,7 @@ _OF_MODULES = [
     "X = {}\nfor key in ['a', 'b', 'c']:\n    if key == 'b':\n        continue\n    X[key] = {'n': key}",
     "X = []\nfor at, one in enumerate(['a', 'b', 'c']):\n    name = f'{one}{at}'\n    if one == 'c':\n        break\n    X += [name]",
     "X = [{'n': 'a'}, {'n': 'b'}]\nfor one in X:\n    one['m'] = one['n'] + '!'\nX[0] = {}",
+    "X = []\nfor at in [1, 2]:\n    one = [at]\n    X.append(one)\nfor at in []:\n    one = []\n    one.append(at)",
     "X = [1]\nif len([1, 2]) == 2:\n    X.append(2)\nelse:\n    X.append(3)",
     "A = 'x'\nA += 'y'\nX = [A, {k: v for k, v in {'a': 1}.items()}]",
     "def made(n):\n    return {'n': [n]}\nX = made('a')\nX['n'].append('b')",
@@ -303,6 +304,7 @@ _OF_MODULES_NOT_FOLLOWED = [
     "X = [1]\nclass C:\n    X.append(2)",
     "X = [3, 1]\nX.sort()",
     "X = {'a': 1}\nX.__setitem__('a', 2)",
+    "X = []\nfor at in [1, 2]:\n    one = [at]\n    X.append(one)\none.append(3)",
     "X = {'a': [1]}\nmatch X:\n    case {'a': found}:\n        found.append(2)",
 ]
 

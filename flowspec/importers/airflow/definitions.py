@@ -121,15 +121,16 @@ def _split_changes(
         else:
             otherwise |= names
     changes = {name: [statements[number] for number in sorted(one)] for name, one in found.items()}
+    stored = [stored_names(one) for one in statements]
+    loops = [(name, number) for name, one in found.items() for number in one if _is_compound(statements[number])]
     # What a loop that changes a list assigns has another value after each change.
-    inner = {
-        other
-        for name, every in changes.items()
-        for one in every
-        if _is_compound(one)
-        for other in stored_names(one) - {name}
+    inner = {other for name, number in loops for other in stored[number] - {name}}
+    # The list may hold what the loop assigned last, which a later statement changes.
+    later = {
+        other for node, names in nodes if id(node) in numbers for other in (names & inner) - stored[numbers[id(node)]]
     }
-    return changes, otherwise | inner | {*_names_read_before(tree, changes)}
+    held = {name for name, number in loops if later & (stored[number] - {name})}
+    return changes, otherwise | inner | held | {*_names_read_before(tree, changes)}
 
 
 def _statements(body: list[ast.stmt]) -> Iterator[ast.stmt]:
