@@ -3,7 +3,9 @@
 import ast
 import json
 import re
+import sys
 import tracemalloc
+from collections import Counter
 from typing import Any
 
 import pytest
@@ -339,6 +341,26 @@ def test_work_that_makes_no_value_is_bounded(body):
 def test_changes_that_are_too_many_to_be_followed_are_refused():
     module = "A = []\n" + "A[0].append([A])\n" * 1000 + "JOB_FLOW_OVERRIDES = {'Instances': {}}\n"
     assert refusal(module, "airflow").message == "its values grow too large"
+
+
+def calls_to_read(lists):
+    """Returns how many calls of Python's functions it takes to read a statement that changes so many lists."""
+    module = ast.parse(
+        "".join(f"x{at} = []\n" for at in range(lists))
+        + "if True:\n"
+        + "".join(f"    x{at}.append(1)\n    y{at} = 1\n" for at in range(lists))
+    )
+    seen = Counter()
+    sys.setprofile(lambda _frame, event, _of: seen.update([event]))
+    try:
+        read_definitions(module)
+    finally:
+        sys.setprofile(None)
+    return seen["call"]
+
+
+def test_a_statement_that_changes_many_lists_is_gone_through_once():
+    assert calls_to_read(100) < 2.5 * calls_to_read(50)
 
 
 def test_steps_that_functions_and_comprehensions_make(tmp_path):

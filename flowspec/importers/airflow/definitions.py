@@ -152,10 +152,13 @@ def _names_read_before(tree: ast.Module, changes: Mapping[str, Sequence[ast.stmt
     What is made of the shorter list would get the longer one.
     """
     last = {name: (every[-1].end_lineno or 0, every[-1].end_col_offset or 0) for name, every in changes.items()}
-    own = {name: {id(node) for one in every for node in _reads_for_change(one)} for name, every in changes.items()}
+    own = {name: {id(one) for one in every} for name, every in changes.items()}
+    # A statement may change many names: it is gone through once.
+    statements = {id(one): one for every in changes.values() for one in every}
+    reads = {id(node): number for number, one in statements.items() for node in _reads_for_change(one)}
     for node in ast.walk(tree):
         match node:
-            case ast.Name(id=name, ctx=ast.Load()) if name in last and id(node) not in own[name]:
+            case ast.Name(id=name, ctx=ast.Load()) if name in last and reads.get(id(node)) not in own[name]:
                 if (node.lineno, node.col_offset) < last[name]:
                     yield name
 
