@@ -258,7 +258,7 @@ def missing_credentials_error() -> FlowspecError:
 
 
 def missing_region_error() -> FlowspecError:
-    """Returns the error of a region that is nowhere."""
+    """Returns the error for a missing region."""
     remedy = "give `region:` in the target, --region, or set AWS_DEFAULT_REGION"
     return FlowspecError("no AWS region was given", remedy=remedy)
 

@@ -6,7 +6,7 @@ from flowspec.backend.aws.call_errors import is_denied, missing_operation
 from flowspec.errors import FlowspecError, ServiceError
 
 NOT_SERVED = "the endpoint does not serve "
-"""The begin of the reason where an endpoint does not know an operation; its name follows."""
+"""The beginning of the reason where an endpoint does not know an operation; its name follows."""
 
 
 def reason(error: FlowspecError) -> str:
