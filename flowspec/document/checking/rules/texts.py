@@ -1,4 +1,4 @@
-"""Rules about what a text holds that looks right to people only: a tilde, and characters pasted from a document."""
+"""Rules about texts that look right to people, but not to programs: tildes, and characters from a word processor."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from flowspec.errors import shorten
 from flowspec.facts.api_model import KeyPath
 
 _COMMANDS = ("mapper", "combiner", "reducer")
-# Files that Hadoop, Spark or Java opens by the path that it is given.
+# Files that Hadoop, Spark or Java opens by the given path.
 _FILES = {
     "streaming": ("jar", "files", "archives", "libjars", "cache_files", "cache_archives"),
     "spark": ("application", "properties_file", "py_files", "jars", "files", "archives", "keytab"),
     "script": ("script",),
     "jar": ("jar",),
 }
-# Texts of a step that programs may read as they like, or that are no paths.
+# Texts of a step that are not paths, or that programs may interpret in their own way.
 _OTHERS = frozenset({"name", "cmdenv", "properties", "conf", "description", "hiveconf"})
 _HOME = re.compile(r"~[\w.-]*/")
 _QUOTED = re.compile(r"'[^']*(?:'|$)|\"[^\"]*(?:\"|$)")
 _INTERPRETER = re.compile(r"(?:\S*/)?(?:python[\d.]*|pypy3?|perl|ruby|node|php|lua|Rscript|(?:ba|da|z)?sh)")
 _SHELL = re.compile(r"(?:\S*/)?(?:ba|da|z|k)?sh")
-# Options of a shell and of others after which code follows: `-c`, `-lc`, `-e`.
+# Options of a shell or another interpreter before code: `-c`, `-lc`, `-e`.
 _CODE = re.compile(r"-\w*[ce]")
 
 
@@ -41,11 +41,11 @@ def odd_texts(spec: Spec) -> Iterator[Violation]:
 
 
 def _tildes(spec: Spec) -> Iterator[Violation]:
-    """Reports paths that begin with a tilde: it is a shell that expands it, and EMR starts no shell.
+    """Reports paths that begin with a tilde: only a shell expands it, and EMR starts no shell.
 
-    An error where a program is started or a file is opened by that path (ProcessBuilder; GenericOptionsParser,
-    validateFiles; spark-submit, Utils.resolveURI). Else a warning: HDFS may have a folder of this name, and a program
-    may expand it itself.
+    This is an error for the path of a program or of a file that a step opens (ProcessBuilder; GenericOptionsParser,
+    validateFiles; spark-submit, Utils.resolveURI). Otherwise it is a warning: HDFS may have a folder with the name `~`,
+    and a program may expand the tilde itself.
     """
     certain: set[KeyPath] = set()
     for path, word in _files_at_home(spec):
@@ -59,7 +59,7 @@ def _tildes(spec: Spec) -> Iterator[Violation]:
 
 
 _FILE_HINT = "copy the file beside the spec and give its relative path; on a node of EMR, ~ is /home/hadoop"
-_PATH_HINT = "write the whole path: s3://…, hdfs:///user/hadoop/…, or /home/hadoop/… on a node"
+_PATH_HINT = "write the absolute path: s3://…, hdfs:///user/hadoop/…, or /home/hadoop/… on a node"
 
 
 def _files_at_home(spec: Spec) -> Iterator[tuple[KeyPath, str]]:
@@ -91,7 +91,7 @@ def _program_at_home(command: str) -> str:
 
 
 def _words_at_home(parts: Spec) -> Iterator[tuple[KeyPath, str]]:
-    """Yields the places and the words that begin with a tilde, without those that a shell reads after its -c."""
+    """Yields the places of words that begin with a tilde, and the words; not those in code that a shell runs (-c)."""
     for path, key, text in texts_in(parts):
         place = (*path, key)
         if "~" not in text or not _OTHERS.isdisjoint(map(str, place)):
@@ -101,27 +101,27 @@ def _words_at_home(parts: Spec) -> Iterator[tuple[KeyPath, str]]:
             owner: Any = parts
             for one in path:
                 owner = owner[one]
-            # A list may be long.
+            # Only the words before it that `_is_code` needs: a list may be long.
             words, at = [*map(str, owner[max(0, key - _BEFORE) : key + 1])], min(key, _BEFORE)
         for number in range(at, len(words)):
             if _HOME.match(words[number]) and not _is_code(words[max(0, number - _BEFORE) : number]):
                 yield place, words[number]
 
 
-# Words before a shell's code: the shell, its options.
+# The maximum number of words before a shell's code: `sudo`, the shell, its options.
 _BEFORE = 4
 
 
 def _is_code(before: Sequence[str]) -> bool:
-    """Returns True if a word comes after -c of a shell, in which the shell expands a tilde."""
+    """Returns True if the next word is code that a shell runs (-c), in which the shell expands a tilde."""
     return bool(before) and bool(_CODE.fullmatch(before[-1])) and any(map(_SHELL.fullmatch, before[:-1]))
 
 
-# -- characters that word processors and web pages put in place of others
+# -- characters with which word processors and web pages replace quotes and spaces
 
-# Double and single ones of English and German, and guillemets: an opening one of one language closes in another.
+# Double and single quotes of English and German, and guillemets: an opening quote of one language closes in another.
 _OPENING, _CLOSING = "“”„‟«\u2018\u2019\u201a", "”“»\u2019\u2018"
-# In a command, quotes around a word or several; one alone may be what is looked for.
+# In a command, quotes around one or more words; a single quote may be a search pattern.
 _QUOTED_WORDS = re.compile(rf"(?:^|(?<=[\s=]))[{_OPENING}][^{_OPENING}{_CLOSING}]+[{_CLOSING}](?=\s|$)")
 # NO-BREAK SPACE, FIGURE SPACE, ZERO WIDTH SPACE and joiners, NARROW NO-BREAK SPACE, IDEOGRAPHIC SPACE, BOM.
 _SPACES = "\u00a0\u2007\u200b\u200c\u200d\u202f\u2060\u3000\ufeff"
@@ -130,17 +130,17 @@ _URI = re.compile(r"[a-z][a-z0-9+.-]*://")
 
 
 def _pasted_characters(place: KeyPath, text: str, *, is_command: bool) -> Iterator[Violation]:
-    """Warns of typographic quotes around a text, which YAML takes for a part of it, and of spaces that are none.
+    """Warns of typographic quotes around a text, which are a part of the text for YAML, and of special spaces.
 
-    The latter at the ends of a text, in commands, options and URIs: elsewhere they may be meant.
+    Special spaces are reported at the ends of a text, and in commands, options and URIs. Elsewhere they may be wanted.
     """
     quoted = text if _is_in_quotes(text) else _quoted_words(text) if is_command else ""
     if quoted:
-        message = f"the quotes of {shorten(quoted, 40)} are typographic ones: they are a part of the text"
+        message = f"the quotes of {shorten(quoted, 40)} are typographic, so they are a part of the text"
         yield Violation("FS017", place, message, "write straight quotes (\" or ') or none")
     elif space := _odd_space(text, anywhere=is_command or bool(re.match(r"-|" + _URI.pattern, text))):
-        message = f"U+{ord(space):04X} in this text looks like a space, or like nothing, but is a character of it"
-        yield Violation("FS017", place, message, "write an ordinary space in its place, or nothing")
+        message = f"U+{ord(space):04X} in this text is not an ordinary space, even if it looks like one"
+        yield Violation("FS017", place, message, "replace it with an ordinary space, or remove it")
 
 
 def _is_in_quotes(text: str) -> bool:
@@ -153,7 +153,7 @@ def _quoted_words(command: str) -> str:
 
 
 def _odd_space(text: str, *, anywhere: bool) -> str:
-    """Returns the first character that looks like a space and is none, in a text or only at its ends; "" without."""
+    """Returns the first special space in a text, or only at its ends; "" if there is none."""
     plain = text.strip(" \t\n")
     found = _SPACE.search(plain if anywhere else plain[:1] + plain[-1:])
     return found[0] if found else ""
