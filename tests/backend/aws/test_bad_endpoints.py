@@ -275,10 +275,7 @@ def test_a_run_is_watched_on_when_credentials_are_renewed(file):
     assert len(looks) >= 4, "some looks failed in between"
 
 
-def test_clients_of_other_services_are_made_once_for_the_same_credentials(tmp_path, monkeypatch):
-    file = tmp_path / "credentials"
-    write_keys(file, "ASIAFIRST")
-    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(file))
+def test_clients_of_other_services_are_made_once_for_the_same_credentials(file, monkeypatch):
     with answering(keyed(lambda: "ASIANEXT")) as server:
         emr = emr_at(server.url)
         first = emr.s3()
