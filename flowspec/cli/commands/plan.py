@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     is_flag=True,
     help="Check that what the spec names exists (inputs, roles, subnets …); exit with 1 when something is missing.",
 )
-@click.option("--prune", is_flag=True, help="Show also which clusters `apply --prune` would terminate.")
+@click.option("--prune", is_flag=True, help="Also show which clusters `apply --prune` would terminate.")
 @click.option("--exit-code", is_flag=True, help="Exit with 3 when there are changes; default: with 0.")
 @output_format("text", "json", "markdown")
 def command(  # noqa: PLR0917 - click passes options by name
@@ -127,11 +127,11 @@ def _print(made: Plan, format_: str) -> Exit:
 
 
 def _refuse_useless_options(out: Path | None, *, offline: bool, preflight: bool, prune: bool) -> None:
-    """Raises click.UsageError for options with which the plan that is asked for has nothing to do."""
+    """Raises click.UsageError for options that do not fit the other options of the plan."""
     if preflight and offline:
         raise click.UsageError("--preflight and --offline exclude each other: the checks ask AWS")
     if prune and offline:
-        raise click.UsageError("--prune and --offline exclude each other: clusters without a spec are looked for")
+        raise click.UsageError("--prune and --offline exclude each other: --prune searches for running clusters")
     if str(out) == "-":
         raise click.UsageError("--out saves a plan in a file; --format json prints one on stdout")
     if out and offline:
