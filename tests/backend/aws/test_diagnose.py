@@ -154,6 +154,11 @@ def test_what_is_known_of_a_command_that_says_nothing_is_told(syslog, args, id_,
     assert cause.advice.partition("; to run it alone: ")[2] == repeat
 
 
+def test_the_split_is_read_from_the_log_with_the_same_exit_code():
+    logs = [f"Processing split: s3://b/{code}:0+9\n{ENDED} {code}" for code in (126, 1)]
+    assert "Its input was s3://b/1, " in describe_failed_command(f"{ENDED} 1", (), 0, (), logs).told
+
+
 def test_the_split_of_a_failed_map_task_is_read_from_its_container():
     cause = load("written-streaming-exit-code").diagnosed().cause
     assert "the mapper, or the combiner. Its input was s3://acme-texts/stories/part-0.gz, 4096 bytes" in cause.summary
