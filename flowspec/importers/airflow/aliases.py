@@ -1,6 +1,6 @@
-"""Finds the names of a Python module that may hold a list or dict which is changed in place, under whatever name.
+"""Finds the names of a Python module that may refer to a list or dict which is changed in place, under any name.
 
-The module's scopes are not told apart: what one function does under a name counts for all names that are written so.
+The scopes of the module are not distinguished: if a function uses a name, this counts for every use of the name.
 """
 
 from __future__ import annotations
@@ -21,22 +21,22 @@ CHANGES = frozenset(
     )
 )
 """Methods that change a list or dict in place."""
-# Functions that return a new list or dict; that of the last has new parts, too.
+# Functions that return a new list or dict; in the result of `_NEW_WHOLE`, the parts are new, too.
 _NEW = frozenset(("dict", "list", "tuple", "set", "sorted", "zip", "enumerate", "range", "str", "int", "len", "copy"))
 _NEW_WHOLE = "deepcopy"
-# Functions that are called for another effect than a change of what they are given.
+# Functions that do not change their arguments, although their results are not used.
 _HARMLESS = frozenset(("print", "chain", "cross_downstream"))
 
-# A part of a path that is not certain.
+# A part of a path that is not known.
 _ANY = object()
-# Of the keys that lead to a part of a value: RunJobFlow's request has that many where such a part is written out.
+# The maximum number of keys in a path. The paths in a request of RunJobFlow are not longer.
 _LONGEST_PATH = 10
-# Expressions that are looked at; modules of hundreds of steps have some ten thousand.
+# The maximum number of expressions that are searched; a module with hundreds of steps has some ten thousand.
 _MOST_LOOKS = 1_000_000
 
 
 class _Value(NamedTuple):
-    """An expression whose value a name has, or is given at a `path`; `is_part`: a part of that value only."""
+    """An expression that is assigned to a name, or to an item at a `path`; `is_part`: only a part of its value is."""
 
     node: ast.expr
     is_part: bool = False
@@ -64,7 +64,7 @@ class Aliases:
         stored = [(root_of(owner), self.names_of(owner), value) for node in nodes for owner, value in _stored_by(node)]
         for owner, names, value in stored:
             for name in names:
-                # Of its other names the path is another.
+                # The path is not valid for the other names of the value.
                 own = isinstance(owner, ast.Name) and owner.id == name
                 self._contents[name].append(value if own else value._replace(path=()))
         self.changes = [
@@ -115,27 +115,27 @@ class Aliases:
             case ast.Call(func=ast.Attribute(value=ast.Name(id="list" | "dict"), attr=method), args=[owner, *_]):
                 yield from [owner] if method in CHANGES else []
             case ast.Expr(value=ast.Call(func=func) as call):
-                # What is called for its effect, and is not in the module, may change what it is given.
+                # A function of another module, whose result is not used, may change its arguments.
                 foreign = isinstance(func, ast.Name) and func.id not in self._functions
                 called = last_name(func)
                 if (foreign or root_name(func) in imported) and called[:1].islower() and called not in _HARMLESS:
                     yield from filter(root_name, _given(call))
 
     def names_of(self, node: ast.expr) -> set[str]:
-        """Returns the names that may hold the list or dict that an expression is, or one that it is a part of.
+        """Returns the names whose value may be the value of an expression, or may contain it.
 
-        Raises MemoryError where that is too much to look at.
+        Raises MemoryError if there are too many expressions to search.
         """
         self._seen = set()
         return {name for name in self._same(node) if not self._is_fixed(name)}
 
     def _is_fixed(self, name: str) -> bool:
-        """Returns True for a name that holds texts and numbers only."""
+        """Returns True for a name that only gets texts and numbers."""
         values = self._values.get(name, ())
         return bool(values) and all(isinstance(one.node, ast.Constant | ast.JoinedStr) for one in values)
 
     def _same(self, node: ast.expr) -> set[str]:
-        """Returns the names that may hold what an expression is, or a part of which it is."""
+        """Returns the names whose value may be the value of an expression, or may contain it."""
         found: Iterable[set[str]] = ()
         own: set[str] = set()
         if self._is_seen(node, "same"):
@@ -157,7 +157,7 @@ class Aliases:
         return own.union(*found)
 
     def _is_seen(self, node: ast.expr, why: object) -> bool:
-        """Returns True if an expression was looked at already: what it adds to the names is among them."""
+        """Returns True if an expression was searched before; its names have then been found already."""
         self._looks += 1
         if self._looks > _MOST_LOOKS:
             raise MemoryError
@@ -170,7 +170,7 @@ class Aliases:
         return self._inside(value.node) if value.is_part else self._same(value.node)
 
     def _inside(self, node: ast.expr) -> set[str]:
-        """Returns the names that may hold what an expression is, or a part of it."""
+        """Returns the names whose value may be the value of an expression, or a part of it."""
         if self._is_seen(node, "inside"):
             return set()
         match node:
@@ -191,7 +191,7 @@ class Aliases:
         return set().union(*map(self._inside, (*results, *_given(node), *owner)))
 
     def _at(self, node: ast.expr, path: _Path) -> tuple[list[ast.expr], list[ast.expr]]:
-        """Returns the expressions that make what is at a path of a value, and others that it may be, or be part of."""
+        """Returns the expressions for the item at a path of a value, and others that may be the item, or contain it."""
         if not path:
             return [node], []
         if self._is_seen(node, path):
@@ -211,7 +211,7 @@ class Aliases:
 
 
 def _split_path(node: ast.expr, path: _Path = ()) -> tuple[ast.expr, _Path]:
-    """Returns the expression whose part an expression is, and the path of that part."""
+    """Splits `a.b[c]` into the expression `a` and the path of the part."""
     while isinstance(node, ast.Subscript | ast.Attribute):
         key = node.slice if isinstance(node, ast.Subscript) else None
         node, path = node.value, (key.value if isinstance(key, ast.Constant) else _ANY, *path)
@@ -219,13 +219,13 @@ def _split_path(node: ast.expr, path: _Path = ()) -> tuple[ast.expr, _Path]:
 
 
 def _reaches(stored: _Path, path: _Path) -> bool:
-    """Returns True if what is stored at one path is at the other, or around it."""
+    """Returns True if the item stored at one path is the item at the other path, or contains it."""
     pairs = zip(stored, path, strict=False)
     return len(stored) <= len(path) and all(one is _ANY or other is _ANY or one == other for one, other in pairs)
 
 
 def _stored_by(node: ast.AST) -> Iterator[tuple[ast.expr, _Value]]:
-    """Yields what a statement or call puts into a list or dict, each with the expression of that."""
+    """Yields the values that a statement or call puts into a list or dict, each after the list or dict."""
     match node:
         case ast.Assign(targets=targets, value=value):
             found = [one for one in targets if isinstance(one, ast.Subscript)]
@@ -237,12 +237,12 @@ def _stored_by(node: ast.AST) -> Iterator[tuple[ast.expr, _Value]]:
 
 
 def _rebound(node: ast.AST) -> set[str]:
-    """Returns the name to which `NAME += …` gives a new value, if it is no list."""
+    """Returns the name that `NAME += …` assigns a new value, unless its value is a list."""
     return {node.target.id} if isinstance(node, ast.AugAssign) and isinstance(node.target, ast.Name) else set()
 
 
 def _item(node: ast.expr, key: object) -> ast.expr | None:
-    """Returns the item of a written-out dict or list; None where it is not certain which it is."""
+    """Returns the item of a dict or list display; None if it is not certain which item it is."""
     if isinstance(node, ast.Dict) and all(isinstance(one, ast.Constant) for one in node.keys):
         found = [
             value
@@ -279,18 +279,18 @@ def parameters(function: _Function) -> list[str]:
 
 
 def last_name(node: ast.expr) -> str:
-    """Returns the last of the names with dots that an expression is, or ends with; "" for another expression."""
+    """Returns the last name of `a.b.c`, or of a single name; "" for any other expression."""
     return node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""
 
 
 def root_name(node: ast.expr) -> str:
-    """Returns the name whose value, or a part of it, the expression is; "" for another expression."""
+    """Returns the first name of `a.b[c]`, or a single name; "" if the expression begins with something else."""
     root = root_of(node)
     return root.id if isinstance(root, ast.Name) else ""
 
 
 def root_of(node: ast.expr) -> ast.expr:
-    """Returns the expression whose value has the attribute, or item, that an expression is."""
+    """Returns the expression before all attributes and indexes: `a` for `a.b[c]`."""
     while isinstance(node, ast.Subscript | ast.Attribute):
         node = node.value
     return node

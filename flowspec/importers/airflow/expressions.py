@@ -31,36 +31,36 @@ from flowspec.importers.names import Names
 from flowspec.importers.placeholders import PLACEHOLDER
 
 _DEEPEST = 50
-# All values that are read or made, in characters: each costs time, and the spec that they make is written and checked.
+# The maximum size of all values that are read or made, in characters: they take time, also in the resulting spec.
 # A module of 250 Spark steps was measured to have 1,200,000.
 _MOST_READ = 10_000_000
-# What an item of a list or dict takes besides its text: about its bytes in memory.
+# The size of an item of a list or dict besides its text: about its bytes in memory.
 _ITEM = 50
-# The results of a statement that does not end the function, of one that ends the round of a loop, or the loop.
+# The results of statements: one that does not end the function, `continue`, and `break`.
 _NO_RETURN, _NEXT_ROUND, _NO_MORE_ROUNDS = object(), object(), object()
-# In the place of a value that a variable has only had from elsewhere.
+# The value of a variable that is assigned in the evaluated statements, but has no known value yet.
 _UNSET = object()
-# What is raised for a value that is not known, or that Python itself would not make.
+# Exceptions for a value that is not known, or for which Python itself would raise an exception.
 _FAULTS = (Unknown, TypeError, ValueError, LookupError, AttributeError, ArithmeticError)
 
 
 class Expressions:
-    """Evaluates the expressions of a module, by what it defines."""
+    """Evaluates the expressions of a module, with its definitions."""
 
     def __init__(self, text: str, names: Names, defined: Definitions) -> None:
         self.names, self.defined = names, defined
-        # As `ast` counts places. Once for all: `ast.get_source_segment` would split the text for each expression.
+        # Bytes, in which `ast` counts columns. `ast.get_source_segment` would split the text for each expression.
         self._lines = [line.encode() for line in re.split(r"\r\n?|\n", text)]
         self._depth = self._rounds = self._read = 0
-        # The parameters and variables of the function, and of the comprehension, that is evaluated.
+        # The parameters and variables of the function and comprehension being evaluated.
         self._locals: dict[str, Any] = {}
         self._done: dict[str, Any] = {}
-        # The names whose values are being read: one that needs itself is not known.
+        # The names whose values are being evaluated: a value that depends on itself is not known.
         self._open_names: set[str] = set()
-        # The lists and dicts that the function which is evaluated made, by their ids, and those that it met.
+        # The lists and dicts that the function being evaluated made, by their ids, and all that it used.
         self._made_here: dict[int, Any] = {}
         self._met: list[Any] = []
-        # Whether an expression that is not known may have changed a list or dict of the function.
+        # Whether an unknown expression may have changed a list or dict of the function.
         self._is_changed = False
 
     def value(self, node: ast.expr) -> Any:
@@ -98,7 +98,7 @@ class Expressions:
         return truth_of(self._known(test))
 
     def _count(self, value: Any) -> None:
-        """Adds the size of a value to that of all that was read; raises MemoryError when it is too much."""
+        """Adds the size of a value to the total size; raises MemoryError if the total is too large."""
         self._read += _ITEM + (len(value) if isinstance(value, str) else 0)
         if self._read > _MOST_READ:
             raise MemoryError
@@ -110,7 +110,7 @@ class Expressions:
         self._count(shown)
         nodes = [*ast.walk(node)]
         self._is_changed = self._is_changed or any(map(self._may_change, nodes))
-        # One expression of a function has another value in each call of it.
+        # An expression of a function may have another value in each call.
         used = {one.id: self._locals[one.id] for one in nodes if isinstance(one, ast.Name) and one.id in self._locals}
         self._count(used)
         shown += PLACEHOLDER.sub(r"{\1}", "".join(f", {name} = {used[name]}" for name in sorted(used)))
@@ -118,7 +118,7 @@ class Expressions:
 
     def _source_of(self, node: ast.expr) -> str:
         if not hasattr(node, "lineno"):
-            # It is not of the module, but stands for a part of it.
+            # The expression was built from parts of the module, so it has no place in the text.
             return ast.unparse(node)
         lines = self._lines[node.lineno - 1 : node.end_lineno]
         if len(lines) > 1:
@@ -128,7 +128,7 @@ class Expressions:
         return b" ".join(parts).decode(errors="replace")
 
     def _may_change(self, node: ast.AST) -> bool:
-        """Returns True for a call that may change a list or dict which it is made on, or is given."""
+        """Returns True for a call that may change its object or its arguments."""
         func = node.func if isinstance(node, ast.Call) else None
         if isinstance(func, ast.Attribute):
             return func.attr in CHANGES
@@ -154,17 +154,17 @@ class Expressions:
     def _final_value(self, name: str) -> Any:
         """Returns the value of a name of the module after all of its changes."""
         changes = self.defined.changes.get(name, ())
-        # Of other names that they set, the value before is not known.
+        # The earlier values of other names that the changes assign are not known.
         self._locals |= dict.fromkeys([one for line in changes for one in stored_names(line)], _UNSET)
         self._locals[name] = self._value(self.defined.assigned[name])
-        # What is made there is met by nothing else yet.
+        # No other expression can use the new value yet.
         self._is_changed = False
         if self._run_all(changes) is not _NO_RETURN or self._is_changed:
             raise Unknown
         return self._locals[name]
 
     def _evaluate_with_locals(self, variables: dict[str, Any], evaluate: Callable[[], Any]) -> Any:
-        """Returns what `evaluate` gives with these local variables."""
+        """Returns the result of `evaluate` with these local variables."""
         self._rounds += 1
         if self._rounds > MOST_ROUNDS:
             raise Unknown
@@ -175,7 +175,7 @@ class Expressions:
             self._locals = before
 
     def _evaluate_apart(self, variables: dict[str, Any], evaluate: Callable[[], Any]) -> Any:
-        """Returns what `evaluate` gives in a function of its own, or outside of all."""
+        """Returns the result of `evaluate` in a separate function, or outside of all functions."""
         before = self._made_here, self._met, self._is_changed
         self._made_here, self._met, self._is_changed = {}, [], False
         try:
@@ -184,9 +184,9 @@ class Expressions:
             self._made_here, self._met, self._is_changed = before
 
     def each_round(self, loop: ast.For, node: ast.expr) -> list[Any]:
-        """Returns the value of an expression in the body of a loop, for each round; nothing where that is not certain.
+        """Returns the values of an expression in the body of a loop, one for each round; [] if they are not certain.
 
-        It is not where the body assigns a name that the expression needs.
+        They are not certain if the body assigns a name that the expression uses.
         """
         set_inside = {name for line in loop.body for name in stored_names(line)}
         if loop.orelse or any(isinstance(one, ast.Name) and one.id in set_inside for one in ast.walk(node)):
@@ -218,7 +218,7 @@ class Expressions:
         ]
 
     def _call_function(self, node: ast.Call, function: ast.FunctionDef) -> Any:
-        """Returns what a function of the module returns, whose statements are among those that `_run` knows."""
+        """Returns the result of a function of the module. Raises Unknown if `_run` does not support its statements."""
         if function.name in self._open_names or function.decorator_list:
             raise Unknown
         self._count([one.arg for one in ast.walk(function.args) if isinstance(one, ast.arg)])
@@ -230,7 +230,7 @@ class Expressions:
             made, made_there = self._evaluate_apart(dict(bound.arguments), lambda: self._run_function(function.body))
         finally:
             self._open_names.discard(function.name)
-        # Nothing else has what the function made.
+        # Only the caller can use the lists and dicts that the function made.
         self._made_here |= made_there
         return made
 
@@ -246,14 +246,14 @@ class Expressions:
         return out
 
     def _run_function(self, body: list[ast.stmt]) -> tuple[Any, dict[int, Any]]:
-        """Returns what a function returns, and the lists and dicts that it made."""
+        """Returns the result of a function, and the lists and dicts that it made."""
         made = self._run_all(body)
         if made in (_NO_RETURN, _NEXT_ROUND, _NO_MORE_ROUNDS) or self._is_changed:
             raise Unknown
         return made, self._made_here
 
     def _run_all(self, body: Sequence[ast.stmt]) -> Any:
-        """Runs statements; returns what they return, or `_NO_RETURN`, `_NEXT_ROUND` or `_NO_MORE_ROUNDS`."""
+        """Runs statements; returns the value of `return`, or `_NO_RETURN`, `_NEXT_ROUND` or `_NO_MORE_ROUNDS`."""
         for line in body:
             made = self._run(line)
             if made is not _NO_RETURN:
@@ -277,7 +277,7 @@ class Expressions:
         return _NO_RETURN
 
     def _do(self, line: ast.stmt) -> None:
-        """Runs a statement that is no part of the control flow."""
+        """Runs a statement that is not part of the control flow."""
         match line:
             case ast.Assign(targets=[target], value=value) | ast.AnnAssign(target=target, value=ast.expr() as value):
                 self._assign(target, self._value(value))
@@ -296,7 +296,7 @@ class Expressions:
     def _run_rounds(self, loop: ast.For) -> Any:
         before, self._met = self._met, []
         rounds = items_of(self._value(loop.iter))
-        # They are those at its beginning: what the loop goes over is not to be changed in it.
+        # The rounds are fixed at the beginning, so the body must not change the lists and dicts in `loop.iter`.
         met = {id(one): one for one in self._met if self._made_here.pop(id(one), None) is not None}
         self._met = before
         for one in rounds:
@@ -313,7 +313,7 @@ class Expressions:
         return _NO_RETURN
 
     def _own(self, node: ast.expr) -> Any:
-        """Returns a list or dict that was made here. Raises Unknown for others: their other uses are not known."""
+        """Returns a list or dict that was made here. Raises Unknown for any other, which may be used elsewhere."""
         found = self._known(node)
         if not isinstance(found, list | dict) or id(found) not in self._made_here:
             raise Unknown
@@ -417,13 +417,13 @@ class Expressions:
             return made
         if isinstance(node.func, ast.Attribute) and not node.keywords:
             made = call_method(self._value(node.func.value), node.func.attr, args)
-            # Another method returns a part of what it is called on.
+            # Other methods return a part of their object.
             self._take_over(made if node.func.attr in ("copy", "split") else None)
             return made
         raise Unknown
 
     def _take_over(self, made: Any, *, deep: bool = False) -> None:
-        """Takes a new list or dict, with its parts if it is `deep`, for one that was made here."""
+        """Registers a new list or dict, and its parts if `deep`, as made here."""
         if isinstance(made, list | tuple | dict):
             self._made_here[id(made)] = made
             for one in (made.values() if isinstance(made, dict) else made) if deep else ():
@@ -441,7 +441,7 @@ class Expressions:
 
 
 def _name_for(node: ast.expr) -> str:
-    """Returns the name that says most of an expression: its own, or that of the key that it looks up."""
+    """Returns the most useful name in an expression: a variable, an attribute, or the key of a lookup."""
     if isinstance(node, ast.Name):
         return node.id
     if isinstance(node, ast.Attribute):
@@ -453,7 +453,7 @@ def _name_for(node: ast.expr) -> str:
 
 
 def _dotted_name(node: ast.expr) -> str:
-    """Returns the name, or names with dots, that an expression is; "" for another expression."""
+    """Returns the text of `a.b.c`, or of a single name; "" for any other expression."""
     names: list[str] = []
     while isinstance(node, ast.Attribute):
         names.append(node.attr)
@@ -462,7 +462,7 @@ def _dotted_name(node: ast.expr) -> str:
 
 
 def _unpack_target(target: ast.expr, value: Any) -> dict[str, Any]:
-    """Returns the variables that an assignment of a value to a name, or to several, sets."""
+    """Returns the values of variables after an assignment of a value to a name, or to several names."""
     if isinstance(target, ast.Name):
         return {target.id: value}
     if not isinstance(target, ast.Tuple | ast.List) or not isinstance(value, list | tuple):
@@ -472,12 +472,12 @@ def _unpack_target(target: ast.expr, value: Any) -> dict[str, Any]:
 
 
 def _default_of(value: Any) -> str | None:
-    """Returns a value as the default of a variable; None for one that is not known, or no text."""
+    """Returns a value as the default of a variable; None if it is not known, or neither a text nor a number."""
     return str(value) if isinstance(value, str | int | float) and not has_placeholder(value) else None
 
 
 def _with_lists(value: Any) -> Any:
-    """Returns a value with lists in the place of tuples."""
+    """Returns a value with lists instead of tuples."""
     if isinstance(value, dict):
         return {key: _with_lists(one) for key, one in value.items()}
     return [*map(_with_lists, value)] if isinstance(value, list | tuple) else value

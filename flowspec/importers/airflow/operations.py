@@ -1,6 +1,6 @@
-"""Does what Python's operators, functions and methods do, on known values; one that is not known has placeholders.
+"""Applies Python's operators, functions and methods to values; unknown parts of values are placeholders.
 
-All raise Unknown, or what Python raises, where the result is not certain.
+All functions raise Unknown if the result is not certain, or the exception that Python would raise.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from typing import Any
 
 from flowspec.importers.placeholders import MARKS, PLACEHOLDER
 
-# Texts and lists that are repeated or put together; a launch script has far less.
+# The maximum length of texts and lists that are made; those of a launch script are far shorter.
 _LONGEST = 1_000_000
 MOST_ROUNDS = 10_000
-"""Items of a range, calls of the module's functions, and rounds of its comprehensions; some modules have hundreds."""
-# Methods of a text that is known.
+"""The maximum number of items of a range, function calls, and rounds of loops; some modules have hundreds."""
+# Supported methods of known texts.
 _ON_TEXTS = ("lower", "upper", "strip", "replace", "rstrip", "lstrip", "split")
 _CHANGES: Mapping[type, tuple[str, ...]] = {
     list: ("append", "extend", "insert", "pop", "clear", "reverse"),
@@ -31,23 +31,23 @@ class Unknown(Exception):
 
 
 class View(list[Any]):
-    """The items of what is no list in Python, such as a range: it can be gone over, and no more."""
+    """The items of an object that is not a list in Python, such as a range; it only supports iteration."""
 
 
 def truth_of(value: Any) -> bool:
-    """Returns True for what Python takes for true; what is in a list or dict does not matter for that."""
+    """Returns True if a value is true in Python; the items of a list or dict may be unknown."""
     return bool(value if isinstance(value, list | tuple | dict) and not isinstance(value, View) else plain(value))
 
 
 def plain(value: Any) -> Any:
-    """Returns a value. Raises Unknown where it, or something in it, is not known."""
+    """Returns a value unchanged. Raises Unknown if the value, or a part of it, is not known."""
     if has_placeholder(value):
         raise Unknown
     return value
 
 
 def has_placeholder(value: Any) -> bool:
-    """Returns True for a value that is not known, or not as Python has it."""
+    """Returns True for a value that is not known, contains such a value, or is a View."""
     if isinstance(value, list | tuple):
         return isinstance(value, View) or any(map(has_placeholder, value))
     if isinstance(value, dict):
@@ -56,17 +56,17 @@ def has_placeholder(value: Any) -> bool:
 
 
 def as_text(value: Any) -> str:
-    """Returns a value as Python puts it into a text."""
+    """Returns the text of a value, as in an f-string."""
     return str(_part(value))
 
 
 def _part(value: Any) -> Any:
-    """Returns a value that is put into a text: a text with placeholders keeps them, of others nothing would tell."""
+    """Returns a value for a text. Only texts may have placeholders, which stay in the result."""
     return value if isinstance(value, str) else plain(value)
 
 
 def items_of(value: Any) -> list[Any]:
-    """Returns what a loop goes over."""
+    """Returns the items that a loop iterates over."""
     if not isinstance(value, list | tuple | dict):
         raise Unknown
     return list(value)
@@ -84,7 +84,7 @@ def _keys(value: Any) -> Iterable[Any]:
 
 
 def binary(kind: ast.operator, left: Any, right: Any) -> Any:
-    """Returns what an operator makes of two values."""
+    """Returns the result of a binary operator."""
     if isinstance(kind, ast.Add) and type(left) is type(right) and not isinstance(left, View):
         return _check_length(left + right)
     if isinstance(kind, ast.Mod) and isinstance(left, str) and set(_directives(left)) <= {"s", "d", "%"}:
@@ -95,14 +95,14 @@ def binary(kind: ast.operator, left: Any, right: Any) -> Any:
 
 
 def compare(kind: ast.cmpop, left: Any, right: Any) -> bool:
-    """Returns how two values compare."""
+    """Returns the result of a comparison."""
     if isinstance(kind, ast.Is | ast.IsNot) and not any(one is None or isinstance(one, bool) for one in (left, right)):
         raise Unknown
     return _COMPARED[type(kind)](plain(left), plain(right))
 
 
 def call_method(owner: Any, name: str, args: list[Any]) -> Any:
-    """Returns what a method that changes nothing returns."""
+    """Returns the result of a method that does not change its object."""
     if name == "get" and isinstance(owner, dict) and len(args) in (1, 2) and not any(map(has_placeholder, owner)):
         return owner.get(plain(args[0]), args[1] if len(args) > 1 else None)
     if name == "copy" and isinstance(owner, dict | list) and not args:
@@ -114,7 +114,7 @@ def call_method(owner: Any, name: str, args: list[Any]) -> Any:
         return owner.join(args[0])
     if not isinstance(owner, str) or not all(isinstance(one, str) for one in args):
         raise Unknown
-    # What stands for an unknown text has other letters: nothing is to be looked for in it, nor it in others.
+    # A placeholder has other letters than the unknown text, so no search in it, or for it, is correct.
     if name in _ON_TEXTS and not any(map(has_placeholder, [owner, *args[:1]])):
         _refuse_longer(owner, owner.count(args[0]) if name == "replace" else 0, args)
         return getattr(owner, name)(*args)
@@ -125,7 +125,7 @@ def call_method(owner: Any, name: str, args: list[Any]) -> Any:
 
 
 def change(owner: Any, method: str, args: list[Any], named: Mapping[str, Any]) -> None:
-    """Calls a method that changes a list or dict; what it returns is not used."""
+    """Calls a method that changes a list or dict; its result is not used."""
     if method not in _CHANGES[type(owner)] or (named and method != "update"):
         raise Unknown
     if method == "extend":
@@ -144,23 +144,23 @@ def _check_length(value: Any) -> Any:
 
 
 def _refuse_longer(text: str, places: int, values: list[Any]) -> None:
-    """Raises Unknown, before the text is made, if it may be too long with the values put in."""
+    """Raises Unknown, before a text is made, if the text may be too long with the inserted values."""
     if len(text) + places * max((len(str(one)) for one in values), default=0) > _LONGEST:
         raise Unknown
 
 
 def _directives(text: str) -> list[str]:
-    """Returns the letters after each `%`; a width is none of them, so that it is refused."""
+    """Returns the character after each `%`; for a width this is a digit, which the caller refuses."""
     return [after[:1] for after in text.replace("%%", "").split("%")[1:]]
 
 
 def _simple_format(text: str) -> bool:
-    """Returns True if all fields of a format are `{}` or numbers: others reach into objects, or have widths."""
+    """Returns True if all fields of a format are `{}` or `{NUMBER}`; others access attributes, or have widths."""
     return all(part.partition("}")[0].isdigit() or part.startswith("}") for part in text.split("{")[1:])
 
 
 def _converted(kind: type, value: Any) -> Any:
-    """Returns `kind(value)`; for an unknown value its placeholder, whose type is that of its place in the request."""
+    """Returns `kind(value)`; for a placeholder the placeholder, whose type depends on its place in the request."""
     return value if isinstance(value, str) and PLACEHOLDER.fullmatch(value) else kind(plain(value))
 
 
