@@ -1,4 +1,4 @@
-"""Applies a plan and follows its run: with further launches, hooks, and a warning about its budget."""
+"""Applies a plan and follows its run, with further launches, hooks, and a warning about its budget."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ def apply_and_follow(
     watch: Watch | None = None,
     sleep: Sleep = time.sleep,
 ) -> tuple[Applied, int | None]:
-    """Applies a plan, follows its run to the end and prints how it ended; returns the exit code, None with --detach.
+    """Applies a plan, follows its run to the end and prints the result; returns the exit code, None with --detach.
 
-    `describe` names in a word what was done with the cluster. Raises FlowspecError when the preflight found that
+    `describe` returns a word for what was done with the cluster. Raises FlowspecError when the preflight found that
     something is missing.
     """
     from flowspec.backend.aws.submission.apply import apply
@@ -40,7 +40,7 @@ def apply_and_follow(
     refuse_wrong(plan)
     note_renamed(plan, planned.reads)
     notify, warn = partial(eprint, secrets=plan.secrets), partial(ewarn, secrets=plan.secrets)
-    # Before anything runs: after a Ctrl-C while modules are imported nobody would say how to re-attach.
+    # Before anything runs: after a Ctrl-C during later imports, no message would say how to re-attach.
     follow_run = None if following.detach else _prepare_to_follow(planned, following, format_, watch, sleep)
     replan, lock_timeout = planned.again, following.lock_timeout
     applied = apply(plan, planned.emr, replan=replan, lock_timeout=lock_timeout, notify=notify, warn=warn, sleep=sleep)
@@ -52,7 +52,7 @@ def apply_and_follow(
 def _prepare_to_follow(
     planned: Planned, following: Following, format_: str, watch: Watch | None, sleep: Sleep
 ) -> Callable[[Applied], int]:
-    """Imports and makes what is needed to follow the run of a plan; returns the function that does it."""
+    """Imports the modules that follow a run, and returns the function that follows the run of this plan."""
     from flowspec.backend.aws.runs.relaunch import Launches
     from flowspec.backend.aws.watch import watch as watch_alone
     from flowspec.cli.follow import follow, hooks_of, print_rerun_hint
@@ -61,7 +61,7 @@ def _prepare_to_follow(
     plan, emr, flow = planned.plan, planned.emr, planned.flow
     watch = watch or watch_alone
     if plan.cost is not None:
-        # Imported here: the prices take 4 ms, and nothing costs on this machine.
+        # Imported only here: the prices take 4 ms, and a run on this machine costs nothing.
         from flowspec.cli.overrun import cost_by_request, with_budget_warning
 
         watch = with_budget_warning(watch, flow, cost_by_request(flow, plan.request, plan.fallback, emr.region))
@@ -78,7 +78,7 @@ def _prepare_to_follow(
             launches=Launches(plan, emr, partial(eprint, secrets=plan.secrets), sleep),
             hooks=hooks,
         )
-        # A saved plan, which can't be made again, is of what did run.
+        # A saved plan can't be made again with --rerun.
         if planned.again:
             print_rerun_hint(plan, code)
         return code
@@ -87,7 +87,7 @@ def _prepare_to_follow(
 
 
 def print_detached(emr: Emr, applied: Applied, format_: str, skipped: str) -> int:
-    """Prints the cluster's id, and how to re-attach to it; in JSON, also whether it was there before, or had ended."""
+    """Prints the cluster's id, and how to re-attach to it; in JSON, also if it was joined, or why nothing was run."""
     from flowspec.backend.aws.command_lines import command_line
 
     if format_ == "json":

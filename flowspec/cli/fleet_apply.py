@@ -1,4 +1,4 @@
-"""`flowspec apply` of many specs, with `--prune` also for the clusters whose specs are gone."""
+"""`flowspec apply` of many specs, with `--prune` also for clusters whose specs were removed."""
 
 from __future__ import annotations
 

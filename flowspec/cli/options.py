@@ -1,4 +1,4 @@
-"""Options that several commands share, and which records they fill; `specs` reads a spec as they say."""
+"""Options that several commands share, and the records with their values."""
 
 from __future__ import annotations
 
@@ -58,10 +58,10 @@ def compose_options(*options: Callable[[Any], Any]) -> Callable[[Command], Comma
 
 
 def gather(record: type[Any], *options: Callable[[Any], Any]) -> Callable[[Command], Command]:
-    """Returns one decorator that adds these options, in this order, and hands the command one record of their values.
+    """Returns a decorator that adds these options, in this order, and passes the command one record of their values.
 
-    The parameter is called as the record, `rendering` for a Rendering. The record is also filled by options that are
-    added above it, and by records that other decorators hand on.
+    The parameter has the name of the record in lower case: `rendering` for a Rendering. The record also gets the values
+    of options, and the records, that decorators above it add.
     """
 
     def decorate(command: Command) -> Command:
@@ -76,7 +76,7 @@ def gather(record: type[Any], *options: Callable[[Any], Any]) -> Callable[[Comma
 
 
 def take(record: Callable[..., Record], values: dict[str, Any]) -> Record:
-    """Takes a record out of the values of options; a field that is not among them keeps its default."""
+    """Moves values of options into a new record; a field without an option keeps its default."""
     names: tuple[str, ...] = record._fields  # type: ignore[attr-defined]
     return record(**{name: values.pop(name) for name in names if name in values})
 
@@ -116,7 +116,7 @@ STEP = partial(step_option, "--step", "wanted")
 
 
 class CommandWithStep(click.Command):
-    """A command with the option `--step`: says so when a step is named without it, as `flowspec cancel` wants it."""
+    """A command with the option `--step`: its error says so if a step is given without it, as for `flowspec cancel`."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Parses the words as click does, and refuses those that are too many with the hint."""

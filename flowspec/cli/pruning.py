@@ -1,4 +1,4 @@
-"""`--prune`: finds the clusters of a folder's flows whose specs are gone, and terminates them."""
+"""`--prune`: finds and terminates clusters whose specs were removed from a folder."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ if TYPE_CHECKING:
 
 
 class Orphan(NamedTuple):
-    """An active cluster whose spec is gone, and the connection to it."""
+    """An active cluster whose spec was removed, and the connection to it."""
 
     emr: Emr
     cluster: Cluster
 
     def row(self, result: str, code: int = Exit.OK) -> Row:
-        """Returns the row of a report that says what happens to the cluster."""
+        """Returns the cluster's row in the summary table, with this result."""
         tags = self.cluster.tags
         return Row(tags[SOURCE_TAG], tags[FLOW_TAG], tags.get(TARGET_TAG, ""), result, code, self.cluster.id)
 
@@ -40,25 +40,25 @@ class Orphan(NamedTuple):
 def specs_and_folders(
     paths: Sequence[Path], selects: Sequence[str], rendering: Rendering, *, prune: bool
 ) -> tuple[list[Path], list[Path]]:
-    """Returns the specs that arguments name and, with `prune`, the folders that specs may have left.
+    """Returns the specs that arguments name and, with `prune`, the folders from which specs may have been removed.
 
     Raises click.UsageError when `prune` is given without a folder.
     """
     folders = [path for path in paths if path.is_dir()] if prune else []
     if prune and not folders:
         raise click.UsageError("--prune needs a folder: it terminates the clusters whose specs were removed from there")
-    # A folder may have become empty: its last spec has left it.
+    # A folder may be empty, because its last spec was removed.
     named = [path for path in paths if path not in folders or any(specs_below(path))]
     return selected_specs(named, selects, rendering) if named else [], folders
 
 
 def find_orphans(folders: Sequence[Path], planned: PlannedFleet, planning: Planning) -> list[Orphan]:
-    """Finds the clusters to terminate; prints a line for each, and for each that may be one and is left alone."""
+    """Finds the clusters to terminate. Prints a line for each, and for each cluster for which this is not certain."""
     from flowspec.backend.aws.manage import orphans
 
     kept: dict[str, Orphan] = {}
     for folder in folders:
-        # All that are in the folder, not only those that are selected or valid.
+        # All specs in the folder, not only the selected or valid ones.
         specs = list(specs_below(folder))
         for endpoint in _endpoints(planned, planning.connection):
             emr, shared, _ = planned.connections.of(endpoint)
@@ -73,7 +73,7 @@ def find_orphans(folders: Sequence[Path], planned: PlannedFleet, planning: Plann
 
 
 def _endpoints(planned: PlannedFleet, connection: Connection) -> list[Endpoint]:
-    """Returns the EMRs of the flows; where there are none, the one that the options name."""
+    """Returns the endpoints of the flows; without flows, the endpoint that the options name."""
     found = [one.emr.endpoint for one in planned.plans if one.emr]
     return list(dict.fromkeys(found)) or [bare_endpoint(None, connection)]
 
@@ -93,7 +93,7 @@ def terminate_orphan(one: Orphan, sleep: Callable[[float], None]) -> Row:  # noq
     with label_lines(one.cluster.tags[FLOW_TAG]):
         try:
             destroy(one.emr, one.cluster)
-        except Exception as error:  # noqa: BLE001 - whatever it is, the other clusters are ended
+        except Exception as error:  # noqa: BLE001 - after any error, the other clusters are still terminated
             return one.row(f"not pruned: {message_of(error)}", print_error(error))
         eprint(f"cluster {one.cluster.id}: termination requested")
         return one.row(f"pruned {one.cluster.id}")

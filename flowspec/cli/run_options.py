@@ -25,7 +25,7 @@ from flowspec.cli.specs import Connection, Rendering
 
 
 class Converging(NamedTuple):
-    """The options that say what a plan does about the flow's cluster, or its last run."""
+    """The options that say how a plan handles the flow's cluster, or its last run."""
 
     replace: bool = False
     if_changed: bool = False
@@ -62,7 +62,7 @@ CONVERGING = gather(
 
 
 class Selecting(NamedTuple):
-    """The options that choose steps: those from `first` on, and of them those called as one of `only`."""
+    """The options that choose steps: those from `first` on, and of these only steps with a name in `only`."""
 
     first: str | None = None
     only: tuple[str, ...] = ()
@@ -76,7 +76,7 @@ SELECTING = gather(
 
 
 class Planning(NamedTuple):
-    """The options that say what a spec becomes: its request, and its plan."""
+    """The options that determine the request and the plan of a spec."""
 
     rendering: Rendering
     connection: Connection = Connection()

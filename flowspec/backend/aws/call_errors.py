@@ -117,7 +117,7 @@ NOT_SERVED = frozenset({"405", "MethodNotAllowed", "501", "NotImplemented"})
 
 
 def missing_operation(error: FlowspecError) -> str:
-    """Returns the operation that was called where the endpoint does not serve it; "" if the error is another."""
+    """Returns the called operation if the error is that the endpoint does not serve it; else ""."""
     if isinstance(error, MissingService) or (isinstance(error, ServiceError) and error.code in NOT_SERVED):
         return error.operation
     return ""

@@ -83,8 +83,8 @@ class Endpoint:
 class Clients:
     """The clients of one EMR, which all connections to it share: renewed credentials replace them for all.
 
-    `reader` and `creator` have the methods of boto3's client; `session` returns a botocore session for other services,
-    whose clients are in `others`, by all that they were made with.
+    `reader` and `creator` have the methods of boto3's client; `session` returns a botocore session for other services.
+    `others` has the clients of these services, by the arguments that they were made with.
     """
 
     reader: Any
@@ -199,7 +199,7 @@ class Emr:
         with translated(service), refuse_invalid_url(), _MAKING:
             made = self._clients.others
             if key not in made:
-                # Making one takes 3 to 8 ms of CPU, and its connections are its own: many flows ask for the same ones.
+                # A new client takes 3 to 8 ms of CPU, and opens new connections. Many flows need the same clients.
                 config = client_config(attempts, connect_timeout=timeout, read_timeout=timeout, **options)
                 made[key] = service_client(self._clients.session(), service, region, endpoint_url=url, config=config)
             return made[key]

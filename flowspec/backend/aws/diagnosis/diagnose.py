@@ -46,7 +46,7 @@ _NO_LOGS = "give the spec a `log_uri`: without one EMR keeps no logs, so this fa
 _NOT_KNOWN = "Not known. These are the last lines:"
 _NOT_KNOWN_ADVICE = "read the whole log; the cause is often above the last lines"
 _CANCELLED_ADVICE = f"to run what is left of the spec's own steps: {RERUN}"
-# `apply` adds steps of the spec only.
+# `apply` adds only steps of the spec.
 _ADVICE_ON_ADDED = "if `flowspec steps add` added the step: run that command again, with --rerun failed"
 _NOTHING_SAID = "Not known, and the logs are empty."
 _NOTHING_THERE = "Not known, and there are no logs to look in."
@@ -175,7 +175,7 @@ def _diagnose_at_once(cluster: Cluster, verdict: Verdict, logs: Logs, secrets: C
 
 
 def _advise_on_added(cluster: Cluster, cause: Cause) -> str:
-    """Returns how to repeat a step that the spec does not have; "" where that is not advised or can't be done."""
+    """Returns how to repeat a step that is not in the spec; "" if no rerun is advised, or the cluster has ended."""
     return _ADVICE_ON_ADDED if RERUN in cause.advice and cluster.state in OPEN else ""
 
 
@@ -186,7 +186,7 @@ def _logs_are_shipped(cluster: Cluster, verdict: Verdict, logs: Logs) -> bool:
 
 def _failure_statements(cluster: Cluster, verdict: Verdict) -> tuple[str, ...]:
     """Returns the statements of EMR about the failure, each once."""
-    # That of a cluster that goes on is about now, not about the failure: "Running step".
+    # The reason of a cluster that keeps running is about its present state ("Running step"), not about the failure.
     reason = "" if cluster.state in OPEN and not cluster.reason_code else cluster.reason
     facts = [*cluster.error_details, f"{cluster.reason_code}: {reason}" if cluster.reason_code else reason]
     if step := verdict.step:
@@ -262,7 +262,7 @@ def _choose_symptom(causes: Sequence[Cause], unknown: Cause) -> Cause:
 
 
 def _with_last_words(cause: Cause, texts: Sequence[_Text]) -> Cause:
-    """Returns the cause with the last lines that the command wrote to stderr, where those were read."""
+    """Adds the last lines that the command wrote to stderr to the cause, or that no log shows the reason."""
     folders = {one.folder for one in texts if COMMAND_FAILURE in one.text}
     said = _unknown_cause(
         [one for one in texts if one.name.startswith("stderr") and one.folder in folders], unread=False

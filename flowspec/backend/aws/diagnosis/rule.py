@@ -13,7 +13,7 @@ CANCELLED = "cancelled"
 """The id of the cause of a run in which nothing failed."""
 
 RERUN = "flowspec apply SPEC --rerun failed"
-"""The command that runs again what failed or was cancelled of the steps of a spec."""
+"""The command that repeats the failed and cancelled steps of a spec."""
 
 
 class Weight(Enum):

@@ -9,10 +9,10 @@ from flowspec.engines.streaming.data.lines import split_lines
 
 
 class LineCounter:
-    """The different lines that were `counted`, as one `text`, and the `numbers` of times that each came.
+    """The different lines that were `counted`, as one `text`, and the `numbers` of occurrences of each.
 
-    Blocks wait until there are enough of them to be counted together. The counted ones are `kept`, as they came, until
-    they have more than `most_kept` bytes: for a caller that finds counting not worth it.
+    Blocks wait until there are enough of them to be counted together. Counted blocks are `kept` unchanged until they
+    have more than `most_kept` bytes, for a caller that finds that counting does not pay.
     """
 
     def __init__(self, most_kept: int) -> None:

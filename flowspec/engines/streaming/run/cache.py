@@ -85,9 +85,10 @@ def shorten_shipped_program(command: str, arguments: Arguments) -> str:
 
 
 def name_shipped_files(command: str, wanted: Iterable[Shipment]) -> str:
-    """Replaces the names of shipped files in a command by their paths, by which it runs in any folder.
+    """Replaces the names of shipped files in a command with their paths, so that it runs in any folder.
 
-    Before a program that only its copy in the working directory makes executable comes its interpreter.
+    If the program is a file that is not executable, its interpreter is put before it: a job makes only its copy in the
+    working directory executable.
     """
     sources = {one.name: one.source for one in reversed([*wanted]) if one.source.is_file() and not one.archive}
     words = [shlex.quote(str(sources[word])) if word in sources else word for word in command.split(" ")]
@@ -98,7 +99,7 @@ def name_shipped_files(command: str, wanted: Iterable[Shipment]) -> str:
 
 
 def _interpreter(program: Path) -> str:
-    """Returns the interpreter that the first line of a program names; else the shell, which runs one without it."""
+    """Returns the interpreter that the first line of a program names; without such a line, the shell."""
     with program.open("rb") as file:
         first = file.readline(256).decode("utf-8", "replace")
     return (first[2:].strip() if first.startswith("#!") else "") or "sh"

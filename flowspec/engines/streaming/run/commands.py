@@ -161,8 +161,8 @@ class RunningCommand:
     they take a third of the time of a small map task. One thread writes the input if it (at most `longest` bytes, None
     if that is not known) may not fit into the pipe. Another reads standard error if the command writes to it.
 
-    A process that the command left running may keep its output open. `patience` gives the seconds to wait for it, for
-    an exit status; then all processes that the command left running are killed.
+    A process that the command left running may keep its output open. `patience` returns, by the command's exit status,
+    the seconds to wait for such processes. After that, all of them are killed.
     """
 
     def __init__(
