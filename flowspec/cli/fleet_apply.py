@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from flowspec.plan.changes import Plan
     from flowspec.report.fleets import Row
 
-# Seconds. All flows are planned at one moment, and the last ones begun when the first ones are over.
+# Seconds after which a plan is made again: all flows are planned together, but the last ones start much later.
 _PLAN_MAX_AGE = 60.0
 _OUTCOMES = {exit_of(one): one.value for one in Outcome} | {Exit.INTERRUPTED: "interrupted"}
 
@@ -40,7 +40,7 @@ def apply_specs(
     yes: bool,
     format_: str,
 ) -> Exit:
-    """Applies many specs and follows their runs; with `prune` ends the clusters whose specs left the folders."""
+    """Applies many specs and follows their runs; with `prune`, terminates clusters whose specs were removed."""
     from flowspec.backend.aws.shared import SharedWatch
 
     specs, folders = specs_and_folders(paths, fleet.selects, planning.rendering, prune=prune)
@@ -71,7 +71,7 @@ def _apply_as_row(one: FlowPlan, sleep: Sleep, work: Callable[[FlowPlan, Sleep],
             return error_row(one, one.error) if one.error else work(one, sleep)
         except KeyboardInterrupt:
             return new_row(one, "interrupted", Exit.INTERRUPTED)
-        except Exception as error:  # noqa: BLE001 - whatever it is, the other flows go on
+        except Exception as error:  # noqa: BLE001 - after any error, the other flows continue
             return error_row(one, error)
 
 
@@ -90,7 +90,7 @@ def _apply_and_follow(
     planned = Planned(plan, one.emr, one.again, one.preflight, one.jobflow, reads)
     planned = add_preflight(planned, skip=following.skip_preflight)
     plan = planned.plan
-    # What is done to a cluster that people use is shown; of a new one the count will do.
+    # Changes of a running cluster are shown in full; for a new cluster, the numbers are enough.
     if one.running and plan.has_changes:
         eprint_plan(plan)
     else:
@@ -105,14 +105,14 @@ def _apply_and_follow(
 
 
 def _describe_outcome(plan: Plan, applied: Applied) -> str:
-    """Returns what was done with the cluster, in a word or two before its id."""
+    """Returns one or more words for what was done with the cluster; its id follows them."""
     if plan.skipped:
         return "skipped, done by"
     return ("changed" if plan.has_changes else "joined") if applied.joined else "started"
 
 
 def _print_preflight(plan: Plan) -> None:
-    """Prints what a preflight found, as far as it fits among other flows, and the command that shows all of it."""
+    """Prints the first findings of a preflight, and the command that shows all of them."""
     from flowspec.report.preflight import first_preflight_lines
 
     if plan.preflight:

@@ -29,10 +29,10 @@ if TYPE_CHECKING:
 
 
 class Planned(NamedTuple):
-    """A plan, the connection to carry it out by, and how it is made again; None for a saved plan, which is not.
+    """A plan, and the connection to carry it out. `again` makes the plan again; it is None for a saved plan.
 
-    `preflight` returns a plan with what was found when it was looked up whether all that the plan names is there.
-    `reads` answers again what EMR answered while the plan was made.
+    `preflight` checks that everything in a plan exists, and returns the plan with the findings. `reads` repeats EMR's
+    answers from when the plan was made, without new calls.
     """
 
     plan: Plan
@@ -49,7 +49,7 @@ def make_plan(spec: Path | Document, planning: Planning, *, run_bootstrap: bool 
     from flowspec.backend.aws.reads import SharedReads
     from flowspec.pipeline import plan_on, preflight_on
 
-    # Before the connection is made: what is wrong with local files is said without credentials, too.
+    # Before the connection is made, so that errors in local files are reported without credentials, too.
     flow, request = compile_spec(spec, planning)
     emr = connect(Endpoint.of(flow, run_bootstrap=run_bootstrap))
     reads = SharedReads(emr)
@@ -60,7 +60,7 @@ def make_plan(spec: Path | Document, planning: Planning, *, run_bootstrap: bool 
 
 
 def refuse_converging(converging: Converging) -> None:
-    """Raises click.UsageError for a given option about a running cluster, which an offline plan does not look at."""
+    """Raises click.UsageError for an option about a running cluster, which an offline plan does not read."""
     for name, value in converging._asdict().items():
         if value:
             raise click.UsageError(
@@ -73,7 +73,7 @@ def _spelling(name: str) -> str:
 
 
 def refuse_contradictions(converging: Converging, selecting: Selecting) -> None:
-    """Raises click.UsageError for options of which one says to run what the other may skip, or leaves out."""
+    """Raises click.UsageError if one option runs steps that another option may skip, or leaves out."""
     if converging.if_changed and converging.rerun:
         raise click.UsageError(
             "--if-changed skips a flow whose last run succeeded, --rerun says what runs again: leave out one of them"
@@ -90,10 +90,10 @@ def compile_spec(
     placeholders: bool = False,
     warn: Callable[[Sequence[Diagnostic]], object] = print_warnings,
 ) -> tuple[JobFlow, Request]:
-    """Compiles a spec, or those of its steps that are chosen; `warn` gets its warnings.
+    """Compiles a spec with its chosen steps; `warn` gets its warnings.
 
-    `policies` are those of the options where they are read already. Raises SpecError for what is wrong with the spec or
-    violates one.
+    `policies` are the policies of the options, if they have been read already. Raises SpecError for errors in the spec,
+    and for violations of a policy.
     """
     from flowspec.request.compile import compile
     from flowspec.request.selection import select_steps
@@ -109,7 +109,7 @@ def compile_spec(
 
 
 def add_preflight(planned: Planned, *, skip: bool) -> Planned:
-    """Returns the plan with what its preflight found, unless all is well, which needs no line."""
+    """Returns the plan with the findings of its preflight; unchanged if all of them are OK."""
     from flowspec.plan import findings
 
     if skip or planned.plan.blocked:
@@ -120,17 +120,17 @@ def add_preflight(planned: Planned, *, skip: bool) -> Planned:
 
 
 def eprint_plan(plan: Plan) -> None:
-    """Prints the plan of an apply as progress on stderr; not what blocks it, which the apply raises as its error."""
+    """Prints the plan of an apply as progress on stderr, without `blocked`, which the apply raises as an error."""
     from flowspec.report.plans import as_text
 
     eprint_report(as_text(replace(plan, blocked=""), color=wants_color()), level=Level.PROGRESS)
 
 
 def note_renamed(plan: Plan, emr: Emr) -> None:
-    """Notes clusters that were started from the same file for a flow of another name, which a renamed spec forgets.
+    """Prints a note for each cluster that the same file started under another flow name: a renamed spec loses it.
 
-    For plans that start a cluster. Describes active clusters, since EMR lists no tags: an apply may cost that, a plan
-    may not.
+    Only for plans that start a cluster. It describes all active clusters, since EMR lists no tags. An apply may take
+    the time for these calls, but a plan may not.
     """
     from flowspec.backend.aws.command_lines import command_line
     from flowspec.backend.aws.observe import find_from_source
@@ -147,10 +147,10 @@ def note_renamed(plan: Plan, emr: Emr) -> None:
 
 
 def plan_to_save(spec: Path, planning: Planning) -> tuple[Planned, str]:
-    """Makes a plan and the text of its file. Variables that are secret are not in it: give them again to `apply`."""
+    """Makes a plan and the text of its file, without secret variables: they must be given again to `apply`."""
     from flowspec.plan.saved import write_plan
 
-    # A plan is applied as of the moment at which it was made: `ds` and `ts` stay what was reviewed.
+    # A saved plan keeps the time at which it was made, so `ds` and `ts` have the reviewed values.
     rendering = planning.rendering
     date = rendering.date or datetime.now(timezone.utc).replace(microsecond=0, tzinfo=None)
     made = make_plan(spec, planning._replace(rendering=rendering._replace(date=date)))
@@ -165,7 +165,7 @@ def plan_to_save(spec: Path, planning: Planning) -> tuple[Planned, str]:
 
 
 def _options_of(planning: Planning) -> dict[str, Any]:
-    """Returns the options by which a plan is made again; not the policies, which only refuse."""
+    """Returns the options with which a plan is made again; without policies, which never change a plan."""
     parts = (planning.rendering, planning.connection, planning.converging, planning.selecting)
     return {name: value for part in parts for name, value in part._asdict().items()} | {"staging": planning.staging}
 
@@ -177,7 +177,7 @@ def _portable(path: Path) -> str:
 
 
 def remake_saved_plan(text: str, given: Planning, *, run_bootstrap: bool = False) -> Planned:
-    """Makes the plan of a file again. Raises StalePlan, naming what moved, unless it is the one that was saved.
+    """Makes the plan of a file again. Raises StalePlan, which names the changes, if it differs from the saved plan.
 
     Of the options `given` now, those in `_GIVEN_AGAIN` and policies count. Raises click.UsageError for others, unless
     the plan was made with the same ones.
@@ -187,7 +187,7 @@ def remake_saved_plan(text: str, given: Planning, *, run_bootstrap: bool = False
     saved = read_plan(text, installed_version())
     try:
         spec, planning = _read_options(saved.options, given)
-    # By someone who made a checksum for it, too.
+    # Someone who edited the file may also have computed a new checksum.
     except (KeyError, TypeError, ValueError) as error:
         raise edited_plan() from error
     if not spec.exists():
@@ -200,7 +200,7 @@ def remake_saved_plan(text: str, given: Planning, *, run_bootstrap: bool = False
     return made._replace(again=None)
 
 
-# Given to the apply of a saved plan: secrets are not in its file, and a profile is that of one machine.
+# Options that the apply of a saved plan accepts: its file has no secrets, and profiles differ between machines.
 _GIVEN_AGAIN = ("assignments", "variable_files", "profile")
 
 

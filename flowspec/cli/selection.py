@@ -76,7 +76,7 @@ def selected_specs(
     *,
     find: Callable[[Sequence[Path]], list[Path]] = find_flows,
 ) -> list[Path]:
-    """Finds the specs that arguments name, by `find`, and `--select` chooses, which looks at rendered specs.
+    """Finds the specs that arguments name, with `find`, and that `--select` chooses by their rendered values.
 
     A spec that can't be rendered is among them, so that the command says why. Raises NothingFound when an argument
     names none, and when none remains; click.UsageError when one names a saved plan.

@@ -28,7 +28,7 @@ class Rendering(NamedTuple):
 
 
 class Connection(NamedTuple):
-    """The options that say where an EMR is (`options.CONNECTION`); None: as the spec's target, else boto3, chooses."""
+    """The options of the connection to EMR (`options.CONNECTION`). None: the spec's target decides, else boto3."""
 
     region: str | None = None
     profile: str | None = None
@@ -112,7 +112,7 @@ def identity(spec: Path, rendering: Rendering, connection: Connection) -> Identi
 def _refuse_unused(backend: BackendName, target: str, connection: Connection) -> None:
     """Raises click.UsageError for an option that the target's backend has no use for."""
     if not any(connection):
-        # Backends are not imported for nothing.
+        # Backends are imported only if they are needed.
         return
     from flowspec.backend.protocol import backend_of
 

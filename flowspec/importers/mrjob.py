@@ -39,7 +39,7 @@ _READ = {
 # Options that may be given as a single item, and those that are mappings.
 _LISTS = ("bootstrap_actions", "applications")
 _MAPPINGS = ("tags", "extra_cluster_params")
-# The parser of YAML takes a tag for a function of CloudFormation: `!clear x` is {Fn::clear: x}.
+# The YAML parser reads a tag as a function of CloudFormation: `!clear x` is {Fn::clear: x}.
 _CLEAR = "Fn::clear"
 # What mrjob does with each job, not with its cluster.
 _OF_JOBS = {
@@ -60,7 +60,7 @@ _OF_MRJOB = {
 
 
 class _Cleared(NamedTuple):
-    """A value with the tag !clear: what files before it say of its option does not count."""
+    """A value with the tag !clear: the values of its option in earlier files do not count."""
 
     value: Any
 
@@ -68,7 +68,7 @@ class _Cleared(NamedTuple):
 def read(source: Source, folder: Path, _cluster: str = "") -> Wanted:
     """Returns the request of the emr runner of an mrjob.conf, YAML or JSON, with the files that it includes.
 
-    `folder` is that of the file: only files below it are included. Raises `SpecError`.
+    `folder` is the folder of the file: only files in it or below are included. Raises `SpecError`.
     """
     notes = list[str]()
     found = [one for one in _read_options(source, folder, {Path(source.file).resolve()}, notes) if one is not None]
@@ -83,9 +83,9 @@ def read(source: Source, folder: Path, _cluster: str = "") -> Wanted:
 
 
 def _read_options(source: Source, folder: Path, met: set[Path], notes: list[str]) -> list[Json | None]:
-    """Returns the options of a file, after those of the files that it includes; None for one without a runner emr.
+    """Returns the options of the files that a file includes, and then its own; None for a file without a runner emr.
 
-    No file of `met` is read again.
+    Files in `met` are not read again.
     """
     root, errors = compose(source, functions=True)
     if errors:
@@ -113,7 +113,7 @@ def _read_options(source: Source, folder: Path, met: set[Path], notes: list[str]
 
 
 def _value_of(node: Node, source: Source) -> Any:
-    """Returns a node as plain data, with _Cleared for what has the tag !clear. Raises `SpecError` for other tags."""
+    """Returns a node as plain data; values with the tag !clear are _Cleared. Raises `SpecError` for other tags."""
     if isinstance(node, Scalar):
         return node.value
     if isinstance(node, Items):
@@ -135,7 +135,7 @@ def _without_clear(value: Any) -> Any:
 
 
 def _combine(found: Sequence[Json]) -> Json:
-    """Returns the options of several files: lists are joined, the entries of mappings and other values replaced."""
+    """Combines the options of several files: lists are joined; later entries of mappings, and other values, win."""
     out: Json = {}
     for key, given in ((key, given) for options in found for key, given in options.items()):
         value = given.value if isinstance(given, _Cleared) else given

@@ -85,7 +85,7 @@ def fit_variables(variables: Mapping[str, Variable], params: Any, shape: Any) ->
         if known is None or used_as is None:
             continue
         if used_as.enum and known.default is None and "enum" not in variables[name].rules:
-            # In several places only a value that each takes is right; without one EMR's refusal is told.
+            # If it is used in several places, all must allow the value. If no value is allowed in all, EMR refuses it.
             before = known.rules.get("enum", used_as.enum)
             both = [one for one in before if one in used_as.enum]
             out[name] = replace(known, rules={**known.rules, "enum": both or before})

@@ -26,7 +26,8 @@ _WANTED = {
 }
 
 
-# Of lists and objects within each other. Only configurations have no end, and Python's own limit differs by version.
+# The maximum depth of nested lists and objects. Only configurations can be nested without limit, and Python's own limit
+# depends on its version.
 _MOST_LEVELS = 200
 
 

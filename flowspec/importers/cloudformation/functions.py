@@ -108,7 +108,7 @@ class Functions:
             return self._stand_in_for_result(name, argument)
 
     def _stand_in_for_result(self, name: str, argument: Any, default: Any = None) -> str:
-        """Returns a variable for a function's result; `default` is its value by the parameters' values, if known.
+        """Returns a variable for a function's result; `default` is the result for the parameters' defaults, if known.
 
         Raises `TypeError` for a default that is neither a text nor a list of texts.
         """

@@ -40,9 +40,9 @@ def _is_empty(value: Any) -> bool:
 
 
 def _includes(wanted: Any, live: Any) -> bool:
-    """Returns True if all that `wanted` states is in `live`, whatever the order of lists.
+    """Returns True if `live` has every value that `wanted` states; the order of lists does not matter.
 
-    EMR fills in what was left open, and need not show a switch that is off.
+    EMR adds values that the request leaves open, and may leave out a switch that is off.
     """
     if isinstance(wanted, Mapping):
         shown = live or {}
@@ -53,9 +53,9 @@ def _includes(wanted: Any, live: Any) -> bool:
 
 
 def _fit(wanted: Sequence[Any], live: Sequence[Any]) -> bool:
-    """Returns True if each item has one of its own in `live` that includes it, with none left over."""
+    """Returns True if the items can be paired with those of `live` that include them, with none left over."""
     left = list(live)
-    # Those that state most choose first: a volume without Iops fits one with any.
+    # Items with most members are paired first: a volume without Iops matches a volume with any Iops.
     for one in sorted(wanted, key=len, reverse=True):
         found = next((other for other in left if _includes(one, other)), None)
         if found is None:

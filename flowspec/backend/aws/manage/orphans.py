@@ -21,7 +21,7 @@ _COMMIT = re.compile(r"@([0-9a-f]{7,40})$")
 
 @dataclass(frozen=True, slots=True)
 class Orphans:
-    """Active clusters that were started from specs below a folder, which no longer exist.
+    """Active clusters whose specs, below a folder, no longer exist.
 
     `unknown` are clusters with such a path for which it is not known whether they belong to this repository.
     """
