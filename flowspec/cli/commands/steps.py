@@ -135,5 +135,5 @@ def _flow_of_list(chosen: Chosen, file: Path, steps: Items, rendering: Rendering
         "backend": endpoint.backend,
         **{key: value for key, value in given.items() if value},
     }
-    # A list of steps goes to where the cluster is, whatever the connection options are.
+    # A list of steps goes to the cluster's endpoint, no matter what the connection options say.
     return job_flow(steps_alone(file, steps, header), rendering, Connection(), staging=staging, emr_rules=False)

@@ -6,7 +6,7 @@ import re
 
 # (the parser's context and problem, the remedy); the first match is used. {} stands for the first group.
 _REMEDIES = (
-    (r" after the quote (.)$", "{} is a quote of prose: write straight quotes (\" or ') in its place"),
+    (r" after the quote (.)$", "{} is a typographic quote: write straight quotes (\" or ') instead"),
     (r"found character '\\t'", "indent with spaces: YAML allows no tabs there"),
     (r"found character '(.)'", "put quotes around a text that begins with {}"),
     (r" after a late quote$", "a quote from an earlier line ends here: close it on the line where it begins"),
@@ -27,7 +27,7 @@ _REMEDIES = (
     (r"expected <block end>", "items of one list, and keys of one mapping, have the same indentation"),
 )
 
-# At the begin of a value; within a text it is none of YAML's.
+# At the beginning of a value. Inside a text, such a quote is not the cause of the error.
 _TYPOGRAPHIC = re.compile(r"(?:^|[:,-] |[\[{])\s*([“”„\u2018\u2019])")
 
 
