@@ -95,7 +95,7 @@ def judge_steps(steps: Sequence[Step]) -> Verdict:
 
 
 def failure_of(cluster: Cluster) -> Verdict | None:
-    """Returns the verdict on the failed steps of a cluster, which may still run; None if no step has failed."""
+    """Returns the verdict on an ended cluster without success, or on a failed step of a running one; else None."""
     failed = [step for step in cluster.steps if step.state == "FAILED"]
     if not cluster.has_ended:
         return Verdict(Outcome.STEP_FAILED, failed[-1]) if failed else None

@@ -34,7 +34,7 @@ def account_findings(emr: Emr, plan: Plan) -> tuple[Finding, ...]:
 
 
 def _name_missing_services(found: Mapping[str, Sequence[Finding]]) -> Iterator[Finding]:
-    """Yields the findings; those of all services that the endpoint lacks get one reason, so that it is told once."""
+    """Yields the findings. For all services that the endpoint lacks, they get the same reason, so it is shown once."""
     missing = [
         name
         for name, findings in found.items()
