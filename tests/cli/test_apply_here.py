@@ -378,7 +378,10 @@ def test_hooks_are_run_once_for_each_run_of_a_cluster_that_lives_on(flowspec, jo
     assert flowspec(*argv).code == 0
     # Nothing is submitted, and no run ends.
     again = flowspec(*argv)
-    assert (again.code, "note: its hooks are not run, because no step is submitted or waited for" in again.err) == (0, True)
+    assert (again.code, "note: its hooks are not run, because no step is submitted or waited for" in again.err) == (
+        0,
+        True,
+    )
     assert flowspec(*argv, "--rerun", "one").code == 0
     # A second watcher of that run says the same of it.
     assert flowspec("wait", path, "--allow-commands").code == 0

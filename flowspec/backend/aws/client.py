@@ -235,6 +235,7 @@ def connect_aws(endpoint: Endpoint, session: Any = None) -> Emr:
             for attempts in (_READ_ATTEMPTS, 1)
         )
     # One pool of connections for both: a new connection to AWS takes two or three round trips, most of them for TLS.
+    # If the server has just closed an idle connection, a creating call raises OutcomeUnknown, as after a lost answer.
     creator._endpoint.http_session = reader._endpoint.http_session
     for client in (reader, creator):
         client.meta.events.register("after-call.emr", refuse_truncated, unique_id="flowspec-cut-short")

@@ -95,6 +95,7 @@ def _plan_many(
     orphans = find_orphans(folders, planned, planning)
     rows = plan_rows(run_preflights(planned, fleet.jobs) if preflight else planned)
     rows += [one.row(f"to terminate: {one.cluster.id}, whose spec is gone") for one in orphans]
+    rows.sort(key=lambda row: row.spec)
     code = print_rows(rows, format_, "flowspec plan")
     return code, bool(orphans) or any(row.plan and row.plan.has_changes for row in rows)
 
