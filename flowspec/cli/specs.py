@@ -26,6 +26,11 @@ class Rendering(NamedTuple):
     variable_files: tuple[Path, ...] = ()
     date: datetime | None = None
 
+    @property
+    def now(self) -> datetime | None:
+        """The time in UTC that `ds` and `ts` mean, if --date is given."""
+        return self.date.replace(tzinfo=timezone.utc) if self.date else None
+
 
 class Connection(NamedTuple):
     """The options of the connection to EMR (`options.CONNECTION`). None: the spec's target decides, else boto3."""
@@ -40,13 +45,12 @@ def render_spec(spec: Path | Document, rendering: Rendering, *, placeholders: bo
     from flowspec.document.rendering.render import render
     from flowspec.document.text.parse import load
 
-    date = rendering.date
     return render(
         load(spec) if isinstance(spec, Path) else spec,
         target=rendering.target,
         variables=pairs_of(rendering.assignments),
         variable_files=rendering.variable_files,
-        now=date.replace(tzinfo=timezone.utc) if date else None,
+        now=rendering.now,
         placeholders=placeholders,
     )
 

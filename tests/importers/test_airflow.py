@@ -253,13 +253,13 @@ def test_a_value_that_changes_is_that_of_python_or_not_known(body):
 
 
 def value_of(expression, module):
-    """What the importer gives, as JSON has it."""
+    """Evaluates an expression with the importer; returns the value after a round trip through JSON."""
     expressions = Expressions(module, Names(), read_definitions(ast.parse(module)))
     return json.loads(json.dumps(expressions.value(ast.parse(expression, mode="eval").body)))
 
 
 def python_value(expression, module):
-    """What Python itself gives, as JSON has it: without tuples."""
+    """Evaluates an expression with Python; returns the value after a round trip through JSON: tuples become lists."""
     names: dict[str, Any] = {}
     exec(module, names)
     return json.loads(json.dumps(eval(expression, names)))

@@ -1,4 +1,4 @@
-"""What means the same to EMR is no difference, however it is spelled; what looks alike and means another thing is one."""
+"""Plans show no difference between two spellings with the same meaning to EMR, and show every other difference."""
 
 from copy import deepcopy
 

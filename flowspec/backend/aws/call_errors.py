@@ -112,13 +112,13 @@ class MissingService(FlowspecError):
         self.operation = operation
 
 
-NOT_SERVED = frozenset({"405", "MethodNotAllowed", "501", "NotImplemented"})
+UNSERVED_CODES = frozenset({"405", "MethodNotAllowed", "501", "NotImplemented"})
 """Codes of an HTTP server that does not know an operation of S3, such as the embedded EMR's endpoint."""
 
 
 def missing_operation(error: FlowspecError) -> str:
     """Returns the called operation if the error is that the endpoint does not serve it; else ""."""
-    if isinstance(error, MissingService) or (isinstance(error, ServiceError) and error.code in NOT_SERVED):
+    if isinstance(error, MissingService) or (isinstance(error, ServiceError) and error.code in UNSERVED_CODES):
         return error.operation
     return ""
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from gzip import BadGzipFile
 
-from flowspec.backend.aws.call_errors import NOT_SERVED
+from flowspec.backend.aws.call_errors import UNSERVED_CODES
 from flowspec.errors import ServiceError
 from flowspec.facts.uris import split_s3
 
@@ -38,6 +38,6 @@ def s3_errors(operation: str, uri: str, *, access: str) -> Iterator[None]:
 
 
 def _remedy(code: str, uri: str, access: str) -> str:
-    if code in NOT_SERVED:
+    if code in UNSERVED_CODES:
         return "the endpoint is not an S3: set AWS_ENDPOINT_URL_S3 to the URL of one"
     return f"check that bucket {split_s3(uri)[0]} exists and that you may {access}"

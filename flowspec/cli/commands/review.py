@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
-from datetime import timezone
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -80,8 +79,7 @@ def command(  # noqa: PLR0917 - click passes options by name
     from flowspec.report import diagnostics, reviews
     from flowspec.review.review import INVALID, Given, compare_revisions
 
-    now = rendering.date.replace(tzinfo=timezone.utc) if rendering.date else None
-    given = Given(pairs_of(rendering.assignments), rendering.variable_files, now)
+    given = Given(pairs_of(rendering.assignments), rendering.variable_files, rendering.now)
     made = compare_revisions(Path(), base, head=head, paths=paths, given=given, each=map_on_cores)
     color = format_ == "text" and wants_color(sys.stdout)
     formats: dict[str, Callable[[Review], str]] = {

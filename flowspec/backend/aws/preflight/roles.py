@@ -25,7 +25,7 @@ _EMR, _EC2 = "elasticmapreduce.amazonaws.com", "ec2.amazonaws.com"
 # The AWS managed policy for the service role, which allows EMR only what has its tag (Management Guide, "Using the
 # default IAM roles").
 _MANAGED_POLICY = "AmazonEMRServicePolicy_v2"
-_MANAGED_POLICY_TAG = (MANAGED_POLICY_TAG, "true")
+_REQUIRED_TAG = (MANAGED_POLICY_TAG, "true")
 _ASSUMED = re.compile(r"arn:(?P<partition>[\w-]+):sts::(?P<account>\d+):assumed-role/(?P<name>[^/]+)/")
 # The member of RunJobFlow, the spec's word for it, and the service that has to assume the role.
 _ROLES = (
@@ -129,12 +129,12 @@ def _profile_findings(ask: Ask, caller: Future[str], profile: str) -> _Found:
 
 
 def _has_tag(params: Mapping[str, Any]) -> bool:
-    return any((tag["Key"], tag.get("Value")) == _MANAGED_POLICY_TAG for tag in params.get("Tags", ()))
+    return any((tag["Key"], tag.get("Value")) == _REQUIRED_TAG for tag in params.get("Tags", ()))
 
 
 def _tag_findings(ask: Ask, params: Mapping[str, Any]) -> list[Finding]:
     """Returns a finding when the service role has the managed policy, and the request lacks the tag it asks for."""
-    key, value = _MANAGED_POLICY_TAG
+    key, value = _REQUIRED_TAG
     if not params.get("ServiceRole") or _has_tag(params):
         return []
     try:

@@ -8,7 +8,7 @@ ONE_AT_A_TIME = "FLOWSPEC_PARALLEL=1 runs one task at a time"
 """The remedy if a job needs more memory than this machine has."""
 
 NOT_CONFIGURED = "java.lang.RuntimeException: Error in configuring object"
-"""What Hadoop reports around the failure of a mapper or reducer to read its configuration."""
+"""The exception in which Hadoop wraps an error that occurs while a mapper or reducer reads its configuration."""
 
 
 class TaskFailure(Exception):
