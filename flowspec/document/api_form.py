@@ -29,13 +29,13 @@ class ApiForm(ABC):
     def convert(self, value: Any, schema: schemas.Schema, at: KeyPath, to: KeyPath) -> Any:
         """Returns a value in the form of the API."""
         self.origins[to] = at
-        type_word = value.get("type") if isinstance(value, dict) else None
-        schema = schemas.resolve_schema(schema, schemas.kind(value), type_word)
+        kind = schemas.kind(value)
+        schema = schemas.resolve_schema(schema, kind, value.get("type") if kind == "object" else None)
         if shape := schema.get("x-shape"):
             return self.convert_shape(shape, value, at, to)
-        if isinstance(value, dict):
+        if kind == "object":
             return self.members(value, schema, at, to)
-        if isinstance(value, list):
+        if kind == "array":
             return [self.convert(item, schema["items"], (*at, n), (*to, n)) for n, item in enumerate(value)]
         return value
 

@@ -97,7 +97,10 @@ def _strict(schema: Schema) -> Schema:
 
 def kind(value: Any) -> str:
     """Returns the kind of a plain value that decides between shapes: object, array, scalar."""
-    return "object" if isinstance(value, dict) else "array" if isinstance(value, list) else "scalar"
+    return _KINDS.get(type(value), "scalar")
+
+
+_KINDS: dict[type, str] = {dict: "object", list: "array"}
 
 
 def resolve_schema(schema: Schema, of_kind: str, type_word: Any = None) -> Schema:

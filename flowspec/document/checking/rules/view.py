@@ -6,7 +6,7 @@ may be missing). Steps are not expanded, since no rule looks at what they run.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, TypeAlias
 
 from flowspec.document import schema as schemas
@@ -55,16 +55,19 @@ def traits_of(spec: Spec) -> Traits:
     return TRAITS[spec.get("backend", DEFAULT_BACKEND)]
 
 
-def texts_in(spec: Spec) -> Iterator[tuple[KeyPath, str | int, str]]:
-    """Yields all texts of a spec: the path of the mapping or list that each is in, its key or index there, the text."""
+def texts_in(spec: Spec) -> list[tuple[KeyPath, str | int, str]]:
+    """Returns all texts of a spec: the path of the mapping or list that one is in, its key or index there, the text."""
+    found: list[tuple[KeyPath, str | int, str]] = []
     rest: list[tuple[KeyPath, Any]] = [((), spec)]
     while rest:
         path, value = rest.pop()
         for key, item in value.items() if isinstance(value, dict) else enumerate(value):
-            if isinstance(item, str):
-                yield path, key, item
-            elif isinstance(item, (dict, list)):
+            kind = type(item)
+            if kind is str:
+                found.append((path, key, item))
+            elif kind is dict or kind is list:
                 rest.append(((*path, key), item))
+    return found
 
 
 class _SpecForm(ApiForm):
