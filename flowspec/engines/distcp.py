@@ -187,11 +187,20 @@ def _find_files(copy: Copy, source: Path, systems: FileSystems) -> Iterator[_Fil
     if copy.prefixes_file:
         lines = systems.locate(copy.prefixes_file).read_text("utf-8", "surrogateescape").split("\n")
         prefixes = tuple(line.strip() for line in lines if line.strip())  # a prefix may contain blanks
-    for path in sorted(source.rglob("*")):
+    for path in sorted(_walk(source)):
         relative = path.relative_to(source).as_posix()
         uri = f"{base}/{relative}"
         if path.is_file() and (prefixes is None or uri.startswith(prefixes)):
             yield _File(path, relative, uri)
+
+
+def _walk(folder: Path) -> Iterator[Path]:
+    """Yields what is below a folder, but for folders. Raises OSError for one that can't be read."""
+
+    def refuse(error: OSError) -> None:
+        raise error
+
+    return (Path(path, name) for path, _, names in os.walk(folder, onerror=refuse) for name in names)
 
 
 def _matches(copy: Copy, file: _File) -> bool:

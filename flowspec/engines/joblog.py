@@ -6,16 +6,16 @@
 from __future__ import annotations
 
 import os
-import sys
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 
 class JobLog:
     """Appends to a file, or to standard error; safe to share among the processes of a job.
 
-    If the disk is full, the line is written to standard error instead.
+    If the disk is full, the line is written to standard error instead; one that can't be written there is lost.
     """
 
     def __init__(self, path: Path | None) -> None:
@@ -52,10 +52,9 @@ class JobLog:
 
     def client(self, message: str) -> None:
         """Writes what Hadoop's client prints on standard error, without a time; it is logged as well."""
+        self.plain([message])
         if self._is_file:
-            self.plain([message])
-        sys.stderr.write(f"{message}\n")
-        sys.stderr.flush()
+            _write_to_stderr(f"{message}\n")
 
     def close(self) -> None:
         """Closes the file."""
@@ -63,9 +62,16 @@ class JobLog:
             os.close(self._descriptor)
 
     def _write(self, text: str) -> None:
-        data = text.encode("utf-8", "surrogateescape")
         try:
-            os.write(self._descriptor, data)
+            os.write(self._descriptor, _encode(text))
         except OSError:
-            if self._is_file:
-                os.write(2, data)
+            _write_to_stderr(text)
+
+
+def _write_to_stderr(text: str) -> None:
+    with suppress(OSError):
+        os.write(2, _encode(text))
+
+
+def _encode(text: str) -> bytes:
+    return text.encode("utf-8", "surrogateescape")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -33,11 +34,13 @@ class Step:
             place.mkdir()
         return made
 
-    def start(self, jar: str, *args: str, main_class: str | None = None, **members: Any) -> subprocess.Popen[str]:
+    def start(
+        self, jar: str, *args: str, main_class: str | None = None, before: Sequence[str] = (), **members: Any
+    ) -> subprocess.Popen[str]:
         syslog = self.logs / "syslog"
         command = command_for(jar, main_class, args, s3_root=self.s3, hdfs_root=self.hdfs, syslog=syslog, **members)
         return subprocess.Popen(
-            command.argv,
+            [*before, *command.argv],
             cwd=self.work,
             env={**os.environ, **command.environment},
             stdout=subprocess.PIPE,

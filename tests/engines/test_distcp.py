@@ -11,6 +11,7 @@ import pytest
 
 from flowspec.engines import distcp
 from flowspec.errors import FlowspecError
+from tests.engines.streaming.run.test_robustness import without_roots_rights
 from tests.waiting import wait_until
 
 from .steps import Step
@@ -26,8 +27,8 @@ def step(tmp_path):
     return made
 
 
-def copy(step, *args):
-    return step.run("command-runner.jar", "s3-dist-cp", *args)
+def copy(step, *args, **members):
+    return step.run("command-runner.jar", "s3-dist-cp", *args, **members)
 
 
 def tree(folder):
@@ -218,6 +219,14 @@ def test_what_a_killed_copy_to_another_disk_left_is_removed_by_the_next(step, ot
     assert sorted(tree(step.hdfs / "in")) == sorted(
         ["zeros", f".s3-dist-cp.{os.getpid()}", ".s3-dist-cp.1", ".s3-dist-cp.mine", "zeros.4999999"]
     )
+
+
+def test_a_folder_that_can_not_be_read_is_not_left_out(step):
+    (step.s3 / "logs" / "2027").chmod(0)
+    done = copy(step, "--src=s3://logs", "--dest=hdfs:///in", before=without_roots_rights())
+    assert done.returncode == 1
+    assert f"Permission denied: '{step.s3}/logs/2027'" in done.stderr
+    assert not tree(step.hdfs)
 
 
 def test_a_name_may_be_as_long_as_the_disk_allows(step, other_disk):

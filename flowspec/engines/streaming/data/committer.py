@@ -88,8 +88,16 @@ class Committer:
 
 
 def _move_files(source: Path, target: Path) -> None:
+    """Moves what is in a folder to another one, and into folders that are there already (mergePaths)."""
     for path in sorted(source.iterdir()):
-        path.replace(target / path.name)
+        place = target / path.name
+        try:
+            path.replace(place)
+        except OSError:
+            if not (path.is_dir() and place.is_dir()):
+                raise
+            _move_files(path, place)
+            path.rmdir()
 
 
 class _Codec(Protocol):

@@ -86,6 +86,16 @@ def refused(message: str) -> ClientError:
     return ClientError(printed=[message, "Try -help for more information"])
 
 
+def launch_error(message: str) -> ClientError:
+    """Returns the error for a job that is refused when it is submitted (StreamJob.submitAndMonitorJob)."""
+    return ClientError(logged=f"Error Launching job : {message}", status=5)
+
+
+def file_error(error: OSError) -> ClientError:
+    """Returns the error for a job whose files or folders can't be read or made."""
+    return launch_error(": ".join(filter(None, (error.filename, error.strerror))) or str(error))
+
+
 class Unsupported(ClientError):
     """Something that Hadoop supports and this engine does not: an error names it; it is never ignored."""
 

@@ -18,7 +18,15 @@ from types import FrameType
 
 from flowspec.engines.joblog import JobLog
 from flowspec.engines.paths import FileSystems, UnknownScheme
-from flowspec.engines.streaming.hadoop.arguments import USAGE, Arguments, ClientError, parse, uncaught
+from flowspec.engines.streaming.hadoop.arguments import (
+    USAGE,
+    Arguments,
+    ClientError,
+    file_error,
+    launch_error,
+    parse,
+    uncaught,
+)
 from flowspec.engines.streaming.run import runner
 from flowspec.engines.streaming.run.jobspec import Job, build
 from flowspec.errors import FlowspecError
@@ -74,13 +82,14 @@ def _run(argv: Sequence[str], syslog: JobLog) -> int:
 
 
 def _job(arguments: Arguments) -> Job:
-    working = Path.cwd()
     try:
-        return build(arguments, os.environ, FileSystems.from_environment(os.environ, working))
+        return build(arguments, os.environ, FileSystems.from_environment(os.environ, Path.cwd()))
     except UnknownScheme as error:
         raise uncaught(f"{_UNSUPPORTED_SCHEME}: {error}") from error
     except FlowspecError as error:
-        raise ClientError(logged=f"Error Launching job : {error}", status=5) from error
+        raise launch_error(str(error)) from error
+    except OSError as error:
+        raise file_error(error) from error
 
 
 def _warn_deprecated(arguments: Arguments, syslog: JobLog) -> None:

@@ -15,6 +15,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 from flowspec.engines.exit_status import as_in_shell
@@ -204,7 +205,7 @@ class RunningCommand:
         if fits:
             self._feed_now(feed)
         else:
-            self._in_thread(self._feed, feed)
+            self._in_thread(partial(self._feed, feed))
 
     @property
     def broken(self) -> bool:
@@ -259,7 +260,7 @@ class RunningCommand:
             self._silent = False
             self._poll.unregister(self._stderr)
             if ready[self._stderr] & select.POLLIN:
-                self._in_thread(self._listen, self._stderr)
+                self._in_thread(self._listen_to_end)
         return ready
 
     def _longest_wait(self) -> float:
@@ -291,6 +292,14 @@ class RunningCommand:
             if pipe and not pipe.closed:
                 pipe.close()
 
+    def _listen_to_end(self) -> None:
+        try:
+            self._listen(self._stderr)
+        finally:
+            # After an error, too (MRErrorThread): a command that writes more must not wait for a reader.
+            assert self._process.stderr
+            self._process.stderr.close()
+
     def _feed(self, feed: Feed) -> None:
         try:
             feed(self._input)
@@ -303,17 +312,17 @@ class RunningCommand:
         except Exception as error:  # noqa: BLE001 - as from a thread; a signal's SystemExit must not wait
             self._errors.append(error)
 
-    def _in_thread(self, work: Callable[..., None], argument: object) -> None:
-        thread = threading.Thread(target=self._run_and_keep_error, args=(work, argument), daemon=True)
+    def _in_thread(self, work: Callable[[], None]) -> None:
+        thread = threading.Thread(target=self._run_and_keep_error, args=(work,), daemon=True)
         try:
             thread.start()
         except RuntimeError as error:  # "can't start new thread": there is no memory for its stack
             raise MemoryError from error
         self._threads.append(thread)
 
-    def _run_and_keep_error(self, work: Callable[..., None], argument: object) -> None:
+    def _run_and_keep_error(self, work: Callable[[], None]) -> None:
         try:
-            work(argument)
+            work()
         except BaseException as error:  # noqa: BLE001 - raised again by finish, in the thread that asked
             self._errors.append(error)
 
@@ -338,7 +347,7 @@ class Reporter:
         """Reads standard error to its end."""
         for block in processes.read_lines(descriptor):
             if self._prefix.encode() not in block:
-                processes.write_all(2, memoryview(block))
+                _pass_on(block)
                 continue
             for line in split_lines(block):
                 self._handle_line(line + b"\n")
@@ -346,7 +355,7 @@ class Reporter:
     def _handle_line(self, line: bytes) -> None:
         text = line[:-1].decode("utf-8", "replace")
         if not text.startswith(self._prefix):
-            processes.write_all(2, memoryview(line))
+            _pass_on(line)
             return
         rest = text[len(self._prefix) :]
         if rest.startswith("counter:"):
@@ -370,3 +379,9 @@ class Reporter:
             self._warn(f"Cannot parse counter increment '{text}' from line: {line}")
             return
         self._count(group, name, amount)
+
+
+def _pass_on(said: bytes) -> None:
+    """Writes to standard error as far as that can be written: no error of Java's System.err fails a task either."""
+    with suppress(OSError):
+        processes.write_all(2, memoryview(said))

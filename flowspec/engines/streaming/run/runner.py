@@ -23,7 +23,7 @@ from flowspec.engines.streaming.data import arrays, inputs
 from flowspec.engines.streaming.data.collect import MapOutput
 from flowspec.engines.streaming.data.committer import Committer
 from flowspec.engines.streaming.data.runs import MemoryFiles
-from flowspec.engines.streaming.hadoop.arguments import ClientError, uncaught
+from flowspec.engines.streaming.hadoop.arguments import ClientError, file_error, launch_error, uncaught
 from flowspec.engines.streaming.hadoop.classes import COMBINE_INPUT, NLINE_INPUT, NULL_OUTPUT
 from flowspec.engines.streaming.hadoop.failure import FAILURES, TaskFailure, as_task_failure
 from flowspec.engines.streaming.hadoop.javalang import wrapped
@@ -56,7 +56,7 @@ def run_job(job: Job, syslog: JobLog) -> bool:
     try:
         scratch = Path(tempfile.mkdtemp(prefix="flowspec-streaming-"))
     except OSError as error:
-        raise _launch_error(f"no place for temporary files: {error.strerror or error}") from error
+        raise launch_error(f"no place for temporary files: {error.strerror or error}") from error
     links: list[Path] = []
     try:
         _localize_files(job, scratch, syslog, links)
@@ -72,7 +72,7 @@ def _localize_files(job: Job, scratch: Path, syslog: JobLog, links: list[Path]) 
     try:
         localize(job.shipments, scratch / "cache", job.files.working, syslog, links)
     except OSError as error:
-        raise _launch_error(str(error)) from error
+        raise launch_error(str(error)) from error
 
 
 def _checked_splits(job: Job) -> tuple[inputs.TaskInput, ...]:
@@ -82,9 +82,9 @@ def _checked_splits(job: Job) -> tuple[inputs.TaskInput, ...]:
             _check_output(job)
         splits = _splits(job)
     except (inputs.InvalidInput, UnknownScheme) as error:
-        raise _launch_error(str(error)) from error
+        raise launch_error(str(error)) from error
     except OSError as error:
-        raise _launch_error(f"{error.filename}: {error.strerror}") from error
+        raise file_error(error) from error
     return tuple(inputs.in_task_order(splits))
 
 
@@ -105,7 +105,7 @@ def _check_output(job: Job) -> None:
     above = next(folder for folder in job.output_path.parents if folder.exists())
     if not above.is_dir():
         # Hadoop's local file system throws ParentNotDirectoryException. In S3 a key may be below another one.
-        raise _launch_error(f"Parent path is not a directory: {above} is a file, and {job.output} would be below it")
+        raise launch_error(f"Parent path is not a directory: {above} is a file, and {job.output} would be below it")
 
 
 def _wanted_maps(job: Job) -> int:
@@ -136,15 +136,11 @@ def _committer_version(job: Job) -> int:
     try:
         return job.configuration.integer(name, 2)
     except ValueError as error:
-        raise _launch_error(f"{name}: {error}") from error
+        raise launch_error(f"{name}: {error}") from error
 
 
 def _output_exists(job: Job) -> ClientError:
-    return _launch_error(f"Output directory {job.output} already exists")
-
-
-def _launch_error(message: str) -> ClientError:
-    return ClientError(logged=f"Error Launching job : {message}", status=5)
+    return launch_error(f"Output directory {job.output} already exists")
 
 
 def _send_some(member: PoolProcess, todo: range, members: int) -> range:

@@ -15,7 +15,8 @@ def test_each_task_begins_with_an_empty_folder_of_its_own(tmp_path, version):
         assert work == committer.work_path(attempt)
         assert not list(work.iterdir())
         (work / f"part-{number:05d}").write_bytes(b"x")
-        (work / f"side-{number}").mkdir()
+        (work / "side").mkdir()
+        (work / "side" / str(number)).touch()
         committer.commit_task(attempt)
         seen = (tmp_path / "out" / f"part-{number:05d}").exists()
         assert seen == (version == 2)
@@ -24,5 +25,6 @@ def test_each_task_begins_with_an_empty_folder_of_its_own(tmp_path, version):
         (failed / f"part-{number:05d}").write_bytes(b"x")
         committer.abort_task(failed.name)
     committer.commit_job()
-    names = [f"{kind}{number}" for kind in ("part-0000", "side-") for number in range(3)]
+    names = [*(f"part-0000{number}" for number in range(3)), "side"]
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["_SUCCESS", *names]
+    assert sorted(path.name for path in (tmp_path / "out" / "side").iterdir()) == ["0", "1", "2"]

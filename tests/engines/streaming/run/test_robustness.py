@@ -173,6 +173,17 @@ def test_a_full_scratch_disk_fails_the_job(small_disk, words, more):
     assert list(small_disk.iterdir()) == []
 
 
+def test_a_full_disk_of_the_logs_fails_no_job(small_disk, words):
+    """As Java's System.err and log4j, which lose what they can't write."""
+    (words / "m.sh").write_text("yes 'a line' | head -c 5000000 >&2; echo 'reporter:status:said' >&2; cat\n")
+    job = ["-files", f"{words}/m.sh", "-mapper", "m.sh", "-input", f"{words}/in.txt", "-output", f"{words}/out"]
+    to_the_disk = ["sh", "-c", f'exec "$@" 2> {small_disk}/stderr', "sh"]
+    ran = run(job, words / "cwd", {"FLOWSPEC_SYSLOG": f"{small_disk}/syslog"}, before=to_the_disk)
+    assert ran.returncode == 0
+    assert sorted(path.name for path in (words / "out").iterdir()) == ["_SUCCESS", "part-00000"]
+    assert run(job, words / "cwd", {"FLOWSPEC_SYSLOG": f"{small_disk}/syslog"}, before=to_the_disk).returncode == 5
+
+
 def without_roots_rights() -> list[str]:
     """Returns the arguments to put before a command so that file modes also hold for root."""
     if os.geteuid():
@@ -263,6 +274,15 @@ def test_an_unreadable_directory_is_named(words):
     ran = run(job, words / "cwd", before=without_roots_rights())
     assert ran.returncode == 5
     assert f"ERROR StreamJob: Error Launching job : {words}/dir: Permission denied\n" in text_of(ran)
+
+
+@pytest.mark.parametrize("option", ["-files", "-file"])
+def test_a_shipped_file_in_an_unreadable_directory_is_named(words, option):
+    (words / "dir").mkdir(mode=0)
+    job = [option, f"{words}/dir/x", "-mapper", "cat", "-input", f"{words}/in.txt", "-output", f"{words}/out"]
+    ran = run(job, words / "cwd", before=without_roots_rights())
+    assert ran.returncode == 5
+    assert f"ERROR StreamJob: Error Launching job : {words}/dir/x: Permission denied\n" in text_of(ran)
 
 
 def test_an_output_that_can_not_be_made_is_named(words):
@@ -407,7 +427,9 @@ def test_what_is_not_supported_is_refused_by_name(tmp_path, words_given, named):
 
 
 def test_too_many_counters_fail_the_task(words):
-    (words / "m.sh").write_text('for i in $(seq 130); do echo "reporter:counter:g,c$i,1" >&2; done; cat\n')
+    """What the command writes to standard error after the last of them is not waited for."""
+    more = "yes 'a line' | head -c 300000 >&2"
+    (words / "m.sh").write_text(f'for i in $(seq 130); do echo "reporter:counter:g,c$i,1" >&2; done; {more}; cat\n')
     job = ["-files", f"{words}/m.sh", "-mapper", "m.sh", "-reducer", "cat", "-input", f"{words}/in.txt"]
     ran = run([*job, "-output", f"{words}/out"], words / "cwd")
     assert ran.returncode == 1
