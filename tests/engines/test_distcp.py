@@ -3,8 +3,8 @@
 import gzip
 import os
 import signal
+import sys
 import tempfile
-import time
 from pathlib import Path
 
 import pytest
@@ -199,23 +199,32 @@ def test_sigterm_leaves_nothing_that_is_not_finished(step, other_disk):
     assert tree(step.hdfs) == {}
 
 
+# Runs the program of the arguments, which is killed in the middle of a copy.
+KILLED_WHILE_IT_COPIES = """
+import os, pathlib, runpy, shutil, signal, sys
+
+def copyfile(source, target):
+    pathlib.Path(target).write_text("half of it")
+    os.kill(os.getpid(), signal.SIGKILL)
+
+shutil.copyfile = copyfile
+del sys.argv[:2]
+runpy.run_path(sys.argv[0], run_name="__main__")
+"""
+
+
 def test_what_a_killed_copy_to_another_disk_left_is_removed_by_the_next(step, other_disk):
-    """The kill comes while the file is copied: it is so large that this takes seconds."""
-    with (step.s3 / "logs" / "zeros").open("wb") as file:
-        file.truncate(1 << 30)
-    words = ("command-runner.jar", "s3-dist-cp", "--src=s3://logs/", "--srcPattern=.*zeros", "--dest=hdfs:///in")
-    with step.start(*words) as process:
-        deadline = time.monotonic() + 60
-        # Not by `tree`, which reads what is copied until then.
-        while not [*step.hdfs.glob("in/.*")] and process.poll() is None and time.monotonic() < deadline:
-            time.sleep(0.001)
-        process.kill()
+    (step.s3 / "logs" / "zeros").write_text("more")
+    words = ("--src=s3://logs/", "--srcPattern=.*zeros", "--dest=hdfs:///in")
+    begin = [sys.executable, "-c", KILLED_WHILE_IT_COPIES]
+    with step.start("command-runner.jar", "s3-dist-cp", *words, before=begin) as process:
+        assert process.wait() == -signal.SIGKILL
     (left,) = (step.hdfs / "in").iterdir()
     assert left.name == f".s3-dist-cp.{process.pid}"
     for name in (f".s3-dist-cp.{os.getpid()}", ".s3-dist-cp.1", ".s3-dist-cp.mine", "zeros.4999999"):
         (step.hdfs / "in" / name).write_text(name)
     (step.s3 / "logs" / "zeros").write_text("less")
-    assert copy(step, *words[2:]).returncode == 0
+    assert copy(step, *words).returncode == 0
     assert sorted(tree(step.hdfs / "in")) == sorted(
         ["zeros", f".s3-dist-cp.{os.getpid()}", ".s3-dist-cp.1", ".s3-dist-cp.mine", "zeros.4999999"]
     )
