@@ -7,7 +7,7 @@ uses the values made here, and no raw answers.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from itertools import chain, islice
@@ -43,14 +43,17 @@ CLOCK_SKEW = timedelta(minutes=10)
 """A margin for CreatedAfter and CreatedBefore, since EMR's clock may differ from this machine's."""
 
 
-def describe(emr: Emr, cluster_id: str, *, steps: bool = True) -> Cluster:
+def describe(emr: Emr, cluster_id: str, *, steps: bool = True, awaited: Collection[str] | None = None) -> Cluster:
     """Reads a cluster, with its steps unless `steps` is false (DescribeCluster, ListSteps).
 
-    Raises FlowspecError when there is no such cluster.
+    The steps with the ids `awaited` are read, too, where EMR no longer lists them: a thousand may have been added since
+    (DescribeStep). Raises FlowspecError when there is no such cluster or step.
     """
     raw = _describe_raw(emr, cluster_id)
-    listed = _history(emr, cluster_id) if steps else ()
-    return _cluster(raw, tuple(_step(item) for item in listed))
+    listed = [_step(item) for item in _history(emr, cluster_id)] if steps else []
+    known = {one.id for one in listed}
+    earlier = [describe_step(emr, cluster_id, one) for one in awaited or () if one not in known]
+    return _cluster(raw, (*earlier, *listed))
 
 
 def _history(emr: Emr, cluster_id: str) -> list[dict[str, Any]]:

@@ -79,7 +79,8 @@ def watch(
     codes: ExitCodes | None = None
     run_cluster, counted = None, steps
     supervisor = Supervisor(emr, cluster_id, steps, now=now, sleep=sleep)
-    with closing(supervisor), closing(_poll_cluster(emr, cluster_id, clock, sleep, deadline)) as looks:
+    looking = _poll_cluster(emr, cluster_id, steps, clock=clock, sleep=sleep, deadline=deadline)
+    with closing(supervisor), closing(looking) as looks:
         for cluster, is_news in looks:
             if is_news:
                 codes = codes or ExitCodes(cluster, logs_of(emr, cluster))
@@ -101,14 +102,20 @@ def _ended_event(cluster: Cluster, only: Collection[str] | None, verdict: Verdic
 
 
 def _poll_cluster(
-    emr: Emr, cluster_id: str, clock: Callable[[], float], sleep: Callable[[float], None], deadline: float | None
+    emr: Emr,
+    cluster_id: str,
+    steps: Collection[str] | None,
+    *,
+    clock: Callable[[], float],
+    sleep: Callable[[float], None],
+    deadline: float | None,
 ) -> Generator[tuple[Cluster, bool], None, None]:
     """Yields the cluster after each pause, and whether it was read now; never ends by itself."""
     cluster, last_answer = None, clock()
     with closing(emr.backend.pauses(emr.endpoint, cluster_id, sleep)) as pauses:
         for _ in pauses:
             try:
-                cluster = describe(emr, cluster_id)
+                cluster = describe(emr, cluster_id, awaited=steps)
             except FlowspecError as error:
                 now = clock()
                 if final := _final_error(error, emr, cluster, now - last_answer, _has_passed(deadline, now)):
@@ -280,7 +287,7 @@ class Fleet:
 
     def _look(self, one: _Watched) -> Iterator[Event | Unreachable]:
         try:
-            cluster = describe(self._emr, one.cluster_id)
+            cluster = describe(self._emr, one.cluster_id, awaited=one.steps)
         except FlowspecError as error:
             now = self._clock()
             is_late = _has_passed(one.deadline, now)

@@ -133,7 +133,7 @@ def _follow(chosen: Chosen, step: Step, names: Sequence[str]) -> None:
     masked = {name: MaskingWriter(log_printer(), chosen.secrets) for name in names}
     interval = chosen.emr.backend.log_interval
     while True:
-        cluster = describe(chosen.emr, chosen.cluster_id)
+        cluster = describe(chosen.emr, chosen.cluster_id, awaited=(step.id,))
         reader = logs_of(chosen.emr, cluster)
         for name in names:
             for block in reader.blocks(step.id, name, shown[name]) or ():

@@ -4,8 +4,11 @@ import pytest
 
 from flowspec import FlowspecError, add_steps, cancel
 from flowspec.backend.aws.observe import describe
+from flowspec.backend.aws.shared import SharedWatch
 from flowspec.backend.aws.submission.cancellation import cancel_steps
 from flowspec.backend.aws.submission.lock import locked
+from flowspec.backend.aws.watch import watch
+from flowspec.cli.commands import logs
 from flowspec.cli.follow import follow
 from flowspec.cli.locate import Chosen
 from flowspec.errors import Locked, NothingFound, SpecError
@@ -204,6 +207,28 @@ def test_ten_thousand_steps_in_the_history(emr, started, flow_of):
     emr.seen.clear()
     assert cancel(emr, cluster_id) == ()
     assert emr.seen == ["ListSteps"]
+
+
+def watch_alone(emr, cluster_id, steps):
+    return list(watch(emr, cluster_id, steps=steps))
+
+
+def watch_with_others(emr, cluster_id, steps):
+    with SharedWatch() as shared:
+        return list(shared.watch(emr, cluster_id, steps=steps))
+
+
+@pytest.mark.parametrize("watched", [watch_alone, watch_with_others])
+def test_a_step_that_is_waited_for_is_judged_when_emr_lists_it_no_more(emr, started, watched):
+    cluster_id = started(steps=[step("long")])
+    (long,) = describe(emr, cluster_id).steps
+    config = {"Name": "short", "HadoopJarStep": {"Jar": "command-runner.jar", "Args": ["true"]}}
+    for _ in range(4):
+        emr.service.call("AddJobFlowSteps", {"JobFlowId": cluster_id, "Steps": [config] * 250})
+    assert long.id not in [one.id for one in describe(emr, cluster_id).steps]
+    emr.put_step_in_state(long.id, "FAILED")
+    assert watched(emr, cluster_id, [long.id])[-1].verdict.step.id == long.id
+    logs._follow(Chosen(emr, cluster_id), long, ("stdout",))
 
 
 class Endless:
