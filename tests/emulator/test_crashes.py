@@ -198,7 +198,16 @@ def test_all_processes_at_once_gone_as_after_a_restart(emr, tmp_path):
         assert emr.step_states(cluster_id) == ["FAILED", "CANCELLED"]
 
 
-@pytest.mark.parametrize("what", ["rm -rf ../logs", "rm -rf ../../s-*", "rm ../logs/stderr; mkfifo ../logs/stderr"])
+@pytest.mark.parametrize(
+    "what",
+    [
+        "rm -rf ../logs",
+        "rm -rf ../../s-*",
+        "rm ../logs/stderr; mkfifo ../logs/stderr",
+        "rm ../logs/controller; mkfifo ../logs/controller",
+        "rm ../process; mkfifo ../process; sleep 600 >/dev/null 2>&1 & true",
+    ],
+)
 def test_a_step_that_spoils_its_own_folder_fails_alone(emr, what):
     cluster_id = emr.until_ended(emr.run(bash(f"{what}; exit 3"), bash("true"), LogUri="s3://b/logs"))
     assert emr.step_states(cluster_id) == ["FAILED", "COMPLETED"]

@@ -56,6 +56,8 @@ _UNINFORMATIVE = re.compile(
 
 def write_controller(folder: Path, *lines: str, stamped: bool = True) -> None:
     """Appends lines to a controller log in EMR's format. Write errors (full disk) are only logged."""
+    if (folder / "controller").is_fifo():  # a step may have put it there, and opening it would block
+        return
     stamp = datetime.fromtimestamp(clock.now(), timezone.utc).isoformat(timespec="milliseconds")[:-6] + "Z "
     try:
         # The home's path need not be UTF-8.

@@ -99,6 +99,8 @@ def forget_if_gone(process: Process, note: Path) -> None:
 
 def kill_noted(note: Path) -> None:
     """Kills the process group whose leader is in the pid file; never an unrelated process that reused the pid."""
+    if note.is_fifo():  # the step has put it there, and opening it would block
+        return
     try:
         pid_text, token = note.read_text().split()
         pid = int(pid_text)
