@@ -3,25 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from flowspec.backend.aws.diagnosis.rule import UNKNOWN
 from flowspec.document.escaping import visible, visible_values
 from flowspec.document.masking import mask
+from flowspec.errors import shorten
 from flowspec.plan.cluster import Cluster
 from flowspec.report.markdown import escaped, fenced, with_code
 
 if TYPE_CHECKING:
     from flowspec.backend.aws.diagnosis.diagnose import Cause, Diagnosis
 
+# A line may be as long as the whole part of the log that was searched.
+_LONGEST_LINE = 2_000
 _NO_FAILURE = "  Nothing has failed."
 
 
 def as_text(diagnosis: Diagnosis) -> str:
     """Returns the cause of a failure, then what EMR says; in the opposite order when the cause is not known."""
-    diagnosis = visible_values(diagnosis)
+    diagnosis = _for_people(diagnosis)
     cause = diagnosis.cause
     facts = [f"  {fact}" for fact in diagnosis.facts]
     found = [f"  cause: {cause.summary} [{cause.id}]"]
@@ -32,6 +35,13 @@ def as_text(diagnosis: Diagnosis) -> str:
     if diagnosis.logs:
         lines += [f"  logs: {diagnosis.logs}"]
     return "\n".join([*lines, *(f"  {note}" for note in notes_of(diagnosis))])
+
+
+def _for_people(diagnosis: Diagnosis) -> Diagnosis:
+    """Returns a diagnosis with visible texts, and no line of a log or message that fills screens."""
+    shown = visible_values(diagnosis)
+    quote, facts = ([shorten(line, _LONGEST_LINE) for line in lines] for lines in (shown.cause.quote, shown.facts))
+    return replace(shown, cause=replace(shown.cause, quote=tuple(quote)), facts=tuple(facts))
 
 
 def place_of(cause: Cause) -> str:
@@ -57,7 +67,7 @@ def as_markdown(cluster: Cluster, diagnosis: Diagnosis | None, secrets: Collecti
     lines = [f"### {escape(cluster.name)} ({cluster.id}): {escape(cluster.state)}", ""]
     if diagnosis is None:
         return "\n".join([*lines, _NO_FAILURE.strip()])
-    shown = visible_values(diagnosis)
+    shown = _for_people(diagnosis)
     cause = shown.cause
     lines += [f"**Probable cause:** {with_code(cause.summary, secrets)} (`{cause.id}`)", ""]
     lines += [f"From {escape(place)}:", ""] if (place := place_of(cause)) else []

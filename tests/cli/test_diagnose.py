@@ -72,6 +72,15 @@ def test_for_a_pull_request(flowspec, spec):
     assert lines[start : start + 4] == ["````", "```", "# <b>not ours</b>", "````"]
 
 
+def test_a_line_as_long_as_the_log_fills_no_screens(flowspec, spec):
+    path = spec("head -c 200000 /dev/zero | tr '\\0' x >&2; exit 3")
+    for shown in (flowspec("apply", path).err, flowspec("diagnose", path, "--format", "markdown").out):
+        assert f"{'x' * 2000}…" in shown
+        assert len(shown) < 10_000
+    document = json.loads(flowspec("diagnose", path, "--format", "json").out)
+    assert document["diagnosis"]["cause"]["quote"] == ["x" * 200_000], "programs get all of it"
+
+
 def test_what_is_unknown_is_said_to_be(flowspec, spec):
     path = spec("seq 20 >&2; exit 3")
     flowspec("apply", path)
