@@ -27,6 +27,7 @@ from typing import NamedTuple, Protocol
 from flowspec.engines.joblog import JobLog
 from flowspec.engines.paths import FileSystems
 from flowspec.errors import FlowspecError, sentence_of
+from flowspec.facts.files import refuse_unreadable
 
 _LOGGER = "com.amazon.elasticmapreduce.s3distcp.S3DistCp"
 # They control how S3 is written, and do not change what is written.
@@ -187,20 +188,12 @@ def _find_files(copy: Copy, source: Path, systems: FileSystems) -> Iterator[_Fil
     if copy.prefixes_file:
         lines = systems.locate(copy.prefixes_file).read_text("utf-8", "surrogateescape").split("\n")
         prefixes = tuple(line.strip() for line in lines if line.strip())  # a prefix may contain blanks
-    for path in sorted(_walk(source)):
+    below = os.walk(source, onerror=refuse_unreadable)
+    for path in sorted(Path(folder, name) for folder, _, names in below for name in names):
         relative = path.relative_to(source).as_posix()
         uri = f"{base}/{relative}"
         if path.is_file() and (prefixes is None or uri.startswith(prefixes)):
             yield _File(path, relative, uri)
-
-
-def _walk(folder: Path) -> Iterator[Path]:
-    """Yields what is below a folder, but for folders. Raises OSError for one that can't be read."""
-
-    def refuse(error: OSError) -> None:
-        raise error
-
-    return (Path(path, name) for path, _, names in os.walk(folder, onerror=refuse) for name in names)
 
 
 def _matches(copy: Copy, file: _File) -> bool:

@@ -1,4 +1,4 @@
-"""Locks files, and replaces files as a whole."""
+"""Locks files, replaces files as a whole, and misses no folder of a tree."""
 
 from __future__ import annotations
 
@@ -52,6 +52,12 @@ def replace_file(path: Path, content: bytes) -> None:
     except BaseException:
         new.unlink(missing_ok=True)
         raise
+
+
+def refuse_unreadable(error: OSError) -> None:
+    """Raises the error of a folder that can't be read; `os.walk` leaves it out. One that is gone by now is no error."""
+    if not isinstance(error, FileNotFoundError):
+        raise error
 
 
 def _remove_unfinished(folder: Path) -> None:

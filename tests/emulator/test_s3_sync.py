@@ -4,6 +4,7 @@ import gzip
 import json
 import os
 import signal
+import subprocess
 import sys
 
 import boto3
@@ -15,6 +16,7 @@ from flowspec.emulator.worker.s3_sync import TreeSync
 from flowspec.emulator.worker.s3_sync_wrapper import uris_in
 from flowspec.errors import FlowspecError
 from tests.emulator.conftest import Emr, bash, emulator, program, request
+from tests.engines.streaming.run.test_robustness import without_roots_rights
 from tests.waiting import wait_until
 
 
@@ -214,6 +216,19 @@ def test_what_could_not_be_put_is_never_deleted_there(mirror, s3, tmp_path):
     mine.unlink()
     mirror.push()
     assert text(s3, "k") == "a client's"
+
+
+def test_what_is_in_a_folder_that_can_not_be_read_is_not_deleted_there(mirror, s3, moto, tmp_path):
+    upload(s3, d__a="1")
+    mirror.pull(["s3://acme/d"])
+    (tmp_path / "tree/acme/d").chmod(0)
+    push = f"TreeSync(Path({str(tmp_path / 'tree')!r}), {moto!r}, 'us-east-1').push()"
+    code = f"from pathlib import Path\nfrom flowspec.emulator.worker.s3_sync import TreeSync\n{push}"
+    done = subprocess.run(
+        [*without_roots_rights(), sys.executable, "-c", code], capture_output=True, text=True, check=False
+    )
+    assert f"Permission denied: '{tmp_path}/tree/acme/d'" in done.stderr
+    assert keys(s3) == ["d/a"]
 
 
 def test_files_of_killed_downloads_are_removed(mirror, s3, tmp_path):

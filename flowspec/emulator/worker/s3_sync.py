@@ -24,7 +24,7 @@ from typing import Any, TypeVar
 
 from flowspec.engines.paths import split_uri
 from flowspec.errors import FlowspecError
-from flowspec.facts.files import locked
+from flowspec.facts.files import locked, refuse_unreadable
 
 # Parallel transfers. boto3 uses 10 per file by default; S3 clients gain little beyond that on one machine.
 _AT_ONCE = 8
@@ -164,7 +164,7 @@ class TreeSync:
         return _size_and_mtime(target)
 
     def _files(self) -> Iterator[tuple[str, list[int]]]:
-        for folder, folders, names in os.walk(self._root):
+        for folder, folders, names in os.walk(self._root, onerror=refuse_unreadable):
             folders[:] = [name for name in folders if name != _UNFINISHED]
             for path in (Path(folder, name) for name in names if not _CHECKSUM.fullmatch(name)):
                 with contextlib.suppress(FileNotFoundError):
