@@ -143,7 +143,7 @@ def test_a_second_apply_joins_the_run(flowspec, start, job, tmp_path):
 
 
 def test_another_request_is_not_started_beside_a_running_one(flowspec, job):
-    job("  - {name: slow, type: command, args: [sleep, '30']}")
+    job("  - {name: slow, type: command, args: [sleep, '600']}")
     first = flowspec("apply", "job.yaml", "--detach").out.strip()
     job("  - {name: quick, type: command, args: ['true']}")
     refused = flowspec("apply", "job.yaml")
@@ -158,7 +158,7 @@ def test_another_request_is_not_started_beside_a_running_one(flowspec, job):
 
 
 def test_destroy_a_running_cluster(flowspec, job):
-    job("  - {name: slow, type: command, args: [sleep, '60']}")
+    job("  - {name: slow, type: command, args: [sleep, '600']}")
     cluster_id = flowspec("apply", "job.yaml", "--detach").out.strip()
     gone = flowspec("destroy", "job.yaml")
     assert (gone.code, gone.out) == (0, f"cluster {cluster_id}: TERMINATED\n")
@@ -168,7 +168,7 @@ def test_destroy_a_running_cluster(flowspec, job):
 
 
 def test_waiting_has_a_limit(flowspec, job):
-    job("  - {name: slow, type: command, args: [sleep, '60']}")
+    job("  - {name: slow, type: command, args: [sleep, '600']}")
     done = flowspec("apply", "job.yaml", "--timeout", "0.3")
     assert (done.code, "keeps running; re-attach with" in done.err) == (6, True)
     flowspec("destroy", "job.yaml")
@@ -208,7 +208,7 @@ def test_kill_9_of_the_command_line_changes_nothing(flowspec, start, job, tmp_pa
 
 
 def test_ctrl_c_detaches_and_says_how_to_come_back(flowspec, start, job):
-    job("  - {name: slow, type: command, args: [sleep, '60']}")
+    job("  - {name: slow, type: command, args: [sleep, '600']}")
     process = start("apply", "job.yaml")
     await_line(process.stderr, "slow: RUNNING")
     process.send_signal(signal.SIGINT)
@@ -222,7 +222,7 @@ def test_ctrl_c_detaches_and_says_how_to_come_back(flowspec, start, job):
 
 @pytest.mark.parametrize(("choice", "state"), [("cancel", "CANCELLED"), ("terminate", "TERMINAT")])
 def test_ctrl_c_may_end_the_run(flowspec, start, job, choice, state):
-    job("  - {name: slow, type: command, args: [sleep, '60']}")
+    job("  - {name: slow, type: command, args: [sleep, '600']}")
     process = start("apply", "job.yaml", "--on-interrupt", choice)
     await_line(process.stderr, "slow: RUNNING")
     process.send_signal(signal.SIGINT)
@@ -233,7 +233,7 @@ def test_ctrl_c_may_end_the_run(flowspec, start, job, choice, state):
 
 
 def test_kill_9_of_the_worker_is_told(flowspec, job, own_home):
-    job("  - {name: slow, type: command, args: [sleep, '60']}")
+    job("  - {name: slow, type: command, args: [sleep, '600']}")
     cluster_id = flowspec("apply", "job.yaml", "--detach").out.strip()
     wait_until(lambda: "slow: RUNNING" in flowspec("status", cluster_id).out)
     # A worker that was forked has the command line of the tests: its log has its pid.

@@ -135,7 +135,7 @@ def test_a_renamed_spec_is_told_of_its_cluster(flowspec, own_home, job):
 
 
 def test_json_says_who_joined(flowspec, own_home, job):
-    job("  - {name: slow, type: command, args: [sleep, '30']}")
+    job("  - {name: slow, type: command, args: [sleep, '600']}")
     first, second = (json.loads(flowspec("apply", "job.yaml", "--detach", "--format", "json").out) for _ in range(2))
     assert (first["joined"], second["joined"]) == (False, True)
     assert first["cluster"] == second["cluster"]

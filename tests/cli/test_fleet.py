@@ -446,13 +446,13 @@ class TestPrune:
 
     def test_after_ctrl_c_none_is_ended(self, flowspec, start, write):
         """Also where all flows had begun, so that none is left to begin."""
-        write("long", "sleep, '60'")
+        write("long", "sleep, '600'")
         process = start("apply", "jobs", "--prune", "--yes")
         for line in process.stderr:
             if line.startswith("long: step") and "RUNNING" in line:
                 break
         process.send_signal(signal.SIGINT)
-        out, _ = process.communicate(timeout=50)
+        out, _ = process.communicate(timeout=120)
         assert process.returncode == 130
         assert "pruned" not in out
         assert "gone" in flowspec("list").out
@@ -496,7 +496,7 @@ def test_destroy_of_ids_and_specs_together(flowspec, write):
 
 def test_ctrl_c_detaches_all_and_begins_no_other(start, write):
     for name in "abcd":
-        write(name, "sleep, '60'")
+        write(name, "sleep, '600'")
     process = start("apply", "jobs", "--jobs", "2")
     told = ""
     for line in process.stderr:
@@ -506,7 +506,7 @@ def test_ctrl_c_detaches_all_and_begins_no_other(start, write):
     assert told.count("RUNNING") >= 4, told
     process.send_signal(signal.SIGINT)
     # Less than the step takes: it is not waited for.
-    out, err = process.communicate(timeout=50)
+    out, err = process.communicate(timeout=120)
     assert process.returncode == 130
     assert err.count("keeps running; re-attach with: flowspec wait") == 2
     assert sum("interrupted" in line for line in out.splitlines() if line.endswith("130")) == 4

@@ -259,7 +259,7 @@ def test_a_spec_for_another_backend_is_refused(flowspec, living, tmp_path, crede
     assert (done.code, "is on local" in done.err) == (1, True), done.err
 
 
-SLOW = "\n".join(f"  - {{name: s{n}, type: command, args: [sleep, '60'], on_failure: CONTINUE}}" for n in range(3))
+SLOW = "\n".join(f"  - {{name: s{n}, type: command, args: [sleep, '600'], on_failure: CONTINUE}}" for n in range(3))
 
 
 @pytest.fixture

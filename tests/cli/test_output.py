@@ -84,7 +84,7 @@ def test_no_stderr_at_all(job, tmp_path):
 
 
 def test_sigterm_is_an_interrupt(flowspec, start, job):
-    job("  - {name: slow, type: command, args: [sleep, '60']}")
+    job("  - {name: slow, type: command, args: [sleep, '600']}")
     process = start("apply", "job.yaml", "--on-interrupt", "terminate")
     for line in process.stderr:
         if "slow: RUNNING" in line:
@@ -159,7 +159,7 @@ def test_a_protected_cluster_is_not_replaced(flowspec, job):
 
 
 def test_another_name_for_the_cluster_does_not_lose_it(flowspec, job):
-    path = job("  - {name: slow, type: command, args: [sleep, '60']}", "api_params: {Name: other}")
+    path = job("  - {name: slow, type: command, args: [sleep, '600']}", "api_params: {Name: other}")
     first = flowspec("apply", path, "--detach").out
     assert flowspec("apply", path, "--detach").out == first
     assert flowspec("destroy", path).code == 0

@@ -165,9 +165,9 @@ def test_quiet_keeps_warnings_and_errors(flowspec, job):
 
 def test_quiet_keeps_what_was_not_done(flowspec, job):
     """Of releases before 5.28.0 EMR cancels pending steps only."""
-    more = "  - {name: more, type: command, args: [sleep, '60'], on_failure: CONTINUE}"
+    more = "  - {name: more, type: command, args: [sleep, '600'], on_failure: CONTINUE}"
     path = job(
-        f"  - {{name: long, type: command, args: [sleep, '60'], on_failure: CONTINUE}}\n{more}", keep_alive="true"
+        f"  - {{name: long, type: command, args: [sleep, '600'], on_failure: CONTINUE}}\n{more}", keep_alive="true"
     )
     path.write_text(path.read_text().replace("emr-7.5.0", "emr-5.20.0"))
     id_ = flowspec("apply", path, "--detach").out.strip()
