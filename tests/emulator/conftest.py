@@ -159,7 +159,10 @@ def emulator(home: Path, *options: str, prepare: Callable[[], object] | None = N
             yield process.stdout.readline().removeprefix("listening on ").strip()
         finally:
             process.terminate()
-            out, err = process.communicate(timeout=PATIENCE)
+            try:
+                out, err = process.communicate(timeout=PATIENCE)
+            finally:
+                process.kill()  # one that does not stop fails the test and does not hang it
     expected = ROOT_WARNING if os.geteuid() == 0 else ""
     assert (process.returncode, out, err) == (0, "", expected)
 

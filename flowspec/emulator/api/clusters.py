@@ -6,6 +6,7 @@ concurrency ...) beside it. Answers use EMR's spellings, which can differ from t
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from functools import partial
 from typing import Any
@@ -129,7 +130,7 @@ def _start_worker_after_commit(call: Call, cluster: Record) -> None:
     # Locked before the cluster is visible, so that no other call takes its worker for dead.
     lock = supervisor.take_lock(call.settings.home, cluster.id)
     assert lock is not None, "a new cluster has no worker"
-    call.at_exit.callback(supervisor.release, lock)
+    call.at_exit.callback(os.close, lock)
     call.after_commit.append(partial(_start_worker, call, cluster.id, lock))
 
 

@@ -118,10 +118,8 @@ class Worker:
         """Keeps a transient cluster without steps STARTING for a moment, until a step is added."""
         cluster = self._cluster()
         until = cluster.created + clock.span(lifecycle.FIRST_STEP_SECONDS, cluster.doc["time_scale"])
-        self._stay_starting(until, lambda: not (self._cluster().doc["keep_alive"] or self._has_steps()))
-
-    def _has_steps(self) -> bool:
-        return bool(self._store.find("step", cluster_id=self._cluster_id, limit=1))
+        steps = partial(self._store.find, "step", cluster_id=self._cluster_id, limit=1)
+        self._stay_starting(until, lambda: not (self._cluster().doc["keep_alive"] or steps()))
 
     def _stay_starting(self, until: float, wanted: Callable[[], bool] = lambda: True) -> None:
         deadline = until + self._to_elapsed

@@ -26,7 +26,10 @@ COPIED = "this FLOWSPEC_HOME is a copy: the cluster belongs to the folder that i
 
 
 def take_lock(home: Path, cluster_id: str) -> int | None:
-    """Takes the lock of a cluster's worker; returns the descriptor that holds it, None if a worker holds it."""
+    """Takes the lock of a cluster's worker; returns the descriptor that holds it, None if a worker holds it.
+
+    It is free again when this process, and each that has inherited the descriptor, has closed it.
+    """
     path = paths.worker_lock(home, cluster_id)
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
@@ -35,11 +38,6 @@ def take_lock(home: Path, cluster_id: str) -> int | None:
         os.close(descriptor)
         return None
     return descriptor
-
-
-def release(lock: int) -> None:
-    """Releases a lock, unless a process has inherited it."""
-    os.close(lock)
 
 
 def wake(home: Path, cluster_id: str) -> None:
@@ -83,7 +81,7 @@ def without_worker(home: Path, cluster_id: str) -> Iterator[bool]:
         yield dead
     finally:
         if lock is not None:
-            release(lock)
+            os.close(lock)
 
 
 def _fail_orphan(store: Store, home: Path, cluster_id: str) -> None:
