@@ -355,6 +355,9 @@ RULES: tuple[Rule, ...] = (
         r"ChecksumException",
         r"invalid compressed data",
         r"EOFException: Unexpected end of input",
+        # BuiltInGzipDecompressor, CBZip2InputStream; OkHttp has an "unexpected end of stream", too, and says where.
+        r"not a gzip file|gzip stream CRC failure|stored gzip size doesn't match",
+        r"IOException: (crc error|unexpected end of stream)$",
         cause="An input file is damaged, cut short, or of another format.",
         advice="check the file that the log names; write it again, or leave it out of the input",
         source="zlib, Hadoop's codecs; " + _SPARK,

@@ -8,6 +8,7 @@ What can't fail here for real is in the cases whose `expected.json` says `"origi
 
 from __future__ import annotations
 
+import bz2
 import gzip
 import importlib.util
 import json
@@ -62,6 +63,8 @@ def make_data(home: Path) -> None:
         "days/monday/part-0": b"in a folder inside of the input\n",
         # Cut in the middle.
         "damaged/lines.gz": gzip.compress(random.Random(0).randbytes(100_000))[:50_000],
+        "damaged/lines.bz2": bz2.compress("\n".join(LINES).encode())[:-20] + bytes(20),
+        "not-gzip/lines.gz": "\n".join(LINES).encode(),
     }
     for name, content in files.items():
         (bucket / name).parent.mkdir(parents=True, exist_ok=True)
