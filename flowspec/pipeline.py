@@ -30,7 +30,7 @@ from flowspec.facts.backends import DEFAULT_BACKEND
 from flowspec.plan.changes import Plan
 from flowspec.plan.cluster import CHOSEN, FLOW_TAG, PART_TAG, TARGET_TAG, Cluster
 from flowspec.plan.compare import make_plan, with_preflight
-from flowspec.plan.findings import wrong
+from flowspec.plan.findings import Finding, wrong
 from flowspec.plan.runs.launches import time_left
 from flowspec.request.compile import Request, compile, validate_with_files
 from flowspec.request.instances import lives_on
@@ -215,11 +215,16 @@ def refuse_wrong(plan: Plan) -> None:
     """Raises FlowspecError when the preflight of a plan found a reason why its run would fail."""
     found = wrong(plan.preflight or ())
     if found:
-        problems = mask("; ".join(f"{one.subject} {one.message}" for one in found[:_MAX_PROBLEMS_NAMED]), plan.secrets)
-        more = f" (and {len(found) - _MAX_PROBLEMS_NAMED} more)" if len(found) > _MAX_PROBLEMS_NAMED else ""
-        remedies = dict.fromkeys(one.remedy or "correct it" for one in found[:_MAX_PROBLEMS_NAMED])
-        remedy = f"{'; '.join(remedies)}; or submit without the preflight: --skip-preflight"
-        raise FlowspecError(f"nothing was submitted, since it would fail: {problems}{more}", remedy=remedy)
+        named = found[:_MAX_PROBLEMS_NAMED]
+        problems = mask("; ".join(_with_remedy(one) for one in named), plan.secrets)
+        more = f"; and {len(found) - len(named)} more" if len(found) > len(named) else ""
+        message = f"nothing was submitted, since it would fail: {problems}{more}"
+        raise FlowspecError(message, remedy="correct this, or submit without the preflight: --skip-preflight")
+
+
+def _with_remedy(finding: Finding) -> str:
+    remedy = f" ({finding.remedy})" if finding.remedy else ""
+    return f"{finding.subject} {finding.message}{remedy}"
 
 
 # The number of problems that an error names; the plan shows all.

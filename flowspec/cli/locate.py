@@ -156,6 +156,12 @@ def bare_endpoint(backend: BackendName | None, connection: Connection) -> Endpoi
     return Endpoint(backend or ("emr" if any(connection) else "local"), **connection._asdict())
 
 
+def looked_in(emr: Emr, looking: Looking) -> str:
+    """Returns where clusters were looked for, and how to look on AWS if nothing said where."""
+    hint = "" if looking.backend or any(looking.connection) else " (--backend emr looks on AWS)"
+    return f"in {emr.backend.location(emr.region)}{hint}"
+
+
 def is_spec(what: str) -> bool:
     """Returns True if WHAT is a file, or looks like the name of a spec."""
     return Path(what).suffix in SPEC_SUFFIXES or Path(what).is_file()

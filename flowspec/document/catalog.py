@@ -131,7 +131,7 @@ CATALOG: dict[str, Kind] = {
     "FS270": _emr_rule_kind("FS270", "scaling minimum too small"),
     "FS271": _emr_rule_kind("FS271", "feature that EMR refuses for the release"),
     "FS272": _emr_rule_kind("FS272", "log_uri is not an S3 URI"),
-    "FS273": Kind(WARNING, "S3 URI inside an S3 URI"),
+    "FS273": Kind(WARNING, "malformed S3 URI"),
     "FS274": _emr_rule_kind("FS274", "no service role or instance profile"),
     "FS275": _emr_rule_kind("FS275", "unknown instance type"),
     "FS276": Kind(WARNING, "api_params make a request that EMR refuses"),

@@ -16,6 +16,7 @@ BUCKET_NAME = re.compile(r"(?!\d+\.\d+\.\d+\.\d+$)(?!.*\.\.)[a-z0-9][a-z0-9.-]{1
 
 _S3 = re.compile(r"s3[an]?://")
 _NESTED = re.compile(r"s3[an]?://[^\s,;:'\"]*/s3[an]?://\S*")
+_ALMOST_S3 = re.compile(r"(s3[an]?)(?::/{1,3}|//)(?=[^/])", re.IGNORECASE)
 _LOG_URI = re.compile(r"s3[an]?://[^/]|/|file:/")
 
 
@@ -58,6 +59,13 @@ def nested_s3(text: str) -> str:
     """Returns the first S3 URI in a text whose key contains another S3 URI (`s3://b/s3://b/x`); "" if there is none."""
     found = _NESTED.search(text) if "s3" in text else None
     return found[0] if found else ""
+
+
+def corrected_s3(text: str) -> str:
+    """Returns the S3 URI that a text with a mistyped scheme means (`s3:/b/x`, `s3//b/x`, `S3://b/x`); "" for none."""
+    found = _ALMOST_S3.match(text)
+    meant = f"{found[1].lower()}://{text[found.end() :]}" if found else text
+    return "" if meant == text else meant
 
 
 def is_log_uri(text: str) -> bool:

@@ -315,7 +315,7 @@ def test_list_shows_flow_target_and_spec_and_filters(flowspec, living, theirs):
     ):
         assert [one["id"] for one in answer(flowspec("list", *argv, "--format", "json"))] == found, argv
     done = flowspec("list", "--limit", "1")
-    assert (other in done.out, ours in done.out, "1 older clusters" in done.err) == (True, False, True)
+    assert (other in done.out, ours in done.out, "1 older cluster not looked at" in done.err) == (True, False, True)
     assert flowspec("list", "--since", "yesterday").code == 2
     flowspec("destroy", ours)
     assert ours in flowspec("list", "--state", "TERMINATED").out
@@ -329,8 +329,12 @@ def test_idle(flowspec, living, theirs):
     assert re.search(rf"{ours} +\S+ \S+ +0 min +3 m5.xlarge +0.0 +tiny +tiny", flowspec("idle").out)
     none = flowspec("idle", "--at-least", "1h")
     assert ours not in none.out
-    assert none.err == "note: no cluster is idle for so long\n"
-    assert flowspec("list", "--all", "--name", "nothing").err == "note: there is no such cluster\n"
+    here = "in the embedded EMR (--backend emr looks on AWS)"
+    assert none.err == f"note: no cluster is idle for so long {here}\n"
+    assert flowspec("list", "--all", "--name", "nothing").err == f"note: there is no such cluster {here}\n"
+    active = f"note: no such cluster is active {here}; --all shows those that have ended, too\n"
+    assert flowspec("list", "--name", "nothing").err == active
+    assert flowspec("idle", "--at-least", "1h", "--backend", "local").err.endswith("for so long in the embedded EMR\n")
     assert flowspec("idle", "--terminate").code == 2, "nobody can be asked here"
     flowspec("protect", ours)
     done = flowspec("idle", "--terminate", "--yes")

@@ -10,7 +10,7 @@ import click
 
 from flowspec.cli.confirm import confirm
 from flowspec.cli.exits import Exit
-from flowspec.cli.locate import LOOKING_WITHOUT_SPEC, Looking, bare_endpoint
+from flowspec.cli.locate import LOOKING_WITHOUT_SPEC, Looking, bare_endpoint, looked_in
 from flowspec.cli.options import YES, output_format
 from flowspec.cli.output import Level, eprint, eprint_report, ewarn, print_json, print_result
 from flowspec.cli.times import parse_span
@@ -59,7 +59,7 @@ def command(  # noqa: PLR0917 - click passes options by name
     elif not terminate or not found:
         print_result(clusters.idle_table(found))
         if not found:
-            ewarn(f"note: no cluster is idle{' for so long' if at_least else ''}")
+            ewarn(f"note: no cluster is idle{' for so long' if at_least else ''} {looked_in(emr, looking)}")
     return Exit.ERROR if "refused" in done.values() else Exit.OK
 
 

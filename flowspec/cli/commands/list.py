@@ -7,10 +7,11 @@ from datetime import datetime
 import click
 
 from flowspec.cli.exits import Exit
-from flowspec.cli.locate import LOOKING_WITHOUT_SPEC, Looking, bare_endpoint
+from flowspec.cli.locate import LOOKING_WITHOUT_SPEC, Looking, bare_endpoint, looked_in
 from flowspec.cli.options import output_format
 from flowspec.cli.output import ewarn, print_json, print_result
 from flowspec.cli.times import parse_moment
+from flowspec.errors import number_of
 from flowspec.facts.states import ALIVE, ENDED
 
 # DescribeCluster, one for each cluster that is shown, is answered once a second for the whole account (Service
@@ -65,8 +66,9 @@ def command(  # noqa: PLR0917 - click passes options by name
     from flowspec.backend.aws.manage.inventory import list_clusters
     from flowspec.report import clusters
 
+    emr = connect(bare_endpoint(looking.backend, looking.connection))
     found = list_clusters(
-        connect(bare_endpoint(looking.backend, looking.connection)),
+        emr,
         states=states or (() if ended else ALIVE),
         created_after=since,
         created_before=until,
@@ -80,10 +82,11 @@ def command(  # noqa: PLR0917 - click passes options by name
         print_result(clusters.table(found.clusters))
         if not found.clusters:
             which = "no such cluster" if name != "*" or tags or since or until or states else "no cluster"
-            active = f"{which} is active; --all shows those that have ended, too"
-            ewarn(f"note: {f'there is {which}' if ended or states else active}")
+            where = looked_in(emr, looking)
+            active = f"{which} is active {where}; --all shows those that have ended, too"
+            ewarn(f"note: {f'there is {which} {where}' if ended or states else active}")
     if found.unread:
-        ewarn(f"note: these are the newest; {found.unread} older clusters were not looked at: see --limit")
+        ewarn(f"note: these are the newest; {number_of(found.unread, 'older cluster')} not looked at: see --limit")
     return Exit.OK
 
 

@@ -238,10 +238,18 @@ def _type_hint(value: Any, wanted: list[str]) -> str:
         if "boolean" in wanted:
             return _boolean_hint(value)
     if wanted == ["array"] and kind(value) == "scalar" and value is not None:
-        return "put it in brackets: [" + shorten(_scalar_text(value), 40) + "]"
+        return _list_hint(_scalar_text(value))
     if wanted == ["array"] and kind(value) == "object":
         return "begin each item of the list with `- `"
     return "give it one, or leave the key out" if value is None else ""
+
+
+def _list_hint(text: str) -> str:
+    """Returns how to write a scalar as a list: words like those of a command line become an item each."""
+    words = text.split()
+    if len(words) > 1 and not set(text) & set(",'\""):
+        return "make each word an item: [" + shorten(", ".join(words), 40) + "]"
+    return "put it in brackets: [" + shorten(text, 40) + "]"
 
 
 def _boolean_hint(value: str) -> str:

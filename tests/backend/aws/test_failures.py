@@ -72,6 +72,13 @@ def test_precision_and_recall(told):
         assert (found["precision"], found["recall"]) == (1.0, 1.0), found
 
 
+def test_the_advice_on_a_missing_program_names_the_line_of_the_interpreter():
+    [case] = [one for one in ALL if one.name == "streaming-mapper-not-found"]
+    cause = case.diagnosed(told=False).cause
+    assert "the interpreter in its first line" in cause.summary
+    assert "#!" in cause.advice
+
+
 def test_a_rule_is_whole():
     assert len({rule.id for rule in RULES}) == len(RULES)
     for rule in RULES:

@@ -311,6 +311,11 @@ def logging_to(uri):
         ({"steps": [{"name": "s", "type": "jar", "args": ["--out=s3://b/s3://c"]}]}, [("FS273", at("steps", 0, "args", 0))]),
         # Several URIs in one argument are a list, not one in another.
         ({"steps": [{"name": "s", "type": "jar", "args": ["s3://b/x,s3://c/y", "s3://b/x s3://c/y", "s3://b/x:s3://c"]}]}, []),
+        *(
+            ({"steps": [{"name": "s", "type": "jar", "args": ["s3://b/x", uri]}]}, [("FS273", at("steps", 0, "args", 1))])
+            for uri in ("s3:/b/x", "s3:///b/x", "s3//b/x", "S3://b/x", "S3n://b/x", "s3a:/b")
+        ),
+        ({"steps": [{"name": "s", "type": "jar", "args": ["s3:GetObject", "s3", "s3/b", "s3n://b/x", "s3://"]}]}, []),
         ({"api_params": {"LogUri": "s3://acme/s3://c"}}, [("FS273", at("api_params", "LogUri"))]),
         ({"release_label": "emr-7.5.0", "service_role": ""}, [("FS274", at("service_role"))]),
         ({"release_label": "emr-7.5.0", "job_flow_role": ""}, [("FS274", at("job_flow_role"))]),

@@ -554,9 +554,10 @@ RULES: tuple[Rule, ...] = (
         r"exec: .*: not found",
         r"FileNotFoundError: \[Errno 2\] No such file or directory: '(?P<bare>[\w+-]+)'$",
         r"Unable to find (executable|program)",
-        cause="A program could not be started, because it does not exist there.",
+        cause="A program could not be started: it, or the interpreter in its first line, does not exist there.",
         advice=(
-            "ship the program (`mapper: script.py`, `files:`), give its full path, or install it by a bootstrap action"
+            "ship the program (`mapper: script.py`, `files:`), give its full path, install it by a bootstrap action, "
+            "or correct the script's first line (`#!/usr/bin/env python3`)"
         ),
         source="java.lang.ProcessBuilder; Python, subprocess",
     ),

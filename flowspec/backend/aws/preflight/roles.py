@@ -13,6 +13,7 @@ from flowspec.backend.threads import Threads
 from flowspec.errors import FlowspecError, ServiceError
 from flowspec.facts.api_model import KeyPath
 from flowspec.facts.ids import role_name
+from flowspec.facts.recommended import DEFAULT_ROLES
 from flowspec.facts.rules.cluster import MANAGED_POLICY_TAG
 from flowspec.plan.changes import Plan
 from flowspec.plan.findings import Finding, Level
@@ -20,6 +21,7 @@ from flowspec.plan.findings import Finding, Level
 _Found: TypeAlias = "tuple[list[Finding], list[str]]"
 """The findings, and the ARNs of the roles that the caller has to pass on."""
 
+_CREATE_DEFAULTS = "aws emr create-default-roles creates EMR's default roles"
 _ABSENT = "NoSuchEntity"
 _EMR, _EC2 = "elasticmapreduce.amazonaws.com", "ec2.amazonaws.com"
 # The AWS managed policy for the service role, which allows EMR only what has its tag (Management Guide, "Using the
@@ -78,8 +80,7 @@ def _role_findings(  # noqa: PLR0917 - one role, and what is known of it
     try:
         found = ask("GetRole", RoleName=role_name(role))["Role"]
     except FlowspecError as error:
-        remedy = "aws emr create-default-roles creates EMR's default roles"
-        return [_failed_call_finding(error, subject, path, role, remedy)], []
+        return [_failed_call_finding(error, subject, path, role, _CREATE_DEFAULTS)], []
     return [_trust_finding(found, subject, path, role, service)], [found["Arn"]]
 
 
@@ -119,7 +120,9 @@ def _profile_findings(ask: Ask, caller: Future[str], profile: str) -> _Found:
     try:
         roles = ask("GetInstanceProfile", InstanceProfileName=role_name(profile))["InstanceProfile"].get("Roles", ())
     except FlowspecError as error:
-        remedy = "it is the name of an instance profile, not of a role: aws iam create-instance-profile makes one"
+        remedy = "it is the name of an instance profile, not of a role: aws iam create-instance-profile creates one"
+        if role_name(profile) == DEFAULT_ROLES["job_flow_role"]:
+            remedy = _CREATE_DEFAULTS
         return [_failed_call_finding(error, subject, path, profile, remedy)], []
     if not roles:
         remedy = "aws iam add-role-to-instance-profile adds one"

@@ -143,7 +143,8 @@ def _bucket_finding(ask: Ask, bucket: str, use: DataUse, region: str) -> Finding
         headers = ask("HeadBucket", Bucket=bucket)["ResponseMetadata"]["HTTPHeaders"]
     except ServiceError as error:
         if error.code in _MISSING:
-            return Finding(Level.WRONG, subject, f"does not exist; {use.part} names it", "", about.path, about.value)
+            message, remedy = f"does not exist; {use.part} names it", f"aws s3 mb s3://{bucket} creates it"
+            return Finding(Level.WRONG, subject, message, remedy, about.path, about.value)
         if error.code != "301":
             return Finding(Level.UNCHECKED, subject, reason(error))
         return Finding(Level.WARNING, subject, f"is not in {region}", _ELSEWHERE, about.path, about.value)

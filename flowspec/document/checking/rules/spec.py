@@ -15,7 +15,7 @@ from flowspec.errors import shorten
 from flowspec.facts.regions import AS_OF, REGIONS
 from flowspec.facts.releases import at_least, parse
 from flowspec.facts.streaming_options import LINKED, REDUCES, STREAMING
-from flowspec.facts.uris import host_of, link_name, nested_s3
+from flowspec.facts.uris import corrected_s3, host_of, link_name, nested_s3
 
 SpecRule: TypeAlias = "Callable[[Spec], Iterator[Violation]]"
 
@@ -149,12 +149,19 @@ def unnamed_programs(spec: Spec) -> Iterator[Violation]:
                 yield Violation("FS289", (part, index, key), f"'{key}' is empty", f"name {what}")
 
 
-def nested_uris(spec: Spec) -> Iterator[Violation]:
-    """Amazon S3 takes an inner URI for a part of the key; usually a prefix was put before what is a URI already."""
+def malformed_uris(spec: Spec) -> Iterator[Violation]:
+    """Amazon S3 takes an inner URI for a part of the key; usually a prefix was put before what is a URI already.
+
+    Hadoop reads `s3:/bucket/x` as a URI without a bucket, and knows no scheme `S3`. Other fields have such rules of
+    their own.
+    """
     for path, key, text in texts_in(spec):
         if found := nested_s3(text):
             message = f"an S3 URI inside an S3 URI: {shorten(found, 80)}"
             yield Violation("FS273", (*path, key), message, "leave out one of the prefixes")
+        elif path[:1] == ("steps",) and (meant := corrected_s3(text)):
+            message = f"'{shorten(text, 80)}' is not an S3 URI"
+            yield Violation("FS273", (*path, key), message, f"did you mean {shorten(meant, 80)}?")
 
 
 def hooks(spec: Spec) -> Iterator[Violation]:
@@ -331,7 +338,7 @@ SPEC_RULES: tuple[SpecRule, ...] = (
     overridden_properties,
     unshipped_scripts,
     unnamed_programs,
-    nested_uris,
+    malformed_uris,
     hooks,
     retries,
     needs,

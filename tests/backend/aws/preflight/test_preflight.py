@@ -19,7 +19,7 @@ from flowspec.document.checking.validate import validate
 from flowspec.document.text.parse import load
 from flowspec.errors import FlowspecError
 from flowspec.pipeline import plan_on, preflight_on, refuse_wrong
-from flowspec.plan.findings import Level
+from flowspec.plan.findings import Level, wrong
 from flowspec.report.preflight import preflight_lines
 from flowspec.request.compile import compile
 from tests.emulator.conftest import emulator
@@ -201,6 +201,31 @@ def test_the_subnets_of_alternatives_are_looked_at_too(look, account):
     found = look(fallback)[Level.WRONG]
     assert set(found) == {"subnet subnet-0123", "subnets"}
     assert found["subnets"] == f"are of several networks: {', '.join(sorted([account.network, other]))}"
+
+
+def test_a_refusal_names_a_remedy_beside_each_problem(look):
+    with pytest.raises(FlowspecError) as refused:
+        refuse_wrong(look.planned(("acme-logs", "acme-log"), ("EMR_EC2_DefaultRole", "nodes")))
+    assert refused.value.message == (
+        "nothing was submitted, since it would fail: "
+        "bucket acme-log does not exist; log_uri names it (aws s3 mb s3://acme-log creates it); "
+        "job_flow_role nodes does not exist (it is the name of an instance profile, not of a role: "
+        "aws iam create-instance-profile creates one)"
+    )
+    assert refused.value.remedy == "correct this, or submit without the preflight: --skip-preflight"
+
+
+def test_the_command_that_creates_the_default_roles_creates_their_profile(look, account):
+    both = {"InstanceProfileName": "EMR_EC2_DefaultRole", "RoleName": "nodes"}
+    account.iam.remove_role_from_instance_profile(**both)
+    account.iam.delete_instance_profile(InstanceProfileName="EMR_EC2_DefaultRole")
+    try:
+        [missing] = wrong(look.planned().preflight)
+    finally:
+        account.iam.create_instance_profile(InstanceProfileName="EMR_EC2_DefaultRole")
+        account.iam.add_role_to_instance_profile(**both)
+    assert (missing.subject, missing.message) == ("job_flow_role EMR_EC2_DefaultRole", "does not exist")
+    assert missing.remedy.startswith("aws emr create-default-roles ")
 
 
 def test_a_profile_without_a_role(look, account):
