@@ -23,10 +23,19 @@ _UNKNOWN_OUTCOME = frozenset({"InternalServerError", "InternalServerException", 
 # EMR and STS use the first code, S3 the second (common errors of the API references).
 _EXPIRED = frozenset({"ExpiredTokenException", "ExpiredToken", "RequestExpired"})
 _RENEW = (
-    "renew them (`aws sso login`, or new AWS_… variables); a started run continues: `flowspec wait` watches it again"
+    "renew the credentials (`aws sso login`, or new AWS_… variables); "
+    "a started run continues: `flowspec wait` watches it again"
 )
 _REMEDIES = {
     **dict.fromkeys(_EXPIRED, _RENEW),
+    **dict.fromkeys(
+        ("AccessDenied", "AccessDeniedException", "UnauthorizedOperation"),
+        "ask for this permission; `flowspec iam SPEC` prints policies with all that a spec needs",
+    ),
+    **dict.fromkeys(
+        ("UnrecognizedClientException", "InvalidClientTokenId", "InvalidAccessKeyId"),
+        "AWS does not know the access key: check AWS_ACCESS_KEY_ID and AWS_SESSION_TOKEN, or choose another --profile",
+    ),
     # EMR also answers InvalidSignatureException for a wrong secret; its text tells the two apart.
     **dict.fromkeys(
         ("RequestTimeTooSkewed", "InvalidSignatureException", "SignatureDoesNotMatch"),

@@ -216,12 +216,21 @@ def test_a_cluster_of_another_region_is_told_with_region_and_account(moto, monke
         assert describe(connect(Endpoint("emr", "eu-west-1")), "j-1", steps=False).state == "WAITING"
 
 
-@pytest.mark.parametrize("code", ["RequestTimeTooSkewed", "InvalidSignatureException"])
-def test_a_clock_that_is_off_is_named(credentials, code):
+@pytest.mark.parametrize(
+    ("code", "remedy"),
+    [
+        ("RequestTimeTooSkewed", "the clock of this machine"),
+        ("InvalidSignatureException", "the clock of this machine"),
+        ("ExpiredTokenException", "renew the credentials"),
+        ("UnrecognizedClientException", "check AWS_ACCESS_KEY_ID"),
+        ("AccessDeniedException", "`flowspec iam SPEC`"),
+    ],
+)
+def test_refused_credentials_have_a_remedy(credentials, code, remedy):
     body = json.dumps({"__type": code, "message": "Signature expired: 20261128T000000Z"}).encode()
     with answering(lambda *_: (403, body)) as server, pytest.raises(ServiceError) as told:
         describe(emr_at(server.url), "j-1")
-    assert "the clock of this machine" in told.value.remedy
+    assert remedy in told.value.remedy
 
 
 # -- credentials that expire
