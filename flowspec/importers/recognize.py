@@ -27,7 +27,7 @@ _SIGNS = (
 
 
 def recognize_kind(source: Source) -> str:
-    """Returns the kind of source that a text is; a request when nothing tells.
+    """Returns the kind of source that a text is; a request for an object that nothing tells, and for no text.
 
     Raises `SpecError` for a file of another kind, with the command that takes it.
     """
@@ -37,8 +37,9 @@ def recognize_kind(source: Source) -> str:
     if _is_json(source):
         return _recognize_json(source)
     kind = next((kind for kind, sign in _SIGNS if sign.search(source.text)), "")
-    if not kind:
+    if not kind and source.text.strip():
         _refuse_first(source, _TEXTS)
+        refuse(source, "nothing in this file says what it is", _KINDS)
     return kind or "request"
 
 
@@ -71,6 +72,10 @@ def _recognize_json(source: Source) -> str:
 
 
 _SOURCES = "import takes a request, an AWS CLI script, CloudFormation or Terraform"
+_KINDS = (
+    "import takes a RunJobFlow request in JSON, a script with `aws emr create-cluster`, CloudFormation, Terraform, "
+    "an Airflow module with EmrCreateJobFlowOperator, and mrjob.conf; --from KIND says which of them it is"
+)
 # Files of other kinds: the signs, all of which such a file has, then what it is, and what to do with it.
 _STRUCTURED: tuple[tuple[str, ...], ...] = (
     (

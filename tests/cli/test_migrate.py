@@ -253,10 +253,18 @@ def test_a_lambda_function_is_called_with_its_event(migrate, script, tmp_path):
     event.write_text('{"client": "acme"}')
     path = script(HANDLER)
     assert migrate(path, "--yes", "--handler", "lambda_handler", "--event", event)[:2] == (0, "of-acme.yaml\n")
-    code, _, err = migrate(path, "--yes", "--handler", "lambda_handler")
+    code, _, err = migrate(path, "--yes", "--handler", "launch.lambda_handler")
     assert (code, "KeyError: 'client'" in err) == (1, True), err
+    assert f"migrate {path} --handler launch.lambda_handler --event event.json\n" in err
+    assert "is it an AWS Lambda function?" not in err
     code, _, err = migrate(path, "--yes", "--handler", "main")
-    assert (code, "launch.py defines no function main" in err) == (1, True), err
+    assert (code, "launch.py defines no function main; it defines: lambda_handler\n" in err) == (1, True), err
+
+
+def test_a_file_of_another_kind_is_for_import(migrate, tmp_path):
+    (tmp_path / "create.sh").write_text("aws emr create-cluster\n")
+    code, _, err = migrate(tmp_path / "create.sh", "--yes")
+    assert (code, f"`flowspec import {tmp_path / 'create.sh'}` reads such files" in err) == (2, True), err
 
 
 @pytest.mark.parametrize(

@@ -28,6 +28,7 @@ MACHINE = {"StartAt": "Make", "States": {"Make": {"Resource": "arn:aws:states:::
         ("serverless.yml", "service: x\nprovider: {name: aws}\nresources:\n  Resources:\n    C: {Type: AWS::EMR::Cluster}\n", "this is a serverless.yml of the Serverless Framework", "serverless package"),
         ("job.yaml", "flowspec: v1\nname: x\n", "this is a spec already", "flowspec validate"),
         ("play.yml", "- hosts: all\n  tasks: []\n", "this is an Ansible playbook", "CloudFormation"),
+        ("notes.txt", "hello", "nothing in this file says what it is", "--from KIND"),
         ("k.yaml", "apiVersion: v1\nkind: Pod\n", "this is a Kubernetes manifest", "CloudFormation"),
     ],
 )  # fmt: skip

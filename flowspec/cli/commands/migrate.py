@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +20,10 @@ from flowspec.errors import FlowspecError
 if TYPE_CHECKING:
     from flowspec.importers.migrate.running import HandlerCall, Run
     from flowspec.importers.placeholders import Wanted
+
+
+# The suffixes of files that `flowspec import` takes.
+_NO_PYTHON = (".sh", ".bash", ".json", ".tf", ".yaml", ".yml", ".conf")
 
 
 @click.command("migrate", epilog="Example: flowspec migrate launch.py -o jobs -- --date 2024-01-01")
@@ -73,6 +78,10 @@ def command(
 
     if not module and not Path(script).is_file():
         raise click.UsageError(f"there is no file {script}; if it is the name of a module, add -m")
+    if not module and Path(script).suffix in _NO_PYTHON:
+        raise click.UsageError(
+            f"{script} is not a Python script: `flowspec import {shlex.quote(script)}` reads such files"
+        )
     answers = _read_answers(answer) if answer else {}
     if handler and (module or args):
         raise click.UsageError("--handler calls a function with an event: leave out -m and the arguments")
@@ -85,7 +94,7 @@ def command(
     if not found:
         ended = f" and ended with {done.code}" if done.code else ""
         eprint(f"error: {script} launched no job flow{ended}", level=Level.ERROR)
-        _print_reasons(done)
+        _print_reasons(done, script, handler_call)
     elif done.code:
         eprint(f"error: {script} ended with {done.code}; what it asked for up to there is written", level=Level.ERROR)
     if done.code is None:
@@ -103,18 +112,26 @@ def _handler_call(handler: str | None, event: Path | None) -> HandlerCall | None
     return HandlerCall(handler, json.dumps(_read_json("--event", event)) if event else "{}")
 
 
-def _print_reasons(done: Run) -> None:
+def _print_reasons(done: Run, script: str, handler_call: HandlerCall | None) -> None:
     from flowspec.importers.migrate.folding import reasons
 
     known = list(reasons(done.calls))
     for reason, remedy in known:
         eprint(f"  {reason}: {remedy}", level=Level.ERROR)
-    if not known:
-        for hint in (
-            "does it need arguments? Give them after --, as in: flowspec migrate launch.py -- --date 2024-01-01",
-            "is it an AWS Lambda function? Name its handler: flowspec migrate launch.py --handler lambda_handler",
-        ):
-            eprint(f"  {hint}", level=Level.ERROR)
+    for hint in () if known else _hints(script, handler_call):
+        eprint(f"  {hint}", level=Level.ERROR)
+
+
+def _hints(script: str, handler_call: HandlerCall | None) -> tuple[str, ...]:
+    """Returns what may help if nothing is known of why a script launched nothing."""
+    command = f"flowspec migrate {shlex.quote(script)}"
+    if handler_call:
+        given = f"{command} --handler {handler_call.handler} --event event.json"
+        return (f"does it need another function, or an event? Give them, as in: {given}",)
+    return (
+        f"does it need arguments? Give them after --, as in: {command} -- --date 2024-01-01",
+        f"is it an AWS Lambda function? Name its handler: {command} --handler lambda_handler",
+    )
 
 
 def _read_json(option: str, file: Path) -> Any:

@@ -21,7 +21,7 @@ import uuid
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
-from types import SimpleNamespace, TracebackType
+from types import FunctionType, SimpleNamespace, TracebackType
 from typing import Any
 
 from flowspec.importers.migrate import boto2, samples
@@ -95,10 +95,15 @@ def _run_script(name: str, script: str, *args: str) -> dict[str, Any]:
 
 
 def _call_handler(event: Path, name: str, script: str) -> None:
-    """Imports a script as AWS Lambda does, and calls its function `name` with the event and a context."""
-    handler = _run_script(Path(script).stem, script).get(name)
+    """Imports a script as AWS Lambda does, and calls its function `name` with the event and a context.
+
+    The name may be that in Lambda's settings, which have the module before it: `launch.lambda_handler`.
+    """
+    defined = _run_script(Path(script).stem, script)
+    handler = defined.get(name.rpartition(".")[2])
     if not callable(handler):
-        sys.exit(f"flowspec: {script} defines no function {name}")
+        functions = [key for key, value in defined.items() if isinstance(value, FunctionType)]
+        sys.exit(f"flowspec: {script} defines no function {name}; it defines: {', '.join(functions) or 'none'}")
     handler(json.loads(event.read_bytes()), _lambda_context(name))
 
 
