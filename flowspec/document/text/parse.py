@@ -146,7 +146,8 @@ def read(path: str | os.PathLike[str], id: str = "FS001") -> Source:  # noqa: A0
                 data += file.read(MAX_BYTES + 1 - _FIRST_READ)
     except OSError as error:
         reason, hint = _explain_os_error(error)
-        raise SpecError([blank.diagnostic(id, f"{name}: {reason}", notes=(hint,) if hint else ())]) from None
+        notes = tuple(filter(None, (_similar_name(path, error), hint)))
+        raise SpecError([blank.diagnostic(id, f"{name}: {reason}", notes=notes)]) from None
     if len(data) > MAX_BYTES:
         raise SpecError([blank.diagnostic("FS010", f"the file is larger than {MAX_BYTES // 1_000_000} MB")])
     return _decode(name, data)
@@ -184,6 +185,18 @@ def odd_kind(path: str | os.PathLike[str]) -> str:
         return _ODD_KINDS.get(stat.S_IFMT(os.stat(path).st_mode), "")  # noqa: PTH116
     except (OSError, ValueError):
         return ""
+
+
+def _similar_name(path: str | os.PathLike[str], error: OSError) -> str:
+    """Returns a question with the file beside a missing one that may be meant, or ""."""
+    from flowspec.document.nearest import did_you_mean
+
+    folder, word = os.path.split(os.fspath(path))
+    try:
+        names = sorted(os.listdir(folder or ".")) if isinstance(error, FileNotFoundError) else []  # noqa: PTH208
+    except OSError:
+        return f"there is no folder {folder}"
+    return did_you_mean(word, names)
 
 
 def _explain_os_error(error: OSError) -> tuple[str, str]:
