@@ -21,7 +21,7 @@ from flowspec.document.escaping import harmless, visible
 from flowspec.document.masking import lookback_length, mask_bytes
 from flowspec.emulator.api.service import Service
 from flowspec.emulator.in_process import Response
-from flowspec.errors import FlowspecError
+from flowspec.errors import FlowspecError, number_of
 from flowspec.facts.ids import CLUSTER_ID, STEP_ID
 from flowspec.inspection.reading import read_run
 from flowspec.plan.cluster import Cluster
@@ -88,7 +88,7 @@ def _clusters_page(emr: Emr) -> str:
     running = sum(not one.has_ended for one in shown)
     values = {
         "clusters": [_row(one, _name(emr, one)) for one in shown],
-        "counted": f"{len(shown)} in region {emr.region}, {running} of them not ended.",
+        "counted": f"{number_of(len(shown), 'cluster')} in region {emr.region}; {running} active.",
         "left_out": "Older ones are not on this page." if len(clusters) > len(shown) else "",
     }
     return render_page("clusters.html", values, site=True, live=_LIVE)

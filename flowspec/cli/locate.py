@@ -158,7 +158,7 @@ def bare_endpoint(backend: BackendName | None, connection: Connection) -> Endpoi
 
 def looked_in(emr: Emr, looking: Looking) -> str:
     """Returns where clusters were looked for, and how to look on AWS if nothing said where."""
-    hint = "" if looking.backend or any(looking.connection) else " (--backend emr looks on AWS)"
+    hint = "" if looking.backend or any(looking.connection) else " (give --region to look on AWS)"
     return f"in {emr.backend.location(emr.region)}{hint}"
 
 

@@ -29,6 +29,12 @@ def complete_with(by: str) -> Callable[[click.Context, click.Parameter, str], An
     return complete
 
 
+class WholeNumber(click.IntRange):
+    """A whole number in a range, called so in click's message about other text, not "integer range"."""
+
+    name = "whole number"
+
+
 class _SpecPath(click.Path):
     """The path of a spec, or of a folder of specs; shells complete it by YAML files."""
 
@@ -128,8 +134,19 @@ class CommandWithStep(click.Command):
         return extra
 
 
+def _check_staging(_: click.Context, __: click.Parameter, value: str | None) -> str | None:
+    from flowspec.facts.uris import is_s3_folder
+
+    if value and not is_s3_folder(value):
+        raise click.BadParameter(f"{value!r} is not an S3 folder: write s3://bucket/folder/")
+    return value
+
+
 STAGING = click.option(
-    "--staging", metavar="URI", help="S3 folder to upload local files to; default: the target's `staging`."
+    "--staging",
+    callback=_check_staging,
+    metavar="URI",
+    help="S3 folder to upload local files to; default: the target's `staging`.",
 )
 
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import click
 
-from flowspec.cli.options import SPEC_PATH, gather
+from flowspec.cli.options import SPEC_PATH, WholeNumber, gather
 from flowspec.cli.output import eprint
 from flowspec.cli.specs import Rendering, render_spec
 from flowspec.document.discovery import SPEC_SUFFIXES, find_flows, matches
@@ -41,7 +41,7 @@ SELECT = click.option(
 )
 JOBS = click.option(
     "--jobs",
-    type=click.IntRange(min=1),
+    type=WholeNumber(min=1),
     default=FLOWS_AT_A_TIME,
     show_default=True,
     metavar="N",

@@ -46,6 +46,9 @@ def parse_moment(_: click.Context, __: click.Parameter, value: str | None) -> da
 class Seconds(click.FloatRange):
     """A number of seconds, 0 or more; of a span such as `10m` the message says how many seconds it is."""
 
+    # Of click's message about any other text.
+    name = "number of seconds"
+
     def __init__(self) -> None:
         super().__init__(min=0)
 

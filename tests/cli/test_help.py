@@ -26,6 +26,14 @@ def test_no_summary_is_cut_or_wrapped_at_80_columns(flowspec, monkeypatch):
         assert f"  {name:<{width}}  {summary}" in lines
 
 
+@pytest.mark.parametrize("name", ["prices", "staging", "emulator", "steps"])
+def test_no_summary_of_a_command_in_a_group_is_cut_at_80_columns(flowspec, monkeypatch, name):
+    monkeypatch.setenv("COLUMNS", "80")
+    commands = flowspec(name, "--help").out.partition("Commands:\n")[2].partition("\n\n")[0]
+    assert commands.endswith(".")
+    assert "..." not in commands
+
+
 @pytest.mark.parametrize("name", COMMANDS)
 def test_each_command_is_one_module_of_its_name(name):
     module = import_module(f"flowspec.cli.commands.{'import_' if name == 'import' else name}")

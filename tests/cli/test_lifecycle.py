@@ -329,7 +329,7 @@ def test_idle(flowspec, living, theirs):
     assert re.search(rf"{ours} +\S+ \S+ +0 min +3 m5.xlarge +0.0 +tiny +tiny", flowspec("idle").out)
     none = flowspec("idle", "--at-least", "1h")
     assert ours not in none.out
-    here = "in the embedded EMR (--backend emr looks on AWS)"
+    here = "in the embedded EMR (give --region to look on AWS)"
     assert none.err == f"note: no cluster is idle for so long {here}\n"
     assert flowspec("list", "--all", "--name", "nothing").err == f"note: there is no such cluster {here}\n"
     active = f"note: no such cluster is active {here}; --all shows those that have ended, too\n"
@@ -355,7 +355,7 @@ def test_import_and_adopt(flowspec, theirs, tmp_path):
     status = flowspec("status", "etl.yaml")
     assert (status.code, f"`flowspec adopt {id_} SPEC` takes it over" in status.err) == (1, True), status.err
     done = flowspec("adopt", id_, "etl.yaml")
-    assert (done.code, done.out) == (0, f"cluster {id_} is the one of flow etl now\n"), done.err
+    assert (done.code, done.out) == (0, f"cluster {id_} now belongs to flow etl\n"), done.err
     assert flowspec("plan", "etl.yaml", "--exit-code").code == 0
     assert "already" in flowspec("adopt", id_, "etl.yaml").out
     assert answer(flowspec("adopt", id_, "etl.yaml", "--format", "json"))["joins"] == id_

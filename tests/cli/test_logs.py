@@ -45,6 +45,15 @@ def test_a_letter_is_not_masked_for_that_would_tell_it(flowspec, secretive):
     assert log == shown.out
 
 
+def test_an_empty_log_is_called_so(flowspec, job):
+    job("  - {name: s, type: command, args: ['true']}")
+    flowspec("apply", "job.yaml")
+    shown = flowspec("logs", "job.yaml", "--log", "stdout")
+    assert (shown.code, shown.out) == (0, "")
+    assert shown.err.startswith("note: stdout of s-")
+    assert shown.err.endswith(" is empty\n")
+
+
 def test_lines_of_a_secret_are_not_shown_after_a_failed_step(flowspec, secretive):
     key = "\n".join(["-----BEGIN KEY-----", "MIIEow1", "MIIEow2", "-----END KEY-----"])
     secretive('while read -r line; do echo "$line" >&2; echo "  $line"; sleep 0.1; done <<< "$0"; exit 3', key)
@@ -90,7 +99,7 @@ def test_a_big_log_is_never_held_in_memory(flowspec, job, tmp_path):
         done = subprocess.run(
             [sys.executable, "-c", MEASURED], cwd=tmp_path, stdout=shown, stderr=subprocess.PIPE, text=True, check=True
         )
-    code, grown = done.stderr.split()
+    code, grown = done.stderr.splitlines()[-1].split()
     assert (int(code), (tmp_path / "shown").stat().st_size) == (0, 40_000_000)
     assert int(grown) < 15_000_000
     listed = flowspec("logs", "job.yaml", "--log", "stdout", "--format", "json")

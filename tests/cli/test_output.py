@@ -264,6 +264,39 @@ def test_seconds_are_numbers(flowspec, option, value, told):
     assert f"Invalid value for '{option}': '{value}' is not a number of seconds{told}\n" in done.err
 
 
+@pytest.mark.parametrize(
+    ("argv", "kind"),
+    [
+        (("wait", "j-NONE", "--timeout"), "number of seconds"),
+        (("list", "--limit"), "whole number"),
+        (("test", "--jobs"), "whole number"),
+        (("plan", "job.yaml", "--jobs"), "whole number"),
+        (("emulator", "--port"), "whole number"),
+    ],
+)
+def test_what_is_no_number_is_called_so(flowspec, argv, kind):
+    done = flowspec(*argv, "many")
+    assert done.code == 2
+    assert f"'many' is not a valid {kind}." in done.err
+
+
+@pytest.mark.parametrize("command", ["compile", "plan", "apply", "staging list"])
+def test_a_folder_for_staging_is_refused_where_it_was_given(flowspec, job, command):
+    job("  - {name: one, type: command, args: [date]}")
+    done = flowspec(*command.split(), "job.yaml", "--staging", "acme/files")
+    assert done.code == 2
+    assert "Invalid value for '--staging': 'acme/files' is not an S3 folder: write s3://bucket/folder/" in done.err
+
+
+def test_a_spec_that_stages_elsewhere_than_in_s3_is_named(flowspec, tmp_path):
+    (tmp_path / "job.yaml").write_text(
+        "flowspec: v1\nname: x\nregion: us-east-1\nrelease_label: emr-7.5.0\nstaging: acme/files\n"
+        "defaults: recommended\nmaster_instance_type: m5.xlarge\nnum_instances: 1\n"
+    )
+    done = flowspec("staging", "list", "job.yaml")
+    assert (done.code, "job.yaml: the staging 'acme/files' is not an S3 folder" in done.err) == (1, True), done.err
+
+
 @pytest.mark.parametrize("argv", [("idle", "--at-least"), ("emulator", "prune", "--older-than")])
 def test_a_span_of_more_time_than_there_is(flowspec, argv):
     done = flowspec(*argv, "999999999.99999999d")

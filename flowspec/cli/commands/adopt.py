@@ -43,13 +43,13 @@ def command(  # noqa: PLR0917 - click passes options by name
     if not done:
         eprint_report(plans.as_text(found.plan, color=wants_color()), level=Level.PROGRESS)
         if not found.plan.replaces:
-            confirm(f"Make cluster {cluster_id} the one of flow {flow.name}?", yes=yes)
+            confirm(f"Let flow {flow.name} manage cluster {cluster_id}?", yes=yes)
         notify = partial(eprint, secrets=request.secrets)
         found = adopt(emr, cluster_id, flow, request, lock_timeout=lock_timeout, notify=notify)
     if format_ == "json":
         print_result(plans.as_json(found.plan))
         return Exit.OK
-    result = "is the one of this flow already" if done else f"is the one of flow {flow.name} now"
+    result = "belongs to this flow already" if done else f"now belongs to flow {flow.name}"
     print_result(f"cluster {cluster_id} {result}")
     eprint_report(plans.as_text(found.plan, color=wants_color()), level=Level.PROGRESS)
     return Exit.OK

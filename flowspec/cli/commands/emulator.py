@@ -17,7 +17,7 @@ import click
 from click.core import ParameterSource
 
 from flowspec.cli.exits import Exit
-from flowspec.cli.options import output_format
+from flowspec.cli.options import WholeNumber, output_format
 from flowspec.cli.output import ewarn, print_json, print_result
 from flowspec.cli.times import parse_span
 from flowspec.errors import FlowspecError, number_of
@@ -72,7 +72,7 @@ def _as_usage_error() -> Iterator[None]:
 
 @click.group("emulator", invoke_without_command=True, epilog="Example: flowspec emulator --port 8998")
 @click.option(
-    "--port", type=click.IntRange(0, 65535), default=0, metavar="PORT", help="Port on 127.0.0.1; default: a free one."
+    "--port", type=WholeNumber(0, 65535), default=0, metavar="PORT", help="Port on 127.0.0.1; default: a free one."
 )
 @click.option(
     "--region",
@@ -202,7 +202,11 @@ def _listen(service_for: Callable[[str], Service], port: int, region: str, other
         ) from error
 
 
-@command.command("prune", epilog="Example: flowspec emulator prune --older-than 12h")
+@command.command(
+    "prune",
+    short_help="Remove what clusters left that ended long ago.",
+    epilog="Example: flowspec emulator prune --older-than 12h",
+)
 @click.option(
     "--older-than",
     callback=parse_span,

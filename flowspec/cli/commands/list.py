@@ -8,7 +8,7 @@ import click
 
 from flowspec.cli.exits import Exit
 from flowspec.cli.locate import LOOKING_WITHOUT_SPEC, Looking, bare_endpoint, looked_in
-from flowspec.cli.options import output_format
+from flowspec.cli.options import WholeNumber, output_format
 from flowspec.cli.output import ewarn, print_json, print_result
 from flowspec.cli.times import parse_moment
 from flowspec.errors import number_of
@@ -39,7 +39,7 @@ _LIMIT = 100
 @click.option("--tag", "tags", multiple=True, metavar="KEY[=VALUE]", help="With this tag; may be repeated.")
 @click.option(
     "--limit",
-    type=click.IntRange(min=1),
+    type=WholeNumber(min=1),
     default=_LIMIT,
     show_default=True,
     metavar="N",

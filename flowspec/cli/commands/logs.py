@@ -67,9 +67,13 @@ def _as_text(chosen: Chosen, cluster: Cluster, step: Step, reader: Logs, names: 
         if len(names) > 1:
             eprint(f"==> {name} of {step.id} <==")
         masked = MaskingWriter(log_printer(), chosen.secrets)
+        size = 0
         for block in blocks:
             masked.write(block)
+            size += len(block)
         masked.close()
+        if not size and len(names) == 1:
+            ewarn(f"note: {name} of {step.id} is empty")
     if len(absent) == len(names):
         raise FlowspecError(
             f"there are no logs of step {step.id}", remedy=_explain_missing_logs(chosen, cluster, step, reader)

@@ -16,7 +16,11 @@ def command() -> None:
     """Show the prices that estimates use, and read today's prices of a region from AWS."""
 
 
-@command.command("show", epilog="Example: flowspec prices show m5.xlarge r6g.2xlarge --region us-east-1")
+@command.command(
+    "show",
+    short_help="Show prices, each with its date and source.",
+    epilog="Example: flowspec prices show m5.xlarge r6g.2xlarge --region us-east-1",
+)
 @click.argument("types", nargs=-1, metavar="[TYPE]...")
 @click.option(
     "--region", metavar="REGION", help="Show the prices of this region; default: of all regions in the tables."
@@ -49,7 +53,11 @@ def show(types: tuple[str, ...], region: str | None, format_: str) -> int:
     return Exit.ERROR if lacking else Exit.OK
 
 
-@command.command("update", epilog="Example: flowspec prices update --region eu-west-1 --types m7g.xlarge,r7g.xlarge")
+@command.command(
+    "update",
+    short_help="Read the on-demand prices of a region from AWS.",
+    epilog="Example: flowspec prices update --region eu-west-1 --types m7g.xlarge,r7g.xlarge",
+)
 @CONNECTION_WITHOUT_SPEC
 @click.option(
     "--types",

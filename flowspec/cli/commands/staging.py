@@ -51,7 +51,11 @@ def command() -> None:
     """
 
 
-@command.command("list", epilog="Example: flowspec staging list job.yaml --target prod")
+@command.command(
+    "list",
+    short_help="List the staged files, and what uses each.",
+    epilog="Example: flowspec staging list job.yaml --target prod",
+)
 @_SPEC_OPTIONS
 @output_format("text", "json")
 def list_command(specs: tuple[Path, ...], planning: Planning, format_: str) -> int:
@@ -191,7 +195,7 @@ def _folder(specs: Sequence[Path], planning: Planning) -> _Folder:
     if specs:
         found = _folders_of(specs, planning)
     elif planning.staging:
-        found = {(bare_endpoint("emr", planning.connection), _check_staging(planning.staging)): {}}
+        found = {(bare_endpoint("emr", planning.connection), planning.staging): {}}
     if not found:
         raise click.UsageError("name specs, or the folder with --staging s3://bucket/folder/")
     if len(found) > 1:
@@ -201,12 +205,6 @@ def _folder(specs: Sequence[Path], planning: Planning) -> _Folder:
         )
     (((endpoint, uri), named),) = found.items()
     return _Folder(connect(endpoint), uri, named)
-
-
-def _check_staging(staging: str) -> str:
-    if not is_s3_folder(staging):
-        raise click.BadParameter(f"{staging!r} is not an S3 folder: write s3://bucket/folder/", param_hint="--staging")
-    return staging
 
 
 def _folders_of(specs: Sequence[Path], planning: Planning) -> dict[tuple[Endpoint, str], dict[str, str]]:
@@ -224,6 +222,9 @@ def _folders_of(specs: Sequence[Path], planning: Planning) -> dict[tuple[Endpoin
                 remedy="choose a target that runs on EMR with --target; `flowspec emulator prune` cleans up here",
             )
         if flow.staging:
-            named = found.setdefault((Endpoint.of(flow), _check_staging(flow.staging)), {})
+            if not is_s3_folder(flow.staging):
+                refused = f"{spec}: the staging '{flow.staging}' is not an S3 folder"
+                raise FlowspecError(refused, remedy="write s3://bucket/folder/")
+            named = found.setdefault((Endpoint.of(flow), flow.staging), {})
             named |= {one.sha256: str(spec) for one in request.assets}
     return found

@@ -30,7 +30,11 @@ def command() -> None:
     """Add steps to an existing cluster."""
 
 
-@command.command("add", epilog="Example: flowspec steps add job.yaml more.yaml --var day=2026-11-28")
+@command.command(
+    "add",
+    short_help="Add steps of a file to a cluster, each once.",
+    epilog="Example: flowspec steps add job.yaml more.yaml --var day=2026-11-28",
+)
 @compose_options(CHOOSING, _FILE)
 @STAGING
 @click.option("--rerun", multiple=True, metavar="failed|NAME", help="Run a step again, or all that failed.")

@@ -13,7 +13,7 @@ import click
 from flowspec.cli import print_error
 from flowspec.cli.drafts import check_folder, write_whole
 from flowspec.cli.exits import Exit
-from flowspec.cli.options import SPEC_PATH, output_format
+from flowspec.cli.options import SPEC_PATH, WholeNumber, output_format
 from flowspec.cli.output import eprint, print_json, print_result, wants_color
 from flowspec.cli.selection import SELECT
 
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 @click.option("--update", is_flag=True, help="Write what comes out as the expected output.")
 @click.option("--keep", is_flag=True, help="Keep the home of a failed case, with all its files and logs.")
 @click.option(
-    "-j", "--jobs", type=click.IntRange(min=1), metavar="N", help="Run so many cases at once; default: one per core."
+    "-j", "--jobs", type=WholeNumber(min=1), metavar="N", help="Run so many cases at once; default: one per core."
 )
 @click.option(
     "--junit",

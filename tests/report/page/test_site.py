@@ -1,6 +1,7 @@
 """The pages of `flowspec emulator`: read-only, for this machine's user only, and with nothing that runs but their own."""
 
 import base64
+import re
 from http.client import HTTPConnection
 from types import SimpleNamespace
 
@@ -41,6 +42,7 @@ def get(endpoint):
 def test_clusters_steps_and_logs(get, runs):
     page = get("/")
     assert page.status == 200
+    assert re.search(r"\d+ clusters? in region us-east-1; \d+ active\.", page.text)
     assert f'<a href="/clusters/{runs.red}">nightly</a>' in page.text
     cluster = get(f"/clusters/{runs.red}?from=elsewhere").text
     assert "Why it failed" in cluster
