@@ -1,12 +1,13 @@
 """Writes the files that commands produce. Drafts, which people go on to edit, are those of `import` and `export`.
 
 A draft replaces a file only with --force. What each run writes again (a report, a saved plan, JUnit XML) replaces its
-file, as Terraform's `plan -out` and pytest's `--junitxml` do; the help of its option says so.
+file, as Terraform's `plan -out` and pytest's `--junitxml` do; the help of its option says so. But no spec is replaced.
 """
 
 from __future__ import annotations
 
 import os
+import re
 import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from flowspec.cli.output import ewarn, print_result
+from flowspec.document.discovery import SPEC_SUFFIXES
 from flowspec.errors import FlowspecError
 from flowspec.facts.files import replace_file
 
@@ -38,6 +40,17 @@ def draft_file(output: Path | None, *, force: bool) -> Path | None:
     if output.is_file() and not force:  # a device or a pipe is not replaced
         raise click.UsageError(f"{output} exists: write another file with -o, or replace it with --force")
     return output
+
+
+def refuse_spec(_: click.Context, __: click.Parameter, value: Path | None) -> Path | None:
+    """Returns the file of an option for what each run writes again. Raises BadParameter when it is a spec."""
+    if value and value.suffix in SPEC_SUFFIXES and value.is_file() and _SPEC.search(value.read_bytes()):
+        raise click.BadParameter(f"{value} is a spec, which would be lost: name another file")
+    return value
+
+
+# The first key of a spec.
+_SPEC = re.compile(rb"^flowspec\s*:", re.MULTILINE)
 
 
 def write_draft(file: Path | None, text: str) -> None:

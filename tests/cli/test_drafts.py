@@ -9,6 +9,17 @@ from flowspec.cli.drafts import write_whole
 REQUEST = '{"Name": "nightly", "ReleaseLabel": "emr-7.5.0", "Instances": {"InstanceCount": 1}}'
 
 
+@pytest.mark.parametrize(
+    "command", ["plan job.yaml -o", "plan job.yaml --out", "report job.yaml -o", "test job.yaml --junit"]
+)
+def test_no_output_replaces_a_spec(flowspec, job, command):
+    path = job("  - {name: one, type: command, args: [date]}")
+    before = path.read_text()
+    done = flowspec(*command.split(), "job.yaml")
+    assert (done.code, "job.yaml is a spec, which would be lost: name another file" in done.err) == (2, True), done.err
+    assert path.read_text() == before
+
+
 @pytest.fixture
 def request_file(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from flowspec.cli.drafts import write_whole
+from flowspec.cli.drafts import refuse_spec, write_whole
 from flowspec.cli.exits import Exit
 from flowspec.cli.options import output_format
 from flowspec.cli.output import print_result, wants_color
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 @click.option(
     "-o",
     "--out",
+    callback=refuse_spec,
     type=click.Path(path_type=Path, dir_okay=False),
     metavar="FILE",
     help="Save the plan to FILE, and replace what is there; `flowspec apply FILE` does exactly that, or refuses.",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from flowspec.cli.drafts import write_whole
+from flowspec.cli.drafts import refuse_spec, write_whole
 from flowspec.cli.exits import Exit
 from flowspec.cli.locate import CHOOSING, Looking, choose
 from flowspec.cli.options import output_format
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 @click.option(
     "-o",
     "--output",
+    callback=refuse_spec,
     type=click.Path(path_type=Path, dir_okay=False, readable=False, writable=True, allow_dash=True),
     metavar="FILE",
     help="Write it to this file, and replace what is there; default, and for -: stdout.",

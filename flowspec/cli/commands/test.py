@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from flowspec.cli import print_error
-from flowspec.cli.drafts import check_folder, write_whole
+from flowspec.cli.drafts import check_folder, refuse_spec, write_whole
 from flowspec.cli.exits import Exit
 from flowspec.cli.options import SPEC_PATH, WholeNumber, output_format
 from flowspec.cli.output import eprint, print_json, print_result, wants_color
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--junit",
+    callback=refuse_spec,
     type=click.Path(path_type=Path, dir_okay=False, writable=True),
     metavar="FILE",
     help="Write the results as JUnit XML, too; replaces FILE.",
