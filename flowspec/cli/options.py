@@ -87,9 +87,20 @@ def take(record: Callable[..., Record], values: dict[str, Any]) -> Record:
     return record(**{name: values.pop(name) for name in names if name in values})
 
 
+class _Day(click.DateTime):
+    """A day; the message about other text has an example, and not the format as Python writes it."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Returns the beginning of the day. Raises BadParameter for any other text."""
+        try:
+            return super().convert(value, param, ctx)
+        except click.BadParameter:
+            self.fail(f"{value!r} is not a day: write one such as 2026-11-22", param, ctx)
+
+
 DATE = click.option(
     "--date",
-    type=click.DateTime(["%Y-%m-%d"]),
+    type=_Day(["%Y-%m-%d"]),
     metavar="YYYY-MM-DD",
     help="The day that `ds` and `ts` mean in the spec; default: now, in UTC.",
 )

@@ -41,6 +41,9 @@ def read(path: str | os.PathLike[str]) -> Policy:
     schema = _json(source) if source.file.endswith(".json") else _yaml(source)
     if not isinstance(schema, dict):
         raise _policy_error(source, "a policy is a JSON Schema: a mapping")
+    if "flowspec" in schema:
+        # JSON Schema ignores unknown words, so that a spec would refuse nothing.
+        raise _policy_error(source, "this is a spec, not a policy")
     try:
         if fault := schema_fault(schema):
             raise _policy_error(source, f"this is not a JSON Schema: {fault}")

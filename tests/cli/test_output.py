@@ -280,6 +280,13 @@ def test_what_is_no_number_is_called_so(flowspec, argv, kind):
     assert f"'many' is not a valid {kind}." in done.err
 
 
+@pytest.mark.parametrize("value", ["2026-13-01", "yesterday"])
+def test_what_is_no_day_is_called_so(flowspec, value):
+    done = flowspec("plan", "job.yaml", "--date", value)
+    assert done.code == 2
+    assert f"Invalid value for '--date': '{value}' is not a day: write one such as 2026-11-22\n" in done.err
+
+
 @pytest.mark.parametrize("command", ["compile", "plan", "apply", "staging list"])
 def test_a_folder_for_staging_is_refused_where_it_was_given(flowspec, job, command):
     job("  - {name: one, type: command, args: [date]}")

@@ -124,6 +124,7 @@ def test_secrets_are_masked(against):
     [
         ("p.yaml", "- a", ":1:1", "a policy is a JSON Schema: a mapping"),
         ("p.yaml", "", ":1:1", "a policy is a JSON Schema: a mapping"),
+        ("p.yaml", "flowspec: v1\nname: x", ":1:1", "this is a spec, not a policy"),
         ("p.yaml", "a: [", ":1:5", "not YAML"),
         ("p.yaml", "a: 1\na: 2", ":2:1", "the key 'a' is given twice"),
         ("p.json", '{"a": 1,\n x}', ":2:2", "this is not JSON: Expecting property name"),

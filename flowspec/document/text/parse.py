@@ -189,14 +189,22 @@ def odd_kind(path: str | os.PathLike[str]) -> str:
 
 def _similar_name(path: str | os.PathLike[str], error: OSError) -> str:
     """Returns a question with the file beside a missing one that may be meant, or ""."""
-    from flowspec.document.nearest import did_you_mean
+    from flowspec.document.nearest import nearest
 
     folder, word = os.path.split(os.fspath(path))
+    stem, suffix = os.path.splitext(word)  # noqa: PTH122
+    suffixes = {suffix, *_YAML} if suffix in _YAML else {suffix}
     try:
         names = sorted(os.listdir(folder or ".")) if isinstance(error, FileNotFoundError) else []  # noqa: PTH208
     except OSError:
         return f"there is no folder {folder}"
-    return did_you_mean(word, names)
+    # Compared without suffixes, which would make all short names alike.
+    stems = {start: start + end for start, end in map(os.path.splitext, names) if end in suffixes}
+    found = nearest(stem, stems)
+    return f"did you mean {stems[found]}?" if found else ""
+
+
+_YAML = (".yaml", ".yml")
 
 
 def _explain_os_error(error: OSError) -> tuple[str, str]:
