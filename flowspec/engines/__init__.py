@@ -203,7 +203,10 @@ def _runner_work(args: Sequence[str], locate: _Locate) -> _Work:
     _refuse_absent(name)
     # A bootstrap action or an earlier step may still create a path; a name is looked up now.
     if "/" not in program and shutil.which(program) is None:
-        raise FlowspecError(f"there is no program '{program}' on PATH", remedy=f"install it, or {ELSEWHERE}")
+        words = program.split()
+        as_items = f"make each word an item of `args`: {', '.join(words)}" if len(words) > 1 else ""
+        remedy = as_items or f"install it, or {ELSEWHERE}"
+        raise FlowspecError(f"there is no program '{program}' on PATH", remedy=remedy)
     return _Work("command", tuple(args))
 
 

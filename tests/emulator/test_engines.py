@@ -132,6 +132,7 @@ REFUSED = [
     ("command-runner.jar", ["/usr/bin/pig-script"], "pig-script: there is no Pig"),
     ("command-runner.jar", ["presto-cli"], "presto-cli: there is no Presto"),
     ("command-runner.jar", ["no-such-program-here"], "there is no program 'no-such-program-here' on PATH"),
+    ("command-runner.jar", ["ls -l"], "there is no program 'ls -l' on PATH; make each word an item of `args`: ls, -l"),
     ("command-runner.jar", [], "command-runner.jar was given nothing to run"),
     ("s3://r/script-runner.jar", [], "script-runner.jar was given no script"),
     ("s3://r/script-runner.jar", ["s3://r.elasticmapreduce/libs/hive/hive-script"], "hive-script: "),
