@@ -18,7 +18,11 @@ _MOST = 200
 
 
 class NotChecked(Exception):
-    """A lookup that got no answer; the text is the reason."""
+    """A lookup that got no answer; the text is the reason. `unserved`: the endpoint does not serve the operation."""
+
+    def __init__(self, reason: str, *, unserved: bool = False) -> None:
+        super().__init__(reason)
+        self.unserved = unserved
 
 
 class Store(Protocol):
@@ -78,7 +82,7 @@ def data_findings(
                 return _check_earlier(use, before[use], store, goes_on=bool(plan.converges))
             return _CHECKS[use.use](use, uses, store)
         except NotChecked as error:
-            return finding(Level.UNCHECKED, use, str(error))
+            return finding(Level.UNCHECKED, use, str(error))._replace(unserved=error.unserved)
 
     with Threads() as pool:
         found = list(pool.map(look_up, asked[:_MOST]))

@@ -23,7 +23,7 @@ class Finding(NamedTuple):
     """The outcome of one check: its `subject` ("step count words: s3://acme/in/"), what was found, and what to do.
 
     `path` is the path of the subject in the request, `value` the checked text there, and `location` its place in the
-    spec.
+    spec. `unserved`: it is UNCHECKED because the endpoint does not serve the operation.
     """
 
     level: Level
@@ -33,6 +33,7 @@ class Finding(NamedTuple):
     path: KeyPath = ()
     value: str = ""
     location: Location | None = None
+    unserved: bool = False
 
 
 def wrong(found: Iterable[Finding]) -> tuple[Finding, ...]:

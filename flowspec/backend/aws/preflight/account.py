@@ -6,13 +6,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from flowspec.backend.aws.client import Emr
 from flowspec.backend.aws.preflight.network import network_findings
-from flowspec.backend.aws.preflight.refusals import NOT_SERVED, reason
+from flowspec.backend.aws.preflight.refusals import unchecked
 from flowspec.backend.aws.preflight.roles import role_findings
 from flowspec.backend.aws.preflight.storage import storage_findings
 from flowspec.backend.threads import Threads
 from flowspec.errors import FlowspecError
 from flowspec.plan.changes import Plan
-from flowspec.plan.findings import Finding, Level
+from flowspec.plan.findings import Finding
 
 _Checks = Callable[[Emr, Plan], "list[Finding]"]
 
@@ -27,7 +27,7 @@ def account_findings(emr: Emr, plan: Plan) -> tuple[Finding, ...]:
         try:
             return checks[service](emr, plan)
         except FlowspecError as error:
-            return [Finding(Level.UNCHECKED, service, reason(error))]
+            return [unchecked(service, error)]
 
     with Threads() as pool:
         return tuple(_name_missing_services(dict(zip(checks, pool.map(run, checks), strict=True))))
@@ -35,11 +35,7 @@ def account_findings(emr: Emr, plan: Plan) -> tuple[Finding, ...]:
 
 def _name_missing_services(found: Mapping[str, Sequence[Finding]]) -> Iterator[Finding]:
     """Yields the findings. For all services that the endpoint lacks, they get the same reason, so it is shown once."""
-    missing = [
-        name
-        for name, findings in found.items()
-        if findings and all(one.message.startswith(NOT_SERVED) for one in findings)
-    ]
+    missing = [name for name, findings in found.items() if findings and all(one.unserved for one in findings)]
     why = f"the endpoint has no {', no '.join(missing)}"
     for name, findings in found.items():
         yield from (one._replace(message=why) if name in missing else one for one in findings)

@@ -7,7 +7,7 @@ from concurrent.futures import Future
 from typing import Any
 
 from flowspec.backend.aws.client import Ask, Emr
-from flowspec.backend.aws.preflight.refusals import reason
+from flowspec.backend.aws.preflight.refusals import unchecked
 from flowspec.backend.threads import Threads
 from flowspec.errors import FlowspecError, number_of
 from flowspec.facts.api_model import KeyPath
@@ -63,7 +63,7 @@ def _subnets(ask: Ask, instances: _Params, others: Iterable[str]) -> tuple[list[
     try:
         subnets = _describe_named(ask, "DescribeSubnets", "Subnets", "subnet-id", names)
     except FlowspecError as error:
-        return [], [Finding(Level.UNCHECKED, f"subnet {name}", reason(error)) for name in names]
+        return [], [unchecked(f"subnet {name}", error) for name in names]
     known = {one["SubnetId"] for one in subnets}
     found = [_existence_finding(f"subnet {name}", name in known, path, name) for name in names]
     networks = sorted({one["VpcId"] for one in subnets})
@@ -107,7 +107,7 @@ def _key_findings(ask: Ask, instances: _Params) -> list[Finding]:
     try:
         there = _describe_named(ask, "DescribeKeyPairs", "KeyPairs", "key-name", [name])
     except FlowspecError as error:
-        return [Finding(Level.UNCHECKED, subject, reason(error))]
+        return [unchecked(subject, error)]
     return [_existence_finding(subject, bool(there), ("Instances", "Ec2KeyName"), name)]
 
 
@@ -127,7 +127,7 @@ def _group_findings(
     try:
         networks = {one["GroupId"]: one.get("VpcId", "") for one in groups.result()}
     except FlowspecError as error:
-        return [Finding(Level.UNCHECKED, f"{_GROUPS[member]} {name}", reason(error)) for name, member in named.items()]
+        return [unchecked(f"{_GROUPS[member]} {name}", error) for name, member in named.items()]
     there = {one["VpcId"] for one in subnets}
     found = []
     for name, member in named.items():
@@ -175,7 +175,7 @@ def _type_findings(ask: Ask, instances: _Params, subnets: Sequence[_Params], reg
     try:
         offered = _instance_type_offers(ask, "availability-zone" if zones else "region", filters)
     except FlowspecError as error:
-        return [Finding(Level.UNCHECKED, f"instance types {', '.join(names)}", reason(error))]
+        return [unchecked(f"instance types {', '.join(names)}", error)]
     return [
         _offer_finding(role, types, path, places, offered) for role, pairs in by_role.items() for path, types in pairs
     ]

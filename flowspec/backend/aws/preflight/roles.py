@@ -8,7 +8,7 @@ from concurrent.futures import Future
 from typing import Any, TypeAlias
 
 from flowspec.backend.aws.client import Ask, Emr
-from flowspec.backend.aws.preflight.refusals import reason
+from flowspec.backend.aws.preflight.refusals import unchecked
 from flowspec.backend.threads import Threads
 from flowspec.errors import FlowspecError, ServiceError
 from flowspec.facts.api_model import KeyPath
@@ -87,7 +87,7 @@ def _role_findings(  # noqa: PLR0917 - one role, and what is known of it
 def _failed_call_finding(error: FlowspecError, subject: str, path: KeyPath, value: str, remedy: str) -> Finding:
     if isinstance(error, ServiceError) and error.code == _ABSENT:
         return Finding(Level.WRONG, subject, "does not exist", remedy, path, value)
-    return Finding(Level.UNCHECKED, subject, reason(error))
+    return unchecked(subject, error)
 
 
 def _trust_finding(role: Mapping[str, Any], subject: str, path: KeyPath, value: str, service: str) -> Finding:
@@ -145,7 +145,7 @@ def _tag_findings(ask: Ask, params: Mapping[str, Any]) -> list[Finding]:
     except FlowspecError as error:
         # A role that does not exist is a finding of its own.
         absent = isinstance(error, ServiceError) and error.code == _ABSENT
-        return [] if absent else [Finding(Level.UNCHECKED, f"tag {key}", reason(error))]
+        return [] if absent else [unchecked(f"tag {key}", error)]
     if all(one["PolicyName"] != _MANAGED_POLICY for one in answer.get("AttachedPolicies", ())):
         return []
     message = f"is missing: service_role has {_MANAGED_POLICY}, which lets EMR use only what has the tag"
@@ -166,7 +166,7 @@ def _simulate_policy(ask: Ask, principal: str, action: str, resources: list[str]
     try:
         answer = ask("SimulatePrincipalPolicy", **_simulation_params(principal, action, resources, service))
     except FlowspecError as error:
-        return [Finding(Level.UNCHECKED, f"{action} to {service}" if service else action, reason(error))]
+        return [unchecked(f"{action} to {service}" if service else action, error)]
     return [_decision_finding(one, action, role_name(principal)) for one in answer.get("EvaluationResults", ())]
 
 

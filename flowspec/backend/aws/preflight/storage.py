@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from flowspec.backend.aws.client import Ask, Emr
-from flowspec.backend.aws.preflight.refusals import reason
+from flowspec.backend.aws.preflight.refusals import not_checked, unchecked
 from flowspec.backend.preflight_data import (
     NotChecked,
     data_findings,
@@ -49,9 +49,9 @@ class S3Store:
         except ServiceError as error:
             if error.code in _MISSING:
                 return False
-            raise NotChecked(reason(error)) from error
+            raise not_checked(error) from error
         except FlowspecError as error:
-            raise NotChecked(reason(error)) from error
+            raise not_checked(error) from error
         return True
 
     def path_exists(self, uri: str) -> bool:
@@ -75,7 +75,7 @@ class S3Store:
             try:
                 answer = self._ask("ListObjectsV2", **params)
             except FlowspecError as error:
-                raise NotChecked(reason(error)) from error
+                raise not_checked(error) from error
             yield from (one["Key"] for one in answer.get("Contents", ()))
             yield from (one["Prefix"] for one in answer.get("CommonPrefixes", ()))
             if not answer.get("IsTruncated"):
@@ -146,10 +146,10 @@ def _bucket_finding(ask: Ask, bucket: str, use: DataUse, region: str) -> Finding
             message, remedy = f"does not exist; {use.part} names it", f"aws s3 mb s3://{bucket} creates it"
             return Finding(Level.WRONG, subject, message, remedy, about.path, about.value)
         if error.code != "301":
-            return Finding(Level.UNCHECKED, subject, reason(error))
+            return unchecked(subject, error)
         return Finding(Level.WARNING, subject, f"is not in {region}", _ELSEWHERE, about.path, about.value)
     except FlowspecError as error:
-        return Finding(Level.UNCHECKED, subject, reason(error))
+        return unchecked(subject, error)
     there = headers.get("x-amz-bucket-region", region)
     if there != region:
         return Finding(Level.WARNING, subject, f"is in {there}, not in {region}", _ELSEWHERE, about.path, about.value)
