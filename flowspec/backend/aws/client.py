@@ -172,10 +172,7 @@ class Emr:
         It is in `region`, the connection's own if that is "", at AWS_ENDPOINT_URL_<SERVICE> if that is set, else at the
         same endpoint; `timeout` and `attempts` are those of `s3`.
         """
-        if service == "s3":
-            client = self.s3(timeout=timeout, attempts=attempts)
-        else:
-            client = self._client(service, region or self.region, attempts, timeout)
+        client = self._client(service, region or self.region, attempts, timeout)
 
         def call(operation: str, **params: Any) -> dict[str, Any]:
             return call_service(client, operation, params)
@@ -189,18 +186,18 @@ class Emr:
 
         `timeout` is how many seconds it waits for a connection, and for each answer; 60 is botocore's own.
         """
-        # Path addressing only for endpoints of one's own: there are no bucket names in their DNS.
-        style = {"addressing_style": "path"} if self._endpoint_url("s3") else {}
-        return self._client("s3", self.region, attempts, timeout, s3=style)
+        return self._client("s3", self.region, attempts, timeout)
 
-    def _client(self, service: str, region: str, attempts: int, timeout: float, **options: Any) -> Any:
+    def _client(self, service: str, region: str, attempts: int, timeout: float) -> Any:
         url = self._endpoint_url(service)
+        # Path addressing only for endpoints of one's own: there are no bucket names in their DNS.
+        style = {"addressing_style": "path"} if url else {}
         key = (service, region, attempts, timeout, url)
         with translated(service), refuse_invalid_url(), _MAKING:
             made = self._clients.others
             if key not in made:
                 # A new client takes 3 to 8 ms of CPU, and opens new connections. Many flows need the same clients.
-                config = client_config(attempts, connect_timeout=timeout, read_timeout=timeout, **options)
+                config = client_config(attempts, connect_timeout=timeout, read_timeout=timeout, s3=style)
                 made[key] = service_client(self._clients.session(), service, region, endpoint_url=url, config=config)
             return made[key]
 

@@ -111,6 +111,12 @@ def test_pages_are_turned(emr):
     assert len({one["Id"] for one in emr.pages("ListClusters", "Clusters")}) == 55
 
 
+def test_s3_is_asked_in_the_given_region(emr):
+    # Only us-east-1, the connection's own, makes buckets without LocationConstraint.
+    with pytest.raises(ServiceError, match="IllegalLocationConstraint"):
+        emr.ask("s3", region="eu-west-1")("CreateBucket", Bucket="acme")
+
+
 def test_a_broken_profile_does_not_keep_the_embedded_emr_from_running(monkeypatch):
     monkeypatch.setenv("AWS_PROFILE", "nobody")
     monkeypatch.setenv("AWS_CONFIG_FILE", "/nonexistent/config")
