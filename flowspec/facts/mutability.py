@@ -88,6 +88,7 @@ ROWS: tuple[Row, ...] = (
         "RepoUpgradeOnBoot",
         "OSReleaseLabel",
         "MonitoringConfiguration",
+        "SessionEnabled",
     ),
     Row("KerberosAttributes", Handling.REPLACE, f"{_BOTH}; DescribeCluster gives only Realm back"),
     Row("AdditionalInfo", Handling.UNREADABLE, "in no answer of the API; Terraform: ForceNew, never read"),

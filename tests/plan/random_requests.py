@@ -49,7 +49,7 @@ NUMBERS_OF = {
     "Priority": [0.0, 1.5],
 }
 APPLICATIONS = ["Hadoop", "Spark", "hive", "JupyterEnterpriseGateway"]
-LEAVE_OUT = {"AmiVersion", "HadoopVersion", "SupportedProducts", "NewSupportedProducts", "SessionEnabled"}
+LEAVE_OUT = {"AmiVersion", "HadoopVersion", "SupportedProducts", "NewSupportedProducts"}
 SHORTHAND = ("MasterInstanceType", "SlaveInstanceType", "InstanceCount")
 
 

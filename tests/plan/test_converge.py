@@ -6,6 +6,7 @@ import pytest
 
 from flowspec.backend.aws.submission.apply import apply
 from flowspec.errors import ServiceError
+from flowspec.facts.api_model import SHORT_FORM, input_shape, shape_for
 from flowspec.facts.mutability import ROWS, Handling
 from flowspec.plan.changes import Action
 from flowspec.report import plans
@@ -169,6 +170,7 @@ REPLACED = {
     ),
     "OSReleaseLabel": at_top("OSReleaseLabel", "2023.1.20230725.0"),
     "MonitoringConfiguration": at_top("MonitoringConfiguration", {"CloudWatchLogConfiguration": {"Enabled": True}}),
+    "SessionEnabled": at_top("SessionEnabled", True),
     "KerberosAttributes": at_top("KerberosAttributes", {"Realm": "EC2.INTERNAL", "KdcAdminPassword": "x"}),
     "Instances.Ec2KeyName": of_instances("Ec2KeyName", "mine"),
     "Instances.Ec2SubnetId": of_instances("Ec2SubnetId", "subnet-9"),
@@ -229,6 +231,12 @@ UNREADABLE = {
 IGNORED = {"VisibleToAllUsers": at_top("VisibleToAllUsers", False), "ExtendedSupport": at_top("ExtendedSupport", True)}
 # See test_append.
 APPENDED = {"Steps", "StepExecutionRoleArn"}
+
+
+def test_every_member_of_the_model_has_a_row():
+    members = {*input_shape().members, *(f"Instances.{name}" for name in shape_for("JobFlowInstancesConfig").members)}
+    compared_by_group = {f"Instances.{name}" for name in (*SHORT_FORM, "InstanceGroups", "InstanceFleets")}
+    assert members - {"Instances"} - compared_by_group <= {row.member for row in ROWS}
 
 
 def test_every_row_of_the_table_is_tried():

@@ -5,6 +5,7 @@ from copy import deepcopy
 import pytest
 
 from flowspec import import_cluster
+from flowspec.plan.comparison.forms import same
 from tests.plan.conftest import FLEETS, GROUPS, RULE, SCALING, changed, fleet, group, observed, planned, running
 
 G, F = GROUPS, FLEETS
@@ -115,6 +116,7 @@ SAME = {
     "price": (changed(G, group(2, "BidPrice"), "0.20"), changed(G, group(2), {**G["Instances"]["InstanceGroups"][2], "BidPrice": "0.2", "Market": "SPOT"})),
     "one volume": (volumes(VOLUME), volumes({**VOLUME, "VolumesPerInstance": 1})),
     "volumes in another order": (volumes(VOLUME, FAST, VOLUME), volumes(FAST, {**VOLUME, "VolumesPerInstance": 2})),
+    "no sessions": (G, top("SessionEnabled", False)),
     "not optimized": (G, volumes(EbsOptimized=False)),
     "not optimized, with volumes": (volumes(VOLUME), volumes(VOLUME, EbsOptimized=False)),
     "not optimized, of a fleet": (F, of_type(EbsConfiguration={"EbsOptimized": False})),
@@ -169,6 +171,14 @@ def test_the_same_said_otherwise_is_no_difference(emr, before, after):
 def test_another_thing_said_alike_wants_a_replacement(emr, before, after):
     cluster_id = running(emr, before)
     assert planned(after, observed(emr, cluster_id)).replaces == cluster_id
+
+
+@pytest.mark.parametrize(
+    ("name", "default"), [("SwitchOfALaterApi", False), ("UnhealthyNodeReplacement", True)], ids=["off", "on"]
+)
+def test_a_switch_that_emr_does_not_show_has_its_default(name, default):
+    assert same(name, default, None)
+    assert not same(name, not default, None)
 
 
 def test_only_what_differs_of_the_volumes_is_shown(emr):

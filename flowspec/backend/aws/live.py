@@ -33,6 +33,7 @@ _SAME = (
     "VisibleToAllUsers",
     "ExtendedSupport",
     "MonitoringConfiguration",
+    "SessionEnabled",
 )
 _SAME_OF_A_GROUP = ("Name", "Market", "BidPrice", "InstanceType", "CustomAmiId")
 _SAME_OF_A_FLEET = ("Name", "TargetOnDemandCapacity", "TargetSpotCapacity", "Context")

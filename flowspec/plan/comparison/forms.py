@@ -20,10 +20,11 @@ def same(name: str, wanted: Any, live: Any) -> bool:
     if _is_empty(wanted) and name not in _VALID_WHEN_EMPTY:
         return not removes(name, wanted) or not live
     live = _WHEN_ABSENT.get(name) if live is None else live
-    if live is None:
-        return isinstance(wanted, Mapping) and bool(wanted) and _includes(wanted, {})
     form = _FORMS.get(name, lambda value: value)
-    one, other = form(written_out(name, wanted)), form(written_out(name, live))
+    one = form(written_out(name, wanted))
+    if live is None:
+        return _includes(one, None)
+    other = form(written_out(name, live))
     return bool(one == other) if name in _COMPARED_WHOLE else _includes(one, other)
 
 
@@ -192,7 +193,12 @@ _FORMS: dict[str, Callable[[Any], Any]] = {
     "AvailabilityZones": frozenset,
 }
 # What EMR takes for a member that is left out, where it does not show it (API: InstanceTypeConfig, RunJobFlow).
-_WHEN_ABSENT: dict[str, Any] = {"WeightedCapacity": 1, "RepoUpgradeOnBoot": "SECURITY"}
+_WHEN_ABSENT: dict[str, Any] = {
+    "WeightedCapacity": 1,
+    "RepoUpgradeOnBoot": "SECURITY",
+    # Management Guide, "Unhealthy node replacement".
+    "UnhealthyNodeReplacement": True,
+}
 # Where the whole value counts: what the request leaves out of it is not on the cluster.
 _COMPARED_WHOLE = frozenset({"Applications", "Configurations", "BootstrapActions"})
 _REMOVED_WHEN_EMPTY = frozenset({"Configurations", "BootstrapActions", "ManagedScalingPolicy", "AutoScalingPolicy"})
