@@ -15,6 +15,7 @@ from flowspec.backend.aws.client import Emr
 from flowspec.errors import FlowspecError
 from flowspec.facts.api_model import RETURNED_OF_INSTANCES, Json
 from flowspec.plan.cluster import Live
+from flowspec.plan.comparison.forms import without_added_dimension
 
 # Members of DescribeCluster's Cluster that are spelled as in RunJobFlow.
 _SAME = (
@@ -161,17 +162,10 @@ def _scaling_policy(raw: Mapping[str, Any] | None) -> Json:
     # EMR still lists a removed policy for up to a minute (terraform-provider-aws, instance_group.go).
     if not raw or raw.get("Status", {}).get("State") in {"DETACHING", "DETACHED"}:
         return {}
-    return {"Constraints": raw.get("Constraints"), "Rules": [_scaling_rule(rule) for rule in raw.get("Rules", ())]}
-
-
-def _scaling_rule(raw: Mapping[str, Any]) -> Json:
-    """Returns a scaling rule without the dimension that EMR adds.
-
-    It is JobFlowId = the cluster's id, which a request writes as ${emr.clusterId} or not at all.
-    """
-    alarm = raw.get("Trigger", {}).get("CloudWatchAlarmDefinition", {})
-    dimensions = [one for one in alarm.get("Dimensions", ()) if one.get("Key") != "JobFlowId"]
-    return {**raw, "Trigger": {"CloudWatchAlarmDefinition": {**alarm, "Dimensions": dimensions}}}
+    return {
+        "Constraints": raw.get("Constraints"),
+        "Rules": [without_added_dimension(rule) for rule in raw.get("Rules", ())],
+    }
 
 
 def _fleet(raw: Mapping[str, Any]) -> Json:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from flowspec.facts.api_model import JsonView
+from flowspec.facts.api_model import Json, JsonView
 from flowspec.facts.ids import role_name
 from flowspec.facts.instance_types import requested_volumes
 from flowspec.facts.limits import ALARM_DEFAULTS, COOL_DOWN_DEFAULT
@@ -138,9 +138,8 @@ def _written_out_scaling(value: JsonView) -> JsonView:
 
 def _written_out_rule(rule: JsonView) -> JsonView:
     """Returns a rule with EMR's defaults, and without the dimension that EMR adds."""
-    alarm = rule.get("Trigger", {}).get("CloudWatchAlarmDefinition", {})
-    dimensions = [one for one in alarm.get("Dimensions", ()) if one.get("Key") != "JobFlowId"]
-    trigger = {"CloudWatchAlarmDefinition": {**ALARM_DEFAULTS, **alarm, "Dimensions": dimensions}}
+    alarm = without_added_dimension(rule)["Trigger"]["CloudWatchAlarmDefinition"]
+    trigger = {"CloudWatchAlarmDefinition": {**ALARM_DEFAULTS, **alarm}}
     action = rule.get("Action", {})
     adjustment = {
         "AdjustmentType": "CHANGE_IN_CAPACITY",
@@ -148,6 +147,16 @@ def _written_out_rule(rule: JsonView) -> JsonView:
         **action.get("SimpleScalingPolicyConfiguration", {}),
     }
     return {**rule, "Action": {**action, "SimpleScalingPolicyConfiguration": adjustment}, "Trigger": trigger}
+
+
+def without_added_dimension(rule: JsonView) -> Json:
+    """Returns a scaling rule without the dimension that EMR adds.
+
+    It is JobFlowId = the cluster's id, which a request writes as ${emr.clusterId} or not at all.
+    """
+    alarm = rule.get("Trigger", {}).get("CloudWatchAlarmDefinition", {})
+    dimensions = [one for one in alarm.get("Dimensions", ()) if one.get("Key") != "JobFlowId"]
+    return {**rule, "Trigger": {"CloudWatchAlarmDefinition": {**alarm, "Dimensions": dimensions}}}
 
 
 def _written_out_managed(value: JsonView) -> JsonView:
