@@ -11,9 +11,7 @@ from flowspec.facts.instance_types import default_volumes, is_known_type, reques
 from flowspec.facts.limits import BID_PRICE
 from flowspec.facts.price_table import Origin
 from flowspec.facts.prices import SPOT_SHARE, instance_price, volume_price
-
-ROOT_VOLUME_GB = 15
-"""The root volume that EMR makes when none is asked for (EMR Management Guide, EBS root volume; 10 before 6.10.0)."""
+from flowspec.facts.releases import default_root_volume, newest
 
 _DEFAULT_VOLUMES = "gp2"
 """The type of the volumes that EMR adds by itself; in newer releases gp3, which costs a fifth less."""
@@ -94,7 +92,8 @@ def _root_volume(params: JsonView) -> JsonView:
     provisioned = {"Iops": params.get("EbsRootVolumeIops", 0), "Throughput": params.get("EbsRootVolumeThroughput", 0)}
     # Only a gp3 volume can have these (RunJobFlow, EbsRootVolumeIops).
     kind = "gp3" if any(provisioned.values()) else _DEFAULT_VOLUMES
-    return {"VolumeType": kind, "SizeInGB": params.get("EbsRootVolumeSize", ROOT_VOLUME_GB), **provisioned}
+    default = default_root_volume(params.get("ReleaseLabel") or newest())["EbsRootVolumeSize"]
+    return {"VolumeType": kind, "SizeInGB": params.get("EbsRootVolumeSize", default), **provisioned}
 
 
 def _default_storage(instance_type: str) -> Iterator[JsonView]:

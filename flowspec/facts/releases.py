@@ -76,6 +76,15 @@ def amazon_linux(label: str | None) -> str | None:
     return "2.0.20241113.1" if at_least(label, 5, 30) else None
 
 
+def default_root_volume(label: str | None) -> dict[str, int]:
+    """Returns the members of RunJobFlow for the root volume that a release makes from its own AMI.
+
+    Management Guide, "Customizing the Amazon EBS root device volume". A custom AMI may have a larger one.
+    """
+    speed = {"EbsRootVolumeIops": 3000, "EbsRootVolumeThroughput": 125} if at_least(label, 6, 15) else {}
+    return {"EbsRootVolumeSize": 15 if at_least(label, 6, 10) else 10, **speed}
+
+
 @cache
 def numbers(release: str) -> Numbers:
     """Returns `emr-5.30.1` or `5.30.1` as numbers, to compare versions of the table."""

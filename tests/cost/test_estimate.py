@@ -211,6 +211,12 @@ def test_volumes_that_are_asked_for_replace_those_that_emr_adds():
     assert hourly(cost) == pytest.approx((0.24 + monthly / 730,) * 2)
 
 
+def test_releases_before_6_10_have_a_smaller_root_volume():
+    groups = {"Instances": {"InstanceGroups": [group("MASTER")]}}
+    now, earlier = (estimate({**groups, "ReleaseLabel": label}, REGION) for label in ("emr-6.10.0", "emr-6.9.0"))
+    assert now.hourly.low - earlier.hourly.low == pytest.approx(5 * 0.10 / 730)
+
+
 def test_a_type_with_disks_of_its_own_gets_no_volumes_but_the_root():
     cost = estimate(
         {"Instances": {"InstanceGroups": [group("CORE", 1, "i3.xlarge")]}, "EbsRootVolumeSize": 100}, REGION

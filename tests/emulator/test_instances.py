@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from flowspec.cost.instance import ROOT_VOLUME_GB, volumes_of
+from flowspec.cost.instance import volumes_of
 from flowspec.emulator.api.service import EmrError
 from flowspec.emulator.state import lifecycle
 from flowspec.emulator.state.store import Store
@@ -70,8 +70,9 @@ def test_a_type_without_disks_gets_the_volumes_that_its_price_counts(still, kind
     cluster_id = still.run(groups=[{**MASTER, "InstanceType": kind}])
     volumes = [one["VolumeSpecification"] for one in still.groups(cluster_id)["MASTER"]["EbsBlockDevices"]]
     assert [volume["SizeInGB"] for volume in volumes] == sizes
-    counted = volumes_of({}, {"InstanceType": kind})
-    assert sum(sizes) == sum(volume["SizeInGB"] for volume in counted) - ROOT_VOLUME_GB
+    root, *others = volumes_of({"EbsRootVolumeSize": 100}, {"InstanceType": kind})
+    assert root["SizeInGB"] == 100
+    assert sum(sizes) == sum(volume["SizeInGB"] for volume in others)
 
 
 def test_the_order_of_the_groups_is_kept(still):

@@ -13,6 +13,7 @@ ROLE = "arn:aws:iam::123456789012:role/a/path/"
 VOLUME = {"VolumeSpecification": {"VolumeType": "gp3", "SizeInGB": 64}}
 FAST = {"VolumeSpecification": {"VolumeType": "gp3", "SizeInGB": 64, "Iops": 4000}}
 EXPORT = {"Classification": "export", "Properties": {"A": "1"}}
+OLD = changed(G, ("ReleaseLabel",), "emr-6.9.0")
 OWN_AMI = changed(G, ("CustomAmiId",), "ami-1")
 KERBEROS = {"Realm": "EC2.INTERNAL", "KdcAdminPassword": "x"}
 
@@ -76,6 +77,10 @@ SAME = {
         top("Tags", [{"Key": "team", "Value": "search"}, {"Key": "cost"}]),
     ),
     "stated defaults": (G, {**G, "ScaleDownBehavior": "TERMINATE_AT_TASK_COMPLETION", "StepConcurrencyLevel": 1}),
+    "root volume by default": (
+        G, {**G, "EbsRootVolumeSize": 15, "EbsRootVolumeIops": 3000, "EbsRootVolumeThroughput": 125}
+    ),
+    "root volume by default before 6.10": (OLD, top("EbsRootVolumeSize", 10, OLD)),
     "updates of an AMI by default": (OWN_AMI, top("RepoUpgradeOnBoot", "SECURITY", OWN_AMI)),
     "strategy of a placement group by default": (
         top("PlacementGroupConfigs", [{"InstanceRole": "MASTER"}]),
@@ -134,6 +139,11 @@ ANOTHER = {
     "logs are on": (log_types("STDOUT"), top("MonitoringConfiguration", {"CloudWatchLogConfiguration": {"Enabled": False}})),
     "a kind of logs more": (log_types("STDOUT"), log_types("STDOUT", "STDERR")),
     "a kind of logs less": (log_types("STDOUT", "STDERR"), log_types("STDOUT")),
+    "root volume of an AMI of one's own": (OWN_AMI, top("EbsRootVolumeSize", 15, OWN_AMI)),
+    "root volume of a group's AMI": (
+        changed(G, group(1, "CustomAmiId"), "ami-1"), top("EbsRootVolumeSize", 15, changed(G, group(1, "CustomAmiId"), "ami-1")),
+    ),
+    "root volume of a later release": (OLD, top("EbsRootVolumeSize", 15, OLD)),
     "no updates of an AMI": (OWN_AMI, top("RepoUpgradeOnBoot", "NONE", OWN_AMI)),
     "weight": (F, of_type(WeightedCapacity=2)),
     "a volume more": (volumes(VOLUME), volumes(VOLUME, VOLUME)),

@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 
 from flowspec.facts.api_model import JsonView
 from flowspec.facts.mutability import Handling, Row, row_of
-from flowspec.facts.rules.common import Params, has_three_masters
+from flowspec.facts.releases import default_root_volume
+from flowspec.facts.rules.common import Params, has_three_masters, machines
 from flowspec.facts.rules.releases import reconfigures
 from flowspec.plan.cluster import TAG_PREFIX, Live
 from flowspec.plan.comparison.differences import Difference, Kind, snake, token
@@ -76,11 +77,12 @@ def stated(wanted: JsonView) -> Iterator[str]:
 
 def _compare_members(wanted: JsonView, live: Live, managed: Collection[str]) -> Iterator[Difference]:
     """Yields the differences of the cluster's own members."""
+    unshown = _unshown_root_volume(Params(live.params))
     for name, value in wanted.items():
         row = row_of(name)
         if name in ELSEWHERE or name in live.unread or row.handling not in _COMPARED:
             continue
-        now = live.params.get(name)
+        now = live.params.get(name, unshown.get(name))
         # Of KerberosAttributes, EMR returns only the realm, never the passwords.
         readable = {"Realm": value.get("Realm")} if name == "KerberosAttributes" else value
         if not same(name, readable, now):
@@ -91,6 +93,13 @@ def _compare_members(wanted: JsonView, live: Live, managed: Collection[str]) -> 
     for name in _POLICIES:
         if name not in wanted and live.params.get(name) and token(snake(name)) in managed:
             yield Difference((), snake(name), live.params[name], None, row_of(name), Kind.REMOVE)
+
+
+def _unshown_root_volume(live: Params) -> JsonView:
+    """Returns the members of the root volume that a cluster has by default: EMR shows those that were asked for."""
+    if live.get("CustomAmiId") or any(one.get("CustomAmiId") for _, one in machines(live)):
+        return {}
+    return default_root_volume(live.get("ReleaseLabel"))
 
 
 _FORCED_ON = ("KeepJobFlowAliveWhenNoSteps", "TerminationProtected")
