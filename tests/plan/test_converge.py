@@ -465,6 +465,32 @@ def test_policies_of_other_people_are_left_alone(emr):
     assert made.notes == ("instance group CORE has 2 instances where the spec says 3: managed scaling changes it",)
 
 
+def test_an_empty_list_takes_off_the_configurations_that_other_people_set(emr):
+    cluster_id = running(emr, G)
+    change = {"InstanceGroupId": observed(emr, cluster_id).live.ids[1], "Configurations": SPARK}
+    emr.call("ModifyInstanceGroups", ClusterId=cluster_id, InstanceGroups=[change])
+    emr.put_in_state(cluster_id, "WAITING")
+    assert planned(G, observed(emr, cluster_id)).changes == ()
+    none = changed(G, group(1, "Configurations"), [])
+    made = planned(none, observed(emr, cluster_id))
+    assert [(one.action, one.address) for one in made.changes] == [
+        (Action.DELETE, "instance group CORE: configurations")
+    ]
+    apply(made, emr, sleep=lambda _: None)
+    assert planned(none, observed(emr, cluster_id)).changes == ()
+
+
+@pytest.mark.parametrize("stated", [[], None], ids=["an empty list", "left out"])
+def test_configurations_of_a_fleet_that_emr_keeps_are_told(emr, stated):
+    at = fleet(1, "InstanceTypeConfigs", 0, "Configurations")
+    configured = changed(F, at, SPARK)
+    cluster_id = running(emr, configured)
+    made = planned(changed(configured, at, stated), observed(emr, cluster_id))
+    assert made.changes == ()
+    (note,) = made.notes
+    assert note.startswith("instance fleet CORE has configurations of m5.xlarge that the spec does not have: ")
+
+
 def test_a_policy_that_someone_took_off_is_not_taken_off_again(emr):
     cluster_id = running(emr, changed(G, ("AutoTerminationPolicy",), {"IdleTimeout": 600}))
     emr.call("RemoveAutoTerminationPolicy", ClusterId=cluster_id)

@@ -19,7 +19,8 @@ _COMPARED = ("Name", "LaunchSpecifications", "ResizeSpecifications", "Context")
 def compare_fleets(wanted: JsonView, live: Live, managed: Collection[str], notes: list[str]) -> Iterator[Difference]:
     """Yields the differences between the fleets of a request and those of a cluster that has fleets: one for each role.
 
-    Targets that managed scaling changes are ignored; `notes` gets a sentence on each.
+    Targets that managed scaling changes, and configurations that EMR does not remove, are ignored; `notes` gets a
+    sentence on each.
     """
     now: Sequence[JsonView] = live.params["Instances"]["InstanceFleets"]
     sized = sized_by_policy(wanted, live, managed)
@@ -31,6 +32,7 @@ def compare_fleets(wanted: JsonView, live: Live, managed: Collection[str], notes
             yield Difference(at, f"instance fleet {role}", None, fleet, row_of(f"{_MEMBER}[]", role), Kind.ADD)
         else:
             yield from _compare_members(fleet, now[found], live.ids[found], at)
+            notes += _kept_configurations_notes(fleet, now[found])
             yield from _compare_targets(fleet, now[found], live.ids[found], at, notes, sized=sized)
     for role, index in by_role.items():
         if any(now[index].get(name) for name in TARGETS):
@@ -83,13 +85,24 @@ def _differing_types_member(then: Sequence[JsonView], now: Sequence[JsonView]) -
         for name, value in config.items():
             if name != "Configurations" and not same(name, value, theirs[kind].get(name)):
                 return "InstanceTypeConfigs"
-    # A type without configurations keeps its present ones (guide), so there is nothing to compare.
+    # See `_kept_configurations_notes` for a type without configurations.
     changed = any(
         config.get("Configurations")
         and configurations(config["Configurations"]) != configurations(theirs[kind].get("Configurations", ()))
         for kind, config in mine.items()
     )
     return "InstanceTypeConfigs.Configurations" if changed else ""
+
+
+def _kept_configurations_notes(fleet: JsonView, now: JsonView) -> Iterator[str]:
+    """Yields a sentence on each type whose configurations the spec does not have: no change takes them off (guide)."""
+    theirs = _by_type(now.get("InstanceTypeConfigs", ()))
+    for kind, config in _by_type(fleet.get("InstanceTypeConfigs", ())).items():
+        if not config.get("Configurations") and theirs.get(kind, {}).get("Configurations"):
+            what = (
+                f"instance fleet {fleet['InstanceFleetType']} has configurations of {kind} that the spec does not have"
+            )
+            yield f"{what}: EMR changes them, but does not remove them"
 
 
 def _by_type(configs: Sequence[JsonView]) -> dict[Any, JsonView]:

@@ -151,7 +151,8 @@ def _member_difference(
     row = row_of(f"{_MEMBER}[].{name}", group["InstanceRole"])
     label = snake(name).removeprefix("instance_")
     path = (*at, name) if name in group else at
-    return Difference(path, f"{group_address(group)}: {label}", now.get(name), group.get(name), row, kind, group_id)
+    after = None if kind is Kind.REMOVE else group.get(name)
+    return Difference(path, f"{group_address(group)}: {label}", now.get(name), after, row, kind, group_id)
 
 
 def _compare_members(
@@ -168,7 +169,9 @@ def _compare_members(
             if not same(name, group[name], now.get(name)):
                 yield _member_difference(group, now, name, group_id, at)
         elif now.get(name) and (
-            any(token(f"{address}.{snake(name)}") in managed for address in addresses)
+            # An empty list is stated, too: ModifyInstanceGroups takes all configurations off for it (guide).
+            name in group
+            or any(token(f"{address}.{snake(name)}") in managed for address in addresses)
             # EMR keeps those of a group that was emptied; the tokens of what it stated are gone.
             or (name == "Configurations" and filled_again)
         ):
