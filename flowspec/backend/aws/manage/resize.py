@@ -61,10 +61,11 @@ def resize(
 ) -> tuple[Resize, ...]:
     """Asks EMR for other sizes, all in one change under the cluster's lock; `wait_for_sizes` waits for them.
 
-    `sizes` are numbers of instances by address: "CORE", "TASK" (where there is one task group), "TASK:name", a group's
-    id; of a fleet "CORE:on-demand" and "CORE:spot", or "CORE" where it has only one of the two. Raises NothingFound
-    when an address matches no group or several; FlowspecError when a scaler controls the size, and when the size is not
-    possible (of a master, or an empty core group); Locked when another process changes the cluster.
+    `sizes` are numbers of instances by address: "CORE", "TASK" (where there is one task group, or one with instances),
+    "TASK:name", a group's id; of a fleet "CORE:on-demand" and "CORE:spot", or "CORE" where it has only one of the two.
+    Raises NothingFound when an address matches no group or several; FlowspecError when a scaler controls the size, and
+    when the size is not possible (of a master, or an empty core group); Locked when another process changes the
+    cluster.
     """
     for address, count in sizes.items():
         _refuse_impossible(address, count)
@@ -113,6 +114,9 @@ def _plan_resize(cluster_id: str, live: Live, address: str, count: int) -> Resiz
     found = [(one, id_) for one, id_ in known if role in (id_, _role(one))]
     if detail and not fleets:
         found = [(one, id_) for one, id_ in found if one.get("Name") == detail]
+    # EMR lists a removed task group for ever, without instances.
+    if len(filled := [pair for pair in found if pair[0].get("InstanceCount")]) == 1:
+        found = filled
     if len(found) != 1:
         raise NothingFound(
             f"{address} means {len(found) or 'no'} instance groups or fleets of cluster {cluster_id}",

@@ -100,6 +100,15 @@ def test_a_role_of_several_groups_is_not_guessed(emr, started):
     assert re.fullmatch(named, refused.value.remedy)
 
 
+def test_an_emptied_group_does_not_count_beside_one_with_instances(emr, started):
+    cluster_id = started(instance_groups=[*GROUPS, {**GROUPS[2], "name": "more"}])
+    for wanted, then in [("TASK:spot", 0), ("TASK", 3), ("TASK", 0)]:
+        resize(emr, cluster_id, {wanted: then}, sleep=no_sleep)
+    assert sizes(emr, cluster_id) == [1, 2, 0, 0]
+    with pytest.raises(FlowspecError, match="means 2 instance groups"):
+        resize(emr, cluster_id, {"TASK": 3}, sleep=no_sleep)
+
+
 def test_both_targets_of_a_fleet_are_not_guessed(emr, started):
     cluster_id = started(instance_fleets=FLEETS)
     with pytest.raises(FlowspecError, match="which one is meant") as refused:
