@@ -571,13 +571,17 @@ def test_a_removed_task_group_is_emptied_once_and_taken_again_as_the_spec_says(e
     assert "Configurations" not in observed(emr, cluster_id).live.params["Instances"]["InstanceGroups"][2]
 
 
-def test_a_removed_task_group_is_not_filled_again_by_its_policy(emr):
-    scaled = changed(G, group(2, "AutoScalingPolicy"), SCALING)
+@pytest.mark.parametrize(
+    ("count", "expected"),
+    [(2, ["RemoveAutoScalingPolicy", "ModifyInstanceGroups"]), (0, ["RemoveAutoScalingPolicy"])],
+)
+def test_a_removed_task_group_is_not_filled_again_by_its_policy(emr, count, expected):
+    scaled = changed(changed(G, group(2, "AutoScalingPolicy"), SCALING), group(2, "InstanceCount"), count)
     cluster_id = running(emr, scaled)
     less = changed(scaled, group(2), None)
     made = planned(less, observed(emr, cluster_id))
     operations = [call.operation for call in made.calls if call.operation != "AddTags"]
-    assert operations == ["RemoveAutoScalingPolicy", "ModifyInstanceGroups"]
+    assert operations == expected
     apply(made, emr, sleep=lambda _: None)
     assert planned(less, observed(emr, cluster_id)).changes == ()
 

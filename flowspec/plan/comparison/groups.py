@@ -48,18 +48,18 @@ def compare_groups(wanted: JsonView, live: Live, managed: Collection[str], notes
             yield from _compare_members(group, now[found], live.ids[found], at, managed)
             yield from _compare_size(group, now[found], live.ids[found], at, notes, sized=sized)
     for index in sorted(set(range(len(now))) - set(matched.values())):
-        # EMR lists a removed group for ever, without instances: it deletes no groups.
-        if now[index].get("InstanceCount"):
-            yield from _remove_group(now[index], live.ids[index])
+        yield from _remove_group(now[index], live.ids[index])
 
 
 def _remove_group(now: JsonView, group_id: str) -> Iterator[Difference]:
+    """Yields what empties a group: EMR deletes none, and lists a removed group for ever, without instances."""
     name, role, address = "AutoScalingPolicy", now.get("InstanceRole", ""), group_address(now)
     if now.get(name):
-        # The policy would set the group to its minimum again.
+        # The policy would set the group to its minimum again, also one that has no instances yet.
         row = row_of(f"{_MEMBER}[].{name}", role)
         yield Difference((), f"{address}: {snake(name)}", now[name], None, row, Kind.REMOVE, group_id)
-    yield Difference((), address, now["InstanceCount"], 0, row_of(f"{_MEMBER}[]", role), Kind.REMOVE, group_id)
+    if now.get("InstanceCount"):
+        yield Difference((), address, now["InstanceCount"], 0, row_of(f"{_MEMBER}[]", role), Kind.REMOVE, group_id)
 
 
 def sized_by_policy(wanted: JsonView, live: Live, managed: Collection[str]) -> bool:
