@@ -8,7 +8,7 @@ from typing import Any
 
 from flowspec.backend.aws.client import Emr
 from flowspec.backend.aws.observe import read_back
-from flowspec.facts.api_model import Json, input_shape
+from flowspec.facts.api_model import TARGETS, Json, input_shape
 from flowspec.facts.limits import MAX_STEPS_LISTED
 from flowspec.plan.cluster import FLOW_TAG, HIDDEN_TAG, TAG_PREFIX, TARGET_TAG, Cluster
 from flowspec.plan.runs.supervision import read_policies, token_of, unread_policies
@@ -84,13 +84,10 @@ def _with_required(value: Any, shape: Any) -> Any:
 def _instances(instances: Json) -> Json:
     """Returns Instances as a request gives them: groups have one subnet or zone, and removed groups are left out."""
     out = dict(instances)
-    # EMR lists a removed group for ever, without instances.
-    for name, sizes in (
-        ("InstanceGroups", ("InstanceCount",)),
-        ("InstanceFleets", ("TargetOnDemandCapacity", "TargetSpotCapacity")),
-    ):
+    # EMR lists a removed group for ever, without instances. One with a scaling policy only waits for instances.
+    for name, signs in (("InstanceGroups", ("InstanceCount", "AutoScalingPolicy")), ("InstanceFleets", TARGETS)):
         if name in out:
-            out[name] = [one for one in out[name] if not _is_task(one) or any(one.get(size) for size in sizes)]
+            out[name] = [one for one in out[name] if not _is_task(one) or any(one.get(sign) for sign in signs)]
     if out.get("Ec2SubnetIds"):
         # A subnet implies its zone, and a request gives one of the two.
         out.pop("Placement", None)

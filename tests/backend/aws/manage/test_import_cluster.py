@@ -10,8 +10,9 @@ from flowspec import FlowspecError, ServiceError, compile, import_cluster, load,
 from flowspec.backend.aws.observe import read_back
 from flowspec.plan.cluster import DIGEST_TAG
 from tests.backend.aws.manage.conftest import FLEETS, GROUPS, step
+from tests.plan.conftest import GROUPS as REQUEST
+from tests.plan.conftest import SCALING, changed, group
 from tests.plan.random_requests import Requests
-from tests.plan.test_converge import GROUPS as REQUEST
 
 # FLOWSPEC_IMPORT_COUNT=1000 is the slow run.
 COUNT = int(os.environ.get("FLOWSPEC_IMPORT_COUNT", "40"))
@@ -171,6 +172,14 @@ def test_a_group_that_was_taken_away_is_not_in_it(emr, started, tmp_path):
     )
     made, _, plan = planned(emr, cluster_id, tmp_path)
     assert "role: TASK" not in made.text
+    assert_no_change(plan)
+
+
+def test_a_group_whose_policy_has_given_it_no_instances_yet_is_in_it(paused, tmp_path):
+    params = changed(changed(REQUEST, group(2, "InstanceCount"), 0), group(2, "AutoScalingPolicy"), SCALING)
+    cluster_id = paused.call("RunJobFlow", **params)["JobFlowId"]
+    made, _, plan = planned(paused, cluster_id, tmp_path)
+    assert "role: TASK" in made.text
     assert_no_change(plan)
 
 
