@@ -33,6 +33,7 @@ LEFT_OUT = {
     "PlacementGroupConfigs": _IGNORED,
     "RepoUpgradeOnBoot": _IGNORED,
     "ScaleDownBehavior": _IGNORED,
+    "SessionEnabled": _IGNORED,
     "StepExecutionRoleArn": _IGNORED,
     "Instances.Ec2SubnetIds": _IGNORED,
     "Instances.Placement.AvailabilityZones": _IGNORED,
