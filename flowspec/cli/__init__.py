@@ -8,6 +8,7 @@ Results go to stdout, progress and errors to stderr. Every command returns one o
     specs, planning                      a spec as the options say: rendered, validated, compiled, planned
     locate                               WHAT -> the cluster that it names
     fleet, fleet_apply, fleet_destroy    many specs at a time; `cores` spreads files over the cores
+    termination                          ends a cluster and waits until it is gone
     pruning                              ends the clusters of a folder whose specs are gone
     applied, follow, overrun             apply a plan and watch its run, or any run; warn about its budget
     output, github                       stdout and stderr with secrets masked, comments on pull requests

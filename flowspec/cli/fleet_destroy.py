@@ -16,7 +16,6 @@ from flowspec.cli.locate import Chosen, Looking, choose, is_spec, not_started
 from flowspec.cli.output import eprint, label_lines
 from flowspec.cli.selection import Fleet, is_folder_or_glob, selected_specs
 from flowspec.cli.specs import Rendering, identity
-from flowspec.document.escaping import visible
 from flowspec.errors import NotStarted, number_of
 from flowspec.report.fleets import Row
 
@@ -42,8 +41,8 @@ def destroy_many(
     A flow that does not run is none to fail for. Where nobody can be asked, --yes is needed.
     """
     from flowspec.backend.aws.shared import SharedWatch
+    from flowspec.cli.termination import describe_loss
     from flowspec.fleet import Connections
-    from flowspec.plan.sensitive import without_secrets
 
     connections = Connections()
     found: list[_Termination | Row] = []
@@ -53,8 +52,7 @@ def destroy_many(
     # Two arguments may mean the same cluster.
     doomed = list({one.cluster.id: one for one in found if isinstance(one, _Termination)}.values())
     for one in doomed:
-        name = visible(without_secrets(one.cluster).name)
-        eprint(f"{one.row.flow}: cluster {one.cluster.id} ({name}) is {one.cluster.state}")
+        eprint(f"{one.row.flow}: cluster {describe_loss(one.cluster)}")
     if doomed:
         confirm(f"Terminate {number_of(len(doomed), 'cluster')}?", yes=yes, unasked=False)
     with SharedWatch() as watching:
@@ -121,17 +119,11 @@ def _cluster_named(what: str, looking: Looking) -> Iterator[_Termination | Row]:
 
 
 def _terminate(one: _Termination, sleep: Sleep, *, detach: bool, unprotect: bool, watch: Watch) -> Row:
-    from flowspec.backend.aws.manage.ending import destroy
-    from flowspec.backend.aws.observe import describe
-    from flowspec.cli.follow import leftovers_of, wait_until_terminated
+    from flowspec.cli.termination import leftovers_of, terminate
 
     with label_lines(one.row.flow):
         try:
-            destroy(one.chosen.emr, one.cluster, unprotect=unprotect)
-            eprint(f"cluster {one.cluster.id}: termination requested")
-            cluster = (
-                describe(one.chosen.emr, one.cluster.id) if detach else wait_until_terminated(one.chosen, sleep, watch)
-            )
+            cluster = terminate(one.chosen, one.cluster, detach=detach, unprotect=unprotect, sleep=sleep, watch=watch)
             for left in leftovers_of(one.chosen, cluster):
                 eprint(f"stays: {left.kind} {left.name}", secrets=one.chosen.secrets)
             return _row(one, f"ended {one.cluster.id}: {cluster.state}", Exit.OK)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import replace
 from datetime import datetime, timezone
@@ -42,7 +42,6 @@ if TYPE_CHECKING:
 
     from flowspec.backend.aws.client import Emr
     from flowspec.backend.aws.diagnosis.diagnose import Diagnosis
-    from flowspec.backend.aws.manage.ending import Leftover
     from flowspec.backend.aws.runs.hooks import Hooks
     from flowspec.backend.aws.runs.relaunch import Launches
     from flowspec.backend.aws.submission.apply import Applied
@@ -77,10 +76,10 @@ def follow(
     left = time_left(timeout, clock)
     end: Ended | None = None
     try:
-        end = _watch(chosen, timeout, sleep, watch)
+        end = watch_events(chosen, timeout, sleep, watch)
         while launches and (applied := _relaunch(launches, end.cluster, left())):
             chosen = replace(chosen, cluster_id=applied.cluster_id, steps=applied.steps, failed=applied.failed)
-            end = _watch(chosen, left(), sleep, watch)
+            end = watch_events(chosen, left(), sleep, watch)
     except KeyboardInterrupt:
         # Between two launches: the last cluster has failed, and `apply` reports the next one if it may run.
         if end and end.cluster.id == chosen.cluster_id:
@@ -139,24 +138,8 @@ def _run_hooks(hooks: Hooks, end: Ended, diagnosis: Diagnosis | None) -> None:
         ewarn("note: the hooks were interrupted")
 
 
-def wait_until_terminated(chosen: Chosen, sleep: Sleep = time.sleep, watch: Watch = watch) -> Cluster:
-    """Watches until the cluster itself has terminated, which an idle keep-alive cluster has not."""
-    # No step is waited for, so that steps which are already over are not reported.
-    chosen = replace(chosen, steps=())
-    while True:
-        end = _watch(chosen, None, sleep, watch)
-        if end.cluster.has_ended:
-            return end.cluster
-
-
-def leftovers_of(chosen: Chosen, cluster: Cluster) -> Sequence[Leftover]:
-    """Returns what a cluster with its steps leaves behind; nothing, with a note, where that can't be read."""
-    from flowspec.backend.aws.manage.ending import leftovers
-
-    return _read_or_note("what it leaves behind", lambda: leftovers(chosen.emr, cluster), (), chosen)
-
-
-def _watch(chosen: Chosen, timeout: float | None, sleep: Sleep, watch: Watch) -> Ended:
+def watch_events(chosen: Chosen, timeout: float | None, sleep: Sleep, watch: Watch) -> Ended:
+    """Watches a cluster by `watch` and shows the events; returns the last one."""
     with closing(watch(chosen.emr, chosen.cluster_id, steps=chosen.steps, timeout=timeout, sleep=sleep)) as events:
         show = _show_progress if on_terminal() and is_shown(Level.PROGRESS) else _print_events
         for event in show(events, chosen.secrets):
@@ -267,8 +250,8 @@ def _report_end(
     skipped = launches.plan.skipped if launches else ""
     counters: Mapping[str, runs.Counters] = {}
     if not (diagnosis and diagnosis.unread):
-        counters = _read_or_note("the steps' counters", lambda: _counters(run, logs), {}, chosen)
-    fidelity = _read_or_note(
+        counters = read_or_note("the steps' counters", lambda: _counters(run, logs), {}, chosen)
+    fidelity = read_or_note(
         "what of this run was simulated", lambda: chosen.emr.backend.fidelity(chosen.emr, run), None, chosen
     )
     if format_ == "json":
@@ -330,7 +313,7 @@ def _log_patience(end: Ended, left: float | None) -> float:
     return min(PATIENCE, passed + left)
 
 
-def _read_or_note(subject: str, read: Callable[[], _T], otherwise: _T, chosen: Chosen) -> _T:
+def read_or_note(subject: str, read: Callable[[], _T], otherwise: _T, chosen: Chosen) -> _T:
     """Returns what `read` returns; on an error, and on Ctrl-C, prints a note and returns `otherwise`.
 
     The run has ended: its end is still told, and its exit code stays.

@@ -88,12 +88,11 @@ def _describe_cluster(cluster: Cluster) -> str:
 
 def terminate_orphan(one: Orphan, sleep: Callable[[float], None]) -> Row:  # noqa: ARG001 - termination is not waited for
     """Terminates a cluster; returns its row."""
-    from flowspec.backend.aws.manage.ending import destroy
+    from flowspec.cli.termination import request_termination
 
     with label_lines(one.cluster.tags[FLOW_TAG]):
         try:
-            destroy(one.emr, one.cluster)
+            request_termination(one.emr, one.cluster)
         except Exception as error:  # noqa: BLE001 - after any error, the other clusters are still terminated
             return one.row(f"not pruned: {message_of(error)}", print_error(error))
-        eprint(f"cluster {one.cluster.id}: termination requested")
         return one.row(f"pruned {one.cluster.id}")

@@ -152,6 +152,12 @@ def test_protect_and_destroy(flowspec, living):
     assert "nothing to protect" in flowspec("protect", id_).err
 
 
+def test_destroy_that_does_not_wait_shows_the_state_after_the_request(flowspec, living):
+    id_ = living()
+    state = answer(flowspec("destroy", id_, "--detach", "--format", "json"))["state"]
+    assert state in {"TERMINATING", "TERMINATED"}
+
+
 def test_destroy_has_nothing_to_do_for_a_flow_that_never_ran(flowspec, own_home, job):
     job(QUICK)
     done = flowspec("destroy", "job.yaml")

@@ -12,9 +12,9 @@ from flowspec.cli.confirm import confirm
 from flowspec.cli.exits import Exit
 from flowspec.cli.locate import LOOKING, Chosen, Looking, choose
 from flowspec.cli.options import DETACH, YES, output_format
-from flowspec.cli.output import eprint, print_json, print_result
+from flowspec.cli.output import print_json, print_result
 from flowspec.cli.selection import FLEET, Fleet, names_many
-from flowspec.errors import NotStarted, number_of
+from flowspec.errors import NotStarted
 
 if TYPE_CHECKING:
     from flowspec.plan.cluster import Cluster
@@ -51,9 +51,8 @@ def command(  # noqa: PLR0917 - click passes options by name
 
 
 def _destroy(what: str, looking: Looking, *, detach: bool, unprotect: bool, yes: bool, format_: str) -> int:
-    from flowspec.backend.aws.manage.ending import destroy
     from flowspec.backend.aws.observe import describe
-    from flowspec.cli.follow import wait_until_terminated
+    from flowspec.cli.termination import describe_loss, request_termination, terminate
 
     try:
         chosen = choose(what, looking, ours=True)
@@ -62,32 +61,20 @@ def _destroy(what: str, looking: Looking, *, detach: bool, unprotect: bool, yes:
         print_result("null" if format_ == "json" else error.message)
         return Exit.OK
     cluster = describe(chosen.emr, chosen.cluster_id)
-    clusters = [*(describe(chosen.emr, one) for one in chosen.others), cluster]
-    active = [one for one in clusters if not one.has_ended]
+    others = [one for one in (describe(chosen.emr, other) for other in chosen.others) if not one.has_ended]
+    active = [*others, *([] if cluster.has_ended else [cluster])]
     if active:
-        confirm(f"{'; '.join(map(_describe_loss, active))}. Terminate?", yes=yes)
-    for one in active:
-        destroy(chosen.emr, one, unprotect=unprotect)
-        other = "another cluster of this flow; " if one is not cluster else ""
-        eprint(f"cluster {one.id}: {other}termination requested")
-    if active and not detach:
-        cluster = wait_until_terminated(chosen)
+        confirm(f"{'; '.join(f'Cluster {describe_loss(one)}' for one in active)}. Terminate?", yes=yes)
+    for one in others:
+        request_termination(chosen.emr, one, unprotect=unprotect, note="another cluster of this flow; ")
+    if not cluster.has_ended:
+        cluster = terminate(chosen, cluster, detach=detach, unprotect=unprotect)
     _print(chosen, cluster, format_)
     return Exit.OK
 
 
-def _describe_loss(cluster: Cluster) -> str:
-    """Says for the question what is lost with a cluster."""
-    from flowspec.document.escaping import visible
-    from flowspec.plan.sensitive import without_secrets
-
-    left = [step for step in cluster.steps if not step.has_ended]
-    steps = f", {number_of(len(left), 'step')} not over" if left else ""
-    return f"Cluster {cluster.id} ({visible(without_secrets(cluster).name)}) is {cluster.state}{steps}"
-
-
 def _print(chosen: Chosen, cluster: Cluster, format_: str) -> None:
-    from flowspec.cli.follow import leftovers_of
+    from flowspec.cli.termination import leftovers_of
     from flowspec.document.escaping import visible
     from flowspec.report.runs import cluster_document
 
