@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import re
-import shlex
 import time
 from collections.abc import Callable, Collection, Generator, Mapping, Sequence
 from contextlib import closing
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from flowspec.backend.aws.client import Emr, Endpoint, connect
+from flowspec.backend.aws.command_lines import command_line
 from flowspec.backend.aws.observe import observe_named
 from flowspec.backend.aws.runs.relaunch import Launches
 from flowspec.backend.aws.submission.apply import apply
@@ -109,7 +109,7 @@ def plan_on(
     if if_changed and not rerun and running is None and not lives_on(request.params):
         made = _skip_if_done(emr, jobflow, request, made)
     # If the flow has its own cluster, clusters of its other targets are not reported.
-    notes = () if running else map(partial(_namesake_note, jobflow), namesakes)
+    notes = () if running else map(partial(_namesake_note, emr, made), namesakes)
     return _note_staged_files(emr, files, dataclasses.replace(made, notes=(*made.notes, *unread, *notes)))
 
 
@@ -177,7 +177,7 @@ def _join_ended_run(plan: Plan, run: str, why: str, notes: tuple[str, ...]) -> P
     )
 
 
-def _namesake_note(jobflow: JobFlow, cluster: Cluster) -> str:
+def _namesake_note(emr: Emr, plan: Plan, cluster: Cluster) -> str:
     """Returns the note that an active cluster of the flow's name is not the flow's own: an apply leaves it alone."""
     called = f"cluster {cluster.id} ({cluster.state}) is called {cluster.name}, but "
     if flow := cluster.tags.get(FLOW_TAG):
@@ -185,7 +185,7 @@ def _namesake_note(jobflow: JobFlow, cluster: Cluster) -> str:
         return f"{called}is of flow {flow}{f' on target {target}' if target else ''}: it is left alone"
     return (
         f"{called}does not have the tags of this flow and target: it is left alone; "
-        f"`flowspec adopt {cluster.id} {shlex.quote(str(jobflow.path))}` takes it over"
+        f"`{command_line('adopt', emr, cluster.id, *plan.named_by)}` takes it over"
     )
 
 
@@ -328,7 +328,7 @@ def import_cluster(emr: Emr, cluster_id: str, *, folder: Path = Path(), keep_sec
     wanted = Wanted(
         params,
         variables,
-        region=emr.region if "region" in emr.backend.connection_settings else "",
+        region=emr.region if "region" in emr.endpoint.traits.connection_settings else "",
         notes=found.notes,
         profile=emr.endpoint.profile or "",
         backend="" if backend == DEFAULT_BACKEND else backend,

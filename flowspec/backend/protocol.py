@@ -26,13 +26,11 @@ _MODULES: Mapping[str, str] = {"emr": "flowspec.backend.aws.backend", "local": "
 class Backend(Protocol):
     """The differences between EMR on AWS and the embedded EMR of this machine.
 
-    `connection_settings` are the members of Endpoint that it takes to reach a cluster by its id again;
     `log_interval` is the number of seconds between two reads of a growing log; `rates` are those of its operations
     ("" for all together), none where it has no limit.
     """
 
     name: BackendName
-    connection_settings: tuple[str, ...]
     log_interval: float
     rates: Mapping[str, Rate]
 

@@ -65,10 +65,12 @@ def _prepare_to_follow(
         from flowspec.cli.overrun import cost_by_request, with_budget_warning
 
         watch = with_budget_warning(watch, flow, cost_by_request(flow, plan.request, plan.fallback, emr.region))
+    # A saved plan can't be made again with --rerun.
+    on_end = partial(print_rerun_hint, plan) if planned.again else lambda _: None
     hooks = hooks_of(flow, emr, allow_commands=following.allow_commands, secrets=plan.secrets, sleep=sleep)
 
     def follow_run(applied: Applied) -> int:
-        code = follow(
+        return follow(
             Chosen(emr, applied.cluster_id, plan.secrets, steps=applied.steps, failed=applied.failed),
             timeout=following.timeout,
             on_interrupt=following.on_interrupt,
@@ -77,11 +79,8 @@ def _prepare_to_follow(
             watch=watch,
             launches=Launches(plan, emr, partial(eprint, secrets=plan.secrets), sleep),
             hooks=hooks,
+            on_end=on_end,
         )
-        # A saved plan can't be made again with --rerun.
-        if planned.again:
-            print_rerun_hint(plan, code)
-        return code
 
     return follow_run
 

@@ -18,6 +18,7 @@ from flowspec.cli.pruning import find_orphans, specs_and_folders, terminate_orph
 from flowspec.cli.selection import Fleet
 
 if TYPE_CHECKING:
+    from flowspec.backend.aws.client import Emr
     from flowspec.backend.aws.shared import SharedWatch
     from flowspec.backend.aws.submission.apply import Applied
     from flowspec.cli.run_options import Following, Planning
@@ -95,7 +96,7 @@ def _apply_and_follow(
         eprint_plan(plan)
     else:
         eprint(result_of(plan))
-        _print_preflight(plan)
+        _print_preflight(plan, one.emr)
     describe = partial(_describe_outcome, plan)
     applied, code = apply_and_follow(planned, following, describe, watch=watching.watch_for(plan), sleep=sleep)
     done = f"{describe(applied)} {applied.cluster_id}"
@@ -111,10 +112,11 @@ def _describe_outcome(plan: Plan, applied: Applied) -> str:
     return ("changed" if plan.has_changes else "joined") if applied.joined else "started"
 
 
-def _print_preflight(plan: Plan) -> None:
+def _print_preflight(plan: Plan, emr: Emr) -> None:
     """Prints the first findings of a preflight, and the command that shows all of them."""
+    from flowspec.backend.aws.command_lines import command_line
     from flowspec.report.preflight import first_preflight_lines
 
     if plan.preflight:
-        lines = first_preflight_lines(plan.preflight, f"{plan.command_line('plan')} --preflight")
+        lines = first_preflight_lines(plan.preflight, command_line("plan", emr, *plan.named_by, "--preflight"))
         eprint_report("\n".join(lines), level=Level.WARNING, secrets=plan.secrets)

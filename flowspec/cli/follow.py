@@ -64,14 +64,15 @@ def follow(
     watch: Watch = watch,
     launches: Launches | None = None,
     hooks: Hooks | None = None,
+    on_end: Callable[[Ended], None] = lambda _: None,
     clock: Callable[[], float] = time.monotonic,
 ) -> int:
     """Watches until the work is over, by `watch`, and prints how it ended; returns the exit code.
 
     With `launches` a cluster that failed before a step ran is followed by another, as the spec says; `timeout` seconds
     are for all of them together, and for the logs that are waited for. `hooks` are run at the end, if steps were
-    submitted or waited for. A thread that is not the first one is interrupted by a `sleep` that raises
-    KeyboardInterrupt.
+    submitted or waited for, and `on_end` is called last. A thread that is not the first one is interrupted by a `sleep`
+    that raises KeyboardInterrupt.
     """
     left = time_left(timeout, clock)
     end: Ended | None = None
@@ -96,6 +97,7 @@ def follow(
     # Of a cluster that was there before, and of which no step is waited for, no run has ended.
     if hooks and chosen.steps != ():
         _run_hooks(hooks, end, diagnosis)
+    on_end(end)
     return code
 
 
@@ -111,9 +113,12 @@ def hooks_of(
     return Hooks(flow, emr, partial(ewarn, secrets=secrets), allow_commands, sleep)
 
 
-def print_rerun_hint(plan: Plan, code: int) -> None:
-    """Prints how to run what a failed run has left, where its cluster ends with its steps."""
-    if code in {Exit.STEP_FAILED, Exit.CANCELLED} and not lives_on(plan.request):
+def print_rerun_hint(plan: Plan, end: Ended) -> None:
+    """Prints how to run what a failed run has left of its plan's steps, where its cluster ends with its steps."""
+    # Steps that someone has added to the cluster are not the plan's.
+    own = {step["Name"] for step in plan.request.get("Steps", ())}
+    left = any(step.name in own and step.state != "COMPLETED" for step in end.run.steps)
+    if left and end.verdict.outcome in {Outcome.STEP_FAILED, Outcome.CANCELLED} and not lives_on(plan.request):
         # It refuses the options that chose the steps of this run.
         chosen_by = ", in place of --from or --only," if plan.omitted and not plan.resumes else ""
         eprint(f"the same command with --rerun failed{chosen_by} runs what is left")
@@ -278,7 +283,7 @@ def _report_end(
         eprint_report(failures.as_text(diagnosis), secrets=chosen.secrets)
         # A cluster that failed in its bootstrap actions has no log of a step: `diagnosis` names the folder of its logs.
         if any(step.started for step in run.steps):
-            eprint(f"  more: {_command_text('logs', chosen)}{f' --step {verdict.step.id}' if verdict.step else ''}")
+            eprint(f"  more: {_command_text('logs', chosen, *(('--step', verdict.step.id) if verdict.step else ()))}")
     if verdict.outcome is Outcome.TIMED_OUT:
         ewarn(f"  it keeps running; re-attach with: {_command_text('wait', chosen)}")
     return exit_of(verdict.outcome)
@@ -339,5 +344,5 @@ def _outputs(cluster: Cluster) -> list[str]:
     return [after for step in cluster.steps for before, after in pairwise(step.args) if before == "-output"]
 
 
-def _command_text(verb: str, chosen: Chosen) -> str:
-    return command_line(verb, chosen.emr, chosen.cluster_id)
+def _command_text(verb: str, chosen: Chosen, *options: str) -> str:
+    return command_line(verb, chosen.emr, chosen.cluster_id, *options)

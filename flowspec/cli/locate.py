@@ -182,6 +182,7 @@ def _find_latest(emr: Emr, who: Identity) -> list[str]:
 
 def not_started(emr: Emr, who: Identity) -> FlowspecError:
     """Returns the error for a flow without a cluster: NotStarted, unless another's cluster may be the one meant."""
+    from flowspec.backend.aws.command_lines import command_line
     from flowspec.backend.aws.observe import LOOKBACK, find_namesakes
     from flowspec.plan.cluster import FLOW_TAG, TARGET_TAG
 
@@ -190,11 +191,13 @@ def not_started(emr: Emr, who: Identity) -> FlowspecError:
     # A cluster of another target of the flow, or of another flow, is none that this spec could mean.
     foreign = [one for one in namesakes if not one.tags.keys() >= {FLOW_TAG, TARGET_TAG}]
     elsewhere = [one for one in namesakes if one not in foreign and one.tags[FLOW_TAG] == who.flow]
+    apply = command_line("apply", emr, *who.named_by)
     remedies = ["choose that target with --target"] if any(one.tags[TARGET_TAG] for one in elsewhere) else []
     if foreign:
-        remedies += [f"`flowspec adopt {foreign[0].id} SPEC` takes it over", "`flowspec apply` starts another"]
+        adopt = command_line("adopt", emr, foreign[0].id, *who.named_by)
+        remedies += [f"`{adopt}` takes it over", f"`{apply}` starts another"]
     else:
-        remedies.append("`flowspec apply` runs it")
+        remedies.append(f"`{apply}` runs it")
     kind = FlowspecError if foreign else NotStarted
     return kind(
         f"flow {who.flow} is not running{where}, and was not started there in the last {LOOKBACK.days} days"
@@ -220,6 +223,7 @@ def _foreign_clusters_note(namesakes: Sequence[Cluster]) -> str:
 
 def _find_by_name(emr: Emr, name: str, *, ours: bool) -> str:
     """Returns the one active cluster of that name, else the one that ends or ended last."""
+    from flowspec.backend.aws.command_lines import command_line
     from flowspec.backend.aws.observe import active_named, describe, ended_named, ending_named
     from flowspec.plan.cluster import FLOW_TAG
 
@@ -230,7 +234,7 @@ def _find_by_name(emr: Emr, name: str, *, ours: bool) -> str:
         if found and not active:
             raise FlowspecError(
                 f"no cluster called {name} was made by flowspec{_foreign_clusters_note(found)}",
-                remedy="name it by its id, or take it over with `flowspec adopt`",
+                remedy=f"name it by its id, or take it over with `{command_line('adopt', emr, found[0].id, 'SPEC')}`",
             )
     if len(active) > 1:
         ids = ", ".join(one.id for one in active)
@@ -249,7 +253,7 @@ def _not_found(emr: Emr, name: str) -> NothingFound:
     remedy = f"`{command_line('list', emr, '--all')}` shows all that there are; an older one is found by its id"
     if Path(name).is_dir():
         remedy = f"{name} is a folder here: name one of its specs"
-    elif not emr.backend.connection_settings:
+    elif not emr.endpoint.traits.connection_settings:
         remedy += "; give --region to look for it on AWS"
     where = emr.backend.location(emr.region)
     return NothingFound(

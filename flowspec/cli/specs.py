@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
-from flowspec.facts.backends import DEFAULT_BACKEND
+from flowspec.facts.backends import DEFAULT_BACKEND, TRAITS
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from flowspec.backend.aws.client import Endpoint
     from flowspec.document.job_flow import JobFlow
     from flowspec.document.text.tree import Document
@@ -30,6 +32,19 @@ class Rendering(NamedTuple):
     def now(self) -> datetime | None:
         """The time in UTC that `ds` and `ts` mean, if --date is given."""
         return self.date.replace(tzinfo=timezone.utc) if self.date else None
+
+    def public_assignments(self, secrets: Collection[str]) -> tuple[str, ...]:
+        """Returns the `--var` options whose values are no secrets."""
+        return tuple(one for one in self.assignments if one.partition("=")[2] not in secrets)
+
+    def words(self, secrets: Collection[str]) -> tuple[str, ...]:
+        """Returns the options as they are written, without the target and values that are secrets."""
+        given = (
+            *(("--var", one) for one in self.public_assignments(secrets)),
+            *(("--var-file", str(one)) for one in self.variable_files),
+            *([("--date", f"{self.date:%Y-%m-%d}")] if self.date else []),
+        )
+        return tuple(word for option in given for word in option)
 
 
 class Connection(NamedTuple):
@@ -75,13 +90,14 @@ def job_flow(
     document = render_spec(spec, rendering, placeholders=placeholders)
     flow = validate_with_files(document, emr_rules=emr_rules, **given)
     _refuse_unused(flow.backend, flow.target, connection)
-    return replace(flow, **given)
+    return replace(flow, **given, options=rendering.words(flow.secrets))
 
 
 class Identity(NamedTuple):
     """The names and the endpoint by which a flow's clusters are found.
 
-    `name` is the clusters' Name; it differs from `flow` only if `api_params` sets it.
+    `name` is the clusters' Name; it differs from `flow` only if `api_params` sets it. `named_by` are the words by which
+    a command line names the flow.
     """
 
     flow: str
@@ -89,6 +105,7 @@ class Identity(NamedTuple):
     name: str
     endpoint: Endpoint
     secrets: frozenset[str]
+    named_by: tuple[str, ...]
 
 
 def identity(spec: Path, rendering: Rendering, connection: Connection) -> Identity:
@@ -110,17 +127,14 @@ def identity(spec: Path, rendering: Rendering, connection: Connection) -> Identi
     _refuse_unused(backend, document.target, connection)
     endpoint = Endpoint(backend, **{name: value or field(name) for name, value in connection._asdict().items()})
     name = field("api_params", "Name") or field("name")
-    return Identity(field("name"), document.target, name, endpoint, document.secrets)
+    target = ("--target", document.target) if document.target else ()
+    named_by = (str(spec), *target, *rendering.words(document.secrets))
+    return Identity(field("name"), document.target, name, endpoint, document.secrets, named_by)
 
 
 def _refuse_unused(backend: BackendName, target: str, connection: Connection) -> None:
     """Raises click.UsageError for an option that the target's backend has no use for."""
-    if not any(connection):
-        # Backends are imported only if they are needed.
-        return
-    from flowspec.backend.protocol import backend_of
-
-    used = backend_of(backend).connection_settings
+    used = TRAITS[backend].connection_settings
     for name in ("endpoint_url", "profile"):
         if getattr(connection, name) and name not in used:
             option = f"--{name.replace('_', '-')}"

@@ -20,7 +20,7 @@ class JobFlow:
     spec that describe the job flow, under the spec's names, without members for the tool (variables, targets, backend
     …). `secrets` are the texts that must not be shown; `document` knows the place of everything. With a `data_root`,
     relative paths of data are below it instead of below the spec's tree, so that the run of a test does not change the
-    checkout.
+    checkout. `options` are those of the command line with which the spec was rendered, none of them with a secret.
     """
 
     name: str
@@ -36,6 +36,7 @@ class JobFlow:
     secrets: frozenset[str] = field(default=frozenset(), repr=False)
     warnings: tuple[Diagnostic, ...] = ()
     data_root: Path | None = None
+    options: tuple[str, ...] = field(default=(), compare=False)
 
     @property
     def cluster_name(self) -> str:

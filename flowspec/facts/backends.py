@@ -19,6 +19,7 @@ class Traits(NamedTuple):
     machine runs the steps with its own. `is_paid`: its instances cost money. `stages_files`: local files are uploaded
     to S3; otherwise they are used where they are. `ships_logs`: logs can be read only after they were shipped to the
     `log_uri`. `longest_poll`: the maximum number of seconds between two polls of a running cluster.
+    `connection_settings`: the members of a target, and options, that it takes to reach a cluster by its id.
     """
 
     on_aws: bool
@@ -26,11 +27,21 @@ class Traits(NamedTuple):
     stages_files: bool
     ships_logs: bool
     longest_poll: float
+    connection_settings: tuple[str, ...]
 
 
 TRAITS: Mapping[BackendName, Traits] = {
     # A poll costs 6 ms of this process and no quota: about 1 % of one core.
-    "local": Traits(on_aws=False, is_paid=False, stages_files=False, ships_logs=False, longest_poll=0.5),
+    "local": Traits(
+        on_aws=False, is_paid=False, stages_files=False, ships_logs=False, longest_poll=0.5, connection_settings=()
+    ),
     # EMR allows one DescribeCluster a second for the whole account (Service Quotas), and states change within minutes.
-    "emr": Traits(on_aws=True, is_paid=True, stages_files=True, ships_logs=True, longest_poll=30),
+    "emr": Traits(
+        on_aws=True,
+        is_paid=True,
+        stages_files=True,
+        ships_logs=True,
+        longest_poll=30,
+        connection_settings=("region", "profile", "endpoint_url"),
+    ),
 }

@@ -8,6 +8,7 @@ is not known. `prices.json` is packaged; `flowspec prices update` writes another
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
@@ -93,7 +94,7 @@ def _read_checked(path: Path) -> Any:
         _parse_table(raw, own=True)
     except (ValueError, RecursionError, OSError) as error:
         why = error.strerror if isinstance(error, OSError) else error
-        remedy = f"remove it (`rm {path}`); `flowspec prices update` writes a new one"
+        remedy = f"remove it (`rm {shlex.quote(str(path))}`); `flowspec prices update` writes a new one"
         raise FlowspecError(f"the table of prices can't be read: {path}: {why}", remedy=remedy) from error
     return raw
 

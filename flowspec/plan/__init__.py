@@ -11,6 +11,7 @@
     sensitive    finds the secrets of a cluster by its tags, without its spec
     findings     what a preflight found, as values
     saved        plans as files, and what makes one stale
+    command_lines  the commands that outputs suggest
 
 A plan is plain data, equal by value, and it is all that `backend.aws.submission.apply` needs: what is not in it
 is not done. Without a running cluster, the plan is a submission. A long-running cluster is changed in place where

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
@@ -90,7 +89,8 @@ class Plan:
     the user named the steps). `kept` are the indexes of the remaining steps of that run; None for any other plan.
     `skipped` names the ended run that already did everything, so that nothing is run, and `joins` is its id ("" for any
     other plan). `awaits` are the ids of the cluster's steps that belong to the spec and have not ended; None if all its
-    steps belong to the run. `failed` are the ids of steps that did not complete and are not run again.
+    steps belong to the run. `failed` are the ids of steps that did not complete and are not run again. `options` are
+    those of the command line with which the spec was rendered.
     """
 
     flow: str
@@ -122,15 +122,17 @@ class Plan:
     resumes: str = ""
     kept: tuple[int, ...] | None = None
     skipped: str = ""
+    options: tuple[str, ...] = field(default=(), compare=False)
     secrets: frozenset[str] = field(default=frozenset(), repr=False)
     version: int = PLAN_VERSION
 
     def __hash__(self) -> int:
         return hash((self.flow, self.target, self.digest, self.changes))
 
-    def command_line(self, command: str) -> str:
-        """Returns the command line of a flowspec command for the cluster of this plan."""
-        return shlex.join(["flowspec", command, self.source, *(["--target", self.target] if self.target else [])])
+    @property
+    def named_by(self) -> tuple[str, ...]:
+        """The words by which a command line names the flow of this plan."""
+        return (self.source, *(("--target", self.target) if self.target else ()), *self.options)
 
     @property
     def has_changes(self) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from flowspec.cost.budget import budget_notes, estimate_of, refuse_over_budget
@@ -15,6 +16,7 @@ from flowspec.facts.limits import MAX_STEPS, MAX_STEPS_LISTED
 from flowspec.facts.mutability import row_of
 from flowspec.plan.changes import Action, ApiCall, Assessment, Change, Plan
 from flowspec.plan.cluster import MANAGED_TAG, STEPS_TAG, Step
+from flowspec.plan.command_lines import Place, command_line_at
 from flowspec.plan.comparison.differences import Difference, snake, tokens_in
 from flowspec.plan.comparison.fields import Comparison, compare_fields
 from flowspec.plan.converge import calls_of, changes_of, ending_calls, intent_calls, needs_replacement, tag_calls
@@ -73,7 +75,8 @@ def make_plan(
     refuse_over_budget(jobflow, cost, fallback, region)
     refuse_misordered(jobflow, request)
     submission = _plan_submission(jobflow, request, assessment, fallback=fallback, cost=cost)
-    choices = _Choices(replace, frozenset(rerun), cancel_removed, request.selected, now)
+    place = dataclasses.replace(jobflow, region=jobflow.region or region)
+    choices = _Choices(replace, frozenset(rerun), cancel_removed, request.selected, now, place)
     plan = submission if cluster is None else _plan_for_cluster(submission, cluster, choices)
     plan = _add_supervision(plan, jobflow, cluster)
     if cluster is not None and cluster.others:
@@ -109,6 +112,7 @@ def _plan_submission(
         launch_retries=jobflow.fields.get("launch_retries", 0),
         cost=cost,
         omitted=request.omitted,
+        options=jobflow.options,
     )
 
 
@@ -187,13 +191,14 @@ def _refuse_unknown_names(rerun: Collection[str], wanted: Mapping[str, Any]) -> 
 
 
 class _Choices(NamedTuple):
-    """The options of a plan beside the spec (see `make_plan`)."""
+    """The options of a plan beside the spec (see `make_plan`); `place` is where its commands look for clusters."""
 
     replace: bool
     rerun: frozenset[str]
     cancel_removed: bool
     selected: frozenset[int] | None
     now: datetime | None
+    place: Place
 
 
 def with_preflight(plan: Plan, found: Iterable[Finding], jobflow: JobFlow, request: Request) -> Plan:
@@ -362,7 +367,7 @@ def _plan_replacement(submission: Plan, cluster: Cluster, differences: Sequence[
         )
         for index, line in enumerate(lines)
     ]
-    blocked, remedy = _why_not_replaced(cluster, choices.replace)
+    blocked, remedy = _why_not_replaced(cluster, choices)
     return dataclasses.replace(
         submission,
         changes=(*forced, *submission.changes),
@@ -373,18 +378,19 @@ def _plan_replacement(submission: Plan, cluster: Cluster, differences: Sequence[
     )
 
 
-def _why_not_replaced(cluster: Cluster, allowed: bool) -> tuple[str, str]:
+def _why_not_replaced(cluster: Cluster, choices: _Choices) -> tuple[str, str]:
     """Returns why a cluster can't be replaced, and the remedy; two empty texts if it can."""
-    if not allowed:
+    command = partial(command_line_at, choices.place)
+    if not choices.replace:
         busy = any(not step.has_ended for step in cluster.steps)
-        wait = "wait for it (flowspec wait), " if busy else ""
+        wait = f"wait for it ({command('wait', cluster.id)}), " if busy else ""
         return (
             f"cluster {cluster.id} of this flow is {cluster.state}, made from another request",
-            f"{wait}end it (flowspec destroy), or let this apply end it with --replace",
+            f"{wait}end it ({command('destroy', cluster.id)}), or let this apply end it with --replace",
         )
     if cluster.termination_protected:
         problem = f"cluster {cluster.id} must be replaced, but is protected against termination"
-        return problem, "end it first: flowspec destroy --unprotect"
+        return problem, f"end it first: {command('destroy', cluster.id, '--unprotect')}"
     return "", ""
 
 

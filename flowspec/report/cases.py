@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections import Counter
 from collections.abc import Sequence
 from os.path import normpath
@@ -28,7 +29,7 @@ def result_text(result: CaseResult, *, color: bool) -> str:
     lines += [f"  {line}" for problem in result.problems for line in problem.split("\n")]
     lines += [f"  wrote {visible(normpath(path))}" for path in result.updated]
     if result.home:
-        lines.append(f"  kept: FLOWSPEC_HOME={result.home} flowspec list --backend local --all")
+        lines.append(f"  kept: FLOWSPEC_HOME={shlex.quote(str(result.home))} flowspec list --backend local --all")
     if result.diagnostics:
         lines.append(as_text(result.diagnostics, color=color).rstrip("\n"))
     return "\n".join(lines)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
-import shlex
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -24,6 +23,7 @@ from flowspec.document.text.parse import load
 from flowspec.document.text.tree import diagnostics_to_show
 from flowspec.errors import Diagnostic, FlowspecError, NothingFound, Severity, SpecError
 from flowspec.plan.changes import Action, Assessment, Change
+from flowspec.plan.command_lines import command_line_at
 from flowspec.plan.lines import submission_lines
 from flowspec.plan.runs.unattended import compare_specs, new_commands
 from flowspec.request.compile import Request, compile
@@ -286,14 +286,7 @@ def _destroy_command(before: _Side) -> str:
     flow, request = before.jobflow, before.request
     if flow is None or request is None or not lives_on(request.params):
         return ""
-    settings = {
-        "backend": flow.backend,
-        "region": flow.region,
-        "profile": flow.profile,
-        "endpoint-url": flow.endpoint_url,
-    }
-    options = [f"--{name}={value}" for name, value in settings.items() if value]
-    return shlex.join(["flowspec", "destroy", flow.cluster_name, *options])
+    return command_line_at(flow, "destroy", flow.cluster_name)
 
 
 def _new_findings(before: _Side | None, after: _Side) -> tuple[Diagnostic, ...]:

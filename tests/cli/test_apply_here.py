@@ -341,6 +341,21 @@ def test_rerun_what_failed(flowspec, job, tmp_path):
     assert flowspec("plan", path, "--rerun", "two").code == 1
 
 
+def test_a_step_that_was_added_and_cancelled_is_nothing_that_a_rerun_of_the_spec_runs(flowspec, start, job, tmp_path):
+    until_told = "until [ -e told ]; do sleep 0.1; done"
+    path = job(
+        f"  - {{name: own, type: command, args: [bash, -c, '{until_told.replace('told', str(tmp_path / 'told'))}']}}"
+    )
+    (tmp_path / "more.yaml").write_text("- {name: added, type: command, args: ['true']}\n")
+    process = start("apply", path)
+    said = next(line for line in process.stderr if "step" in line and "RUNNING" in line)
+    assert flowspec("steps", "add", path, "more.yaml", "--detach").code == 0, said
+    assert flowspec("cancel", path, "added").code == 0
+    (tmp_path / "told").touch()
+    _, err = process.communicate(timeout=60)
+    assert (process.returncode, "a step was cancelled" in err, "--rerun failed runs" in err) == (7, True, False), err
+
+
 def test_some_steps_of_a_cluster_that_lives_on(flowspec, job):
     steps = "".join(f"  - {{name: {name}, type: command, args: ['true']}}\n" for name in ("one", "two", "three"))
     path = job(steps, keep_alive="true")

@@ -1,6 +1,8 @@
 """The same spec on an EMR endpoint: moto's server stands for AWS and witnesses what is sent."""
 
 import json
+import re
+import shlex
 from hashlib import sha256
 
 import boto3
@@ -54,6 +56,31 @@ def test_one_submission(prod, aws, wordcount):
         "flowspec:steps",
     } == set(tags)
     assert (tags["flowspec:flow"], tags["flowspec:target"]) == ("wordcount", "prod")
+
+
+def test_the_commands_of_advice_work_when_they_are_copied(flowspec, aws, moto, tmp_path):
+    spec = tmp_path / "a job.yaml"
+    spec.write_text(
+        "flowspec: v1\nname: nightly\nrelease_label: emr-7.5.0\nkeep_alive: true\n"
+        "targets: {here: {default: true, backend: local}, prod: {service_role: EMR_DefaultRole}}\n"
+        "job_flow_role: EMR_EC2_DefaultRole\nvariables: {day: {}, key: {sensitive: true, default: hunter2hunter2}}\n"
+        "instance_groups: [{role: MASTER, type: m5.xlarge, count: 1}]\n"
+        "steps: [{type: command, name: one, args: [echo, '{{ day }}', '{{ key }}']}]\n"
+    )
+    at_moto = ("--target", "prod", "--endpoint-url", moto, "--region", "us-east-1", "--var", "key=hunter2hunter2")
+
+    def advised(done, verb):
+        assert "hunter2" not in done.err + done.out
+        return shlex.split(re.search(rf"flowspec ({verb} [^`)]+)", done.err + done.out)[1])
+
+    before = flowspec("status", spec, *at_moto, "--var", "day=2026 11 30")
+    started = flowspec(*advised(before, "apply"), "--detach")
+    assert started.code == 0, started.err
+    spec.write_text(spec.read_text().replace("emr-7.5.0", "emr-7.4.0"))
+    refused = flowspec("apply", spec, *at_moto, "--var", "day=2026 11 30")
+    assert (refused.code, "made from another request" in refused.err) == (1, True)
+    ended = flowspec(*advised(refused, "destroy"))
+    assert ended.out.startswith(f"cluster {started.out.strip()}: TERMINATED\n")
 
 
 def test_a_second_apply_submits_nothing(prod, aws):

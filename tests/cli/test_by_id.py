@@ -89,7 +89,7 @@ def test_a_cluster_of_the_flow_from_before_it_had_targets(flowspec, own_home, jo
     (id_,) = set(re.findall(r"j-\w+", flowspec("apply", "job.yaml").err))
     path.write_text(with_targets)
     shown = flowspec("status", "job.yaml").err
-    assert f"; it runs without a target: {id_} (WAITING)\n  `flowspec apply` runs it" in shown
+    assert f"; it runs without a target: {id_} (WAITING)\n  `flowspec apply job.yaml --target here` runs it" in shown
     flowspec("destroy", id_)
 
 

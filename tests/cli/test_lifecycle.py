@@ -359,7 +359,7 @@ def test_import_and_adopt(flowspec, theirs, tmp_path):
     assert f"cluster {id_} (WAITING) is called etl, but does not have the tags of this flow" in plan.out
     assert f"flowspec adopt {id_}" in plan.out
     status = flowspec("status", "etl.yaml")
-    assert (status.code, f"`flowspec adopt {id_} SPEC` takes it over" in status.err) == (1, True), status.err
+    assert (status.code, f"`flowspec adopt {id_} etl.yaml` takes it over" in status.err) == (1, True), status.err
     done = flowspec("adopt", id_, "etl.yaml")
     assert (done.code, done.out) == (0, f"cluster {id_} now belongs to flow etl\n"), done.err
     assert flowspec("plan", "etl.yaml", "--exit-code").code == 0

@@ -36,6 +36,8 @@ def test_a_cluster_that_is_ending_is_found(emr, run, find):  # noqa: F811
     run("TERMINATED")
     ending = run("TERMINATING")
     if find is _find_latest:
-        assert _find_latest(emr, Identity("nightly", "", "nightly", Endpoint("local"), frozenset())) == [ending]
+        assert _find_latest(emr, Identity("nightly", "", "nightly", Endpoint("local"), frozenset(), ("n.yaml",))) == [
+            ending
+        ]
     else:
         assert _find_by_name(emr, "nightly", ours=True) == ending

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -153,9 +154,9 @@ def test_a_protected_cluster_is_not_replaced(flowspec, job):
     )
     refused = flowspec("apply", "job.yaml", "--replace")
     assert refused.code == 1
-    assert "protected against termination\n  end it first: flowspec destroy --unprotect\n" in refused.err
+    advised = r"protected against termination\n  end it first: flowspec (destroy j-\w+ --unprotect)\n"
     assert flowspec("destroy", "job.yaml").code == 1
-    assert flowspec("destroy", "job.yaml", "--unprotect").code == 0
+    assert flowspec(*re.findall(advised, refused.err)[0].split()).code == 0
 
 
 def test_another_name_for_the_cluster_does_not_lose_it(flowspec, job):

@@ -546,7 +546,7 @@ def test_a_protected_cluster_is_not_replaced(emr):
     plan = planned({**there, "ReleaseLabel": "emr-7.1.0"}, cluster, replace=True)
     assert (plan.blocked, plan.remedy) == (
         f"cluster {cluster.id} must be replaced, but is protected against termination",
-        "end it first: flowspec destroy --unprotect",
+        f"end it first: flowspec destroy {cluster.id} --unprotect",
     )
 
 

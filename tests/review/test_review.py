@@ -266,11 +266,11 @@ def test_a_cluster_that_no_spec_manages_any_more_is_told(repo):
     assert reviews.as_text(made).splitlines() == [
         "b.yaml; leaves a running cluster",
         "  ~ name: b → other  b.yaml:2",
-        f"  {told} b --backend=emr --region=us-east-1",
+        f"  {told} b --region us-east-1",
         "",
         "a.yaml: gone; leaves a running cluster",
         "  - flow a",
-        f"  {told} a --backend=emr --region=us-east-1",
+        f"  {told} a --region us-east-1",
         "  cost: 0.75 → 0.00 USD an hour",
         "",
         "run.yaml: gone",

@@ -27,7 +27,6 @@ class AwsBackend:
     """EMR through boto3."""
 
     name: BackendName = "emr"
-    connection_settings = ("region", "profile", "endpoint_url")
     # EMR ships logs about every five minutes. A poll every ten seconds costs one GetObject and causes little delay.
     log_interval = 10.0
     rates = RATES

@@ -104,7 +104,7 @@ def _describe_raw(emr: Emr, cluster_id: str) -> dict[str, Any]:
             account = emr.account()
             where = emr.backend.location(emr.region) + (f" of account {account}" if account else "")
             remedy = f"`{command_line('list', emr)}` shows the active clusters there"
-            if emr.backend.connection_settings:
+            if emr.endpoint.traits.connection_settings:
                 remedy += "; an id is known in its own account and region only: see --profile and --region"
             else:
                 remedy += "; give --region to look for it on AWS"

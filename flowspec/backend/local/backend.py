@@ -33,7 +33,6 @@ class LocalBackend:
 
     name: BackendName = "local"
     # Without a region, a connection sees the clusters of all regions (see `connect`).
-    connection_settings = ()
     log_interval = 0.2
     rates: Mapping[str, Rate] = MappingProxyType({})
 

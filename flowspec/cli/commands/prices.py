@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+
 import click
 
 from flowspec.cli.exits import Exit
@@ -37,9 +39,9 @@ def show(types: tuple[str, ...], region: str | None, format_: str) -> int:
     from flowspec.report.json_text import as_json
     from flowspec.report.prices import Shown, price_documents, price_lines
 
+    command = ["flowspec", "prices", "update", *(["--region", region] if region else [])]
     if region and region not in priced_regions():
-        remedy = f"flowspec prices update --region {region}"
-        raise NothingFound(f"no prices of region {region} are known", remedy=remedy)
+        raise NothingFound(f"no prices of region {region} are known", remedy=shlex.join(command))
     shown = []
     for one in [region] if region else priced_regions():
         prices = instance_prices(one)
@@ -49,7 +51,8 @@ def show(types: tuple[str, ...], region: str | None, format_: str) -> int:
     if any(one.prices.types for one in shown):
         print_result(as_json(price_documents(shown)) if format_ == "json" else price_lines(shown))
     for name in lacking:
-        ewarn(f"no price of {name} is known; try: flowspec prices update --types {name}")
+        update_it = shlex.join([*command, "--types", name])
+        ewarn(f"no price of {name} is known; try: {update_it}")
     return Exit.ERROR if lacking else Exit.OK
 
 

@@ -128,7 +128,7 @@ def _flow_of_list(chosen: Chosen, file: Path, steps: Items, rendering: Rendering
     given = {
         "release_label": params.get("ReleaseLabel"),
         "ami_version": params.get("AmiVersion"),
-        "region": chosen.emr.region if "region" in chosen.emr.backend.connection_settings else None,
+        "region": chosen.emr.region if "region" in endpoint.traits.connection_settings else None,
         "log_uri": params.get("LogUri"),
     }
     names = [text.partition("=")[0] for text in rendering.assignments]

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from flowspec.backend.aws.client import Emr
+from flowspec.backend.aws.command_lines import command_line
 from flowspec.backend.aws.observe import describe
 from flowspec.errors import FlowspecError
 from flowspec.plan.cluster import Cluster
@@ -40,7 +41,7 @@ def destroy(emr: Emr, cluster: Cluster, *, unprotect: bool = False) -> None:
     if cluster.termination_protected and not unprotect:
         raise FlowspecError(
             f"cluster {cluster.id} is protected against termination",
-            remedy="destroy it with --unprotect, which removes the protection first",
+            remedy=f"remove the protection first: {command_line('destroy', emr, cluster.id, '--unprotect')}",
         )
     if cluster.termination_protected:
         emr.call("SetTerminationProtection", JobFlowIds=[cluster.id], TerminationProtected=False)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from flowspec.backend.aws.client import Emr
+from flowspec.backend.aws.command_lines import command_line
 from flowspec.backend.aws.observe import describe, read_back
 from flowspec.backend.aws.submission.change import wait_until_ready
 from flowspec.backend.aws.submission.lock import locked
@@ -76,7 +77,7 @@ def resize(
     with locked(emr, cluster_id, timeout=lock_timeout, notify=notify, sleep=sleep):
         live = read_back(emr, cluster_id, steps=False).live
         assert live is not None
-        found = [_plan_resize(cluster_id, live, address, count) for address, count in sizes.items()]
+        found = [_plan_resize(emr, cluster_id, live, address, count) for address, count in sizes.items()]
         if len({(one.id, one.member) for one in found}) < len(found):
             raise FlowspecError("two sizes are given for one group or fleet")
         for call in _modify_calls(cluster_id, [one for one in found if one.before != one.after]):
@@ -102,7 +103,7 @@ def _refuse_master(role: str) -> None:
         raise FlowspecError("EMR never changes the number of masters", remedy="start a new cluster with 1 or 3 masters")
 
 
-def _plan_resize(cluster_id: str, live: Live, address: str, count: int) -> Resize:
+def _plan_resize(emr: Emr, cluster_id: str, live: Live, address: str, count: int) -> Resize:
     """Returns the change for one address; raises FlowspecError when it is not allowed."""
     match = _ADDRESS.fullmatch(address)
     assert match is not None
@@ -128,7 +129,7 @@ def _plan_resize(cluster_id: str, live: Live, address: str, count: int) -> Resiz
     if _role(group) == "CORE" and not count and not fleets:
         raise FlowspecError(
             "a core group has at least one instance (ModifyInstanceGroups: 'Instance count must be greater than 0.')",
-            remedy="`flowspec destroy` ends the cluster",
+            remedy=f"`{command_line('destroy', emr, cluster_id)}` ends the cluster",
         )
     _refuse_scaled(live.params, group, group_id)
     return Resize(group_id, _address(group, group_id), member, group.get(member, 0), count)

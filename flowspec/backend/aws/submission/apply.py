@@ -84,7 +84,7 @@ def apply(
 
         part = (
             f"interrupted: cluster {plan.converges} may be changed in part; what is left is shown by: "
-            f"{plan.command_line('plan')}"
+            f"{command_line('plan', emr, *plan.named_by)}"
         )
         with _report_interrupt(part, warn):
             done = change_cluster(
@@ -108,7 +108,8 @@ def _submit(
     uploaded = upload(plan.uploads, emr, notify)
     unknown = (
         "interrupted while RunJobFlow was being sent: a cluster may be running. Its tag is "
-        f"{SUBMISSION_TAG}={submission}; find it with: {plan.command_line('status')}, or {command_line('list', emr)}"
+        f"{SUBMISSION_TAG}={submission}; find it with: {command_line('status', emr, *plan.named_by)}, "
+        f"or {command_line('list', emr)}"
     )
     with emr.backend.submission_lock(emr.endpoint) as locked, _report_interrupt(unknown, warn):
         if locked and (earlier := _find_earlier_apply(plan, emr, began)):
@@ -153,7 +154,7 @@ def _find_earlier_apply(plan: Plan, emr: Emr, began: datetime) -> str | None:
     found += find_active(emr, plan.flow, plan.target, name=name)
     others = [one for one in found if one.id != plan.replaces]
     if others and others[0].digest != plan.digest:
-        raise _different_request_error(plan, f"{others[0].id}; nothing was started")
+        raise _different_request_error(plan, emr, others[0].id, f"{others[0].id}; nothing was started")
     return others[0].id if others else None
 
 
@@ -183,7 +184,7 @@ def _run(plan: Plan, params: Mapping[str, Any], submission: str, emr: Emr, sleep
         find=find,
         not_found=f"no cluster has the tag of submission {submission}",
         remedy=f"a cluster may be running; its tag would be {SUBMISSION_TAG}={submission}: look with "
-        f"`{plan.command_line('status')}` and `{command_line('list', emr)}` before you apply again",
+        f"`{command_line('status', emr, *plan.named_by)}` and `{command_line('list', emr)}` before you apply again",
         sleep=sleep,
     )
 
@@ -232,14 +233,14 @@ def _resolve_race(plan: Plan, cluster_id: str, emr: Emr) -> str:
         emr.call("SetTerminationProtection", JobFlowIds=[cluster_id], TerminationProtected=False)
         emr.call("TerminateJobFlows", JobFlowIds=[cluster_id])
     if winner.digest != plan.digest:
-        raise _different_request_error(plan, f"{winner.id} keeps running, {cluster_id} was terminated")
+        raise _different_request_error(plan, emr, winner.id, f"{winner.id} keeps running, {cluster_id} was terminated")
     return winner.id
 
 
-def _different_request_error(plan: Plan, what: str) -> FlowspecError:
+def _different_request_error(plan: Plan, emr: Emr, winner: str, what: str) -> FlowspecError:
     return FlowspecError(
         f"another apply of {plan.flow} started first, with a different request: {what}",
-        remedy="wait for it (flowspec wait), or apply again with --replace",
+        remedy=f"wait for it ({command_line('wait', emr, winner)}), or apply again with --replace",
     )
 
 

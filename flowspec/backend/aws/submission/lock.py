@@ -84,7 +84,7 @@ class Lock:
         if not lost and _has_expired(self._held):
             lost = "has expired: EMR could not be reached to renew it"
         if lost:
-            remedy = "see what was done with `flowspec plan`, and apply again"
+            remedy = f"see what was done ({command_line('status', self._emr, self._cluster_id)}), and apply again"
             raise Locked(f"the lock of cluster {self._cluster_id} {lost}", remedy=remedy)
 
     def release(self, warn: Callable[[str], None]) -> None:

@@ -13,6 +13,7 @@ from flowspec.backend.aws.submission import lock
 from flowspec.backend.aws.submission.apply import apply
 from flowspec.backend.aws.submission.lock import locked, unlock
 from flowspec.errors import Locked, ServiceError, StalePlan
+from flowspec.facts.backends import TRAITS
 from flowspec.plan.cluster import LOCK_TAG
 from tests.plan.conftest import GROUPS, changed, emr, group, observed, planned, running  # noqa: F401 - a fixture
 from tests.waiting import wait_until
@@ -71,7 +72,8 @@ def test_a_lock_is_left_alone_for_a_moment_unless_the_backend_lets_nobody_write_
 
 def test_a_second_one_is_told_who_holds_it(emr, monkeypatch):  # noqa: F811
     cluster_id = running(emr, GROUPS)
-    monkeypatch.setattr(type(emr.backend), "connection_settings", AwsBackend.connection_settings)
+    settings = TRAITS["emr"].connection_settings
+    monkeypatch.setitem(TRAITS, "local", TRAITS["local"]._replace(connection_settings=settings))
     with locked(emr, cluster_id, sleep=lambda _: None):
         second = locked(emr, cluster_id, sleep=lambda _: None)
         with pytest.raises(Locked) as refused:
