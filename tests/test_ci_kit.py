@@ -85,6 +85,7 @@ def act(tmp_path, repo, api):  # noqa: F811
         "GITHUB_REPOSITORY": "acme/jobs",
         "GITHUB_API_URL": api.url,
         "GITHUB_EVENT_PATH": str(tmp_path / "event.json"),
+        "GITHUB_STEP_SUMMARY": str(tmp_path / "summary.md"),
     }
 
     def run(name, **inputs):
@@ -177,6 +178,25 @@ def test_drift_keeps_one_issue_while_a_cluster_differs(act, repo, api):  # noqa:
     assert [one.get("state") for one in api.issues] == ["closed"]
 
 
+def test_the_cluster_of_a_removed_spec_is_shown_and_ended(act, repo, tmp_path):  # noqa: F811
+    lives_on(repo)
+    repo.commit({})
+    assert act("plan", paths="jobs/daily.yaml").returncode == 0
+    assert act("apply").returncode == 0
+    repo.commit({"jobs/daily.yaml": None})
+    (repo.root / "plan.json").unlink()
+    shown = act("plan", paths="jobs", policy="policy.yaml", prune="true")
+    assert shown.returncode == 0, shown.stderr
+    summary = (tmp_path / "summary.md").read_text().replace("\\", "")
+    (doomed,) = re.findall(r"to terminate: (j-\w+), whose spec is gone", summary)
+    assert "whose spec is gone" in shown.stdout
+    assert not (repo.root / "plan.json").exists()
+    done = act("apply", paths="jobs", policy="policy.yaml", prune="true")
+    assert (done.returncode, f"pruned {doomed}" in done.stdout) == (0, True), done.stderr
+    again = act("apply", paths="jobs", prune="true")
+    assert (again.returncode, "skipped" in again.stdout, "pruned" in again.stdout) == (0, True, False), again.stderr
+
+
 def test_drift_fails_when_a_flow_can_not_be_compared(act, repo, api):  # noqa: F811
     (repo.root / "empty").mkdir()
     assert act("drift", paths="empty").returncode not in {0, 3}
@@ -202,7 +222,7 @@ def test_the_commands_of_the_gitlab_pipeline_run(tmp_path, repo):  # noqa: F811
     given = {"CI_MERGE_REQUEST_DIFF_BASE_SHA": base, "FLOW": "daily", "FLOWSPEC_HOME": str(tmp_path / "home")}
     environment = {**os.environ, **given, **path_of_programs(tmp_path)}
     ran = set()
-    for name in ("validate", "test", "review", "plan", "apply", "drift"):
+    for name in ("validate", "test", "review", "plan", "plan prune", "apply", "prune", "drift"):
         for line in GITLAB[name]["script"]:
             command = line.replace("--target prod", "--target laptop")
             done = subprocess.run(
@@ -218,9 +238,8 @@ def test_the_commands_of_the_gitlab_pipeline_run(tmp_path, repo):  # noqa: F811
 
 def test_no_merge_request_of_gitlab_is_given_a_role():
     jobs = {name: job for name, job in GITLAB.items() if "script" in job}
-    assert {name for name, job in jobs.items() if job["extends"] == ".role"} == {"plan", "apply", "drift"}
-    assert not [
-        job for job in jobs.values() if ("AWS_ROLE_ARN" in job.get("variables", {})) != (job["extends"] == ".role")
-    ]
-    assert "merge_request_event" not in str([jobs[name]["rules"] for name in ("plan", "apply", "drift")])
+    with_role = {name for name, job in jobs.items() if job["extends"] == ".role"}
+    assert with_role == {"plan", "plan prune", "apply", "prune", "drift"}
+    assert {name for name, job in jobs.items() if "AWS_ROLE_ARN" in job.get("variables", {})} == with_role
+    assert "merge_request_event" not in str([jobs[name]["rules"] for name in with_role])
     assert not re.search(r"access.?key", (EXAMPLE / ".gitlab-ci.yml").read_text(), re.IGNORECASE)
