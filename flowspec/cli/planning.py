@@ -157,7 +157,7 @@ def plan_to_save(spec: Path, planning: Planning) -> tuple[Planned, str]:
     saved = {
         **{name: value for name, value in _options_of(planning).items() if value not in (None, (), False)},
         "spec": _portable(spec),
-        "assignments": rendering.public_assignments(made.plan.secrets),
+        "assignments": rendering.public_assignments(made.flow.document),
         "date": date.isoformat(),
         "variable_files": [_portable(path) for path in rendering.variable_files],
     }

@@ -12,8 +12,6 @@ import click
 from flowspec.facts.backends import DEFAULT_BACKEND, TRAITS
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
-
     from flowspec.backend.aws.client import Endpoint
     from flowspec.document.job_flow import JobFlow
     from flowspec.document.text.tree import Document
@@ -33,14 +31,16 @@ class Rendering(NamedTuple):
         """The time in UTC that `ds` and `ts` mean, if --date is given."""
         return self.date.replace(tzinfo=timezone.utc) if self.date else None
 
-    def public_assignments(self, secrets: Collection[str]) -> tuple[str, ...]:
-        """Returns the `--var` options whose values are no secrets."""
-        return tuple(one for one in self.assignments if one.partition("=")[2] not in secrets)
+    def public_assignments(self, document: Document) -> tuple[str, ...]:
+        """Returns the `--var` options that set no sensitive variable, and quote none, of a rendered spec."""
+        # A secret that is a number or in a list is none of `secrets` as it was given.
+        others = (one for one in self.assignments if one.partition("=")[0] not in document.sensitive)
+        return tuple(one for one in others if not any(secret in one for secret in document.secrets if secret))
 
-    def words(self, secrets: Collection[str]) -> tuple[str, ...]:
-        """Returns the options as they are written, without the target and values that are secrets."""
+    def words(self, document: Document) -> tuple[str, ...]:
+        """Returns the options as they are written, without the target and secrets of a rendered spec."""
         given = (
-            *(("--var", one) for one in self.public_assignments(secrets)),
+            *(("--var", one) for one in self.public_assignments(document)),
             *(("--var-file", str(one)) for one in self.variable_files),
             *([("--date", f"{self.date:%Y-%m-%d}")] if self.date else []),
         )
@@ -90,7 +90,7 @@ def job_flow(
     document = render_spec(spec, rendering, placeholders=placeholders)
     flow = validate_with_files(document, emr_rules=emr_rules, **given)
     _refuse_unused(flow.backend, flow.target, connection)
-    return replace(flow, **given, options=rendering.words(flow.secrets))
+    return replace(flow, **given, options=rendering.words(document))
 
 
 class Identity(NamedTuple):
@@ -128,7 +128,7 @@ def identity(spec: Path, rendering: Rendering, connection: Connection) -> Identi
     endpoint = Endpoint(backend, **{name: value or field(name) for name, value in connection._asdict().items()})
     name = field("api_params", "Name") or field("name")
     target = ("--target", document.target) if document.target else ()
-    named_by = (str(spec), *target, *rendering.words(document.secrets))
+    named_by = (str(spec), *target, *rendering.words(document))
     return Identity(field("name"), document.target, name, endpoint, document.secrets, named_by)
 
 

@@ -169,16 +169,27 @@ def test_the_options_of_the_saved_plan_may_be_given_again(flowspec, job):
     assert (done.code, "two: COMPLETED" in done.err, "one: " in done.err) == (0, True, False), done.err
 
 
-def test_no_secret_is_in_the_file_and_it_is_given_again(flowspec, job, tmp_path):
+@pytest.mark.parametrize(
+    ("kind", "text", "word", "given"),
+    [
+        ("string", "{{ word }}", "hunter22", "hunter22"),
+        ("list", "{{ word[0] }}", "hunter22", '["hunter22"]'),
+        ("number", "{{ word }}", "8812345.5", "8812345.50"),
+    ],
+)
+def test_no_secret_is_in_the_file_and_it_is_given_again(flowspec, job, tmp_path, kind, text, word, given):
     job(
-        "  - {name: one, type: command, args: [test, '{{ word }}', '=', hunter22]}",
-        "variables: {word: {type: string, sensitive: true}}",
+        f"  - {{name: one, type: command, args: [test, '{text}', '=', '{word}']}}",
+        f"variables: {{word: {{type: {kind}, sensitive: true}}}}",
     )
-    assert flowspec("plan", "job.yaml", "--var", "word=hunter22x", "-o", "plan.json").code == 0
-    assert "hunter22x" not in (tmp_path / "plan.json").read_text()
-    assert flowspec("plan", "job.yaml", "--var", "word=hunter22", "-o", "plan.json").code == 0
+    other = given.replace("22", "22x") if kind != "number" else "9912345.50"
+    asked = flowspec("status", "job.yaml", "--var", f"word={other}")
+    assert (asked.code, "flowspec apply job.yaml --target here`" in asked.err) == (1, True), asked.err
+    assert flowspec("plan", "job.yaml", "--var", f"word={other}", "-o", "plan.json").code == 0
+    assert not {"hunter22x", "9912345"} & set(re.findall(r"\w+", (tmp_path / "plan.json").read_text()))
+    assert flowspec("plan", "job.yaml", "--var", f"word={given}", "-o", "plan.json").code == 0
     assert flowspec("apply", "plan.json").code != 0
-    assert flowspec("apply", "plan.json", "--var", "word=hunter22").code == 0
+    assert flowspec("apply", "plan.json", "--var", f"word={given}").code == 0
     assert json.loads((tmp_path / "plan.json").read_text())["version"] == 1
 
 

@@ -84,6 +84,7 @@ def render(
         rendered=True,
         declared=_entries_of(document.root, declared=True),
         secrets=frozenset(resolved.secrets),
+        sensitive=frozenset(resolved.sensitive),
         moment=clock["ts"],
     )
 

@@ -166,8 +166,8 @@ class Document:
     """One spec, as it was read (`rendered` False) or for one target, with all templates filled in.
 
     `diagnostics` are the findings so far. A rendered document keeps its `variables` and `targets` blocks in `declared`,
-    separate from the description of the job flow; `secrets` are the texts of its sensitive variables, and `moment` is
-    the value of `ts`.
+    separate from the description of the job flow; `sensitive` are the names of its sensitive variables, `secrets` their
+    texts, and `moment` is the value of `ts`.
     """
 
     path: Path
@@ -178,6 +178,7 @@ class Document:
     rendered: bool = False
     declared: Mapping | None = None
     secrets: frozenset[str] = frozenset()
+    sensitive: frozenset[str] = frozenset()
     moment: str = ""
 
     @property
