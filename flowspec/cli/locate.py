@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
-from flowspec.cli.options import CONNECTION, CONNECTION_WITHOUT_SPEC, VARIABLES, complete_with, compose_options, gather
+from flowspec.cli.options import (
+    CONNECTION,
+    CONNECTION_WITHOUT_SPEC,
+    VARIABLES,
+    Choice,
+    complete_with,
+    compose_options,
+    gather,
+)
 from flowspec.cli.output import ewarn, mask_from_now_on
 from flowspec.cli.specs import Connection, Identity, Rendering, identity
 from flowspec.document.discovery import SPEC_SUFFIXES
@@ -23,7 +31,7 @@ if TYPE_CHECKING:
 
 BACKEND = click.option(
     "--backend",
-    type=click.Choice(BACKENDS),
+    type=Choice(BACKENDS),
     help="Where to look for clusters; default: emr with --region, --profile or --endpoint-url, else local.",
 )
 _BY_ID = "name one by its id"
@@ -248,9 +256,19 @@ def _find_by_name(emr: Emr, name: str, *, ours: bool) -> str:
 def _not_found(emr: Emr, name: str) -> NothingFound:
     """Returns the error for a name that no cluster has, with the place in which it was looked for."""
     from flowspec.backend.aws.command_lines import command_line
-    from flowspec.backend.aws.observe import LOOKBACK
+    from flowspec.backend.aws.observe import LOOKBACK, describe, summaries
+    from flowspec.document.nearest import nearest
+    from flowspec.facts.states import OPEN
+    from flowspec.plan.cluster import SENSITIVE_TAG
 
-    remedy = f"`{command_line('list', emr, '--all')}` shows all that there are; an older one is found by its id"
+    active = {one.name: one.id for one in summaries(emr, OPEN)}
+    near = nearest(name, active)
+    # A name may quote a secret.
+    is_public = near and SENSITIVE_TAG not in describe(emr, active[near], steps=False).tags
+    shown_by = command_line("list", emr, "--all")
+    remedy = f"`{shown_by}` shows all that there are; an older one is found by its id"
+    if is_public:
+        remedy = f"did you mean {near}? {remedy}"
     if Path(name).is_dir():
         remedy = f"{name} is a folder here: name one of its specs"
     elif not emr.endpoint.traits.connection_settings:

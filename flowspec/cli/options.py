@@ -52,6 +52,22 @@ TARGET = click.option(
 )
 
 
+class Choice(click.Choice):  # type: ignore[type-arg]  # click 8.1 has no parameter
+    """One of several words; the message about another word suggests the nearest."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Returns the word. Raises BadParameter for any other text."""
+        try:
+            return super().convert(value, param, ctx)
+        except click.BadParameter as error:
+            from flowspec.document.nearest import nearest
+
+            # By a part of it, too: `clii` is not like `aws-cli`.
+            words = {part: one for one in self.choices for part in (*one.split("-"), one)}
+            found = words.get(nearest(str(value), words))
+            self.fail(f"{error.message}{f' Did you mean {found!r}?' if found else ''}", param, ctx)
+
+
 def compose_options(*options: Callable[[Any], Any]) -> Callable[[Command], Command]:
     """Returns one decorator that adds all these options, in this order."""
 
@@ -183,7 +199,7 @@ WATCHING = compose_options(
     ),
     click.option(
         "--on-interrupt",
-        type=click.Choice(get_args(OnInterrupt)),
+        type=Choice(get_args(OnInterrupt)),
         default="detach",
         show_default=True,
         help="What Ctrl-C does: leave the run alone, cancel its steps, or terminate its cluster.",
@@ -217,7 +233,7 @@ def output_format(*choices: str) -> Callable[[Command], Command]:
     return click.option(
         "--format",
         "format_",
-        type=click.Choice(choices),
+        type=Choice(choices),
         default=choices[0],
         show_default=True,
         help="Format of the output.",

@@ -87,9 +87,9 @@ class Planning(NamedTuple):
 
 
 PLANNING = gather(Planning, VARIABLES, CONNECTION, STAGING, CONVERGING, SELECTING, POLICY)
-COMPARING = gather(Planning, VARIABLES, CONNECTION, STAGING, POLICY)
-COMPILING_FOR_EMR = gather(Planning, VARIABLES, CONNECTION, STAGING)
-COMPILING = gather(Planning, VARIABLES, STAGING)
+# Of commands that compile a spec as it is: with an EMR, or without any call.
+PLANNING_ON_EMR = gather(Planning, VARIABLES, CONNECTION, STAGING)
+PLANNING_OFFLINE = gather(Planning, VARIABLES, STAGING)
 
 
 class Following(NamedTuple):

@@ -24,7 +24,7 @@ from __future__ import annotations
 import difflib
 import math
 import random
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -172,9 +172,13 @@ def read_tag(request: Mapping[str, Any]) -> str:
 def _require_known(faults: Faults, known: Collection[str]) -> None:
     named = {*faults.throttle, *faults.lost_answer, *faults.internal_error} - {_EVERY}
     for operation in sorted(named - set(known)):
-        close = difflib.get_close_matches(operation, known, 1)
-        remedy = f"did you mean {close[0]}?" if close else "the operations are those of the EMR API, such as RunJobFlow"
+        remedy = _suggest(operation, known, "the operations are those of the EMR API, such as RunJobFlow")
         raise FlowspecError(f"fault injection: EMR has no operation '{operation}'", remedy=remedy)
+
+
+def _suggest(word: str, known: Iterable[str], otherwise: str) -> str:
+    close = difflib.get_close_matches(word, list(known), 1)
+    return f"did you mean {close[0]}?" if close else otherwise
 
 
 def _parse_one(word: str, faults: Faults) -> dict[str, Any]:
@@ -182,7 +186,8 @@ def _parse_one(word: str, faults: Faults) -> dict[str, Any]:
     head, equals, value = word.partition("=")
     name, at, place = head.partition("@")
     if name not in _FORMS:
-        raise FlowspecError(f"'{name}' is not a fault", remedy=f"known faults: {', '.join(_FORMS.values())}")
+        remedy = _suggest(name, _FORMS, f"known faults: {', '.join(_FORMS.values())}")
+        raise FlowspecError(f"'{name}' is not a fault", remedy=remedy)
     member = name.replace("-", "_")
     if name in _CALLS and equals and bool(at) == bool(place):
         probability = _number(word, value, name, "a probability from 0 to 1", most=1)

@@ -9,7 +9,7 @@ from flowspec.facts.backends import Traits
 
 
 class Place(Protocol):
-    """Where a cluster runs: a job flow, or an endpoint."""
+    """The place of clusters, as a job flow or an endpoint has it."""
 
     @property
     def traits(self) -> Traits:

@@ -69,7 +69,7 @@ def make_plan(
     """
     assessment = assessment or Assessment()
     refuse_unsupported(jobflow, request, assessment)
-    _refuse_unknown_names(rerun, request.params)
+    refuse_unknown_names(rerun, request.params)
     cost = estimate_of(jobflow, request.params, region)
     fallback = alternatives(jobflow, request.params)
     refuse_over_budget(jobflow, cost, fallback, region)
@@ -183,7 +183,8 @@ def _launch_notes(plan: Plan, jobflow: JobFlow) -> Iterator[str]:
         yield from launch_notes(plan.launch_retries, jobflow.fields.get("fallback", ()))
 
 
-def _refuse_unknown_names(rerun: Collection[str], wanted: Mapping[str, Any]) -> None:
+def refuse_unknown_names(rerun: Collection[str], wanted: Mapping[str, Any]) -> None:
+    """Raises NothingFound for a name in `rerun` that no step of the request `wanted` has."""
     names = [step["Name"] for step in wanted.get("Steps", ())]
     for name in rerun:
         if name != "failed" and name not in names:

@@ -119,7 +119,9 @@ def test_resize_by_spec_by_name_and_by_id(flowspec, living):
         (["CORE=1", "CORE=2"], 2, "given twice"),
         ([], 2, "ROLE"),
         (["TASK=1"], 2, "TASK means no instance groups"),
-        (["COR=1"], 2, "names no instance group"),
+        (["COR=1"], 2, "names no instance group or fleet\n  did you mean CORE?"),
+        (["task:spot=1"], 2, "names no instance group or fleet\n  did you mean TASK:spot?"),
+        (["NODES=1"], 2, "names no instance group or fleet\n  write CORE, TASK"),
         (["MASTER=3"], 1, "number of masters"),
     ],
 )
@@ -144,6 +146,7 @@ def test_protect_and_destroy(flowspec, living):
     assert answer(flowspec("protect", id_, "--format", "json"))["changed"] is False
     done = flowspec("destroy", "job.yaml")
     assert (done.code, "--unprotect" in done.err) == (1, True)
+    assert "  did you mean tiny? `flowspec list --all` shows" in flowspec("unprotect", "tinny").err
     assert "not protected" in flowspec("unprotect", "tiny").out
     done = flowspec("destroy", "job.yaml")
     assert done.out == f"cluster {id_}: TERMINATED\n  stays: logs s3://logs/emr/{id_}/\n"

@@ -51,7 +51,8 @@ def test_faults_are_parsed(text, parsed):
 @pytest.mark.parametrize(
     ("text", "message", "remedy"),
     [
-        ("trottle=1", "'trottle' is not a fault", "throttle[@Operation]=P"),
+        ("trottle=1", "'trottle' is not a fault", "did you mean throttle?"),
+        ("slowness=1", "'slowness' is not a fault", "throttle[@Operation]=P"),
         ("throttle", "is malformed", "write throttle[@Operation]=P"),
         ("throttle@=1", "is malformed", "write throttle[@Operation]=P"),
         ("throttle=often", "'often' is not a probability from 0 to 1", "write throttle[@Operation]=P"),

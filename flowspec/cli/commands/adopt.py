@@ -12,13 +12,13 @@ from flowspec.cli.exits import Exit
 from flowspec.cli.options import LOCK_TIMEOUT, SPEC, YES, complete_with, compose_options, output_format
 from flowspec.cli.output import Level, eprint, eprint_report, print_result, wants_color
 from flowspec.cli.planning import compile_spec
-from flowspec.cli.run_options import COMPILING_FOR_EMR, Planning
+from flowspec.cli.run_options import PLANNING_ON_EMR, Planning
 from flowspec.facts.ids import CLUSTER_ID
 
 
 @click.command("adopt", epilog="Example: flowspec adopt j-2AXXXXXXGAPLF job.yaml --target prod")
 @compose_options(click.argument("cluster_id", metavar="CLUSTER", shell_complete=complete_with("cluster_ids")), SPEC)
-@COMPILING_FOR_EMR
+@PLANNING_ON_EMR
 @LOCK_TIMEOUT
 @YES
 @output_format("text", "json")

@@ -6,11 +6,12 @@ import click
 
 from flowspec.cli.completion import SHELLS, script
 from flowspec.cli.exits import Exit
+from flowspec.cli.options import Choice
 from flowspec.cli.output import print_result
 
 
 @click.command("completion", epilog="Example: flowspec completion fish > ~/.config/fish/completions/flowspec.fish")
-@click.argument("shell", type=click.Choice(tuple(SHELLS)))
+@click.argument("shell", type=Choice(tuple(SHELLS)))
 @click.pass_context
 def command(context: click.Context, shell: str) -> int:
     """Print the script that makes a shell complete commands, options, targets, steps, variables and clusters.

@@ -13,7 +13,7 @@ from flowspec.cli.locate import bare_endpoint
 from flowspec.cli.options import SPEC_PATH, output_format
 from flowspec.cli.output import print_json, print_result, wants_color
 from flowspec.cli.planning import compile_spec
-from flowspec.cli.run_options import COMPILING_FOR_EMR, Planning
+from flowspec.cli.run_options import PLANNING_ON_EMR, Planning
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @click.command("doctor", epilog="Example: flowspec doctor job.yaml --target prod")
 @click.argument("spec", required=False, type=SPEC_PATH, metavar="[SPEC]")
-@COMPILING_FOR_EMR
+@PLANNING_ON_EMR
 @output_format("text", "json")
 def command(spec: Path | None, planning: Planning, format_: str) -> int:
     """Check what specs need of this machine and of AWS, each with its remedy.

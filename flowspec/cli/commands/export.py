@@ -8,18 +8,18 @@ import click
 
 from flowspec.cli.drafts import draft_file, draft_option, write_draft
 from flowspec.cli.exits import Exit
-from flowspec.cli.options import SPEC
+from flowspec.cli.options import SPEC, Choice
 from flowspec.cli.output import ewarn, print_warnings
 from flowspec.cli.planning import compile_spec
-from flowspec.cli.run_options import COMPILING, Planning
+from flowspec.cli.run_options import PLANNING_OFFLINE, Planning
 
 _FORMATS = ("aws-cli", "cloudformation", "terraform", "stepfunctions", "airflow")
 
 
 @click.command("export", epilog="Example: flowspec export --to terraform job.yaml -o main.tf")
 @SPEC
-@click.option("--to", type=click.Choice(_FORMATS), required=True, help="The format to write.")
-@COMPILING
+@click.option("--to", type=Choice(_FORMATS), required=True, help="The format to write.")
+@PLANNING_OFFLINE
 @draft_option("FILE", "Write it here; default, and for -: stdout.")
 @click.option("--force", is_flag=True, help="Replace FILE where it exists.")
 def command(spec: Path, to: str, planning: Planning, output: Path | None, force: bool) -> int:

@@ -10,12 +10,12 @@ from flowspec.cli.exits import Exit
 from flowspec.cli.options import SPEC, output_format
 from flowspec.cli.output import print_result, print_warnings
 from flowspec.cli.planning import compile_spec
-from flowspec.cli.run_options import COMPILING, Planning
+from flowspec.cli.run_options import PLANNING_OFFLINE, Planning
 
 
 @click.command("graph", epilog="Example: flowspec graph job.yaml --format svg > steps.svg")
 @SPEC
-@COMPILING
+@PLANNING_OFFLINE
 @output_format("text", "mermaid", "svg", "json")
 def command(spec: Path, planning: Planning, format_: str) -> int:
     """Show the steps of a spec and the data that each reads and writes, as its request says. Nothing is run.

@@ -7,10 +7,10 @@ from pathlib import Path
 import click
 
 from flowspec.cli.exits import Exit
-from flowspec.cli.options import SPEC
+from flowspec.cli.options import SPEC, Choice
 from flowspec.cli.output import eprint, print_json
 from flowspec.cli.planning import compile_spec
-from flowspec.cli.run_options import COMPILING, Planning
+from flowspec.cli.run_options import PLANNING_OFFLINE, Planning
 
 
 def _account(_context: click.Context, _parameter: click.Parameter, value: str) -> str:
@@ -24,11 +24,11 @@ _DIGITS = 12
 
 @click.command("iam", epilog="Example: flowspec iam job.yaml --target prod --for apply > policy.json")
 @SPEC
-@COMPILING
+@PLANNING_OFFLINE
 @click.option(
     "--for",
     "whom",
-    type=click.Choice(("both", "apply", "instances")),
+    type=Choice(("both", "apply", "instances")),
     default="both",
     show_default=True,
     help="Whose policy: of the identity that runs `apply`, or of the role of the instance profile.",

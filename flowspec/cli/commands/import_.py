@@ -68,6 +68,7 @@ def command(  # noqa: PLR0917 - click passes them by name
     EmrCreateJobFlowOperator, a cluster file of dataflow-runner, or mrjob.conf. Nothing of it is run, and nothing is
     sent. FILE may be the id of a cluster, live or ended: its spec plans to no change on it.
     """
+    from flowspec.document.nearest import did_you_mean
     from flowspec.importers.decompile.draft import write_spec
     from flowspec.importers.sources import importer_names, read
 
@@ -83,7 +84,8 @@ def command(  # noqa: PLR0917 - click passes them by name
         raise click.UsageError("--region, --profile, --endpoint-url and --backend are for a cluster's id")
     file, kind = _source(file, request, kind)
     if kind and kind not in importer_names():
-        raise click.BadParameter(f"{kind!r} is none of {', '.join(importer_names())}", param_hint="--from")
+        hint = did_you_mean(kind, importer_names()) or f"the kinds are {', '.join(importer_names())}"
+        raise click.BadParameter(f"{kind!r} is not a kind of file: {hint}", param_hint="--from")
     name = "<stdin>" if file == "-" else file
     folder = Path() if file == "-" else Path(file) if Path(file).is_dir() else Path(file).parent
     data = _read_content(file)

@@ -12,7 +12,7 @@ import click
 
 from flowspec.cli.confirm import can_ask
 from flowspec.cli.exits import Exit
-from flowspec.cli.options import output_format
+from flowspec.cli.options import Choice, output_format
 from flowspec.cli.output import ewarn, print_json, print_result
 from flowspec.facts.uris import BUCKET_NAME
 from flowspec.scaffold.starters import (
@@ -28,7 +28,7 @@ from flowspec.scaffold.starters import (
 
 @click.command("init", epilog="Example: flowspec init wordcount --template streaming")
 @click.argument("folder", default=".", type=click.Path(path_type=Path, file_okay=False))
-@click.option("--template", type=click.Choice(tuple(STARTERS)), help="The kind of flow.")
+@click.option("--template", type=Choice(tuple(STARTERS)), help="The kind of flow.")
 @click.option("--name", metavar="NAME", help="Name of the flow; default: the folder's.")
 @click.option("--region", metavar="REGION", help="AWS region of the target prod; default: AWS_REGION, else us-east-1.")
 @click.option("--bucket", metavar="BUCKET", help="S3 bucket of the target prod, for its files, data and logs.")
@@ -86,7 +86,7 @@ def _next_commands(folder: Path, template: str) -> Iterator[str]:
 def _chosen_template() -> str:
     for one, starter in STARTERS.items():
         click.echo(f"{one:<11} {starter.summary}", err=True)
-    return str(click.prompt("Template", type=click.Choice(tuple(STARTERS)), default="streaming", err=True))
+    return str(click.prompt("Template", type=Choice(tuple(STARTERS)), default="streaming", err=True))
 
 
 _ALLOWED = {

@@ -14,7 +14,7 @@ from flowspec.cli.exits import Exit
 from flowspec.cli.locate import bare_endpoint
 from flowspec.cli.options import SPEC_PATH, YES, compose_options, output_format
 from flowspec.cli.output import Level, eprint, eprint_report, print_json, print_result
-from flowspec.cli.run_options import COMPILING_FOR_EMR, Planning
+from flowspec.cli.run_options import PLANNING_ON_EMR, Planning
 from flowspec.cli.times import parse_span
 from flowspec.errors import FlowspecError
 from flowspec.facts.uris import is_s3_folder
@@ -23,9 +23,7 @@ if TYPE_CHECKING:
     from flowspec.backend.aws.client import Emr, Endpoint
     from flowspec.backend.aws.manage.staged import Deletion, StagedFile
 
-_SPEC_OPTIONS = compose_options(
-    click.argument("specs", nargs=-1, type=SPEC_PATH, metavar="[SPEC]..."), COMPILING_FOR_EMR
-)
+_SPEC_OPTIONS = compose_options(click.argument("specs", nargs=-1, type=SPEC_PATH, metavar="[SPEC]..."), PLANNING_ON_EMR)
 
 
 class _Folder(NamedTuple):

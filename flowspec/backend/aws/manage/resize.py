@@ -13,6 +13,7 @@ from flowspec.backend.aws.command_lines import command_line
 from flowspec.backend.aws.observe import describe, read_back
 from flowspec.backend.aws.submission.change import wait_until_ready
 from flowspec.backend.aws.submission.lock import locked
+from flowspec.document.nearest import did_you_mean
 from flowspec.errors import FlowspecError, NothingFound, number_of
 from flowspec.facts.states import OPEN, READY
 from flowspec.plan.changes import ApiCall
@@ -89,9 +90,11 @@ def resize(
 def _refuse_impossible(address: str, count: int) -> None:
     match = _ADDRESS.fullmatch(address)
     if match is None:
+        _, colon, detail = address.partition(":")
+        hint = did_you_mean(address, [f"{role}{colon}{detail}" for role in ("CORE", "TASK")])
         raise NothingFound(
             f"{address!r} names no instance group or fleet",
-            remedy="write CORE, TASK, TASK:name, CORE:on-demand, CORE:spot, or a group's id",
+            remedy=hint or "write CORE, TASK, TASK:name, CORE:on-demand, CORE:spot, or a group's id",
         )
     _refuse_master(match["role"])
     if count < 0:

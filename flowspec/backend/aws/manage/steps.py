@@ -21,7 +21,7 @@ from flowspec.errors import FlowspecError, NothingFound
 from flowspec.facts.ids import STEP_ID
 from flowspec.facts.states import ACTIVE_STEPS, ENDED_STEPS, OPEN
 from flowspec.plan.cluster import Cluster, Step
-from flowspec.plan.compare import RERUN_BY_NAME, refuse_unsupported, step_calls, unknown_steps
+from flowspec.plan.compare import RERUN_BY_NAME, refuse_unknown_names, refuse_unsupported, step_calls, unknown_steps
 from flowspec.plan.steps import StepChanges, compare_steps
 from flowspec.request.compile import Request
 
@@ -61,6 +61,7 @@ def add_steps(
             f"the steps are made for backend {jobflow.backend}, cluster {cluster_id} is on {emr.endpoint.backend}",
             remedy="choose a target of the cluster's backend with --target",
         )
+    refuse_unknown_names(rerun, request.params)
     refuse_unsupported(jobflow, request, emr.backend.assess(request.params))
     # An ended cluster accepts no tags either, and the lock is a tag.
     _refuse_ended(describe(emr, cluster_id, steps=False))

@@ -52,6 +52,9 @@ def test_a_failed_step_is_named_and_run_again_only_when_asked(emr, started, flow
     assert [one.id for one in found.failed] == list(first.added)
     assert len(added(emr, cluster_id, flow_of, [step("bad")], rerun=["failed"]).added) == 1
     assert len(added(emr, cluster_id, flow_of, [step("bad")], rerun=["bad"]).added) == 1
+    with pytest.raises(NothingFound, match="no step 'bda' to run again") as refused:
+        added(emr, cluster_id, flow_of, [step("bad")], rerun=["bda"])
+    assert refused.value.remedy == "did you mean bad?"
 
 
 def test_as_many_steps_as_emr_takes_go_in_one_call(emr, started, flow_of):
