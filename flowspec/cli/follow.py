@@ -235,10 +235,14 @@ def _handle_interrupt(chosen: Chosen, choice: OnInterrupt) -> int:
 
 
 def _cancel_rest(chosen: Chosen) -> None:
-    """Cancels the steps that are not over, and prints how many, and those of which EMR refuses that."""
+    """Cancels the watched steps that are not over, and prints how many, and those of which EMR refuses that."""
     from flowspec.backend.aws.submission.cancellation import cancel_steps
+    from flowspec.plan.runs.supervision import token_of
 
-    left = [step for step in describe(chosen.emr, chosen.cluster_id).steps if not step.has_ended]
+    steps = describe(chosen.emr, chosen.cluster_id).steps
+    # Not those that others have added to the cluster; an attempt that a watcher has added is known by its token.
+    own = {token_of(one) for one in steps if chosen.steps is None or one.id in chosen.steps}
+    left = [one for one in steps if not one.has_ended and token_of(one) in own]
     answers = cancel_steps(chosen.emr, chosen.cluster_id, left)
     count = number_of(sum(one.accepted for one in answers), "step")
     eprint_report(f"\ncancelled {count} of cluster {chosen.cluster_id}", level=Level.WARNING)

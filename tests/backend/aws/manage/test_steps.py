@@ -144,6 +144,18 @@ def test_an_interrupt_that_cancels_tells_what_emr_refuses(paused, capsys):
     assert f"step {one} one is not cancelled: Cannot cancel a step that is RUNNING." in told
 
 
+def test_an_interrupt_cancels_no_step_that_others_have_added(paused, capsys):
+    cluster_id, ours, *_ = queue(paused, "ours", "theirs", "ours")
+
+    def watch(*_, **__):
+        raise KeyboardInterrupt
+
+    chosen = Chosen(paused, cluster_id, steps=(ours,))
+    assert follow(chosen, timeout=None, on_interrupt="cancel", format_="text", watch=watch) == 130
+    assert f"cancelled 2 steps of cluster {cluster_id}" in capsys.readouterr().err
+    assert names(paused, cluster_id) == [("ours", "CANCELLED"), ("theirs", "PENDING"), ("ours", "CANCELLED")]
+
+
 @pytest.mark.parametrize("choice", ["cancel", "terminate"])
 def test_an_interrupt_whose_choice_fails_says_how_to_come_back(paused, capsys, monkeypatch, choice):
     cluster_id, _ = queue(paused, "one")
