@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,6 +17,7 @@ from flowspec.cli.output import Level, eprint, eprint_report, label_lines
 from flowspec.cli.planning import Planned, add_preflight, eprint_plan
 from flowspec.cli.pruning import find_orphans, specs_and_folders, terminate_orphan
 from flowspec.cli.selection import Fleet
+from flowspec.plan.findings import Level as FindingLevel
 
 if TYPE_CHECKING:
     from flowspec.backend.aws.client import Emr
@@ -57,11 +59,14 @@ def apply_specs(
             began=time.monotonic(),
             watching=watching,
             connections=planned.connections,
+            told={},
         )
         rows, interrupted = work_on_flows(partial(_apply_as_row, work=work), planned.plans, fleet.jobs)
     rows += rows_not_begun(planned.plans, rows)
     if not interrupted and all(row.exit != Exit.INTERRUPTED for row in rows):
         rows += work_on_flows(terminate_orphan, orphans, fleet.jobs)[0]
+    known = {row.cluster for row in rows}
+    rows += [one.row("not pruned: interrupted", Exit.INTERRUPTED) for one in orphans if one.cluster.id not in known]
     rows = sorted([*planned.failed, *rows], key=lambda row: row.spec)
     return print_rows(rows, format_, "flowspec apply")
 
@@ -77,7 +82,14 @@ def _apply_as_row(one: FlowPlan, sleep: Sleep, work: Callable[[FlowPlan, Sleep],
 
 
 def _apply_and_follow(
-    one: FlowPlan, sleep: Sleep, *, following: Following, began: float, watching: SharedWatch, connections: Connections
+    one: FlowPlan,
+    sleep: Sleep,
+    *,
+    following: Following,
+    began: float,
+    watching: SharedWatch,
+    connections: Connections,
+    told: dict[tuple[str, str], str],
 ) -> Row:
     from flowspec.cli.applied import apply_and_follow
     from flowspec.report.fleets import result_of
@@ -92,11 +104,15 @@ def _apply_and_follow(
     planned = add_preflight(planned, skip=following.skip_preflight)
     plan = planned.plan
     # Changes of a running cluster are shown in full; for a new cluster, the numbers are enough.
+    is_first = not told
+    shown = _without_told(plan, told)
     if one.running and plan.has_changes:
-        eprint_plan(plan)
+        eprint_plan(shown)
     else:
         eprint(result_of(plan))
-        _print_preflight(plan, one.emr)
+        _print_preflight(shown, one.emr)
+    if is_first and told:
+        eprint("what is not checked for this reason is not repeated for other flows")
     describe = partial(_describe_outcome, plan)
     applied, code = apply_and_follow(planned, following, describe, watch=watching.watch_for(plan), sleep=sleep)
     done = f"{describe(applied)} {applied.cluster_id}"
@@ -110,6 +126,20 @@ def _describe_outcome(plan: Plan, applied: Applied) -> str:
     if plan.skipped:
         return "skipped, done by"
     return ("changed" if plan.has_changes else "joined") if applied.joined else "started"
+
+
+def _without_told(plan: Plan, told: dict[tuple[str, str], str]) -> Plan:
+    """Returns the plan without what could not be checked of an earlier flow, either, and was `told` there.
+
+    One missing permission of the account is the reason for all flows.
+    """
+    new = tuple(
+        one
+        for one in plan.preflight or ()
+        if one.level is not FindingLevel.UNCHECKED
+        or told.setdefault((one.subject, one.message), plan.source) == plan.source
+    )
+    return replace(plan, preflight=new if any(one.level is not FindingLevel.OK for one in new) else None)
 
 
 def _print_preflight(plan: Plan, emr: Emr) -> None:

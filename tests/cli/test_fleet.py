@@ -454,8 +454,16 @@ class TestPrune:
         process.send_signal(signal.SIGINT)
         out, _ = process.communicate(timeout=120)
         assert process.returncode == 130
-        assert "pruned" not in out
+        assert re.search(r"^gone .* not pruned: interrupted +130$", out, re.MULTILINE), out
         assert "gone" in flowspec("list").out
+
+    def test_ctrl_c_while_clusters_are_ended_is_told(self, flowspec, monkeypatch):
+        def interrupted(*_, **__):
+            raise KeyboardInterrupt
+
+        monkeypatch.setattr("flowspec.backend.aws.manage.ending.destroy", interrupted)
+        done = flowspec("apply", "jobs", "--detach", "--prune", "--yes", "--format", "json")
+        assert (done.code, rows(done)["gone.yaml"]) == (130, ("not pruned: interrupted", 130))
 
     def test_a_file_is_no_folder(self, flowspec):
         done = flowspec("apply", "jobs/stays.yaml", "--prune")
@@ -564,6 +572,18 @@ class TestOnAnEndpoint:
         assert results == {"stays": "joined", "gone": "pruned"}
         states = {one["Name"]: one["Status"]["State"] for one in emr.pages("ListClusters", "Clusters")}
         assert (states["gone"], states["other"]) == ("TERMINATED", "WAITING")
+
+    @pytest.mark.parametrize("changed", [False, True], ids=["new", "changed"])
+    def test_what_can_be_checked_of_no_flow_is_told_once(self, call, jobs, changed):
+        if changed:
+            assert call("apply", jobs, "--detach", "--skip-preflight").code == 0
+            for path in jobs.glob("*.yaml"):
+                path.write_text(
+                    path.read_text().replace("count: 1}", "count: 1}, {role: CORE, type: m5.xlarge, count: 2}")
+                )
+        done = call("apply", jobs, "--detach", *(["--replace"] if changed else []))
+        assert done.code == 0, done.err
+        assert done.err.count("  not checked: elasticmapreduce:RunJobFlow") == 1
 
     def test_prune_outside_of_git_is_refused_before_anything_is_done(self, call, emr, jobs):
         shutil.rmtree(jobs / ".git")
