@@ -9,6 +9,7 @@ import tempfile
 import traceback
 from pathlib import Path
 
+from flowspec.errors import FlowspecError
 from flowspec.version import installed_version
 
 _KNOWN_CAUSES = {MemoryError: "there is not enough memory", RecursionError: "something is nested too deeply"}
@@ -55,6 +56,9 @@ def _write_log(error: Exception) -> str:
 def _state_home() -> Path | None:
     from flowspec.facts.folders import state_folder
 
-    folder = state_folder()
+    try:
+        folder = state_folder()
+    except FlowspecError:
+        return None
     # It is the embedded EMR's to create; for those who never used it, the temporary directory will do.
     return folder if folder.is_dir() else None

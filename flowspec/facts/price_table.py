@@ -76,7 +76,7 @@ def own_table() -> PriceTable:
     try:
         path = own_table_path()
         found = path.stat()
-    except (FileNotFoundError, NotADirectoryError, PermissionError, RuntimeError):
+    except (FileNotFoundError, NotADirectoryError, PermissionError, FlowspecError):
         # Without a home directory, or in another user's folder, this user has no table.
         return {}
     return _read_own_table(path, (found.st_ino, found.st_mtime_ns, found.st_size))

@@ -52,6 +52,22 @@ def test_without_a_state_directory_the_log_is_a_temporary_file(failing, monkeypa
     assert not (tmp_path / "never-made").exists()
 
 
+def test_a_user_without_a_home_directory_is_told_to_name_one(failing, flowspec, monkeypatch, tmp_path):
+    """As in a container that runs with any number as its user."""
+
+    def unknown(_):
+        raise KeyError
+
+    monkeypatch.setattr("pwd.getpwuid", unknown)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    for name in ("HOME", "FLOWSPEC_HOME", "XDG_STATE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    done = flowspec("list")
+    assert (done.code, "no home directory" in done.err, "FLOWSPEC_HOME" in done.err) == (1, True, True), done.err
+    done = failing(KeyError("x"))
+    assert Path(re.search(r"details are in (\S+);", done.err)[1]).parent == tmp_path
+
+
 def test_a_log_that_can_not_be_written(failing, monkeypatch, tmp_path):
     monkeypatch.setenv("FLOWSPEC_HOME", str(tmp_path / "never-made"))
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "nowhere"))
