@@ -137,7 +137,7 @@ def _find_unfinished(
     """
     if not rerun or lives_on(request.params) or (running and running.keep_alive):
         return None
-    if named := next((one for one in rerun if one != "failed"), None):
+    if (named := next((one for one in rerun if one != "failed"), None)) is not None:
         message = f"--rerun {named}: the cluster of this flow ends with its steps (keep_alive: false)"
         remedy = f"--rerun failed runs the steps that did not complete, --only {named} the step of that name"
         raise FlowspecError(message, remedy=remedy)

@@ -14,6 +14,7 @@ from flowspec.cli.options import (
     CONNECTION_WITHOUT_SPEC,
     VARIABLES,
     Choice,
+    Name,
     complete_with,
     compose_options,
     gather,
@@ -73,7 +74,7 @@ class Looking(NamedTuple):
 LOOKING = gather(Looking, VARIABLES, CONNECTION, BACKEND)
 LOOKING_WITHOUT_SPEC = gather(Looking, CONNECTION_WITHOUT_SPEC, BACKEND)
 CHOOSING = compose_options(
-    click.argument("what", metavar="WHAT", shell_complete=complete_with("specs_and_clusters")), LOOKING
+    click.argument("what", type=Name(), metavar="WHAT", shell_complete=complete_with("specs_and_clusters")), LOOKING
 )
 
 

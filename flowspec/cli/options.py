@@ -35,7 +35,21 @@ class WholeNumber(click.IntRange):
     name = "whole number"
 
 
-class _SpecPath(click.Path):
+class _NotEmpty(click.ParamType):  # type: ignore[type-arg]  # click 8.1 has no parameter
+    """Refuses the empty text of a shell's variable without a value: as a path, it would be the working folder."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Returns the value. Raises BadParameter for an empty one."""
+        if value == "":
+            self.fail("it is empty: has a variable of the shell no value?", param, ctx)
+        return super().convert(value, param, ctx)
+
+
+class Name(_NotEmpty, type(click.STRING)):  # type: ignore[misc]  # click 8.1 does not export the class
+    """The name or id of something, or the path of a spec."""
+
+
+class _SpecPath(_NotEmpty, click.Path):
     """The path of a spec, or of a folder of specs; shells complete it by YAML files."""
 
     shell_complete = staticmethod(complete_with("specs"))  # type: ignore[assignment]

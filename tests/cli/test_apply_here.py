@@ -338,7 +338,12 @@ def test_rerun_what_failed(flowspec, job, tmp_path):
     again = flowspec("apply", path, "--rerun", "failed", "--allow-commands")
     assert (again.code, "nothing is left" in again.err, "started" in again.err) == (0, True, False)
     assert not (tmp_path / "told").exists()
-    assert flowspec("plan", path, "--rerun", "two").code == 1
+    for name in ("two", ""):
+        refused = flowspec("plan", path, "--rerun", name)
+        assert (refused.code, f"--rerun {name}: the cluster of this flow ends with its steps" in refused.err) == (
+            1,
+            True,
+        )
 
 
 def test_a_step_that_was_added_and_cancelled_is_nothing_that_a_rerun_of_the_spec_runs(flowspec, start, job, tmp_path):

@@ -101,6 +101,54 @@ def test_a_misspelt_command(flowspec):
     done = flowspec("aply", "job.yaml")
     assert done.code == 2
     assert "No such command 'aply': did you mean apply?" in done.err
+
+
+@pytest.mark.parametrize(
+    ("argv", "told"),
+    [
+        (["export", "--to", "terrafrom", "job.yaml"], "'stepfunctions', 'airflow'. Did you mean 'terraform'?\n"),
+        (["export", "--to", "clii", "job.yaml"], "Did you mean 'aws-cli'?\n"),
+        (["export", "--to", "emr", "job.yaml"], "'stepfunctions', 'airflow'.\n"),
+        (["list", "--state", "waiting"], "Did you mean 'WAITING'?\n"),
+        (["apply", "job.yaml", "--on-interrupt", "detatch"], "Did you mean 'detach'?\n"),
+        (["import", "--from", "airfow", "dag.py"], "'airfow' is not a kind of file: did you mean airflow?\n"),
+        (["import", "--from", "xyz", "dag.py"], "the kinds are request, aws-cli, airflow, "),
+    ],
+)
+def test_a_word_that_is_no_choice_is_refused_with_the_nearest(flowspec, argv, told):
+    done = flowspec(*argv)
+    assert (done.code, told in done.err) == (2, True), done.err
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [
+        ["destroy", "", "--yes"],
+        ["destroy", "job.yaml", "", "--yes"],
+        ["cancel", "tiny", "", "--yes"],
+        ["status", ""],
+        ["apply", ""],
+        ["drift", ""],
+    ],
+    ids=lambda argv: argv[0],
+)
+def test_an_empty_name_is_neither_the_working_folder_nor_left_out(flowspec, job, argv):
+    """As `flowspec destroy "$CLUSTER" --yes` has it without the variable: that terminated all flows of the folder."""
+    job("  - {name: one, type: command, args: ['true']}")
+    done = flowspec(*argv)
+    assert (done.code, "it is empty: has a variable of the shell no value?" in done.err) == (2, True), done.err
+
+
+@pytest.mark.parametrize(
+    ("argv", "told"),
+    [
+        (["list", "--tag", "team=a", "--tag", "team=b"], "--tag: a key is given twice"),
+        (["logs", "tiny", "--follow", "--format", "json"], "--follow and --format json exclude each other"),
+    ],
+)
+def test_options_of_which_one_would_have_no_effect_are_refused(flowspec, own_home, argv, told):
+    done = flowspec(*argv)
+    assert (done.code, told in done.err) == (2, True), done.err
     assert "No such command 'xyzzy'." in flowspec("xyzzy").err
 
 

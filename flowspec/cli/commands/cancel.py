@@ -9,19 +9,19 @@ import click
 from flowspec.cli.confirm import confirm
 from flowspec.cli.exits import Exit
 from flowspec.cli.locate import CHOOSING, Looking, choose_one
-from flowspec.cli.options import YES, complete_with, compose_options, output_format
+from flowspec.cli.options import YES, Name, complete_with, compose_options, output_format
 from flowspec.cli.output import Level, eprint_report, print_json, print_result
 
 
 @click.command("cancel", epilog="Example: flowspec cancel job.yaml 'count words'")
 @compose_options(
     CHOOSING,
-    click.argument("step", required=False, default="", metavar="[STEP]", shell_complete=complete_with("steps")),
+    click.argument("step", required=False, type=Name(), metavar="[STEP]", shell_complete=complete_with("steps")),
 )
 @click.option("--force", is_flag=True, help="Kill the process of a running step, instead of interrupting it.")
 @YES
 @output_format("text", "json")
-def command(*, what: str, looking: Looking, step: str, force: bool, yes: bool, format_: str) -> int:
+def command(*, what: str, looking: Looking, step: str | None, force: bool, yes: bool, format_: str) -> int:
     """Cancel a step, or without STEP all pending steps, and print EMR's answer on each.
 
     WHAT is a spec, a cluster's id, or its name; STEP an id or a name. Exits with 1 when EMR refuses one.
@@ -32,7 +32,7 @@ def command(*, what: str, looking: Looking, step: str, force: bool, yes: bool, f
     from flowspec.report import runs
 
     chosen = choose_one(what, looking)
-    found = steps_to_cancel(chosen.emr, chosen.cluster_id, step)
+    found = steps_to_cancel(chosen.emr, chosen.cluster_id, step or "")
     if found and not step:
         eprint_report("\n".join(runs.step_line(one) for one in found), level=Level.WARNING, secrets=chosen.secrets)
         number = f"the {len(found)} pending steps" if len(found) > 1 else "the pending step"

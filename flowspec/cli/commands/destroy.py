@@ -11,7 +11,7 @@ import click
 from flowspec.cli.confirm import confirm
 from flowspec.cli.exits import Exit
 from flowspec.cli.locate import LOOKING, Chosen, Looking, choose
-from flowspec.cli.options import DETACH, YES, output_format
+from flowspec.cli.options import DETACH, YES, Name, output_format
 from flowspec.cli.output import print_json, print_result
 from flowspec.cli.selection import FLEET, Fleet, names_many
 from flowspec.errors import NotStarted
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 @click.command("destroy", epilog="Example: flowspec destroy job.yaml")
-@click.argument("whats", nargs=-1, required=True, metavar="WHAT...")
+@click.argument("whats", nargs=-1, required=True, type=Name(), metavar="WHAT...")
 @LOOKING
 @FLEET
 @DETACH

@@ -6,14 +6,14 @@ from pathlib import Path
 
 import click
 
-from flowspec.cli.options import CONNECTION, STAGING, VARIABLES, gather, output_format
+from flowspec.cli.options import CONNECTION, SPEC_PATH, STAGING, VARIABLES, gather, output_format
 from flowspec.cli.policies import POLICY
 from flowspec.cli.run_options import Planning
 from flowspec.cli.selection import FLEET, Fleet, selected_specs
 
 
 @click.command("drift", epilog="Example: flowspec drift jobs/ --target prod --format markdown")
-@click.argument("paths", nargs=-1, type=click.Path(path_type=Path, readable=False), metavar="[PATH...]")
+@click.argument("paths", nargs=-1, type=SPEC_PATH, metavar="[PATH...]")
 @gather(Planning, VARIABLES, CONNECTION, STAGING, POLICY)
 @FLEET
 @output_format("text", "json", "markdown")

@@ -8,7 +8,7 @@ import click
 
 from flowspec.cli.exits import Exit
 from flowspec.cli.locate import LOOKING_WITHOUT_SPEC, Looking, bare_endpoint, looked_in
-from flowspec.cli.options import WholeNumber, output_format
+from flowspec.cli.options import Choice, WholeNumber, output_format
 from flowspec.cli.output import ewarn, print_json, print_result
 from flowspec.cli.times import parse_moment
 from flowspec.errors import number_of
@@ -22,9 +22,7 @@ _LIMIT = 100
 @click.command("list", epilog="Example: flowspec list --since 7d --state TERMINATED_WITH_ERRORS --region us-east-1")
 @LOOKING_WITHOUT_SPEC
 @click.option("--all", "ended", is_flag=True, help="Ended clusters, too.")
-@click.option(
-    "--state", "states", type=click.Choice([*ALIVE, *ENDED]), multiple=True, help="In this state; may be repeated."
-)
+@click.option("--state", "states", type=Choice([*ALIVE, *ENDED]), multiple=True, help="In this state; may be repeated.")
 @click.option(
     "--since",
     "--created-after",
@@ -66,6 +64,9 @@ def command(  # noqa: PLR0917 - click passes options by name
     from flowspec.backend.aws.manage.inventory import list_clusters
     from flowspec.report import clusters
 
+    wanted = dict(map(_tag, tags))
+    if len(wanted) < len(set(tags)):
+        raise click.UsageError("--tag: a key is given twice, and a cluster has one value for each")
     emr = connect(bare_endpoint(looking.backend, looking.connection))
     found = list_clusters(
         emr,
@@ -73,7 +74,7 @@ def command(  # noqa: PLR0917 - click passes options by name
         created_after=since,
         created_before=until,
         name=name,
-        tags=dict(map(_tag, tags)),
+        tags=wanted,
         limit=limit,
     )
     if format_ == "json":

@@ -9,7 +9,7 @@ import click
 
 from flowspec.cli.exits import Exit
 from flowspec.cli.locate import CHOOSING, Chosen, Looking, choose, read_settled_cluster, steps_called
-from flowspec.cli.options import STEP, CommandWithStep, output_format
+from flowspec.cli.options import STEP, Choice, CommandWithStep, output_format
 from flowspec.cli.output import eprint, ewarn, log_printer, print_json, wait_for_more
 from flowspec.errors import FlowspecError
 
@@ -28,7 +28,7 @@ _IN_JSON = 16 << 20
     "--log",
     "names",
     multiple=True,
-    type=click.Choice(["controller", "syslog", "stdout", "stderr"]),
+    type=Choice(["controller", "syslog", "stdout", "stderr"]),
     help="Which log; may be repeated; default: all four.",
 )
 @click.option("-f", "--follow", is_flag=True, help="Follow the logs (default: stdout and stderr) until the step ends.")
@@ -37,6 +37,8 @@ def command(
     *, what: str, looking: Looking, wanted: str | None, names: tuple[str, ...], follow: bool, format_: str
 ) -> int:
     """Print a step's logs. WHAT is a spec, a cluster's id, or its name."""
+    if follow and format_ == "json":
+        raise click.UsageError("--follow and --format json exclude each other: a document is written at its end")
     from flowspec.backend.aws.logs import NAMES, logs_of
 
     chosen = choose(what, looking)
