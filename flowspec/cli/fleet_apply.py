@@ -112,7 +112,7 @@ def _apply_and_follow(
         eprint(result_of(plan))
         _print_preflight(shown, one.emr)
     if is_first and told:
-        eprint("what is not checked for this reason is not repeated for other flows")
+        eprint("what could not be checked here is not repeated for other flows")
     describe = partial(_describe_outcome, plan)
     applied, code = apply_and_follow(planned, following, describe, watch=watching.watch_for(plan), sleep=sleep)
     done = f"{describe(applied)} {applied.cluster_id}"
