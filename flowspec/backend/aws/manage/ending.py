@@ -41,7 +41,7 @@ def destroy(emr: Emr, cluster: Cluster, *, unprotect: bool = False) -> None:
     if cluster.termination_protected and not unprotect:
         raise FlowspecError(
             f"cluster {cluster.id} is protected against termination",
-            remedy=f"remove the protection first: {command_line('destroy', emr, cluster.id, '--unprotect')}",
+            remedy=f"`{command_line('destroy', emr, cluster.id, '--unprotect')}` removes the protection first",
         )
     if cluster.termination_protected:
         emr.call("SetTerminationProtection", JobFlowIds=[cluster.id], TerminationProtected=False)
