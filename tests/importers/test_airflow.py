@@ -231,13 +231,17 @@ _NOT_FOLLOWED = [
     "return f'{range(2)}' if range(2) == [0, 1] else 'a'",
     "x = {'a': [1]}\n    x[unknown()] = 2\n    return x",
     "return ['a'] is ['a']",
+    "x = ['a']\n    y = getattr(x, 'append')('b')\n    return x",
+    "x = ['a']\n    y = operator.setitem(x, 0, 'b')\n    return x",
+    "x = ['a']\n    y = (one for one in x)\n    x.append('b')\n    return list(y)",
+    "x = {'a': 1}\n    y = x.items()\n    x['b'] = 2\n    return list(y)",
 ]
 
 
 @pytest.mark.parametrize("body", [*_FOLLOWED, *_NOT_FOLLOWED])
 def test_a_value_that_changes_is_that_of_python_or_not_known(body):
     module = (
-        "import copy\nSHARED = []\n"
+        "import copy\nimport operator\nSHARED = []\n"
         "def add(some):\n    some.append('z')\n    return some\n"
         "def add_alias(some):\n    other = some\n    other.insert(0, 'z')\n    return other\n"
         "def add_to_each(some):\n    for one in some:\n        one['z'] = 'z'\n    return some\n"
@@ -278,6 +282,9 @@ _OF_MODULES = [
     "X = [1]\nif len([1, 2]) == 2:\n    X.append(2)\nelse:\n    X.append(3)",
     "A = 'x'\nA += 'y'\nX = [A, {k: v for k, v in {'a': 1}.items()}]",
     "def made(n):\n    return {'n': [n]}\nX = made('a')\nX['n'].append('b')",
+    "from json import dumps\nX = {'a': 1}\nprint(dumps(X), len(X))",
+    "from types import SimpleNamespace as Task\nX = [1]\ntask = Task(steps=X)\ntask.rule = 'x'\nid(task)",
+    "X = 'a'.upper()\nid(X)\nr = range(2)\nY = [*r, *r]",
 ]
 _OF_MODULES_NOT_FOLLOWED = [
     "X = [1]\ndef f(*, some=X):\n    some.append(2)\nf()",
@@ -308,12 +315,27 @@ _OF_MODULES_NOT_FOLLOWED = [
     "X = {'a': 1}\nX.__setitem__('a', 2)",
     "X = []\nfor at in [1, 2]:\n    one = [at]\n    X.append(one)\none.append(3)",
     "X = {'a': [1]}\nmatch X:\n    case {'a': found}:\n        found.append(2)",
+    "X = [1]\ngetattr(X, 'append')(2)",
+    "X = {'a': 1}\ny = operator.setitem(X, 'a', 2)",
+    "X = [1]\nif operator.iadd(X, [2]):\n    pass",
+    "X = [1]\n[*map(lambda some: some.append(2), [X])]",
+    "X = [1]\n{'f': lambda some: some.append(2)}['f'](X)",
+    "X = {'a': {}}\noperator.setitem(*X.values(), 'b', 2)",
+    "X = [1]\nclass C:\n    def __init__(self, some):\n        self.some = some\n    def add(self):\n        self.some.append(2)\nC(X).add()",
+    "X = [1]\nclass C:\n    some = X\nC.some.append(2)",
+    "X = [1]\noperator.some = X\noperator.some.append(2)",
+    "X = [1]\ndef made():\n    yield from [X]\nfor one in made():\n    one.append(2)",
+    "X = [1]\nglobals()['X'] = [2]",
+    "X = [1]\nexec('X.append(2)')",
+    "def ident(some):\n    return some\nX = [1]\nident = reverse_in_place\nident(X)",
+    "one = (at for at in [1, 2])\nY = list(one)\nX = list(one)",
+    "one = [zip([1], [2])]\nY = [*one[0]]\nX = [*one[0]]",
 ]
 
 
 @pytest.mark.parametrize("module", [*_OF_MODULES, *_OF_MODULES_NOT_FOLLOWED])
 def test_a_name_that_the_module_changes_is_that_of_python_or_not_known(module):
-    text = f"import copy\ndef reverse_in_place(x): x.reverse()\n{module}\n"
+    text = f"import copy\nimport operator\ndef reverse_in_place(x): x.reverse()\n{module}\n"
     seen = text.replace("def reverse_in_place(x): x.reverse()", "from helpers import reverse_in_place")
     found = value_of("X", seen)
     assert placeholder_name(found) if module in _OF_MODULES_NOT_FOLLOWED else found == python_value("X", text)

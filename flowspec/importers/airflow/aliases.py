@@ -11,6 +11,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple, TypeAlias
 
+from flowspec.importers.airflow.operations import BUILT_IN
+
 _Path: TypeAlias = "tuple[object, ...]"
 _Function: TypeAlias = "ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda"
 
@@ -21,11 +23,18 @@ CHANGES = frozenset(
     )
 )
 """Methods that change a list or dict in place."""
-# Functions that return a new list or dict; in the result of `_NEW_WHOLE`, the parts are new, too.
-_NEW = frozenset(("dict", "list", "tuple", "set", "sorted", "zip", "enumerate", "range", "str", "int", "len", "copy"))
+# Functions that return a new list or dict, or no such value; in the result of `_NEW_WHOLE`, the parts are new, too.
+_NEW = BUILT_IN.keys() | {"copy", "set"}
 _NEW_WHOLE = "deepcopy"
-# Functions that do not change their arguments, although their results are not used.
-_HARMLESS = frozenset(("print", "chain", "cross_downstream"))
+# Other functions and methods that do not change their arguments: Python's, those of logs, Airflow's.
+_HARMLESS = frozenset(
+    (
+        *("all", "any", "bool", "filter", "format", "get", "isinstance", "join", "max", "min", "print", "repr", "sum"),
+        *("dump", "dumps", "debug", "error", "info", "warning"),
+        *("chain", "cross_downstream", "dag", "expand", "override", "partial", "task", "task_group"),
+        *("set_downstream", "set_upstream"),
+    )
+)
 
 # A part of a path that is not known.
 _ANY = object()
@@ -49,16 +58,21 @@ class Aliases:
     def __init__(self, nodes: Sequence[ast.AST]) -> None:
         self._values: dict[str, list[_Value]] = defaultdict(list)
         self._contents: dict[str, list[_Value]] = defaultdict(list)
-        self._functions: dict[str, list[_Function]] = defaultdict(list)
+        self.functions: dict[str, list[_Function]] = defaultdict(list)
         self._seen: set[tuple[str | int, object]] = set()
         self._looks = 0
-        imported = {one.asname or one.name for one in nodes if isinstance(one, ast.alias)}
+        # Whether to search what the objects of other modules' classes hold.
+        self._enters_objects = True
+        self._imported = {one.asname or one.name for one in nodes if isinstance(one, ast.alias)}
         for node in nodes:
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-                self._functions[node.name].append(node)
+                self.functions[node.name].append(node)
             elif isinstance(node, ast.Assign) and isinstance(node.value, ast.Lambda):
                 for target in node.targets:
-                    self._functions[last_name(target)].append(node.value)
+                    self.functions[last_name(target)].append(node.value)
+            elif isinstance(node, ast.ClassDef):
+                used = [one for one in ast.walk(node) if isinstance(one, ast.Name)]
+                self._values[node.name] += [_Value(one, is_part=True) for one in used]
         for node in nodes:
             self._read_bindings(node)
         stored = [(root_of(owner), self.names_of(owner), value) for node in nodes for owner, value in _stored_by(node)]
@@ -68,9 +82,11 @@ class Aliases:
                 own = isinstance(owner, ast.Name) and owner.id == name
                 self._contents[name].append(value if own else value._replace(path=()))
         self.changes = [
-            (node, self.names_of(one) | _rebound(node)) for node in nodes for one in self._changed_by(node, imported)
+            (node, self.names_of(one) | _rebound(node)) for node in nodes if (one := _changed_by(node)) is not None
         ]
         """The nodes that change a list or dict in place, each with the names that may hold it."""
+        self.given = [(node, names) for node in nodes if (names := self._names_given(node))]
+        """The nodes that hand lists or dicts to what may change them, each with the names that may hold one of them."""
 
     def _read_bindings(self, node: ast.AST) -> None:
         match node:
@@ -89,7 +105,7 @@ class Aliases:
             case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.Lambda():
                 self._bind_parameters(node, [*node.args.defaults, *filter(None, node.args.kw_defaults)])
             case ast.Call(func=func):
-                for function in self._functions.get(last_name(func), ()):
+                for function in self.functions.get(last_name(func), ()):
                     self._bind_parameters(function, _given(node))
 
     def _bind_parameters(self, function: _Function, values: Sequence[ast.expr]) -> None:
@@ -104,22 +120,34 @@ class Aliases:
                 if isinstance(one, ast.Name):
                     self._values[one.id].append(_Value(value, is_part=True))
 
-    def _changed_by(self, node: ast.AST, imported: set[str]) -> Iterator[ast.expr]:
+    def _names_given(self, node: ast.AST) -> set[str]:
+        """Returns the names of what a call or statement hands to code that is not followed."""
         match node:
-            case ast.Attribute(value=owner, attr=method) if method in CHANGES:
-                yield owner
-            case ast.Subscript(value=owner, ctx=ast.Store() | ast.Del()):
-                yield owner
-            case ast.AugAssign(target=target):
-                yield target
-            case ast.Call(func=ast.Attribute(value=ast.Name(id="list" | "dict"), attr=method), args=[owner, *_]):
-                yield from [owner] if method in CHANGES else []
-            case ast.Expr(value=ast.Call(func=func) as call):
-                # A function of another module, whose result is not used, may change its arguments.
-                foreign = isinstance(func, ast.Name) and func.id not in self._functions
-                called = last_name(func)
-                if (foreign or root_name(func) in imported) and called[:1].islower() and called not in _HARMLESS:
-                    yield from filter(root_name, _given(call))
+            case ast.Call(func=func) if not self._is_harmless(func):
+                given = _given(node)
+            case ast.Assign(value=value) if any(isinstance(one, ast.Attribute) for one in node.targets):
+                given = [value]
+            case _:
+                return set()
+        self._seen, self._enters_objects = set(), False
+        found = set().union(*map(self._inside, given))
+        self._enters_objects = True
+        return found
+
+    def _is_harmless(self, func: ast.expr) -> bool:
+        """Returns True for a function that does not change its arguments, or whose changes are found in its body."""
+        called, root = last_name(func), root_name(func)
+        if called in CHANGES:
+            # `list.append(X, 1)` changes its argument.
+            return not root or root in self._values
+        is_rebound = any(not isinstance(one.node, ast.Lambda) for one in self._values.get(called, ()))
+        is_followed = isinstance(func, ast.Name) and called in self.functions.keys() - self._imported and not is_rebound
+        return called in _HARMLESS or called in _NEW or is_followed or self._makes_object(func)
+
+    def _makes_object(self, func: ast.expr) -> bool:
+        """Returns True for a class of another module: its objects, such as operators, do not change what they hold."""
+        called = last_name(func)
+        return called[:1].isupper() and called not in self._values
 
     def names_of(self, node: ast.expr) -> set[str]:
         """Returns the names whose value may be the value of an expression, or may contain it.
@@ -184,9 +212,9 @@ class Aliases:
 
     def _of_call(self, node: ast.Call) -> set[str]:
         called = last_name(node.func)
-        if called == _NEW_WHOLE:
+        if called == _NEW_WHOLE or (not self._enters_objects and self._makes_object(node.func)):
             return set()
-        results = [one for function in self._functions.get(called, ()) for one in _results(function)]
+        results = [one for function in self.functions.get(called, ()) for one in _results(function)]
         owner = [node.func.value] if isinstance(node.func, ast.Attribute) else []
         return set().union(*map(self._inside, (*results, *_given(node), *owner)))
 
@@ -208,6 +236,18 @@ class Aliases:
         else:
             loose = [node]
         return [one for exact, _ in found for one in exact], [*loose, *(one for _, more in found for one in more)]
+
+
+def _changed_by(node: ast.AST) -> ast.expr | None:
+    """Returns the list or dict that a node changes in place."""
+    match node:
+        case ast.Attribute(value=owner, attr=method) if method in CHANGES:
+            return owner
+        case ast.Subscript(value=owner, ctx=ast.Store() | ast.Del()):
+            return owner
+        case ast.AugAssign(target=target):
+            return target
+    return None
 
 
 def _split_path(node: ast.expr, path: _Path = ()) -> tuple[ast.expr, _Path]:
@@ -270,7 +310,8 @@ def _given(call: ast.Call) -> list[ast.expr]:
 def _results(function: _Function) -> list[ast.expr]:
     if isinstance(function, ast.Lambda):
         return [function.body]
-    return [one.value for one in ast.walk(function) if isinstance(one, ast.Return | ast.Yield) and one.value]
+    ends = [one for one in ast.walk(function) if isinstance(one, ast.Return | ast.Yield | ast.YieldFrom)]
+    return [one.value for one in ends if one.value]
 
 
 def parameters(function: _Function) -> list[str]:

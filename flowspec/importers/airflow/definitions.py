@@ -14,35 +14,44 @@ class Definitions(NamedTuple):
     """The definitions of a module.
 
     `assigned` has each name with one certain value, with its expression, and `changes` the statements that change the
-    list or dict of one afterwards. `functions` are the module's, `changing` the names of those that change what they
-    are given. `bound` are all names that the module gives a meaning of its own.
+    list or dict of one afterwards. If the value of a name in `given` is a list or dict, code that is not followed may
+    change it. `functions` are the module's. `changing` are the ids of nodes that may change lists or dicts. `bound` are
+    all names that the module gives a meaning of its own.
     """
 
     assigned: Mapping[str, ast.expr] = {}
     changes: Mapping[str, Sequence[ast.stmt]] = {}
     functions: Mapping[str, ast.FunctionDef] = {}
-    changing: Collection[str] = ()
+    given: Collection[str] = ()
+    changing: Collection[int] = ()
     bound: Collection[str] = ()
 
 
 def read_definitions(tree: ast.Module) -> Definitions:
     """Returns what is certain of the names and functions of a module. Raises MemoryError where it is too large."""
     nodes = list(ast.walk(tree))
+    if any(isinstance(node, ast.Name) and node.id == "exec" for node in nodes):
+        # It may change every name.
+        return Definitions()
     bindings = [(target, value) for node in nodes for target, value in _assignments(node)]
     counted = Counter(target.id for target, _ in bindings)
     others = set(_names_bound_otherwise(nodes, {id(target) for target, _ in bindings}))
     assigned = {target.id: value for target, value in bindings if counted[target.id] == 1 and target.id not in others}
-    changed = Aliases(nodes).changes
-    changes, uncertain = _split_changes(tree, changed, assigned)
+    aliases = Aliases(nodes)
+    changes, uncertain = _split_changes(tree, aliases.changes, assigned)
     assigned = {name: value for name, value in assigned.items() if name not in uncertain}
-    touched = set().union(*(names for _, names in changed))
+    every = [*aliases.changes, *aliases.given]
+    given = set().union(*(names for _, names in aliases.given))
+    touched = given.union(*(names for _, names in aliases.changes))
+    changing = {name for name, some in aliases.functions.items() for one in some if {*parameters(one)} & touched}
     defined = [one for one in nodes if isinstance(one, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)]
     known = Counter([*(one.name for one in defined), *_names_bound_in_module(tree)])
     return Definitions(
         assigned,
         {name: every for name, every in changes.items() if name in assigned},
         {one.name: one for one in tree.body if isinstance(one, ast.FunctionDef) and known[one.name] == 1},
-        {one.name for one in defined if not isinstance(one, ast.ClassDef) and {*parameters(one)} & touched},
+        given,
+        {id(one) for one, _ in every} | {id(one) for one in nodes if isinstance(one, ast.Name) and one.id in changing},
         known.keys(),
     )
 
@@ -68,12 +77,21 @@ def _names_bound_otherwise(nodes: Sequence[ast.AST], known: Collection[int]) -> 
         elif isinstance(node, ast.AnnAssign | ast.AugAssign):
             own.add(id(node.target))
     for node in nodes:
-        if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load) and id(node) not in own:
-            yield node.id
-        elif isinstance(node, ast.Import | ast.ImportFrom):
-            yield from _imported(node)
-        elif isinstance(node, ast.ExceptHandler | ast.MatchAs | ast.MatchStar) and node.name:
-            yield node.name
+        match node:
+            case ast.Name(ctx=ast.Store() | ast.Del(), id=name) if id(node) not in own:
+                yield name
+            case ast.Import() | ast.ImportFrom():
+                yield from _imported(node)
+            case (
+                ast.ExceptHandler(name=str() as name)
+                | ast.MatchAs(name=str() as name)
+                | ast.MatchStar(name=str() as name)
+            ):
+                yield name
+            case ast.Subscript(
+                value=ast.Call(func=ast.Name(id="globals" | "locals" | "vars")), slice=ast.Constant(value=str() as name)
+            ):
+                yield name
 
 
 # What is evaluated here as that which is imported: module, name in it, name here.
@@ -110,7 +128,9 @@ def _split_changes(
     statements = [*_statements(tree.body)]
     # `add = STEPS.append` changes nothing yet.
     called = {id(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
+    deferred = {id(node) for one in ast.walk(tree) if isinstance(one, ast.Lambda) for node in ast.walk(one)}
     numbers = {id(node): number for number, one in enumerate(statements) for node in ast.walk(one)}
+    numbers = {node: number for node, number in numbers.items() if node not in deferred}
     found: dict[str, set[int]] = {}
     otherwise: set[str] = set()
     for node, names in nodes:

@@ -9,13 +9,12 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from flowspec.importers.airflow.aliases import CHANGES
 from flowspec.importers.airflow.definitions import Definitions, stored_names
 from flowspec.importers.airflow.operations import (
     BUILT_IN,
     MOST_ROUNDS,
+    Reading,
     Unknown,
-    View,
     as_text,
     binary,
     call_method,
@@ -70,9 +69,12 @@ class Expressions:
         """
         return _with_lists(self._value(node))
 
-    def _value(self, node: ast.expr) -> Any:
+    def _value(self, node: ast.expr, *, reads: bool = False) -> Any:
+        """Returns a value, or a placeholder; `reads`: the caller reads the items now, and only here."""
         try:
             made = self._known(node)
+            if isinstance(made, Reading) and not reads:
+                raise Unknown
         except _FAULTS:
             made = self._stand_in(node)
         self._count(made)
@@ -109,10 +111,11 @@ class Expressions:
         shown = " ".join(self._source_of(node).split())
         self._count(shown)
         nodes = [*ast.walk(node)]
-        self._is_changed = self._is_changed or any(map(self._may_change, nodes))
         # An expression of a function may have another value in each call.
         used = {one.id: self._locals[one.id] for one in nodes if isinstance(one, ast.Name) and one.id in self._locals}
         self._count(used)
+        if any(isinstance(one, list | tuple | dict) for one in used.values()):
+            self._is_changed = self._is_changed or any(id(one) in self.defined.changing for one in nodes)
         shown += PLACEHOLDER.sub(r"{\1}", "".join(f", {name} = {used[name]}" for name in sorted(used)))
         return self.names.stand_in(f"in the module: {shown}", _name_for(node).lower())
 
@@ -127,13 +130,6 @@ class Expressions:
             parts = [line[node.col_offset : node.end_col_offset] for line in lines]
         return b" ".join(parts).decode(errors="replace")
 
-    def _may_change(self, node: ast.AST) -> bool:
-        """Returns True for a call that may change its object or its arguments."""
-        func = node.func if isinstance(node, ast.Call) else None
-        if isinstance(func, ast.Attribute):
-            return func.attr in CHANGES
-        return isinstance(func, ast.Name) and func.id in self.defined.changing
-
     def _name(self, node: ast.Name) -> Any:
         if node.id in self._locals:
             if self._locals[node.id] is _UNSET:
@@ -145,7 +141,10 @@ class Expressions:
         if node.id not in self._done:
             self._open_names.add(node.id)
             try:
-                self._done[node.id] = self._evaluate_apart({}, lambda: self._final_value(node.id))
+                made = self._evaluate_apart({}, lambda: self._final_value(node.id))
+                if node.id in self.defined.given and isinstance(made, list | tuple | dict):
+                    raise Unknown
+                self._done[node.id] = made
             except _FAULTS:
                 self._done[node.id] = self._stand_in(node)
             self._open_names.discard(node.id)
@@ -209,7 +208,8 @@ class Expressions:
         if not loops:
             return [self._value(item)]
         loop, *inner = loops
-        rounds = ({**self._locals, **_unpack_target(loop.target, one)} for one in items_of(self._value(loop.iter)))
+        items = items_of(self._value(loop.iter, reads=True))
+        rounds = ({**self._locals, **_unpack_target(loop.target, one)} for one in items)
         return [
             made
             for one in rounds
@@ -222,7 +222,7 @@ class Expressions:
         if function.name in self._open_names or function.decorator_list:
             raise Unknown
         self._count([one.arg for one in ast.walk(function.args) if isinstance(one, ast.arg)])
-        given = self._list(ast.List(node.args))
+        given = self._items(node.args)
         bound = self._signature(function.args).bind(*given, **self._named(node))
         bound.apply_defaults()
         self._open_names.add(function.name)
@@ -282,11 +282,11 @@ class Expressions:
             case ast.Assign(targets=[target], value=value) | ast.AnnAssign(target=target, value=ast.expr() as value):
                 self._assign(target, self._value(value))
             case ast.AugAssign(target=target, op=kind, value=value):
-                self._augment(target, kind, self._value(value))
+                self._augment(target, kind, self._value(value, reads=True))
             case ast.Delete(targets=[ast.Subscript(value=owner, slice=key)]):
                 del self._own(owner)[plain(self._value(key))]
             case ast.Expr(value=ast.Call(func=ast.Attribute(value=owner, attr=method)) as call):
-                args, named = self._list(ast.List(call.args)), self._named(call)
+                args, named = self._items(call.args, reads=method == "extend"), self._named(call)
                 change(self._own(owner), method, args, named)
             case ast.Expr(value=ast.Constant()) | ast.Pass():
                 pass
@@ -295,7 +295,7 @@ class Expressions:
 
     def _run_rounds(self, loop: ast.For) -> Any:
         before, self._met = self._met, []
-        rounds = items_of(self._value(loop.iter))
+        rounds = items_of(self._value(loop.iter, reads=True))
         # The rounds are fixed at the beginning, so the body must not change the lists and dicts in `loop.iter`.
         met = {id(one): one for one in self._met if self._made_here.pop(id(one), None) is not None}
         self._met = before
@@ -362,10 +362,13 @@ class Expressions:
             out |= value if key is None else {self._value(key): value}
         return out
 
-    def _list(self, node: ast.List | ast.Tuple) -> list[Any]:
+    def _items(self, nodes: Sequence[ast.expr], *, reads: bool = False) -> list[Any]:
         out: list[Any] = []
-        for one in node.elts:
-            out += items_of(self._value(one.value)) if isinstance(one, ast.Starred) else [self._value(one)]
+        for one in nodes:
+            if isinstance(one, ast.Starred):
+                out += items_of(self._value(one.value, reads=True))
+            else:
+                out.append(self._value(one, reads=reads))
         return out
 
     def _joined(self, node: ast.JoinedStr) -> Any:
@@ -406,7 +409,7 @@ class Expressions:
             raise Unknown
         if called in self.defined.functions:
             return self._call_function(node, self.defined.functions[called])
-        args = self._list(ast.List(node.args))
+        args = self._items(node.args, reads=True)
         if called in ("os.getenv", "os.environ.get"):
             return self._environment(args[0], args[1] if len(args) > 1 else None)
         if called.endswith("Variable.get"):
@@ -487,8 +490,8 @@ _EVALUATED: Mapping[type[ast.expr], Callable[..., Any]] = {
     ast.Constant: lambda _, node: node.value,
     ast.Name: Expressions._name,
     ast.Dict: Expressions._dict,
-    ast.List: Expressions._list,
-    ast.Tuple: lambda self, node: tuple(self._list(node)),
+    ast.List: lambda self, node: self._items(node.elts),
+    ast.Tuple: lambda self, node: tuple(self._items(node.elts)),
     ast.JoinedStr: Expressions._joined,
     ast.FormattedValue: Expressions._formatted,
     ast.BinOp: Expressions._binary,
@@ -499,5 +502,5 @@ _EVALUATED: Mapping[type[ast.expr], Callable[..., Any]] = {
     ast.Call: Expressions._call,
     ast.DictComp: Expressions._dict_comprehension,
     ast.ListComp: Expressions._comprehension,
-    ast.GeneratorExp: lambda self, node: View(self._comprehension(node)),
+    ast.GeneratorExp: lambda self, node: Reading(self._comprehension(node)),
 }

@@ -34,6 +34,10 @@ class View(list[Any]):
     """The items of an object that is not a list in Python, such as a range; it only supports iteration."""
 
 
+class Reading(View):
+    """The items of an object that may have others when it is read again, such as a generator or the items of a dict."""
+
+
 def truth_of(value: Any) -> bool:
     """Returns True if a value is true in Python; the items of a list or dict may be unknown."""
     return bool(value if isinstance(value, list | tuple | dict) and not isinstance(value, View) else plain(value))
@@ -108,7 +112,7 @@ def call_method(owner: Any, name: str, args: list[Any]) -> Any:
     if name == "copy" and isinstance(owner, dict | list) and not args:
         return owner.copy()
     if name == "items" and isinstance(owner, dict) and not args:
-        return View(owner.items())
+        return Reading(owner.items())
     if name == "join" and isinstance(owner, str) and len(args) == 1 and isinstance(args[0], list | tuple):
         _refuse_longer(owner, len(args[0]), [owner, *args[0]])
         return owner.join(args[0])
@@ -184,7 +188,7 @@ def _len(value: Any) -> int:
 BUILT_IN: Mapping[str, Callable[..., Any]] = {
     **dict.fromkeys(("copy.deepcopy", "deepcopy"), copy.deepcopy),
     "dict": _dict,
-    "enumerate": lambda items, start=0: View(enumerate(items_of(items), start)),
+    "enumerate": lambda items, start=0: Reading(enumerate(items_of(items), start)),
     "int": partial(_converted, int),
     "len": _len,
     "list": items_of,
@@ -192,7 +196,7 @@ BUILT_IN: Mapping[str, Callable[..., Any]] = {
     "sorted": lambda items: sorted(plain(items_of(items))),
     "str": partial(_converted, str),
     "tuple": lambda items: tuple(items_of(items)),
-    "zip": lambda *lists: View(zip(*map(items_of, lists), strict=False)),
+    "zip": lambda *lists: Reading(zip(*map(items_of, lists), strict=False)),
 }
 """Functions by their names in a module."""
 _COMPARED: Mapping[type[ast.cmpop], Callable[[Any, Any], bool]] = {
