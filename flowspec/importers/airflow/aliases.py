@@ -85,8 +85,12 @@ class Aliases:
             (node, self.names_of(one) | _rebound(node)) for node in nodes if (one := _changed_by(node)) is not None
         ]
         """The nodes that change a list or dict in place, each with the names that may hold it."""
-        self.given = [(node, names) for node in nodes if (names := self._names_given(node))]
-        """The nodes that hand lists or dicts to what may change them, each with the names that may hold one of them."""
+        handed = {id(node): given for node in nodes if (given := self._handed_over(node))}
+        self.handing = handed.keys()
+        """The ids of the nodes that hand something to code that is not followed."""
+        self._seen, self._enters_objects = set(), False
+        self.given = set().union(*(self._inside(one) for given in handed.values() for one in given))
+        """The names of what that code may change."""
 
     def _read_bindings(self, node: ast.AST) -> None:
         match node:
@@ -120,19 +124,14 @@ class Aliases:
                 if isinstance(one, ast.Name):
                     self._values[one.id].append(_Value(value, is_part=True))
 
-    def _names_given(self, node: ast.AST) -> set[str]:
-        """Returns the names of what a call or statement hands to code that is not followed."""
+    def _handed_over(self, node: ast.AST) -> list[ast.expr]:
+        """Returns what a call or statement hands to code that is not followed."""
         match node:
             case ast.Call(func=func) if not self._is_harmless(func):
-                given = _given(node)
-            case ast.Assign(value=value) if any(isinstance(one, ast.Attribute) for one in node.targets):
-                given = [value]
-            case _:
-                return set()
-        self._seen, self._enters_objects = set(), False
-        found = set().union(*map(self._inside, given))
-        self._enters_objects = True
-        return found
+                return _given(node)
+            case ast.Assign(targets=targets, value=value) if any(isinstance(one, ast.Attribute) for one in targets):
+                return [value]
+        return []
 
     def _is_harmless(self, func: ast.expr) -> bool:
         """Returns True for a function that does not change its arguments, or whose changes are found in its body."""

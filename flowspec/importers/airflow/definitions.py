@@ -40,9 +40,7 @@ def read_definitions(tree: ast.Module) -> Definitions:
     aliases = Aliases(nodes)
     changes, uncertain = _split_changes(tree, aliases.changes, assigned)
     assigned = {name: value for name, value in assigned.items() if name not in uncertain}
-    every = [*aliases.changes, *aliases.given]
-    given = set().union(*(names for _, names in aliases.given))
-    touched = given.union(*(names for _, names in aliases.changes))
+    touched = aliases.given.union(*(names for _, names in aliases.changes))
     changing = {name for name, some in aliases.functions.items() for one in some if {*parameters(one)} & touched}
     defined = [one for one in nodes if isinstance(one, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)]
     known = Counter([*(one.name for one in defined), *_names_bound_in_module(tree)])
@@ -50,8 +48,12 @@ def read_definitions(tree: ast.Module) -> Definitions:
         assigned,
         {name: every for name, every in changes.items() if name in assigned},
         {one.name: one for one in tree.body if isinstance(one, ast.FunctionDef) and known[one.name] == 1},
-        given,
-        {id(one) for one, _ in every} | {id(one) for one in nodes if isinstance(one, ast.Name) and one.id in changing},
+        aliases.given,
+        {
+            *aliases.handing,
+            *(id(one) for one, _ in aliases.changes),
+            *(id(one) for one in nodes if isinstance(one, ast.Name) and one.id in changing),
+        },
         known.keys(),
     )
 
