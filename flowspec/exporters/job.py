@@ -62,7 +62,7 @@ class References:
     def replace_secrets(self, value: Any, member: str = "secret") -> Any:
         """Returns the value with a placeholder for each secret. Raises `FlowspecError` if a key contains one."""
         if isinstance(value, dict):
-            named = str(value.get("Key") or value.get("Name") or "")
+            named = str(value.get("Key") or "")
             for key in value:
                 if self._contains_secret(key):
                     raise FlowspecError(

@@ -31,7 +31,8 @@ def write(job: Job) -> str:
         states[names[index]] = _step(step, names[index + 1], _END if ends else _FAIL)
     if ends:
         states |= _ending_states()
-    if ends or any(one.get("ActionOnFailure") != "CONTINUE" for one in steps):
+    # Step Functions refuses a state that no other leads to.
+    if ends or not all(map(_goes_on, steps)):
         states[_FAIL] = {"Type": "Fail", "Error": "StepFailed"}
     states[_DONE] = {"Type": "Succeed"}
     machine = {"Comment": f"The job flow {job.name}", "StartAt": _CREATE, "States": states}
@@ -66,9 +67,13 @@ def _create_state(params: Json) -> Json:
     }
 
 
+def _goes_on(step: Json) -> bool:
+    return bool(step.get("ActionOnFailure", "CONTINUE") == "CONTINUE")
+
+
 def _step(step: Json, following: str, failure: str) -> Json:
-    goes_on = step.get("ActionOnFailure", "CONTINUE") == "CONTINUE"
-    caught = {"ResultPath": "$.continued", "Next": following} if goes_on else {"ResultPath": "$.error", "Next": failure}
+    next_, path = (following, "$.continued") if _goes_on(step) else (failure, "$.error")
+    caught = {"ResultPath": path, "Next": next_}
     return {
         "Type": "Task",
         "Resource": f"{_TASK}addStep.sync",

@@ -18,6 +18,7 @@ from flowspec.document.rendering.render import render
 from flowspec.document.text.parse import load
 from flowspec.errors import FlowspecError, SpecError
 from flowspec.exporters.exported import FORMATS, export
+from flowspec.exporters.job import References
 from flowspec.importers.decompile.draft import write_spec
 from flowspec.importers.placeholders import substitute
 from flowspec.request.compile import compile
@@ -413,6 +414,15 @@ def test_the_state_machine_makes_the_cluster_and_its_steps(tmp_path):
     assert _run(json.loads(kept.text)) == params
 
 
+@pytest.mark.parametrize("keep_alive", ["true", "false"])
+@pytest.mark.parametrize("action", ["CONTINUE", "TERMINATE_CLUSTER"])
+def test_each_state_of_the_machine_is_reached(tmp_path, keep_alive, action):
+    text = SPEC.replace("keep_alive: false", f"keep_alive: {keep_alive}").replace("TERMINATE_CLUSTER", action)
+    machine = json.loads(exported("stepfunctions", tmp_path, text)[0].text)
+    named = set(re.findall(r'"(?:StartAt|Next|Default)": "(.*?)"', json.dumps(machine)))
+    assert named == machine["States"].keys()
+
+
 def test_what_a_format_has_no_word_for_is_a_note(tmp_path):
     text = SPEC.replace("visible_to_all_users: true", "os_release_label: 2023.1.20240101.0\nebs_root_volume_iops: 3000")
     made, _ = exported("terraform", tmp_path, text)
@@ -421,6 +431,38 @@ def test_what_a_format_has_no_word_for_is_a_note(tmp_path):
         "cloudformation", tmp_path, f"{SPEC}api_params: {{StepExecutionRoleArn: 'arn:aws:iam::1:role/x'}}\n"
     )
     assert any(one.startswith("StepExecutionRoleArn is left out: CloudFormation") for one in made.notes)
+
+
+@pytest.mark.parametrize(
+    ("to", "old", "new", "note"),
+    [
+        ("cloudformation", "$x, ", "$x, $x, ", "Steps[0] has an argument twice: "),
+        ("cloudformation", "steps:", "api_params: {Tags: [{Key: a}, {Key: a}]}\nsteps:", "CloudFormation requires that the keys"),
+        ("cloudformation", "job_flow_role: EMR_EC2_DefaultRole\n", "", "CloudFormation requires JobFlowRole"),
+        ("stepfunctions", "keep_alive: true", "keep_alive: false", "the cluster is kept alive, and its last state ends it"),
+        ("stepfunctions", "steps:", "step_concurrency_level: 2\nsteps:", "StepConcurrencyLevel has no effect"),
+        ("stepfunctions", "steps: []", SPEC[SPEC.index("steps:") :], "each step is a state: "),
+    ],
+)  # fmt: skip
+def test_a_note_is_there_only_for_what_it_is_about(tmp_path, to, old, new, note):
+    without = SPEC.replace("keep_alive: false", old) if old.startswith("keep_alive") else SPEC
+    without = SPEC[: SPEC.index("steps:")] + old if old == "steps: []" else without
+    found = [exported(to, tmp_path, text)[0].notes for text in (without, without.replace(old, new))]
+    assert [sum(one.startswith(note) for one in notes) for notes in found] == [0, 1]
+
+
+@pytest.mark.parametrize(
+    ("value", "name"),
+    [
+        ({"Tags": [{"Key": "dbPass", "Value": SECRET}]}, "db_pass"),
+        ({"Properties": {"dbPass": f"x={SECRET}"}}, "db_pass"),
+        ({"Args": [SECRET]}, "secret"),
+    ],
+)
+def test_a_secret_is_named_like_what_holds_it(value, name):
+    references = References([SECRET])
+    references.replace_secrets(value)
+    assert references.values == {name: SECRET}
 
 
 # Secrets at keys that are no names for them, or are one name without their underscores.
