@@ -533,6 +533,15 @@ def test_what_the_provider_of_terraform_takes_otherwise_is_a_note(tmp_path):
     terraform_validates(exported("terraform", tmp_path, given, {})[0], tmp_path)
 
 
+@pytest.mark.parametrize("to", [name for name, one in FORMATS.items() if one.kind])
+def test_configurations_of_the_types_of_a_fleet_come_back(tmp_path, to):
+    configured = "[{type: m5.xlarge, configurations: {core-site: {a: b}}}]"
+    made, _ = exported(to, tmp_path, FLEETS.replace("[{type: m5.xlarge}]", configured), {})
+    # import takes the name of the API as well, CloudFormation does not.
+    assert ("ConfigurationProperties" in made.text, "core-site" in made.text) == (to == "cloudformation", True)
+    assert not [note for note in made.notes if "Configurations" in note or "refuses" in note]
+
+
 def test_terraform_is_written_without_the_library_that_reads_it(tmp_path, monkeypatch):
     made, _ = exported("terraform", tmp_path)
     monkeypatch.setitem(sys.modules, "hcl2", None)
