@@ -29,7 +29,7 @@ _NEW_WHOLE = "deepcopy"
 # Other functions and methods that do not change their arguments: Python's, those of logs, Airflow's.
 _HARMLESS = frozenset(
     (
-        *("all", "any", "bool", "filter", "format", "get", "isinstance", "join", "max", "min", "print", "repr", "sum"),
+        *("all", "any", "bool", "format", "get", "isinstance", "join", "max", "min", "print", "repr", "sum"),
         *("dump", "dumps", "debug", "error", "info", "warning"),
         *("chain", "cross_downstream", "dag", "expand", "override", "partial", "task", "task_group"),
         *("set_downstream", "set_upstream"),
@@ -129,8 +129,10 @@ class Aliases:
         match node:
             case ast.Call(func=func) if not self._is_harmless(func):
                 return _given(node)
-            case ast.Assign(targets=targets, value=value) if any(isinstance(one, ast.Attribute) for one in targets):
-                return [value]
+            case ast.Assign(value=ast.expr() as value) | ast.AnnAssign(value=ast.expr() as value):
+                targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+                is_stored = any(isinstance(one, ast.Attribute) for target in targets for one in ast.walk(target))
+                return [value] if is_stored else []
         return []
 
     def _is_harmless(self, func: ast.expr) -> bool:
