@@ -423,6 +423,44 @@ def test_each_state_of_the_machine_is_reached(tmp_path, keep_alive, action):
     assert named == machine["States"].keys()
 
 
+def test_a_failed_step_ends_the_cluster_and_the_input_of_each_state_stays(tmp_path):
+    task = "arn:aws:states:::elasticmapreduce:"
+    states = json.loads(exported("stepfunctions", tmp_path)[0].text)["States"]
+    for name in ("Create the cluster", "1 a", "2 b"):
+        states[name].pop("Parameters")
+    everything = {"ErrorEquals": ["States.ALL"]}
+    step = {"Type": "Task", "Resource": f"{task}addStep.sync", "ResultPath": None}
+    goes_on = {**everything, "ResultPath": "$.continued", "Next": "2 b"}
+    ends = {**everything, "ResultPath": "$.error", "Next": "End the cluster"}
+    failed = {"Variable": "$.error", "IsPresent": True, "Next": "Failed"}
+    assert states == {
+        "Create the cluster": {
+            "Type": "Task",
+            "Resource": f"{task}createCluster.sync",
+            "ResultPath": "$.cluster",
+            "Next": "1 a",
+        },
+        "1 a": {**step, "Catch": [goes_on], "Next": "2 b"},
+        "2 b": {**step, "Catch": [ends], "Next": "End the cluster"},
+        "End the cluster": {
+            "Type": "Task",
+            "Resource": f"{task}terminateCluster.sync",
+            "Parameters": {"ClusterId.$": "$.cluster.ClusterId"},
+            "ResultPath": None,
+            "Next": "Did a step fail?",
+        },
+        "Did a step fail?": {"Type": "Choice", "Choices": [failed], "Default": "Done"},
+        "Failed": {"Type": "Fail", "Error": "StepFailed"},
+        "Done": {"Type": "Succeed"},
+    }
+
+
+@pytest.mark.parametrize(("keep_alive", "waits"), [("true", True), ("false", False)])
+def test_a_dag_waits_for_the_state_that_its_cluster_comes_to(tmp_path, keep_alive, waits):
+    made, _ = exported("airflow", tmp_path, SPEC.replace("keep_alive: false", f"keep_alive: {keep_alive}"))
+    assert ('target_states=["WAITING"]' in made.text) == waits
+
+
 def test_what_a_format_has_no_word_for_is_a_note(tmp_path):
     text = SPEC.replace("visible_to_all_users: true", "os_release_label: 2023.1.20240101.0\nebs_root_volume_iops: 3000")
     made, _ = exported("terraform", tmp_path, text)
