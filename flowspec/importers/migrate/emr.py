@@ -1,21 +1,19 @@
 """Answers the EMR calls of a recorded script with the emulator's service; no step is run.
 
 A cluster advances only when the script looks at it: first it is RUNNING, then its steps are COMPLETED and it
-is WAITING, or TERMINATED unless it is kept alive. What the script did not create (a cluster that exists in the
-account, a security configuration) is created as a stand-in, so that the script goes on.
+is WAITING, or TERMINATED unless it is kept alive. A cluster that the script did not create, but exists in the account,
+is created as a stand-in, so that the script goes on.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from weakref import WeakKeyDictionary
 
 from flowspec.emulator.api.service import OPERATIONS, Service
-from flowspec.emulator.errors import EmrError
 from flowspec.emulator.in_process import attach
 from flowspec.emulator.state import lifecycle
 from flowspec.emulator.state.store import Record, Store
@@ -61,7 +59,7 @@ class EmrAnswers:
             made: Json = samples.answer(client.meta.service_model.operation_model(operation).output_shape, "emr")
             return made
         service = self._service_of(client)
-        given = self._with_stand_ins(service, _region(client), operation, params)
+        given = self._with_stand_ins(service, _region(client), params)
         if operation in _LOOKS:
             self._advance()
         try:
@@ -86,7 +84,7 @@ class EmrAnswers:
             self._services[client] = service
         return self._services[client]
 
-    def _with_stand_ins(self, service: Service, own_region: str, operation: str, params: Json) -> Json:
+    def _with_stand_ins(self, service: Service, own_region: str, params: Json) -> Json:
         """Returns the parameters, with the ids of stand-ins for the clusters that the script did not create."""
         named = {str(one) for key in _IDS for one in _as_list(params.get(key))}
         with Store(self._home) as store:
@@ -96,11 +94,6 @@ class EmrAnswers:
         for one in (name for name, record in found.items() if record is None):
             if one not in self._stand_ins:
                 self._stand_ins[one] = service.call("RunJobFlow", _STAND_IN)["JobFlowId"]
-        if operation == "RunJobFlow" and params.get("SecurityConfiguration"):
-            # It is refused when the script itself has created one of that name.
-            with suppress(EmrError):
-                stand_in = {"Name": params["SecurityConfiguration"], "SecurityConfiguration": "{}"}
-                service.call("CreateSecurityConfiguration", stand_in)
         renamed: Json = replace_texts(params, self._stand_ins) if named & self._stand_ins.keys() else params
         return renamed
 
