@@ -7,15 +7,15 @@ file, as Terraform's `plan -out` and pytest's `--junitxml` do; the help of its o
 from __future__ import annotations
 
 import os
-import re
 import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from flowspec.cli.options import NonEmptyPath
 from flowspec.cli.output import ewarn, print_result
-from flowspec.document.discovery import SPEC_SUFFIXES
+from flowspec.document.discovery import SPEC_SUFFIXES, is_spec
 from flowspec.errors import FlowspecError
 from flowspec.facts.files import replace_file
 
@@ -29,7 +29,7 @@ Command = TypeVar("Command", bound="Callable[..., Any]")
 
 def draft_option(metavar: str, help_: str) -> Callable[[Command], Command]:
     """Returns the option `-o` of a command that writes a draft, or prints it for `-`."""
-    kind = click.Path(path_type=Path, dir_okay=False, readable=False, allow_dash=True)
+    kind = NonEmptyPath(path_type=Path, dir_okay=False, readable=False, allow_dash=True)
     return click.option("-o", "--output", type=kind, metavar=metavar, help=help_)
 
 
@@ -44,13 +44,9 @@ def draft_file(output: Path | None, *, force: bool) -> Path | None:
 
 def refuse_spec(_: click.Context, __: click.Parameter, value: Path | None) -> Path | None:
     """Returns the file of an option for what each run writes again. Raises BadParameter when it is a spec."""
-    if value and value.suffix in SPEC_SUFFIXES and value.is_file() and _SPEC.search(value.read_bytes()):
+    if value and value.suffix in SPEC_SUFFIXES and value.is_file() and is_spec(value):
         raise click.BadParameter(f"{value} is a spec, which would be lost: name another file")
     return value
-
-
-# The first key of a spec.
-_SPEC = re.compile(rb"^flowspec\s*:", re.MULTILINE)
 
 
 def write_draft(file: Path | None, text: str) -> None:

@@ -46,10 +46,14 @@ class _NotEmpty(click.ParamType):  # type: ignore[type-arg]  # click 8.1 has no 
 
 
 class Name(_NotEmpty, type(click.STRING)):  # type: ignore[misc]  # click 8.1 does not export the class
-    """The name or id of something, or the path of a spec."""
+    """A name, an id, a URL, or the path of a spec."""
 
 
-class _SpecPath(_NotEmpty, click.Path):
+class NonEmptyPath(_NotEmpty, click.Path):
+    """The path of a file or folder."""
+
+
+class _SpecPath(NonEmptyPath):
     """The path of a spec, or of a folder of specs; shells complete it by YAML files."""
 
     shell_complete = staticmethod(complete_with("specs"))  # type: ignore[assignment]
@@ -149,14 +153,14 @@ VARIABLES = gather(
         "--var-file",
         "variable_files",
         multiple=True,
-        type=click.Path(path_type=Path, readable=False),
+        type=NonEmptyPath(path_type=Path, readable=False),
         metavar="FILE",
         help="YAML or JSON file with values of variables; may be repeated.",
     ),
     DATE,
 )
 
-step_option = partial(click.option, metavar="STEP", shell_complete=complete_with("steps"))
+step_option = partial(click.option, type=Name(), metavar="STEP", shell_complete=complete_with("steps"))
 """Makes an option that names a step."""
 STEP = partial(step_option, "--step", "wanted")
 """Makes the option `--step`, with its help."""
@@ -178,7 +182,7 @@ class CommandWithStep(click.Command):
 def _check_staging(_: click.Context, __: click.Parameter, value: str | None) -> str | None:
     from flowspec.facts.uris import is_s3_folder
 
-    if value and not is_s3_folder(value):
+    if value is not None and not is_s3_folder(value):
         raise click.BadParameter(f"{value!r} is not an S3 folder: write s3://bucket/folder/")
     return value
 
@@ -195,9 +199,11 @@ def _connection_options(of_spec: str) -> Callable[[Command], Command]:
     default = f"default: {of_spec}"
     return gather(
         Connection,
-        click.option("--region", metavar="REGION", help=f"AWS region; {default}that of the AWS configuration."),
-        click.option("--profile", metavar="PROFILE", help=f"AWS profile; {default}as boto3 chooses."),
-        click.option("--endpoint-url", metavar="URL", help=f"Send EMR and S3 calls to URL; {default}AWS."),
+        click.option(
+            "--region", type=Name(), metavar="REGION", help=f"AWS region; {default}that of the AWS configuration."
+        ),
+        click.option("--profile", type=Name(), metavar="PROFILE", help=f"AWS profile; {default}as boto3 chooses."),
+        click.option("--endpoint-url", type=Name(), metavar="URL", help=f"Send EMR and S3 calls to URL; {default}AWS."),
     )
 
 

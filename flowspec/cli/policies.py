@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from flowspec.cli.options import NonEmptyPath
 from flowspec.errors import Diagnostic, NothingFound
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ POLICY = click.option(
     "--policy",
     "policy_files",
     multiple=True,
-    type=click.Path(path_type=Path, readable=False),
+    type=NonEmptyPath(path_type=Path, readable=False),
     metavar="PATH",
     help="JSON Schema (JSON or YAML), or a folder of them, that the request must satisfy; may be repeated.",
 )

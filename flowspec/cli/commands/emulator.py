@@ -17,7 +17,7 @@ import click
 from click.core import ParameterSource
 
 from flowspec.cli.exits import Exit
-from flowspec.cli.options import WholeNumber, output_format
+from flowspec.cli.options import NonEmptyPath, WholeNumber, output_format
 from flowspec.cli.output import ewarn, print_json, print_result
 from flowspec.cli.times import parse_span
 from flowspec.errors import FlowspecError, number_of
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 _HOME = click.option(
     "--home",
-    type=click.Path(path_type=Path, file_okay=False, readable=False),
+    type=NonEmptyPath(path_type=Path, file_okay=False, readable=False),
     metavar="DIR",
     help="Where all state is kept, instead of FLOWSPEC_HOME.",
 )

@@ -12,6 +12,7 @@ import click
 from flowspec.cli.drafts import draft_file, draft_option, print_notes, write_draft
 from flowspec.cli.exits import Exit
 from flowspec.cli.locate import LOOKING_WITHOUT_SPEC, Looking, bare_endpoint
+from flowspec.cli.options import NonEmptyPath
 from flowspec.facts.ids import CLUSTER_ID
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ _KINDS = "request, aws-cli, cloudformation, terraform, airflow, dataflow-runner,
     "--var-file",
     "var_files",
     multiple=True,
-    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    type=NonEmptyPath(path_type=Path, exists=True, dir_okay=False),
     metavar="FILE",
     help="Read variables or parameters from FILE, as Terraform and CloudFormation do.",
 )

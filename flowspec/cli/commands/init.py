@@ -12,7 +12,7 @@ import click
 
 from flowspec.cli.confirm import can_ask
 from flowspec.cli.exits import Exit
-from flowspec.cli.options import Choice, output_format
+from flowspec.cli.options import Choice, NonEmptyPath, output_format
 from flowspec.cli.output import ewarn, print_json, print_result
 from flowspec.facts.uris import BUCKET_NAME
 from flowspec.scaffold.starters import (
@@ -27,7 +27,7 @@ from flowspec.scaffold.starters import (
 
 
 @click.command("init", epilog="Example: flowspec init wordcount --template streaming")
-@click.argument("folder", default=".", type=click.Path(path_type=Path, file_okay=False))
+@click.argument("folder", default=".", type=NonEmptyPath(path_type=Path, file_okay=False))
 @click.option("--template", type=Choice(tuple(STARTERS)), help="The kind of flow.")
 @click.option("--name", metavar="NAME", help="Name of the flow; default: the folder's.")
 @click.option("--region", metavar="REGION", help="AWS region of the target prod; default: AWS_REGION, else us-east-1.")

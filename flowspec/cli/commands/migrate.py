@@ -13,6 +13,7 @@ import click
 
 from flowspec.cli.drafts import print_notes, write_whole
 from flowspec.cli.exits import Exit
+from flowspec.cli.options import NonEmptyPath
 from flowspec.cli.output import Level, eprint, ewarn, print_result
 from flowspec.document.escaping import visible
 from flowspec.errors import FlowspecError
@@ -36,13 +37,13 @@ _NO_PYTHON = (".sh", ".bash", ".json", ".tf", ".yaml", ".yml", ".conf")
 @click.option(
     "--event",
     metavar="FILE",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    type=NonEmptyPath(exists=True, dir_okay=False, path_type=Path),
     help="JSON of the event for the handler; without it, the event is {}.",
 )
 @click.option(
     "--answer",
     metavar="FILE",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    type=NonEmptyPath(exists=True, dir_okay=False, path_type=Path),
     help="JSON of what S3 objects (by s3://BUCKET/KEY), secrets and parameters (by name) hold.",
 )
 @click.option(
@@ -50,7 +51,7 @@ _NO_PYTHON = (".sh", ".bash", ".json", ".tf", ".yaml", ".yml", ".conf")
     "--output",
     default=".",
     metavar="DIR",
-    type=click.Path(path_type=Path),
+    type=NonEmptyPath(path_type=Path),
     help="Where the specs go; replaces none.",
 )
 @click.option("--yes", is_flag=True, help="Run the script without asking.")

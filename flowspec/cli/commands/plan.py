@@ -12,7 +12,7 @@ import click
 
 from flowspec.cli.drafts import refuse_spec, write_whole
 from flowspec.cli.exits import Exit
-from flowspec.cli.options import output_format
+from flowspec.cli.options import NonEmptyPath, output_format
 from flowspec.cli.output import print_result, wants_color
 from flowspec.cli.planning import compile_spec, make_plan, plan_to_save, refuse_contradictions, refuse_converging
 from flowspec.cli.run_options import PLANNING, Planning
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     "-o",
     "--out",
     callback=refuse_spec,
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=NonEmptyPath(path_type=Path, dir_okay=False),
     metavar="FILE",
     help="Save the plan to FILE, and replace what is there; `flowspec apply FILE` does exactly that, or refuses.",
 )

@@ -10,7 +10,7 @@ import click
 from flowspec.cli.drafts import refuse_spec, write_whole
 from flowspec.cli.exits import Exit
 from flowspec.cli.locate import CHOOSING, Looking, choose
-from flowspec.cli.options import output_format
+from flowspec.cli.options import NonEmptyPath, output_format
 from flowspec.cli.output import eprint, ewarn, print_result
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     "-o",
     "--output",
     callback=refuse_spec,
-    type=click.Path(path_type=Path, dir_okay=False, readable=False, writable=True, allow_dash=True),
+    type=NonEmptyPath(path_type=Path, dir_okay=False, readable=False, writable=True, allow_dash=True),
     metavar="FILE",
     help="Write it to this file, and replace what is there; default, and for -: stdout.",
 )

@@ -13,7 +13,7 @@ import click
 
 from flowspec.cli.cores import map_on_cores
 from flowspec.cli.exits import Exit
-from flowspec.cli.options import DATE, gather, output_format
+from flowspec.cli.options import DATE, NonEmptyPath, gather, output_format
 from flowspec.cli.output import Level, eprint_report, ewarn, print_result, wants_color
 from flowspec.cli.specs import Rendering, pairs_of
 
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     "--var-file",
     "variable_files",
     multiple=True,
-    type=click.Path(path_type=Path),
+    type=NonEmptyPath(path_type=Path),
     metavar="FILE",
     help="YAML or JSON file with values of variables, of each revision if it is in the repository; may be repeated.",
 )

@@ -13,7 +13,7 @@ import click
 from flowspec.cli import print_error
 from flowspec.cli.drafts import check_folder, refuse_spec, write_whole
 from flowspec.cli.exits import Exit
-from flowspec.cli.options import SPEC_PATH, WholeNumber, output_format
+from flowspec.cli.options import SPEC_PATH, NonEmptyPath, WholeNumber, output_format
 from flowspec.cli.output import eprint, print_json, print_result, wants_color
 from flowspec.cli.selection import SELECT
 
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 @click.option(
     "--junit",
     callback=refuse_spec,
-    type=click.Path(path_type=Path, dir_okay=False, writable=True),
+    type=NonEmptyPath(path_type=Path, dir_okay=False, writable=True),
     metavar="FILE",
     help="Write the results as JUnit XML, too; replaces FILE.",
 )
