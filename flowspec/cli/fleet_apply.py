@@ -104,14 +104,13 @@ def _apply_and_follow(
     planned = add_preflight(planned, skip=following.skip_preflight)
     plan = planned.plan
     # Changes of a running cluster are shown in full; for a new cluster, the numbers are enough.
-    is_first = not told
     shown = _without_told(plan, told)
     if one.running and plan.has_changes:
         eprint_plan(shown)
     else:
         eprint(result_of(plan))
         _print_preflight(shown, one.emr)
-    if is_first and told:
+    if any(one.level is FindingLevel.UNCHECKED for one in shown.preflight or ()):
         eprint("what could not be checked here is not repeated for other flows")
     describe = partial(_describe_outcome, plan)
     applied, code = apply_and_follow(planned, following, describe, watch=watching.watch_for(plan), sleep=sleep)
