@@ -165,9 +165,9 @@ def bare_endpoint(backend: BackendName | None, connection: Connection) -> Endpoi
     return Endpoint(backend or ("emr" if any(connection) else "local"), **connection._asdict())
 
 
-def looked_in(emr: Emr, looking: Looking) -> str:
-    """Returns where clusters were looked for, and how to look on AWS if nothing said where."""
-    hint = "" if looking.backend or any(looking.connection) else " (give --region to look on AWS)"
+def looked_in(emr: Emr) -> str:
+    """Returns where clusters were looked for; if that is this machine, also how to look on AWS."""
+    hint = "" if emr.endpoint.traits.on_aws else " (give --region to look on AWS)"
     return f"in {emr.backend.location(emr.region)}{hint}"
 
 
@@ -266,16 +266,11 @@ def _not_found(emr: Emr, name: str) -> NothingFound:
     near = nearest(name, active)
     # A name may quote a secret.
     is_public = near and SENSITIVE_TAG not in describe(emr, active[near], steps=False).tags
-    shown_by = command_line("list", emr, "--all")
-    remedy = f"`{shown_by}` shows all that there are; an older one is found by its id"
-    if is_public:
-        remedy = f"did you mean {near}? {remedy}"
+    hint = f"did you mean {near}? " if is_public else ""
+    remedy = f"{hint}`{command_line('list', emr, '--all')}` shows all that there are; an older one is found by its id"
     if Path(name).is_dir():
         remedy = f"{name} is a folder here: name one of its specs"
-    elif not emr.endpoint.traits.connection_settings:
-        remedy += "; give --region to look for it on AWS"
-    where = emr.backend.location(emr.region)
     return NothingFound(
-        f"no cluster called {name!r} is active in {where}, or was started there in the last {LOOKBACK.days} days",
+        f"no cluster called {name!r} is active {looked_in(emr)}, or was started there in the last {LOOKBACK.days} days",
         remedy=remedy,
     )

@@ -32,13 +32,13 @@ class Rendering(NamedTuple):
         return self.date.replace(tzinfo=timezone.utc) if self.date else None
 
     def public_assignments(self, document: Document) -> tuple[str, ...]:
-        """Returns the `--var` options that set no sensitive variable, and quote none, of a rendered spec."""
-        # A secret that is a number or in a list is none of `secrets` as it was given.
+        """Returns the values of `--var`, without those that set or quote a sensitive variable of the rendered spec."""
+        # A number or a list is not in `secrets` as it was given: its variable is recognised by its name.
         others = (one for one in self.assignments if one.partition("=")[0] not in document.sensitive)
         return tuple(one for one in others if not any(secret in one for secret in document.secrets if secret))
 
     def words(self, document: Document) -> tuple[str, ...]:
-        """Returns the options as they are written, without the target and secrets of a rendered spec."""
+        """Returns the options as words of a command line, without the target and the secrets of the rendered spec."""
         given = (
             *(("--var", one) for one in self.public_assignments(document)),
             *(("--var-file", str(one)) for one in self.variable_files),

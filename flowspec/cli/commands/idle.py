@@ -59,7 +59,7 @@ def command(  # noqa: PLR0917 - click passes options by name
     elif not terminate or not found:
         print_result(clusters.idle_table(found))
         if not found:
-            ewarn(f"note: no cluster is idle{' for so long' if at_least else ''} {looked_in(emr, looking)}")
+            ewarn(f"note: no cluster is idle{' for so long' if at_least else ''} {looked_in(emr)}")
     return Exit.ERROR if "refused" in done.values() else Exit.OK
 
 

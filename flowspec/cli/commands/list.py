@@ -83,7 +83,7 @@ def command(  # noqa: PLR0917 - click passes options by name
         print_result(clusters.table(found.clusters))
         if not found.clusters:
             which = "no such cluster" if name != "*" or tags or since or until or states else "no cluster"
-            where = looked_in(emr, looking)
+            where = looked_in(emr)
             active = f"{which} is active {where}; --all shows those that have ended, too"
             ewarn(f"note: {f'there is {which} {where}' if ended or states else active}")
     if found.unread:
