@@ -30,7 +30,7 @@ from flowspec.facts.backends import DEFAULT_BACKEND
 from flowspec.plan.changes import Plan
 from flowspec.plan.cluster import CHOSEN, FLOW_TAG, PART_TAG, TARGET_TAG, Cluster
 from flowspec.plan.compare import make_plan, with_preflight
-from flowspec.plan.findings import Finding, wrong
+from flowspec.plan.findings import wrong
 from flowspec.plan.runs.launches import time_left
 from flowspec.request.compile import Request, compile, validate_with_files
 from flowspec.request.instances import lives_on
@@ -216,15 +216,10 @@ def refuse_wrong(plan: Plan) -> None:
     found = wrong(plan.preflight or ())
     if found:
         named = found[:_MAX_PROBLEMS_NAMED]
-        problems = mask("; ".join(_with_remedy(one) for one in named), plan.secrets)
+        problems = "; ".join(f"{one.subject} {one.message}{f' ({one.remedy})' if one.remedy else ''}" for one in named)
         more = f"; and {len(found) - len(named)} more" if len(found) > len(named) else ""
-        message = f"nothing was submitted, since it would fail: {problems}{more}"
+        message = f"nothing was submitted, since it would fail: {mask(problems, plan.secrets)}{more}"
         raise FlowspecError(message, remedy="correct this, or submit without the preflight: --skip-preflight")
-
-
-def _with_remedy(finding: Finding) -> str:
-    remedy = f" ({finding.remedy})" if finding.remedy else ""
-    return f"{finding.subject} {finding.message}{remedy}"
 
 
 # The number of problems that an error names; the plan shows all.

@@ -128,7 +128,7 @@ def _describe_outcome(plan: Plan, applied: Applied) -> str:
 
 
 def _without_told(plan: Plan, told: dict[tuple[str, str], str]) -> Plan:
-    """Returns the plan without what could not be checked of an earlier flow, either, and was `told` there.
+    """Returns the plan without the unchecked findings that an earlier flow has shown; adds its own to `told`.
 
     One missing permission of the account is the reason for all flows.
     """

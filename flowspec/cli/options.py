@@ -1,4 +1,4 @@
-"""Options that several commands share, and the records with their values."""
+"""Options that several commands share, the types of their values, and the records that hold them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any, Literal, TypeAlias, TypeVar, cast, get_args
 import click
 
 from flowspec.cli.specs import Connection, Rendering
-from flowspec.cli.times import Seconds
+from flowspec.cli.times import Day, Seconds
 
 OnInterrupt: TypeAlias = Literal["detach", "cancel", "terminate"]
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -36,7 +36,7 @@ class WholeNumber(click.IntRange):
 
 
 class _NotEmpty(click.ParamType):  # type: ignore[type-arg]  # click 8.1 has no parameter
-    """Refuses the empty text of a shell's variable without a value: as a path, it would be the working folder."""
+    """Refuses an empty text, such as a shell variable without a value: as a path, it is the working folder."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """Returns the value. Raises BadParameter for an empty one."""
@@ -121,20 +121,9 @@ def take(record: Callable[..., Record], values: dict[str, Any]) -> Record:
     return record(**{name: values.pop(name) for name in names if name in values})
 
 
-class _Day(click.DateTime):
-    """A day; the message about other text has an example, and not the format as Python writes it."""
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """Returns the beginning of the day. Raises BadParameter for any other text."""
-        try:
-            return super().convert(value, param, ctx)
-        except click.BadParameter:
-            self.fail(f"{value!r} is not a day: write one such as 2026-11-22", param, ctx)
-
-
 DATE = click.option(
     "--date",
-    type=_Day(["%Y-%m-%d"]),
+    type=Day(["%Y-%m-%d"]),
     metavar="YYYY-MM-DD",
     help="The day that `ds` and `ts` mean in the spec; default: now, in UTC.",
 )

@@ -87,7 +87,7 @@ class Planning(NamedTuple):
 
 
 PLANNING = gather(Planning, VARIABLES, CONNECTION, STAGING, CONVERGING, SELECTING, POLICY)
-# Of commands that compile a spec as it is: with an EMR, or without any call.
+# For commands that only compile a spec: with the options of the connection to EMR, or, as they make no call, without.
 PLANNING_ON_EMR = gather(Planning, VARIABLES, CONNECTION, STAGING)
 PLANNING_OFFLINE = gather(Planning, VARIABLES, STAGING)
 

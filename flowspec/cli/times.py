@@ -43,10 +43,21 @@ def parse_moment(_: click.Context, __: click.Parameter, value: str | None) -> da
     return found if found.tzinfo else found.replace(tzinfo=timezone.utc)
 
 
+class Day(click.DateTime):
+    """A day; the message about other text has an example, and not the format as Python writes it."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Returns the beginning of the day. Raises BadParameter for any other text."""
+        try:
+            return super().convert(value, param, ctx)
+        except click.BadParameter:
+            self.fail(f"{value!r} is not a day: write one such as 2026-11-22", param, ctx)
+
+
 class Seconds(click.FloatRange):
     """A number of seconds, 0 or more; of a span such as `10m` the message says how many seconds it is."""
 
-    # Of click's message about any other text.
+    # In click's message about any other text.
     name = "number of seconds"
 
     def __init__(self) -> None:

@@ -9,9 +9,7 @@ from flowspec.cli.drafts import write_whole
 REQUEST = '{"Name": "nightly", "ReleaseLabel": "emr-7.5.0", "Instances": {"InstanceCount": 1}}'
 
 
-@pytest.mark.parametrize(
-    "command", ["plan job.yaml -o", "plan job.yaml --out", "report job.yaml -o", "test job.yaml --junit"]
-)
+@pytest.mark.parametrize("command", ["plan job.yaml -o", "report job.yaml -o", "test job.yaml --junit"])
 def test_no_output_replaces_a_spec(flowspec, job, command):
     path = job("  - {name: one, type: command, args: [date]}")
     before = path.read_text().replace("flowspec:", '"flowspec":')

@@ -78,7 +78,9 @@ steps:
 )
 
 
-WATCHED = SPEC.replace("keep_alive: false", "keep_alive: true").replace(
+KEPT = SPEC.replace("keep_alive: false", "keep_alive: true")
+STEPS = SPEC[SPEC.index("steps:") :]
+WATCHED = KEPT.replace(
     "on_failure: TERMINATE_CLUSTER}",
     "on_failure: CONTINUE, timeout: 600, retry: {attempts: 2}, skip_on_exit: [3], needs: [a]}\n"
     "  - {name: c, type: jar, jar: s3://acme/c.jar, on_failure: CONTINUE, timeout: 90}",
@@ -410,7 +412,7 @@ def _intrinsic(text):
 def test_the_state_machine_makes_the_cluster_and_its_steps(tmp_path):
     made, params = exported("stepfunctions", tmp_path)
     assert _run(json.loads(made.text)) == params
-    kept, params = exported("stepfunctions", tmp_path, SPEC.replace("keep_alive: false", "keep_alive: true"))
+    kept, params = exported("stepfunctions", tmp_path, KEPT)
     assert _run(json.loads(kept.text)) == params
 
 
@@ -472,20 +474,18 @@ def test_what_a_format_has_no_word_for_is_a_note(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("to", "old", "new", "note"),
+    ("to", "text", "old", "new", "note"),
     [
-        ("cloudformation", "$x, ", "$x, $x, ", "Steps[0] has an argument twice: "),
-        ("cloudformation", "steps:", "api_params: {Tags: [{Key: a}, {Key: a}]}\nsteps:", "CloudFormation requires that the keys"),
-        ("cloudformation", "job_flow_role: EMR_EC2_DefaultRole\n", "", "CloudFormation requires JobFlowRole"),
-        ("stepfunctions", "keep_alive: true", "keep_alive: false", "the cluster is kept alive, and its last state ends it"),
-        ("stepfunctions", "steps:", "step_concurrency_level: 2\nsteps:", "StepConcurrencyLevel has no effect"),
-        ("stepfunctions", "steps: []", SPEC[SPEC.index("steps:") :], "each step is a state: "),
+        ("cloudformation", SPEC, "$x, ", "$x, $x, ", "Steps[0] has an argument twice: "),
+        ("cloudformation", SPEC, "steps:", "api_params: {Tags: [{Key: a}, {Key: a}]}\nsteps:", "CloudFormation requires that the keys"),
+        ("cloudformation", SPEC, "job_flow_role: EMR_EC2_DefaultRole\n", "", "CloudFormation requires JobFlowRole"),
+        ("stepfunctions", KEPT, "keep_alive: true", "keep_alive: false", "the cluster is kept alive, and its last state ends it"),
+        ("stepfunctions", SPEC, "steps:", "step_concurrency_level: 2\nsteps:", "StepConcurrencyLevel has no effect"),
+        ("stepfunctions", SPEC.replace(STEPS, "steps: []"), "steps: []", STEPS, "each step is a state: "),
     ],
 )  # fmt: skip
-def test_a_note_is_there_only_for_what_it_is_about(tmp_path, to, old, new, note):
-    without = SPEC.replace("keep_alive: false", old) if old.startswith("keep_alive") else SPEC
-    without = SPEC[: SPEC.index("steps:")] + old if old == "steps: []" else without
-    found = [exported(to, tmp_path, text)[0].notes for text in (without, without.replace(old, new))]
+def test_a_note_is_there_only_for_what_it_is_about(tmp_path, to, text, old, new, note):
+    found = [exported(to, tmp_path, one)[0].notes for one in (text, text.replace(old, new))]
     assert [sum(one.startswith(note) for one in notes) for notes in found] == [0, 1]
 
 
