@@ -91,13 +91,14 @@ def _find_clusters(what: str, connections: Connections, looking: Looking) -> Ite
 
 
 def _clusters_of_spec(spec: Path, connections: Connections, looking: Looking) -> Iterator[_Termination | Row]:
-    from flowspec.backend.aws.observe import find_active, find_last
+    from flowspec.backend.aws.observe import describe, find_active, find_last
 
     who = identity(spec, looking.rendering, looking.connection)
     emr, shared, _ = connections.of(who.endpoint)
     row = Row(str(spec), who.flow, who.target, "not running", Exit.OK)
     active = find_active(shared, who.flow, who.target, name=who.name)
-    yield from (_Termination(Chosen(emr, one.id, who.secrets), one, row) for one in active)
+    # With their steps, which are lost.
+    yield from (_Termination(Chosen(emr, one.id, who.secrets), describe(shared, one.id), row) for one in active)
     if not active:
         error = not_started(shared, who)
         # The past is looked at only then: for that all ended clusters of an account are listed.
@@ -112,7 +113,7 @@ def _cluster_named(what: str, looking: Looking) -> Iterator[_Termination | Row]:
 
     # The other options are for the specs among the arguments.
     chosen = choose(what, looking._replace(rendering=Rendering()), ours=True)
-    cluster = describe(chosen.emr, chosen.cluster_id, steps=False)
+    cluster = describe(chosen.emr, chosen.cluster_id)
     flow, target = cluster.tags.get(FLOW_TAG, cluster.name), cluster.tags.get(TARGET_TAG, "")
     row = Row(what, flow, target, f"is {cluster.state}", Exit.OK, cluster.id)
     yield row if cluster.has_ended else _Termination(chosen, cluster, row)

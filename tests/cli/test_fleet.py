@@ -494,10 +494,11 @@ def test_destroy_asks_once_for_all(flowspec, write):
 
 
 def test_destroy_of_ids_and_specs_together(flowspec, write):
-    path, other = write("a", keep_alive="true"), write("b", keep_alive="true")
+    path, other = write("a", "sleep, '600'"), write("b", "sleep, '600'")
     ids = [flowspec("apply", one, "--detach").out.strip() for one in (path, other)]
     done = flowspec("destroy", ids[0], other, ids[1], "j-NONE", "--yes", "--format", "json")
     assert done.code == 2
+    assert done.err.count(", 1 step not over\n") == 2, "what is lost is told before anyone is asked"
     assert [rows(done)[name][1] for name in (ids[0], "j-NONE")] == [0, 2]
     assert sum(result.endswith("TERMINATED") for result, _ in rows(done).values()) == 2
 
