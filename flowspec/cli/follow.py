@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     from flowspec.document.job_flow import JobFlow
     from flowspec.fleet import Sleep
     from flowspec.plan.changes import Plan
-    from flowspec.plan.cluster import Cluster
+    from flowspec.plan.cluster import Cluster, Step
 
 _T = TypeVar("_T")
 
@@ -85,7 +85,7 @@ def follow(
         # Between two launches: the last cluster has failed, and `apply` reports the next one if it may run.
         if end and end.cluster.id == chosen.cluster_id:
             raise
-        return _handle_interrupt(chosen, on_interrupt)
+        return _handle_interrupt(chosen, on_interrupt, launches.plan if launches else None)
     except FlowspecError:
         _warn_of_running_cluster(chosen)
         raise
@@ -115,13 +115,17 @@ def hooks_of(
 
 def print_rerun_hint(plan: Plan, end: Ended) -> None:
     """Prints how to run what a failed run has left of its plan's steps, where its cluster ends with its steps."""
-    # Steps that someone has added to the cluster are not the plan's.
-    own = {step["Name"] for step in plan.request.get("Steps", ())}
-    left = any(step.name in own and step.state != "COMPLETED" for step in end.run.steps)
+    left = any(step.state != "COMPLETED" for step in _steps_of(plan, end.run))
     if left and end.verdict.outcome in {Outcome.STEP_FAILED, Outcome.CANCELLED} and not lives_on(plan.request):
         # It refuses the options that chose the steps of this run.
         chosen_by = ", in place of --from or --only," if plan.omitted and not plan.resumes else ""
         eprint(f"the same command with --rerun failed{chosen_by} runs what is left")
+
+
+def _steps_of(plan: Plan, cluster: Cluster) -> list[Step]:
+    """Returns the steps of a cluster that are in the request of a plan; someone else has added the others."""
+    names = {step["Name"] for step in plan.request.get("Steps", ())}
+    return [step for step in cluster.steps if step.name in names]
 
 
 def _relaunch(launches: Launches, cluster: Cluster, left: float | None) -> Applied | None:
@@ -214,7 +218,7 @@ def _warn_of_running_cluster(chosen: Chosen) -> None:
     ewarn(f"cluster {chosen.cluster_id} may be running still; re-attach with: {_command_text('wait', chosen)}")
 
 
-def _handle_interrupt(chosen: Chosen, choice: OnInterrupt) -> int:
+def _handle_interrupt(chosen: Chosen, choice: OnInterrupt, plan: Plan | None) -> int:
     if choice == "detach":
         eprint_report(
             f"\ncluster {chosen.cluster_id} keeps running; re-attach with: {_command_text('wait', chosen)}",
@@ -224,7 +228,7 @@ def _handle_interrupt(chosen: Chosen, choice: OnInterrupt) -> int:
         return Exit.INTERRUPTED
     try:
         if choice == "cancel":
-            _cancel_rest(chosen)
+            _cancel_rest(chosen, plan)
         else:
             chosen.emr.call("TerminateJobFlows", JobFlowIds=[chosen.cluster_id])
             eprint_report(f"\ncluster {chosen.cluster_id}: termination requested", level=Level.WARNING)
@@ -234,13 +238,14 @@ def _handle_interrupt(chosen: Chosen, choice: OnInterrupt) -> int:
     return Exit.INTERRUPTED
 
 
-def _cancel_rest(chosen: Chosen) -> None:
-    """Cancels the watched steps that are not over, and prints how many, and those of which EMR refuses that."""
+def _cancel_rest(chosen: Chosen, plan: Plan | None) -> None:
+    """Cancels the watched steps that are not over, with a plan only its own; prints how many, and what EMR refuses."""
     from flowspec.backend.aws.submission.cancellation import cancel_steps
     from flowspec.plan.runs.supervision import token_of
 
-    steps = describe(chosen.emr, chosen.cluster_id).steps
-    # Not those that others have added to the cluster; an attempt that a watcher has added is known by its token.
+    cluster = describe(chosen.emr, chosen.cluster_id)
+    steps = _steps_of(plan, cluster) if plan else cluster.steps
+    # An attempt that a watcher has added is known by its token.
     own = {token_of(one) for one in steps if chosen.steps is None or one.id in chosen.steps}
     left = [one for one in steps if not one.has_ended and token_of(one) in own]
     answers = cancel_steps(chosen.emr, chosen.cluster_id, left)

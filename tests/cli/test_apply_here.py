@@ -232,6 +232,20 @@ def test_ctrl_c_may_end_the_run(flowspec, start, job, choice, state):
     assert state in flowspec("status", "job.yaml").out
 
 
+def test_ctrl_c_cancels_no_step_that_someone_has_added(flowspec, start, job, tmp_path):
+    path = job("  - {name: own, type: command, args: [sleep, '600'], on_failure: CONTINUE}", keep_alive="true")
+    (tmp_path / "more.yaml").write_text("- {name: added, type: command, args: ['true']}\n")
+    process = start("apply", path, "--on-interrupt", "cancel")
+    await_line(process.stderr, "own: RUNNING")
+    assert flowspec("steps", "add", path, "more.yaml", "--detach").code == 0
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert (process.returncode, "cancelled 1 step of cluster" in err) == (130, True), err
+    assert flowspec("wait", path).code == 7
+    assert "added: COMPLETED" in flowspec("status", path).out
+    assert flowspec("destroy", path).code == 0
+
+
 def test_kill_9_of_the_worker_is_told(flowspec, job, own_home):
     job("  - {name: slow, type: command, args: [sleep, '600']}")
     cluster_id = flowspec("apply", "job.yaml", "--detach").out.strip()
