@@ -46,7 +46,7 @@ class _NotEmpty(click.ParamType):  # type: ignore[type-arg]  # click 8.1 has no 
 
 
 class Name(_NotEmpty, type(click.STRING)):  # type: ignore[misc]  # click 8.1 does not export the class
-    """A name, an id, a URL, or the path of a spec."""
+    """A name, an id, a URL, or a path that is used as text."""
 
 
 class NonEmptyPath(_NotEmpty, click.Path):

@@ -12,7 +12,7 @@ import click
 from flowspec.cli.drafts import draft_file, draft_option, print_notes, write_draft
 from flowspec.cli.exits import Exit
 from flowspec.cli.locate import LOOKING_WITHOUT_SPEC, Looking, bare_endpoint
-from flowspec.cli.options import NonEmptyPath
+from flowspec.cli.options import Name, NonEmptyPath
 from flowspec.facts.ids import CLUSTER_ID
 
 if TYPE_CHECKING:
@@ -23,8 +23,8 @@ _KINDS = "request, aws-cli, cloudformation, terraform, airflow, dataflow-runner,
 
 
 @click.command("import", epilog="Example: flowspec import create-cluster.sh -o job.yaml")
-@click.argument("file", required=False)
-@click.option("--request", metavar="FILE", help="FILE is a request: the same as --from request FILE.")
+@click.argument("file", type=Name(), required=False)
+@click.option("--request", type=Name(), metavar="FILE", help="FILE is a request: the same as --from request FILE.")
 @click.option(
     "--from", "kind", metavar="KIND", help=f"The kind of FILE: {_KINDS}; default: found out from its content."
 )

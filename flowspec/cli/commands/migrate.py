@@ -13,7 +13,7 @@ import click
 
 from flowspec.cli.drafts import print_notes, write_whole
 from flowspec.cli.exits import Exit
-from flowspec.cli.options import NonEmptyPath
+from flowspec.cli.options import Name, NonEmptyPath
 from flowspec.cli.output import Level, eprint, ewarn, print_result
 from flowspec.document.escaping import visible
 from flowspec.errors import FlowspecError
@@ -28,7 +28,7 @@ _NO_PYTHON = (".sh", ".bash", ".json", ".tf", ".yaml", ".yml", ".conf")
 
 
 @click.command("migrate", epilog="Example: flowspec migrate launch.py -o jobs -- --date 2024-01-01")
-@click.argument("script")
+@click.argument("script", type=Name())
 @click.argument("args", nargs=-1)
 @click.option("-m", "--module", is_flag=True, help="SCRIPT is the name of a module or package.")
 @click.option(

@@ -13,7 +13,7 @@ import click
 
 from flowspec.cli.cores import map_on_cores
 from flowspec.cli.exits import Exit
-from flowspec.cli.options import DATE, NonEmptyPath, gather, output_format
+from flowspec.cli.options import DATE, Name, NonEmptyPath, gather, output_format
 from flowspec.cli.output import Level, eprint_report, ewarn, print_result, wants_color
 from flowspec.cli.specs import Rendering, pairs_of
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 @click.command("review", epilog="Example: flowspec review --base origin/main --format markdown jobs/")
-@click.argument("paths", nargs=-1, metavar="[PATH...]")
+@click.argument("paths", nargs=-1, type=Name(), metavar="[PATH...]")
 @click.option(
     "--base",
     required=True,
