@@ -137,6 +137,7 @@ def test_values_without_an_operator(tmp_path):
         ('{"k": ["a", "b"]}["k"][1]', "b"),
         ('"a" * 10**9', placeholder("value")),
         ("open('/etc/passwd').read()", placeholder("value")),
+        ("[..., b'a', 1j][0]", placeholder("value")),
         ("CHANGED", placeholder("changed")),
         ("LOOPED", placeholder("looped")),
         ("SELF", placeholder("var_self")),
@@ -332,6 +333,10 @@ _OF_MODULES_NOT_FOLLOWED = [
     "X = [1]\nglobals()['X'] = [2]",
     "X = [1]\nexec('X.append(2)')",
     "def ident(some):\n    return some\nX = [1]\nident = reverse_in_place\nident(X)",
+    "X = [1]\nfrom functools import partial\npartial(list.append, X)(2)",
+    "X = [1]\nclass task:\n    def __init__(self, some):\n        some.append(2)\ntask(X)",
+    "X = [1]\n(lambda: X)().append(2)",
+    "X = [1]\nmatch {'a': 2}:\n    case {**X}:\n        pass",
     "one = (at for at in [1, 2])\nY = list(one)\nX = list(one)",
     "one = [zip([1], [2])]\nY = [*one[0]]\nX = [*one[0]]",
 ]

@@ -31,7 +31,7 @@ _HARMLESS = frozenset(
     (
         *("all", "any", "bool", "format", "get", "isinstance", "join", "max", "min", "print", "repr", "sum"),
         *("dump", "dumps", "debug", "error", "info", "warning"),
-        *("chain", "cross_downstream", "dag", "expand", "override", "partial", "task", "task_group"),
+        *("chain", "cross_downstream", "dag", "expand", "override", "task", "task_group"),
         *("set_downstream", "set_upstream"),
     )
 )
@@ -103,7 +103,7 @@ class Aliases:
             case ast.For() | ast.AsyncFor() | ast.comprehension():
                 self._bind(node.target, node.iter, is_part=True)
             case ast.Match(subject=subject):
-                self._bind(ast.Tuple([*map(ast.Name, _captured(node))], ast.Store()), subject)
+                self._bind(ast.Tuple([*map(ast.Name, captured(node))], ast.Store()), subject)
             case ast.withitem(context_expr=value, optional_vars=ast.expr() as target):
                 self._bind(target, value)
             case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.Lambda():
@@ -141,14 +141,15 @@ class Aliases:
         if called in CHANGES:
             # `list.append(X, 1)` changes its argument.
             return not root or root in self._values
-        is_rebound = any(not isinstance(one.node, ast.Lambda) for one in self._values.get(called, ()))
-        is_followed = isinstance(func, ast.Name) and called in self.functions.keys() - self._imported and not is_rebound
-        return called in _HARMLESS or called in _NEW or is_followed or self._makes_object(func)
+        if any(not isinstance(one.node, ast.Lambda) for one in self._values.get(called, ())):
+            return False
+        is_followed = isinstance(func, ast.Name) and called in self.functions and called not in self._imported
+        return is_followed or called in _HARMLESS or called in _NEW or self._makes_object(func)
 
     def _makes_object(self, func: ast.expr) -> bool:
         """Returns True for a class of another module: its objects, such as operators, do not change what they hold."""
-        called = last_name(func)
-        return called[:1].isupper() and called not in self._values
+        names = {last_name(func), root_name(func)}  # `Operator.partial` makes one, too
+        return any(name[:1].isupper() for name in names - self._values.keys())
 
     def names_of(self, node: ast.expr) -> set[str]:
         """Returns the names whose value may be the value of an expression, or may contain it.
@@ -216,7 +217,7 @@ class Aliases:
         if called == _NEW_WHOLE or (not self._enters_objects and self._makes_object(node.func)):
             return set()
         results = [one for function in self.functions.get(called, ()) for one in _results(function)]
-        owner = [node.func.value] if isinstance(node.func, ast.Attribute) else []
+        owner = [] if isinstance(node.func, ast.Name) else [node.func]
         return set().union(*map(self._inside, (*results, *_given(node), *owner)))
 
     def _at(self, node: ast.expr, path: _Path) -> tuple[list[ast.expr], list[ast.expr]]:
@@ -296,7 +297,7 @@ def _item(node: ast.expr, key: object) -> ast.expr | None:
     return None
 
 
-def _captured(match: ast.Match) -> Iterator[str]:
+def captured(match: ast.Match) -> Iterator[str]:
     """Yields the names that the patterns of a `match` bind."""
     for node in ast.walk(match):
         if isinstance(node, ast.MatchAs | ast.MatchStar | ast.MatchMapping):

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from flowspec.importers.airflow.aliases import Aliases, parameters, root_of
+from flowspec.importers.airflow.aliases import Aliases, captured, parameters, root_of
 
 
 class Definitions(NamedTuple):
@@ -84,12 +84,10 @@ def _names_bound_otherwise(nodes: Sequence[ast.AST], known: Collection[int]) -> 
                 yield name
             case ast.Import() | ast.ImportFrom():
                 yield from _imported(node)
-            case (
-                ast.ExceptHandler(name=str() as name)
-                | ast.MatchAs(name=str() as name)
-                | ast.MatchStar(name=str() as name)
-            ):
+            case ast.ExceptHandler(name=str() as name):
                 yield name
+            case ast.Match():
+                yield from captured(node)
             case ast.Subscript(
                 value=ast.Call(func=ast.Name(id="globals" | "locals" | "vars")), slice=ast.Constant(value=str() as name)
             ):
@@ -131,12 +129,12 @@ def _split_changes(
     # `add = STEPS.append` changes nothing yet.
     called = {id(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
     deferred = {id(node) for one in ast.walk(tree) if isinstance(one, ast.Lambda) for node in ast.walk(one)}
-    numbers = {id(node): number for number, one in enumerate(statements) for node in ast.walk(one)}
-    numbers = {node: number for node, number in numbers.items() if node not in deferred}
+    nodes_of = ((number, node) for number, one in enumerate(statements) for node in ast.walk(one))
+    numbers = {id(node): number for number, node in nodes_of if id(node) not in deferred}
     found: dict[str, set[int]] = {}
     otherwise: set[str] = set()
     for node, names in nodes:
-        known = names & set(assigned)
+        known = {name for name in names if name in assigned}
         at_once = not isinstance(node, ast.Attribute) or id(node) in called
         if len(known) == 1 and at_once and id(node) in numbers:
             found.setdefault(known.pop(), set()).add(numbers[id(node)])

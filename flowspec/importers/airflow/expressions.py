@@ -7,6 +7,7 @@ import inspect
 import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from types import EllipsisType
 from typing import Any
 
 from flowspec.importers.airflow.definitions import Definitions, stored_names
@@ -129,6 +130,11 @@ class Expressions:
         else:
             parts = [line[node.col_offset : node.end_col_offset] for line in lines]
         return b" ".join(parts).decode(errors="replace")
+
+    def _constant(self, node: ast.Constant) -> Any:
+        if isinstance(node.value, bytes | complex | EllipsisType):  # JSON does not have them
+            raise Unknown
+        return node.value
 
     def _name(self, node: ast.Name) -> Any:
         if node.id in self._locals:
@@ -487,7 +493,7 @@ def _with_lists(value: Any) -> Any:
 
 
 _EVALUATED: Mapping[type[ast.expr], Callable[..., Any]] = {
-    ast.Constant: lambda _, node: node.value,
+    ast.Constant: Expressions._constant,
     ast.Name: Expressions._name,
     ast.Dict: Expressions._dict,
     ast.List: lambda self, node: self._items(node.elts),
