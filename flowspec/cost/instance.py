@@ -11,7 +11,7 @@ from flowspec.facts.instance_types import default_volumes, is_known_type, reques
 from flowspec.facts.limits import BID_PRICE
 from flowspec.facts.price_table import Origin
 from flowspec.facts.prices import SPOT_SHARE, instance_price, volume_price
-from flowspec.facts.releases import default_root_volume, newest
+from flowspec.facts.releases import default_root_volume
 
 _DEFAULT_VOLUMES = "gp2"
 """The type of the volumes that EMR adds by itself; in newer releases gp3, which costs a fifth less."""
@@ -92,7 +92,7 @@ def _root_volume(params: JsonView) -> JsonView:
     provisioned = {"Iops": params.get("EbsRootVolumeIops", 0), "Throughput": params.get("EbsRootVolumeThroughput", 0)}
     # Only a gp3 volume can have these (RunJobFlow, EbsRootVolumeIops).
     kind = "gp3" if any(provisioned.values()) else _DEFAULT_VOLUMES
-    default = default_root_volume(params.get("ReleaseLabel") or newest())["EbsRootVolumeSize"]
+    default = default_root_volume(params.get("ReleaseLabel"))["EbsRootVolumeSize"]
     return {"VolumeType": kind, "SizeInGB": params.get("EbsRootVolumeSize", default), **provisioned}
 
 

@@ -26,7 +26,7 @@ REQUESTS = sorted((Path(__file__).parents[3] / "shared/corpus/requests").glob("*
 
 def of(region=REGION, **instances):
     policy = {"ManagedScalingPolicy": instances.pop("scaling")} if "scaling" in instances else {}
-    return estimate({"Instances": instances, **policy}, region)
+    return estimate({"ReleaseLabel": "emr-7.5.0", "Instances": instances, **policy}, region)
 
 
 def group(role, count=1, type_="m5.xlarge", **more):
@@ -211,9 +211,10 @@ def test_volumes_that_are_asked_for_replace_those_that_emr_adds():
     assert hourly(cost) == pytest.approx((0.24 + monthly / 730,) * 2)
 
 
-def test_releases_before_6_10_have_a_smaller_root_volume():
+@pytest.mark.parametrize("release", [{"ReleaseLabel": "emr-6.9.0"}, {"AmiVersion": "3.11.0"}])
+def test_releases_before_6_10_have_a_smaller_root_volume(release):
     groups = {"Instances": {"InstanceGroups": [group("MASTER")]}}
-    now, earlier = (estimate({**groups, "ReleaseLabel": label}, REGION) for label in ("emr-6.10.0", "emr-6.9.0"))
+    now, earlier = (estimate({**groups, **one}, REGION) for one in ({"ReleaseLabel": "emr-6.10.0"}, release))
     assert now.hourly.low - earlier.hourly.low == pytest.approx(5 * 0.10 / 730)
 
 
