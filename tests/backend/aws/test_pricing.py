@@ -18,7 +18,8 @@ from tests.endpoints import credentials, serving  # noqa: F401 - a fixture
 
 DAY = date(2026, 11, 28)
 ORIGIN = Origin("2026-11-28", "AWS Price List API, GetProducts", own=True)
-ONE = {"Instances": {"InstanceGroups": [{"InstanceRole": "MASTER", "InstanceType": "m5.xlarge", "InstanceCount": 1}]}}
+GROUP = {"InstanceRole": "MASTER", "InstanceType": "m5.xlarge", "InstanceCount": 1}
+ONE = {"ReleaseLabel": "emr-7.5.0", "Instances": {"InstanceGroups": [GROUP]}}
 
 
 @pytest.fixture(scope="module")
