@@ -1,9 +1,10 @@
-"""Suggests the known word that is nearest to a misspelt one."""
+"""Suggests the known word, or the file, that is nearest to a misspelt one."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from itertools import islice
+from pathlib import Path
 
 from flowspec.errors import NothingFound
 
@@ -45,6 +46,22 @@ def did_you_mean(word: str, known: Iterable[str], *, most: int = 1) -> str:
     """Returns a question for a diagnostic's hint, with at most `most` words, or ""."""
     *others, last = closest(word, known, most) or [""]
     return f"did you mean {' or '.join(filter(None, [', '.join(others), last]))}?" if last else ""
+
+
+def similar_file(path: Path) -> str:
+    """Returns a hint for a missing file: the one of its kind beside it that may be meant, or that it has no folder."""
+    try:
+        beside = [one for one in sorted(path.parent.iterdir()) if not path.suffix or _kind(one) == _kind(path)]
+    except OSError:
+        return "" if path.parent.is_dir() else f"there is no folder {path.parent.name}"
+    # Compared without suffixes, which would make all short names alike.
+    names = {one.stem: one.name for one in beside}
+    found = nearest(path.stem, names)
+    return f"did you mean {names[found]}?" if found else ""
+
+
+def _kind(path: Path) -> str:
+    return path.suffix.replace(".yml", ".yaml")
 
 
 def not_found(message: str, word: str, known: Collection[str]) -> NothingFound:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from flowspec.document.job_flow import JobFlow
-from flowspec.document.nearest import MAX_GUESSES, did_you_mean
+from flowspec.document.nearest import MAX_GUESSES, similar_file
 from flowspec.document.text.parse import tree_of
 from flowspec.document.text.tree import NodePath
 from flowspec.errors import Diagnostic
@@ -295,11 +295,7 @@ def _similar_file_hint(path: Path, folder: Path) -> str:
     """Returns a hint: the file of this name in `folder`, that of the spec; else one of a similar name, or no folder."""
     if path.parent != folder and (folder / path.name).is_file():
         return f"write {path.name}: paths begin at the folder of this file"
-    try:
-        names = sorted(one.name for one in path.parent.iterdir())
-    except OSError:
-        return f"there is no folder {path.parent.name}" if not path.parent.is_dir() else ""
-    return did_you_mean(path.name, names)
+    return similar_file(path)
 
 
 def secrets_of(assets: tuple[Asset, ...]) -> frozenset[str]:

@@ -145,9 +145,8 @@ def read(path: str | os.PathLike[str], id: str = "FS001") -> Source:  # noqa: A0
             if len(data) == _FIRST_READ:
                 data += file.read(MAX_BYTES + 1 - _FIRST_READ)
     except OSError as error:
-        reason, hint = _explain_os_error(error)
-        notes = tuple(filter(None, (_similar_name(path, error), hint)))
-        raise SpecError([blank.diagnostic(id, f"{name}: {reason}", notes=notes)]) from None
+        reason, *hints = _explain_os_error(error, name)
+        raise SpecError([blank.diagnostic(id, f"{name}: {reason}", notes=tuple(filter(None, hints)))]) from None
     if len(data) > MAX_BYTES:
         raise SpecError([blank.diagnostic("FS010", f"the file is larger than {MAX_BYTES // 1_000_000} MB")])
     return _decode(name, data)
@@ -187,29 +186,12 @@ def odd_kind(path: str | os.PathLike[str]) -> str:
         return ""
 
 
-def _similar_name(path: str | os.PathLike[str], error: OSError) -> str:
-    """Returns a question with the file beside a missing one that may be meant, or ""."""
-    from flowspec.document.nearest import nearest
-
-    folder, word = os.path.split(os.fspath(path))
-    stem, suffix = os.path.splitext(word)  # noqa: PTH122
-    suffixes = {suffix, *_YAML} if suffix in _YAML else {suffix}
-    try:
-        names = sorted(os.listdir(folder or ".")) if isinstance(error, FileNotFoundError) else []  # noqa: PTH208
-    except OSError:
-        return f"there is no folder {folder}"
-    # Compared without suffixes, which would make all short names alike.
-    stems = {start: start + end for start, end in map(os.path.splitext, names) if end in suffixes}
-    found = nearest(stem, stems)
-    return f"did you mean {stems[found]}?" if found else ""
-
-
-_YAML = (".yaml", ".yml")
-
-
-def _explain_os_error(error: OSError) -> tuple[str, str]:
+def _explain_os_error(error: OSError, name: str) -> tuple[str, ...]:
+    """Returns what is wrong with a file, and hints, some of which may be empty."""
     if isinstance(error, FileNotFoundError):
-        return "there is no such file", "relative paths start at the current folder"
+        from flowspec.document.nearest import similar_file
+
+        return "there is no such file", similar_file(Path(name)), "relative paths start at the current folder"
     if isinstance(error, IsADirectoryError):
         return "this is a directory, not a file", "name the file in it, such as job.yaml"
     if isinstance(error, PermissionError):
