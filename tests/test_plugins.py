@@ -135,20 +135,33 @@ WRONG = {
     "own": ("[flowspec.steps]\nspark = odd\n", KIND + "compile = recognize", ["validate"], "flowspec's own"),
     "schema": (STEPS, KIND.replace("{'properties': {}}", "3") + "compile = recognize", ["validate"], "plugin odd"),
     "compile": (STEPS, KIND + "def compile(step): return 1 / 0", ["compile"], "ZeroDivisionError"),
+    "no JSON": (STEPS, KIND + "def compile(step): return {'Jar': {1}}", ["compile"], "TypeError: Object of type set"),
     "check": (RULES, "def check(spec): raise KeyError('x')", ["validate"], "KeyError: 'x'"),
     "importer": (IMPORTERS, "read = None\ndef recognizes(name, text): return 1 / 0", ["import"], "ZeroDivisionError"),
 }
+
+
+def write_odd(folder, *, uses_plugin):
+    step = {"type": "odd"} if uses_plugin else {"type": "command", "args": ["true"]}
+    group = [{"role": "MASTER", "type": "m5.xlarge", "count": 1}]
+    spec = {"flowspec": "v1", "name": "odd", **ODD, "instance_groups": group, "steps": [{"name": "one", **step}]}
+    (folder / "odd.yaml").write_text(json.dumps(spec))
+
+
+def test_a_kind_of_step_may_give_tuples_and_enumerations(flowspec, tmp_path):
+    text = "import enum\nclass Jars(str, enum.Enum):\n    OURS = 'x.jar'\n"
+    made = "def compile(step): return {'Jar': Jars.OURS, 'Args': ('a',)}"
+    install(tmp_path / "site", STEPS, odd=text + KIND + made)
+    write_odd(tmp_path, uses_plugin=True)
+    done = flowspec("compile", "odd.yaml")
+    assert json.loads(done.stdout)["Steps"][0]["HadoopJarStep"] == {"Jar": "x.jar", "Args": ["a"]}
 
 
 @pytest.mark.parametrize("case", WRONG)
 def test_a_plugin_that_fails_is_named(flowspec, tmp_path, case):
     points, text, command, says = WRONG[case]
     install(tmp_path / "site", points, odd=text)
-    group = [{"role": "MASTER", "type": "m5.xlarge", "count": 1}]
-    kind = "odd" if case == "compile" else "command"
-    step = {"name": "one", "type": kind, **({} if kind == "odd" else {"args": ["true"]})}
-    spec = {"flowspec": "v1", "name": "odd", **ODD, "instance_groups": group, "steps": [step]}
-    (tmp_path / "odd.yaml").write_text(json.dumps(spec))
+    write_odd(tmp_path, uses_plugin=command == ["compile"])
     done = flowspec(*command, "odd.yaml")
     assert done.returncode == 1, done.stdout + done.stderr
     assert done.stderr.startswith("error: plugin "), done.stderr

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -45,5 +46,6 @@ def compile_step(fields: Mapping[str, Any], at: KeyPath, target: StepTarget, fil
     if kind := KINDS.get(fields["type"]):
         return kind.compile(step)
     with failing(STEPS, fields["type"]):
-        made: dict[str, Any] = plugins(STEPS)[fields["type"]].compile(step)
+        # Of a tuple, or an enumeration's text, JSON keeps the list and the text that a request has.
+        made: dict[str, Any] = json.loads(json.dumps(plugins(STEPS)[fields["type"]].compile(step)))
         return made
