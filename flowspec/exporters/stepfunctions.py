@@ -73,13 +73,12 @@ def _goes_on(step: Json) -> bool:
 
 def _step(step: Json, following: str, failure: str) -> Json:
     next_, path = (following, "$.continued") if _goes_on(step) else (failure, "$.error")
-    caught = {"ResultPath": path, "Next": next_}
     return {
         "Type": "Task",
         "Resource": f"{_TASK}addStep.sync",
         "Parameters": {"ClusterId.$": _CLUSTER, "Step": _replace_placeholders(step)},
         "ResultPath": None,
-        "Catch": [{"ErrorEquals": ["States.ALL"], **caught}],
+        "Catch": [{"ErrorEquals": ["States.ALL"], "ResultPath": path, "Next": next_}],
         "Next": following,
     }
 

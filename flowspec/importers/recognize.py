@@ -39,7 +39,7 @@ def recognize_kind(source: Source) -> str:
     kind = next((kind for kind, sign in _SIGNS if sign.search(source.text)), "")
     if not kind and source.text.strip():
         _refuse_first(source, _TEXTS)
-        refuse(source, "nothing in this file says what it is", _KINDS)
+        refuse(source, "nothing in this file says what it is", f"{_SOURCES}; --from KIND says which it is")
     return kind or "request"
 
 
@@ -71,10 +71,9 @@ def _recognize_json(source: Source) -> str:
 # --- files of other kinds ---
 
 
-_SOURCES = "import takes a request, an AWS CLI script, CloudFormation or Terraform"
-_KINDS = (
+_SOURCES = (
     "import takes a RunJobFlow request in JSON, a script with `aws emr create-cluster`, CloudFormation, Terraform, "
-    "an Airflow module with EmrCreateJobFlowOperator, and mrjob.conf; --from KIND says which of them it is"
+    "an Airflow module with EmrCreateJobFlowOperator, a cluster of dataflow-runner, and mrjob.conf"
 )
 # Files of other kinds: the signs, all of which such a file has, then what it is, and what to do with it.
 _STRUCTURED: tuple[tuple[str, ...], ...] = (

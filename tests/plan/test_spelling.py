@@ -191,10 +191,12 @@ def test_a_switch_that_emr_does_not_show_has_its_default(name, default):
     assert not same(name, not default, None)
 
 
-def test_only_what_differs_of_the_volumes_is_shown(emr):
-    cluster_id = running(emr, volumes(VOLUME))
-    (line, *_) = planned(volumes(VOLUME, EbsOptimized=True), observed(emr, cluster_id)).changes
-    assert line.address.endswith("instance group CORE: ebs_configuration.ebs_optimized")
+@pytest.mark.parametrize("asked", [(VOLUME,), ()], ids=["volumes", "those of EMR"])
+def test_only_what_differs_of_the_volumes_is_shown(emr, asked):
+    cluster_id = running(emr, volumes(*asked))
+    changes = planned(volumes(*asked, EbsOptimized=True), observed(emr, cluster_id)).changes
+    shown = [one.address for one in changes if "ebs_configuration" in one.address]
+    assert [one.rpartition(".")[2] for one in shown] == ["ebs_optimized"]
 
 
 class DefaultVpc:

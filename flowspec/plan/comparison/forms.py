@@ -124,7 +124,7 @@ def _scaling(value: JsonView) -> JsonView:
 
 def _written_out_volumes(value: JsonView) -> JsonView:
     volumes = [{"VolumesPerInstance": 1, **one} for one in value.get("EbsBlockDeviceConfigs", ())]
-    return {**value, "EbsBlockDeviceConfigs": volumes}
+    return {**value, "EbsBlockDeviceConfigs": volumes} if volumes else value
 
 
 def _written_out_placement(value: Sequence[JsonView]) -> list[JsonView]:
