@@ -115,8 +115,9 @@ class Expressions:
         # An expression of a function may have another value in each call.
         used = {one.id: self._locals[one.id] for one in nodes if isinstance(one, ast.Name) and one.id in self._locals}
         self._count(used)
-        if any(isinstance(one, list | tuple | dict) for one in used.values()):
-            self._is_changed = self._is_changed or any(id(one) in self.defined.changing for one in nodes)
+        uses_items = any(isinstance(one, list | tuple | dict) for one in used.values())
+        if uses_items and any(id(one) in self.defined.changing for one in nodes):
+            self._is_changed = True
         shown += PLACEHOLDER.sub(r"{\1}", "".join(f", {name} = {used[name]}" for name in sorted(used)))
         return self.names.stand_in(f"in the module: {shown}", _name_for(node).lower())
 
