@@ -308,6 +308,7 @@ def logging_to(uri):
         ({"steps": [logging_to("s3://acme/logs/")]}, []),
         ({"log_uri": "s3://acme/s3://b/logs"}, [("FS273", at("log_uri"))]),
         ({"bootstrap_actions": [{"path": "s3://b/s3n://c/x.sh"}]}, [("FS273", at("bootstrap_actions", 0, "path"))]),
+        ({"bootstrap_actions": [{"path": "S3://b/x.sh"}]}, [("FS273", at("bootstrap_actions", 0, "path"))]),
         ({"steps": [{"name": "s", "type": "jar", "args": ["--out=s3://b/s3://c"]}]}, [("FS273", at("steps", 0, "args", 0))]),
         # Several URIs in one argument are a list, not one in another.
         ({"steps": [{"name": "s", "type": "jar", "args": ["s3://b/x,s3://c/y", "s3://b/x s3://c/y", "s3://b/x:s3://c"]}]}, []),

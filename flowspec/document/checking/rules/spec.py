@@ -152,14 +152,14 @@ def unnamed_programs(spec: Spec) -> Iterator[Violation]:
 def malformed_uris(spec: Spec) -> Iterator[Violation]:
     """Amazon S3 takes an inner URI for a part of the key; usually a prefix was put before what is a URI already.
 
-    Hadoop reads `s3:/bucket/x` as a URI without a bucket, and knows no scheme `S3`. Other fields have such rules of
-    their own.
+    Hadoop reads `s3:/bucket/x` as a URI without a bucket, and knows no scheme `S3`. `log_uri` and `staging` have rules
+    of their own.
     """
     for path, key, text in texts_in(spec):
         if found := nested_s3(text):
             message = f"an S3 URI inside an S3 URI: {shorten(found, 80)}"
             yield Violation("FS273", (*path, key), message, "leave out one of the prefixes")
-        elif path[:1] == ("steps",) and (meant := corrected_s3(text)):
+        elif path[:1] in (("steps",), ("bootstrap_actions",)) and (meant := corrected_s3(text)):
             message = f"'{shorten(text, 80)}' is not an S3 URI"
             yield Violation("FS273", (*path, key), message, f"did you mean {shorten(meant, 80)}?")
 
