@@ -148,8 +148,8 @@ class Aliases:
 
     def _makes_object(self, func: ast.expr) -> bool:
         """Returns True for a class of another module: its objects, such as operators, do not change what they hold."""
-        names = {last_name(func), root_name(func)}  # `Operator.partial` makes one, too
-        return any(name[:1].isupper() for name in names - self._values.keys())
+        names = (last_name(func), root_name(func))  # `Operator.partial` makes one, too
+        return any(name[:1].isupper() and name not in self._values for name in names)
 
     def names_of(self, node: ast.expr) -> set[str]:
         """Returns the names whose value may be the value of an expression, or may contain it.

@@ -1,8 +1,8 @@
 """Answers the EMR calls of a recorded script with the emulator's service; no step is run.
 
 A cluster advances only when the script looks at it: first it is RUNNING, then its steps are COMPLETED and it
-is WAITING, or TERMINATED unless it is kept alive. A cluster that the script did not create, but exists in the account,
-is created as a stand-in, so that the script goes on.
+is WAITING, or TERMINATED unless it is kept alive. A cluster of the account, which the script did not create, gets a
+stand-in, so that the script goes on.
 """
 
 from __future__ import annotations

@@ -1,4 +1,6 @@
-"""Parses the words after `hadoop-streaming` as Hadoop does: generic options first, then Streaming's.
+"""Parses the words after `hadoop-streaming` as Hadoop does, and words the errors with which its client ends.
+
+Generic options come first, then Streaming's.
 
 Sources: org.apache.hadoop.util.GenericOptionsParser (with commons-cli's GnuParser),
 org.apache.hadoop.streaming.StreamJob.parseArgv (with its BasicParser).
