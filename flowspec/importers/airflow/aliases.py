@@ -16,13 +16,13 @@ from flowspec.importers.airflow.operations import BUILT_IN
 _Path: TypeAlias = "tuple[object, ...]"
 _Function: TypeAlias = "ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda"
 
-CHANGES = frozenset(
+# Methods that change a list or dict in place.
+_CHANGES = frozenset(
     (
         *("append", "extend", "update", "insert", "pop", "popitem", "setdefault", "remove", "clear", "reverse", "sort"),
         *("__setitem__", "__delitem__", "__iadd__", "__ior__"),
     )
 )
-"""Methods that change a list or dict in place."""
 # Functions that return a new list or dict, or no such value; in the result of `_NEW_WHOLE`, the parts are new, too.
 _NEW = BUILT_IN.keys() | {"copy", "set"}
 _NEW_WHOLE = "deepcopy"
@@ -138,7 +138,7 @@ class Aliases:
     def _is_harmless(self, func: ast.expr) -> bool:
         """Returns True for a function that does not change its arguments, or whose changes are found in its body."""
         called, root = last_name(func), root_name(func)
-        if called in CHANGES:
+        if called in _CHANGES:
             # `list.append(X, 1)` changes its argument.
             return not root or root in self._values
         if any(not isinstance(one.node, ast.Lambda) for one in self._values.get(called, ())):
@@ -243,7 +243,7 @@ class Aliases:
 def _changed_by(node: ast.AST) -> ast.expr | None:
     """Returns the list or dict that a node changes in place."""
     match node:
-        case ast.Attribute(value=owner, attr=method) if method in CHANGES:
+        case ast.Attribute(value=owner, attr=method) if method in _CHANGES:
             return owner
         case ast.Subscript(value=owner, ctx=ast.Store() | ast.Del()):
             return owner
@@ -274,7 +274,7 @@ def _stored_by(node: ast.AST) -> Iterator[tuple[ast.expr, _Value]]:
             yield from ((one.value, _Value(value, path=_split_path(one)[1])) for one in found)
         case ast.AugAssign(target=target, value=value):
             yield target, _Value(value)
-        case ast.Call(func=ast.Attribute(value=owner, attr=method)) as call if method in CHANGES:
+        case ast.Call(func=ast.Attribute(value=owner, attr=method)) as call if method in _CHANGES:
             yield from ((owner, _Value(one)) for one in _given(call))
 
 
