@@ -243,7 +243,7 @@ def _cancel_rest(chosen: Chosen, plan: Plan | None) -> None:
     from flowspec.backend.aws.submission.cancellation import cancel_steps
     from flowspec.plan.runs.supervision import token_of
 
-    cluster = describe(chosen.emr, chosen.cluster_id)
+    cluster = describe(chosen.emr, chosen.cluster_id, awaited=chosen.steps)
     steps = _steps_of(plan, cluster) if plan else cluster.steps
     # An attempt that a watcher has added is known by its token.
     own = {token_of(one) for one in steps if chosen.steps is None or one.id in chosen.steps}

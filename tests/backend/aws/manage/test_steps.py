@@ -233,17 +233,38 @@ def watch_with_others(emr, cluster_id, steps):
         return list(shared.watch(emr, cluster_id, steps=steps))
 
 
-@pytest.mark.parametrize("watched", [watch_alone, watch_with_others])
-def test_a_step_that_is_waited_for_is_judged_when_emr_lists_it_no_more(emr, started, watched):
-    cluster_id = started(steps=[step("long")])
-    (long,) = describe(emr, cluster_id).steps
+@pytest.fixture
+def hidden(paused):
+    """A cluster, and its first step, which EMR lists no more since a thousand steps are newer."""
+    cluster_id, _ = queue(paused, "long")
+    (long,) = describe(paused, cluster_id).steps
     config = {"Name": "short", "HadoopJarStep": {"Jar": "command-runner.jar", "Args": ["true"]}}
     for _ in range(4):
-        emr.service.call("AddJobFlowSteps", {"JobFlowId": cluster_id, "Steps": [config] * 250})
-    assert long.id not in [one.id for one in describe(emr, cluster_id).steps]
-    emr.put_step_in_state(long.id, "FAILED")
-    assert watched(emr, cluster_id, [long.id])[-1].verdict.step.id == long.id
-    logs._follow(Chosen(emr, cluster_id), long, ("stdout",))
+        added = paused.create("AddJobFlowSteps", JobFlowId=cluster_id, Steps=[config] * 250)
+        # Only 256 steps may be unfinished.
+        for one in added["StepIds"]:
+            paused.put_step_in_state(one, "COMPLETED")
+    assert long.id not in [one.id for one in describe(paused, cluster_id).steps]
+    return cluster_id, long
+
+
+@pytest.mark.parametrize("watched", [watch_alone, watch_with_others])
+def test_a_step_that_is_waited_for_is_judged_when_emr_lists_it_no_more(paused, hidden, watched):
+    cluster_id, long = hidden
+    paused.put_step_in_state(long.id, "FAILED")
+    assert watched(paused, cluster_id, [long.id])[-1].verdict.step.id == long.id
+    logs._follow(Chosen(paused, cluster_id), long, ("stdout",))
+
+
+def test_an_interrupt_cancels_a_step_that_emr_lists_no_more(paused, hidden, capsys):
+    cluster_id, long = hidden
+
+    def watch(*_, **__):
+        raise KeyboardInterrupt
+
+    chosen = Chosen(paused, cluster_id, steps=(long.id,))
+    assert follow(chosen, timeout=None, on_interrupt="cancel", format_="text", watch=watch) == 130
+    assert f"cancelled 1 step of cluster {cluster_id}" in capsys.readouterr().err
 
 
 class Endless:
