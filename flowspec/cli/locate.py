@@ -262,14 +262,16 @@ def _not_found(emr: Emr, name: str) -> NothingFound:
     from flowspec.facts.states import OPEN
     from flowspec.plan.cluster import SENSITIVE_TAG
 
-    active = {one.name: one.id for one in summaries(emr, OPEN)}
-    near = nearest(name, active)
-    # A name may quote a secret.
-    is_public = near and SENSITIVE_TAG not in describe(emr, active[near], steps=False).tags
-    hint = f"did you mean {near}? " if is_public else ""
-    remedy = f"{hint}`{command_line('list', emr, '--all')}` shows all that there are; an older one is found by its id"
     if Path(name).is_dir():
         remedy = f"{name} is a folder here: name one of its specs"
+    else:
+        active = {one.name: one.id for one in summaries(emr, OPEN)}
+        near = nearest(name, active)
+        # A name may quote a secret.
+        is_public = near and SENSITIVE_TAG not in describe(emr, active[near], steps=False).tags
+        hint = f"did you mean {near}? " if is_public else ""
+        all_clusters = command_line("list", emr, "--all")
+        remedy = f"{hint}`{all_clusters}` shows all that there are; an older one is found by its id"
     return NothingFound(
         f"no cluster called {name!r} is active {looked_in(emr)}, or was started there in the last {LOOKBACK.days} days",
         remedy=remedy,

@@ -87,7 +87,7 @@ class Planning(NamedTuple):
 
 
 PLANNING = gather(Planning, VARIABLES, CONNECTION, STAGING, CONVERGING, SELECTING, POLICY)
-# For commands that only compile a spec: with the options of the connection to EMR, or, as they make no call, without.
+# For commands that only compile a spec: the first with the options of the connection to EMR; the others make no call.
 PLANNING_ON_EMR = gather(Planning, VARIABLES, CONNECTION, STAGING)
 PLANNING_OFFLINE = gather(Planning, VARIABLES, STAGING)
 

@@ -40,7 +40,7 @@ def request_termination(emr: Emr, cluster: Cluster, *, unprotect: bool = False, 
 def terminate(
     chosen: Chosen, cluster: Cluster, *, detach: bool, unprotect: bool, sleep: Sleep = time.sleep, watch: Watch = watch
 ) -> Cluster:
-    """Terminates a cluster; returns it as it is when it is gone, or with `detach` right after the request."""
+    """Terminates a cluster; returns its state after it has ended, or with `detach` right after the request."""
     from flowspec.backend.aws.observe import describe
     from flowspec.cli.follow import watch_events
 

@@ -1,4 +1,4 @@
-"""Locks files, replaces files as a whole, and misses no folder of a tree."""
+"""Locks files, replaces files as a whole, and reports unreadable folders."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def replace_file(path: Path, content: bytes) -> None:
 
 
 def refuse_unreadable(error: OSError) -> None:
-    """Raises the error of a folder that can't be read; `os.walk` leaves it out. One that is gone by now is no error."""
+    """Raises the error of an unreadable folder, which `os.walk` would skip (its `onerror`); not of a deleted folder."""
     if not isinstance(error, FileNotFoundError):
         raise error
 

@@ -27,7 +27,7 @@ _SIGNS = (
 
 
 def recognize_kind(source: Source) -> str:
-    """Returns the kind of source that a text is; a request for an object that nothing tells, and for no text.
+    """Returns the kind of an import source; "request" for an object of no known kind, and for an empty text.
 
     Raises `SpecError` for a file of another kind, with the command that takes it.
     """

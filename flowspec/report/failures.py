@@ -38,7 +38,7 @@ def as_text(diagnosis: Diagnosis) -> str:
 
 
 def _for_people(diagnosis: Diagnosis) -> Diagnosis:
-    """Returns a diagnosis with visible texts, and no line of a log or message that fills screens."""
+    """Returns a diagnosis with visible texts, whose lines of logs and messages are cut at `_LONGEST_LINE`."""
     shown = visible_values(diagnosis)
     quote, facts = ([shorten(line, _LONGEST_LINE) for line in lines] for lines in (shown.cause.quote, shown.facts))
     return replace(shown, cause=replace(shown.cause, quote=tuple(quote)), facts=tuple(facts))

@@ -53,7 +53,7 @@ def test_without_a_state_directory_the_log_is_a_temporary_file(failing, monkeypa
 
 
 def test_a_user_without_a_home_directory_is_told_to_name_one(failing, flowspec, monkeypatch, tmp_path):
-    """As in a container that runs with any number as its user."""
+    """Runs as a user without an entry in /etc/passwd, as containers may."""
 
     def unknown(_):
         raise KeyError

@@ -143,7 +143,7 @@ def test_a_word_that_is_no_choice_is_refused_with_the_nearest(flowspec, argv, to
     ids=" ".join,
 )
 def test_an_empty_name_is_neither_the_working_folder_nor_left_out(flowspec, job, argv):
-    """As `flowspec destroy "$CLUSTER" --yes` has it without the variable: that terminated all flows of the folder."""
+    """Passes an empty argument, as `destroy "$CLUSTER" --yes` does if the variable is not set."""
     job("  - {name: one, type: command, args: ['true']}")
     done = flowspec(*argv)
     assert (done.code, "it is empty: has a variable of the shell no value?" in done.err) == (2, True), done.err

@@ -1,4 +1,4 @@
-"""Suggestions for what is not there."""
+"""Tests the suggestions for missing files."""
 
 import pytest
 

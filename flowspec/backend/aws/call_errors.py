@@ -26,10 +26,12 @@ _RENEW = (
     "renew the credentials (`aws sso login`, or new AWS_… variables); "
     "a started run continues: `flowspec wait` watches it again"
 )
+# EC2 uses the last code.
+_ACCESS_DENIED = frozenset({"AccessDenied", "AccessDeniedException", "UnauthorizedOperation"})
 _REMEDIES = {
     **dict.fromkeys(_EXPIRED, _RENEW),
     **dict.fromkeys(
-        ("AccessDenied", "AccessDeniedException", "UnauthorizedOperation"),
+        _ACCESS_DENIED,
         "ask for this permission; `flowspec iam SPEC` prints policies with all that a spec needs",
     ),
     **dict.fromkeys(
@@ -44,8 +46,8 @@ _REMEDIES = {
 }
 PATIENCE = 300.0
 """Seconds for which a wait tolerates failing reads: a laptop's network comes back, a VPN reconnects."""
-# EC2 answers UnauthorizedOperation. S3's answer to HEAD has no body, so its refusal is only the status 403.
-_DENIED = frozenset({"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "Forbidden", "403"})
+# S3's answer to HEAD has no body, so its refusal is only the status 403.
+_DENIED = _ACCESS_DENIED | {"Forbidden", "403"}
 _THROTTLED = frozenset({"ThrottlingException", "Throttling", "TooManyRequestsException", "RequestLimitExceeded"})
 
 

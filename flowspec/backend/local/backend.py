@@ -32,7 +32,6 @@ class LocalBackend:
     """The embedded EMR, whose state is in FLOWSPEC_HOME."""
 
     name: BackendName = "local"
-    # Without a region, a connection sees the clusters of all regions (see `connect`).
     log_interval = 0.2
     rates: Mapping[str, Rate] = MappingProxyType({})
 

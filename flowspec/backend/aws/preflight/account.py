@@ -34,7 +34,7 @@ def account_findings(emr: Emr, plan: Plan) -> tuple[Finding, ...]:
 
 
 def _name_missing_services(found: Mapping[str, Sequence[Finding]]) -> Iterator[Finding]:
-    """Yields the findings. For all services that the endpoint lacks, they get the same reason, so it is shown once."""
+    """Yields the findings; those of services that the endpoint lacks get one common reason, which is shown once."""
     missing = [name for name, findings in found.items() if findings and all(one.unserved for one in findings)]
     why = f"the endpoint has no {', no '.join(missing)}"
     for name, findings in found.items():

@@ -235,7 +235,7 @@ def watch_with_others(emr, cluster_id, steps):
 
 @pytest.fixture
 def hidden(paused):
-    """A cluster, and its first step, which EMR lists no more since a thousand steps are newer."""
+    """Returns a cluster, and its first step, which EMR no longer lists: it lists only the newest thousand."""
     cluster_id, _ = queue(paused, "long")
     (long,) = describe(paused, cluster_id).steps
     config = {"Name": "short", "HadoopJarStep": {"Jar": "command-runner.jar", "Args": ["true"]}}

@@ -174,7 +174,7 @@ def test_a_full_scratch_disk_fails_the_job(small_disk, words, more):
 
 
 def test_a_full_disk_of_the_logs_fails_no_job(small_disk, words):
-    """As Java's System.err and log4j, which lose what they can't write."""
+    """Loses the lines that can't be written, as Java's System.err and log4j do."""
     (words / "m.sh").write_text("yes 'a line' | head -c 5000000 >&2; echo 'reporter:status:said' >&2; cat\n")
     job = ["-files", f"{words}/m.sh", "-mapper", "m.sh", "-input", f"{words}/in.txt", "-output", f"{words}/out"]
     to_the_disk = ["sh", "-c", f'exec "$@" 2> {small_disk}/stderr', "sh"]
@@ -427,7 +427,7 @@ def test_what_is_not_supported_is_refused_by_name(tmp_path, words_given, named):
 
 
 def test_too_many_counters_fail_the_task(words):
-    """What the command writes to standard error after the last of them is not waited for."""
+    """The task fails, and does not hang, if its command goes on writing to standard error after the last counter."""
     more = "yes 'a line' | head -c 300000 >&2"
     (words / "m.sh").write_text(f'for i in $(seq 130); do echo "reporter:counter:g,c$i,1" >&2; done; {more}; cat\n')
     job = ["-files", f"{words}/m.sh", "-mapper", "m.sh", "-reducer", "cat", "-input", f"{words}/in.txt"]
