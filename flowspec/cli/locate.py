@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -24,7 +25,7 @@ from flowspec.cli.specs import Connection, Identity, Rendering, identity
 from flowspec.document.discovery import SPEC_SUFFIXES
 from flowspec.errors import FlowspecError, NothingFound, NotStarted
 from flowspec.facts.backends import BACKENDS, BackendName
-from flowspec.facts.ids import CLUSTER_ID
+from flowspec.facts.ids import CLUSTER_ID, STEP_ID
 
 if TYPE_CHECKING:
     from flowspec.backend.aws.client import Emr, Endpoint
@@ -54,12 +55,22 @@ class Chosen:
     failed: tuple[str, ...] = ()
 
 
-def read_settled_cluster(chosen: Chosen) -> Cluster:
-    """Reads a cluster, its steps as its policies count them (`settle_on`); prints a note on what can't be known."""
-    from flowspec.backend.aws.observe import describe
+def read_settled_cluster(chosen: Chosen, wanted: str | None = None) -> Cluster:
+    """Reads a cluster, its steps as its policies count them (`settle_on`); prints a note on what can't be known.
+
+    If the id of a step is `wanted`, the step is there, too, where EMR no longer lists it.
+    """
+    from flowspec.backend.aws.observe import describe, describe_step
     from flowspec.backend.aws.runs.settle import settle_on
+    from flowspec.plan.steps import history_is_cut
 
     cluster = describe(chosen.emr, chosen.cluster_id)
+    is_listed = any(wanted == one.id for one in cluster.steps)
+    if wanted and STEP_ID.fullmatch(wanted) and history_is_cut(cluster) and not is_listed:
+        # A step's name may have the form of an id.
+        with suppress(NothingFound):
+            earlier = describe_step(chosen.emr, cluster.id, wanted)
+            cluster = replace(cluster, steps=(earlier, *cluster.steps))
     return settle_on(chosen.emr, cluster, lambda text: ewarn(f"note: {text}", secrets=chosen.secrets))
 
 

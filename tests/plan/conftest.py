@@ -43,10 +43,14 @@ class Recording(Emr):
             lifecycle.set_state(store, store.get("cluster", cluster_id), state)
 
     def put_step_in_state(self, step_id, state):
+        self.put_steps_in_state([step_id], state)
+
+    def put_steps_in_state(self, step_ids, state):
         with Store(self.service.home) as store, store.writing():
-            step = store.get("step", step_id)
-            step.state = state
-            store.save(step)
+            for step_id in step_ids:
+                step = store.get("step", step_id)
+                step.state = state
+                store.save(step)
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from flowspec.backend.aws.live import read_live, s3_uri, step_config
 from flowspec.document.job_flow import JobFlow
 from flowspec.errors import FlowspecError, NothingFound, ServiceError
 from flowspec.facts.limits import MAX_STEPS_LISTED, TAG_VALUE
-from flowspec.facts.states import ENDED, OPEN
+from flowspec.facts.states import ACTIVE_STEPS, ENDED, OPEN
 from flowspec.plan.cluster import (
     FLOW_TAG,
     RIVAL_TAG,
@@ -43,33 +43,56 @@ CLOCK_SKEW = timedelta(minutes=10)
 """A margin for CreatedAfter and CreatedBefore, since EMR's clock may differ from this machine's."""
 
 
-def describe(emr: Emr, cluster_id: str, *, steps: bool = True, awaited: Collection[str] | None = None) -> Cluster:
+def describe(
+    emr: Emr,
+    cluster_id: str,
+    *,
+    steps: bool = True,
+    awaited: Collection[str] | None = None,
+    seen: Iterable[Step] = (),
+) -> Cluster:
     """Reads a cluster, with its steps unless `steps` is false (DescribeCluster, ListSteps).
 
-    The steps with the ids `awaited` are read, too, where EMR no longer lists them: a thousand may have been added since
-    (DescribeStep). Raises FlowspecError when there is no such cluster or step.
+    The steps with the ids `awaited`, and those that were `seen` at an earlier look, are there, too, where EMR no longer
+    lists them: a thousand may have been added since. They are read (DescribeStep), unless they were seen to have ended.
+    Raises FlowspecError when there is no such cluster or step.
     """
     raw = _describe_raw(emr, cluster_id)
-    listed = [_step(item) for item in _history(emr, cluster_id)] if steps else []
-    known = {one.id for one in listed}
-    earlier = [describe_step(emr, cluster_id, one) for one in awaited or () if one not in known]
-    return _cluster(raw, (*earlier, *listed))
+    listed = {item["Id"]: _step(item) for item in _history(emr, cluster_id)} if steps else {}
+    before = {one.id: one if one.has_ended else None for one in seen}
+    hidden = [one for one in dict.fromkeys((*before, *(awaited or ()))) if one not in listed]
+    earlier = [before.get(one) or describe_step(emr, cluster_id, one) for one in hidden]
+    return _cluster(raw, (*earlier, *listed.values()))
 
 
 def _history(emr: Emr, cluster_id: str) -> list[dict[str, Any]]:
-    """Returns the steps of a cluster as ListSteps shows them, oldest first; at most the latest thousand.
+    """Returns the steps of a cluster as ListSteps shows them, oldest first: the latest thousand, and the active ones.
 
-    EMR lists no more than a thousand; another endpoint could list ten thousand steps on 200 pages.
+    EMR lists no more than a thousand; another endpoint could list ten thousand steps on 200 pages. Where several steps
+    may run at once, one that runs long is older than a thousand others.
     """
     # ListSteps gives the newest first.
-    return list(islice(emr.pages("ListSteps", "Steps", ClusterId=cluster_id), MAX_STEPS_LISTED))[::-1]
+    latest = list(islice(emr.pages("ListSteps", "Steps", ClusterId=cluster_id), MAX_STEPS_LISTED))[::-1]
+    if len(latest) < MAX_STEPS_LISTED:
+        return latest
+    known, oldest = {one["Id"] for one in latest}, _step(latest[0])
+    active = _list_in(emr, cluster_id, ACTIVE_STEPS)
+    # One that has been added between the two calls is newer.
+    return [*(one for one in active if one["Id"] not in known and not _is_newer(_step(one), oldest)), *latest]
+
+
+def _is_newer(step: Step, other: Step) -> bool:
+    return bool(step.created and other.created and step.created > other.created)
 
 
 def steps_in(emr: Emr, cluster_id: str, states: Iterable[str]) -> list[Step]:
     """Returns the steps of a cluster that are in one of these states, in the order in which they were added."""
+    return [_step(item) for item in _list_in(emr, cluster_id, states)]
+
+
+def _list_in(emr: Emr, cluster_id: str, states: Iterable[str]) -> Iterator[dict[str, Any]]:
     # Filtered by state, ListSteps gives the oldest first (API reference).
-    listed = emr.pages("ListSteps", "Steps", ClusterId=cluster_id, StepStates=list(states))
-    return [_step(item) for item in islice(listed, MAX_STEPS_LISTED)]
+    return islice(emr.pages("ListSteps", "Steps", ClusterId=cluster_id, StepStates=list(states)), MAX_STEPS_LISTED)
 
 
 def describe_step(emr: Emr, cluster_id: str, step_id: str) -> Step:

@@ -29,7 +29,7 @@ from flowspec.engines.counters import parse_progress
 from flowspec.errors import FlowspecError, NothingFound
 from flowspec.facts.backends import TRAITS
 from flowspec.facts.states import OPEN
-from flowspec.plan.cluster import Cluster
+from flowspec.plan.cluster import Cluster, Step
 
 # Bytes at the end of a syslog that are searched for the latest progress: some fifty lines.
 _TAIL = 8192
@@ -115,7 +115,7 @@ def _poll_cluster(
     with closing(emr.backend.pauses(emr.endpoint, cluster_id, sleep)) as pauses:
         for _ in pauses:
             try:
-                cluster = describe(emr, cluster_id, awaited=steps)
+                cluster = describe(emr, cluster_id, awaited=steps, seen=cluster.steps if cluster else ())
             except FlowspecError as error:
                 now = clock()
                 if final := _final_error(error, emr, cluster, now - last_answer, _has_passed(deadline, now)):
@@ -287,7 +287,7 @@ class Fleet:
 
     def _look(self, one: _Watched) -> Iterator[Event | Unreachable]:
         try:
-            cluster = describe(self._emr, one.cluster_id, awaited=one.steps)
+            cluster = describe(self._emr, one.cluster_id, awaited=one.steps, seen=one.read)
         except FlowspecError as error:
             now = self._clock()
             is_late = _has_passed(one.deadline, now)
@@ -300,7 +300,7 @@ class Fleet:
         one.schedule_next_look(one.answered)
         one.codes = one.codes or ExitCodes(cluster, logs_of(self._emr, cluster))
         one.codes.look_again()
-        one.cluster = settle(cluster, one.codes)
+        one.cluster, one.read = settle(cluster, one.codes), cluster.steps
         yield from one.seen.changes(one.cluster, one.steps)
         yield from one.seen.progress(cluster, one.codes.logs)
         run_cluster, counted = settled_run(cluster, one.steps, one.codes)
@@ -318,7 +318,7 @@ class Fleet:
 
 @dataclass(eq=False, slots=True)
 class _Watched:
-    """A cluster of a fleet: its last seen state, and the time of its next poll."""
+    """A cluster of a fleet: its last seen state, its steps as EMR described them, and the time of its next poll."""
 
     cluster_id: str
     steps: Collection[str] | None
@@ -328,6 +328,7 @@ class _Watched:
     due: float = 0.0
     changed: bool = True
     cluster: Cluster | None = None
+    read: tuple[Step, ...] = ()
     codes: ExitCodes | None = None
     seen: _Seen = field(default_factory=_Seen)
 

@@ -45,7 +45,7 @@ def command(what: str, wanted: str | None, logs_timeout: float, format_: str, lo
     from flowspec.cli.follow import diagnose_waiting
 
     chosen = choose(what, looking)
-    cluster = read_settled_cluster(chosen)
+    cluster = read_settled_cluster(chosen, wanted)
     verdict = _failure(cluster, wanted)
     _print(chosen, cluster, diagnose_waiting(chosen, cluster, verdict, logs_timeout) if verdict else None, format_)
     return Exit.OK

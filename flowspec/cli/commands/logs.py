@@ -42,15 +42,15 @@ def command(
     from flowspec.backend.aws.logs import NAMES, logs_of
 
     chosen = choose(what, looking)
-    cluster = read_settled_cluster(chosen)
-    step = _choose_step(cluster, wanted)
+    cluster = read_settled_cluster(chosen, wanted)
+    step, reader = _choose_step(cluster, wanted), logs_of(chosen.emr, cluster)
     try:
         if follow:
-            _follow(chosen, step, names or ("stdout", "stderr"))
+            _follow(chosen, step, reader, names or ("stdout", "stderr"))
         elif format_ == "json":
-            _as_json(chosen, cluster, step, logs_of(chosen.emr, cluster), names or NAMES)
+            _as_json(chosen, cluster, step, reader, names or NAMES)
         else:
-            _as_text(chosen, cluster, step, logs_of(chosen.emr, cluster), names or NAMES)
+            _as_text(chosen, cluster, step, reader, names or NAMES)
     except BrokenPipeError:
         # `flowspec logs | head` has what it wanted.
         pass
@@ -130,22 +130,22 @@ def _choose_step(cluster: Cluster, wanted: str | None) -> Step:
     return latest
 
 
-def _follow(chosen: Chosen, step: Step, names: Sequence[str]) -> None:
-    from flowspec.backend.aws.logs import logs_of
-    from flowspec.backend.aws.observe import describe
+def _follow(chosen: Chosen, step: Step, reader: Logs, names: Sequence[str]) -> None:
+    from flowspec.backend.aws.observe import describe, describe_step
     from flowspec.document.masking import MaskingWriter
 
     shown = dict.fromkeys(names, 0)
     masked = {name: MaskingWriter(log_printer(), chosen.secrets) for name in names}
     interval = chosen.emr.backend.log_interval
     while True:
-        cluster = describe(chosen.emr, chosen.cluster_id, awaited=(step.id,))
-        reader = logs_of(chosen.emr, cluster)
+        # Asked before the logs are read: what a step writes until its end is printed.
+        has_ended = describe_step(chosen.emr, chosen.cluster_id, step.id).has_ended
+        has_ended = has_ended or describe(chosen.emr, chosen.cluster_id, steps=False).has_ended
         for name in names:
             for block in reader.blocks(step.id, name, shown[name]) or ():
                 masked[name].write(block)
                 shown[name] += len(block)
-        if cluster.has_ended or next(one for one in cluster.steps if one.id == step.id).has_ended:
+        if has_ended:
             break
         wait_for_more(interval)
     for writer in masked.values():

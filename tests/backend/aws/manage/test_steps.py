@@ -3,14 +3,16 @@
 import pytest
 
 from flowspec import FlowspecError, add_steps, cancel
+from flowspec.backend.aws.logs import logs_of
 from flowspec.backend.aws.observe import describe
 from flowspec.backend.aws.shared import SharedWatch
 from flowspec.backend.aws.submission.cancellation import cancel_steps
 from flowspec.backend.aws.submission.lock import locked
+from flowspec.backend.aws.verdict import Outcome
 from flowspec.backend.aws.watch import watch
 from flowspec.cli.commands import logs
 from flowspec.cli.follow import follow
-from flowspec.cli.locate import Chosen
+from flowspec.cli.locate import Chosen, read_settled_cluster, steps_called
 from flowspec.errors import Locked, NothingFound, SpecError
 from tests.backend.aws.manage.conftest import no_sleep, spec, step
 from tests.plan.test_converge import GROUPS
@@ -209,15 +211,15 @@ def test_ten_thousand_steps_in_the_history(emr, started, flow_of):
         emr.service.call("AddJobFlowSteps", {"JobFlowId": cluster_id, "Steps": steps})
     emr.seen.clear()
     assert len(describe(emr, cluster_id).steps) == 1000
-    assert len(emr.seen) <= 1 + 20, "a status"
+    assert len(emr.seen) <= 1 + 20 + 1, "a status: the cluster, its latest steps, and earlier ones that are active"
 
     with pytest.raises(FlowspecError, match="only the latest 1000 steps") as refused:
         added(emr, cluster_id, flow_of, [step("new")])
     assert "--rerun NAME" in refused.value.remedy
     emr.seen.clear()
     assert len(added(emr, cluster_id, flow_of, [step("new")], rerun=["new"]).added) == 1
-    # 20 pages of the history, one before the send, and what the lock takes.
-    assert emr.seen.count("ListSteps") <= 21
+    # 20 pages of the history, one of the active steps, one before the send, and what the lock takes.
+    assert emr.seen.count("ListSteps") <= 22
     assert len(emr.seen) <= 30
     emr.seen.clear()
     assert cancel(emr, cluster_id) == ()
@@ -242,9 +244,8 @@ def hidden(paused):
     for _ in range(4):
         added = paused.create("AddJobFlowSteps", JobFlowId=cluster_id, Steps=[config] * 250)
         # Only 256 steps may be unfinished.
-        for one in added["StepIds"]:
-            paused.put_step_in_state(one, "COMPLETED")
-    assert long.id not in [one.id for one in describe(paused, cluster_id).steps]
+        paused.put_steps_in_state(added["StepIds"], "COMPLETED")
+    assert long.id not in [one["Id"] for one in paused.pages("ListSteps", "Steps", ClusterId=cluster_id)]
     return cluster_id, long
 
 
@@ -253,16 +254,52 @@ def test_a_step_that_is_waited_for_is_judged_when_emr_lists_it_no_more(paused, h
     cluster_id, long = hidden
     paused.put_step_in_state(long.id, "FAILED")
     assert watched(paused, cluster_id, [long.id])[-1].verdict.step.id == long.id
-    logs._follow(Chosen(paused, cluster_id), long, ("stdout",))
 
 
-def test_an_interrupt_cancels_a_step_that_emr_lists_no_more(paused, hidden, capsys):
+def test_the_logs_of_one_step_are_followed_without_reading_the_others(paused):
+    cluster_id, _ = queue(paused, "one")
+    (one,) = describe(paused, cluster_id).steps
+    paused.put_step_in_state(one.id, "COMPLETED")
+    reader = logs_of(paused, describe(paused, cluster_id))
+    paused.seen.clear()
+    logs._follow(Chosen(paused, cluster_id), one, reader, ("stdout",))
+    assert "ListSteps" not in paused.seen
+
+
+def test_the_logs_of_a_step_that_emr_lists_no_more_are_found_by_its_id(paused, hidden):
+    cluster_id, long = hidden
+    paused.put_step_in_state(long.id, "COMPLETED")
+    chosen = Chosen(paused, cluster_id)
+    assert long.id not in [one.id for one in read_settled_cluster(chosen).steps]
+    assert [one.id for one in steps_called(read_settled_cluster(chosen, long.id), long.id)] == [long.id]
+
+
+@pytest.mark.parametrize("watched", [watch_alone, watch_with_others])
+def test_an_active_step_that_emr_lists_no_more_counts_among_all_steps(paused, hidden, monkeypatch, watched):
+    cluster_id, long = hidden
+    config = {"Name": "last", "HadoopJarStep": {"Jar": "command-runner.jar", "Args": ["true"]}}
+    (last,) = paused.create("AddJobFlowSteps", JobFlowId=cluster_id, Steps=[config])["StepIds"]
+    changes = iter([None, (long.id, "FAILED"), (last, "COMPLETED")])
+    call = paused.call
+
+    def change_before_each_look(operation, **params):
+        if operation == "DescribeCluster" and (change := next(changes)):
+            paused.put_step_in_state(*change)
+        return call(operation, **params)
+
+    monkeypatch.setattr(paused, "call", change_before_each_look)
+    *_, ended = watched(paused, cluster_id, None)
+    assert (ended.verdict.outcome, ended.verdict.step.id) == (Outcome.STEP_FAILED, long.id)
+
+
+@pytest.mark.parametrize("by_id", [True, False])
+def test_an_interrupt_cancels_a_step_that_emr_lists_no_more(paused, hidden, capsys, by_id):
     cluster_id, long = hidden
 
     def watch(*_, **__):
         raise KeyboardInterrupt
 
-    chosen = Chosen(paused, cluster_id, steps=(long.id,))
+    chosen = Chosen(paused, cluster_id, steps=(long.id,) if by_id else None)
     assert follow(chosen, timeout=None, on_interrupt="cancel", format_="text", watch=watch) == 130
     assert f"cancelled 1 step of cluster {cluster_id}" in capsys.readouterr().err
 
@@ -277,7 +314,7 @@ class Endless:
         return self._emr.call(operation, **params)
 
     def pages(self, operation, member, **params):
-        for number in range(10_000):
+        for number in range(0 if "StepStates" in params else 10_000):
             self.pages_read += number % 50 == 0
             config = {"Jar": "x", "Args": []}
             yield {"Id": f"s-{number}", "Name": "x", "Status": {"State": "COMPLETED"}, "Config": config}
