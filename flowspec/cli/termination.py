@@ -41,12 +41,17 @@ def terminate(
     chosen: Chosen, cluster: Cluster, *, detach: bool, unprotect: bool, sleep: Sleep = time.sleep, watch: Watch = watch
 ) -> Cluster:
     """Terminates a cluster; returns its state after it has ended, or with `detach` right after the request."""
+    request_termination(chosen.emr, cluster, unprotect=unprotect)
+    return after_request(chosen, detach=detach, sleep=sleep, watch=watch)
+
+
+def after_request(chosen: Chosen, *, detach: bool, sleep: Sleep = time.sleep, watch: Watch = watch) -> Cluster:
+    """Returns a cluster whose termination was requested: after it has ended, or with `detach` as it is now."""
     from flowspec.backend.aws.observe import describe
     from flowspec.cli.follow import watch_events
 
-    request_termination(chosen.emr, cluster, unprotect=unprotect)
     if detach:
-        return describe(chosen.emr, cluster.id)
+        return describe(chosen.emr, chosen.cluster_id)
     # No step is waited for, so that steps which are already over are not reported.
     chosen = replace(chosen, steps=())
     # For `watch`, an idle cluster that is kept alive is the end of a run.

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -52,7 +54,7 @@ def command(  # noqa: PLR0917 - click passes options by name
 
 def _destroy(what: str, looking: Looking, *, detach: bool, unprotect: bool, yes: bool, format_: str) -> int:
     from flowspec.backend.aws.observe import describe
-    from flowspec.cli.termination import describe_loss, request_termination, terminate
+    from flowspec.cli.termination import after_request, describe_loss, request_termination
 
     try:
         chosen = choose(what, looking, ours=True)
@@ -60,29 +62,31 @@ def _destroy(what: str, looking: Looking, *, detach: bool, unprotect: bool, yes:
         # Nothing is left to do, as of a folder of specs.
         print_result("null" if format_ == "json" else error.message)
         return Exit.OK
-    cluster = describe(chosen.emr, chosen.cluster_id)
-    others = [one for one in (describe(chosen.emr, other) for other in chosen.others) if not one.has_ended]
-    active = [*others, *([] if cluster.has_ended else [cluster])]
+    clusters = {id_: describe(chosen.emr, id_) for id_ in (chosen.cluster_id, *chosen.others)}
+    active = [one for one in clusters.values() if not one.has_ended]
     if active:
         confirm(f"{'; '.join(f'Cluster {describe_loss(one)}' for one in active)}. Terminate?", yes=yes)
-    for one in others:
-        request_termination(chosen.emr, one, unprotect=unprotect, note="another cluster of this flow; ")
-    if not cluster.has_ended:
-        cluster = terminate(chosen, cluster, detach=detach, unprotect=unprotect)
-    _print(chosen, cluster, format_)
+    for one in active:
+        note = "another cluster of this flow; " if one.id in chosen.others else ""
+        request_termination(chosen.emr, one, unprotect=unprotect, note=note)
+    for one in active:
+        clusters[one.id] = after_request(replace(chosen, cluster_id=one.id), detach=detach)
+    _print(chosen, list(clusters.values()), format_)
     return Exit.OK
 
 
-def _print(chosen: Chosen, cluster: Cluster, format_: str) -> None:
+def _print(chosen: Chosen, clusters: Sequence[Cluster], format_: str) -> None:
+    """Prints the state of the clusters of a flow, and what they leave behind; in JSON the state of the first one."""
     from flowspec.cli.termination import leftovers_of
     from flowspec.document.escaping import visible
     from flowspec.report.runs import cluster_document
 
-    left = leftovers_of(chosen, cluster)
+    left = {one.id: leftovers_of(chosen, one) for one in clusters}
     if format_ == "json":
-        document = {**cluster_document(cluster), "leftovers": [asdict(one) for one in left]}
-        print_json(document, chosen.secrets)
+        leftovers = [asdict(one) for one in dict.fromkeys(chain.from_iterable(left.values()))]
+        print_json({**cluster_document(clusters[0]), "leftovers": leftovers}, chosen.secrets)
         return
-    print_result(f"cluster {cluster.id}: {cluster.state}")
-    for one in left:
-        print_result(f"  stays: {one.kind} {visible(one.name)}", secrets=chosen.secrets)
+    for cluster in clusters:
+        print_result(f"cluster {cluster.id}: {cluster.state}")
+        for one in left[cluster.id]:
+            print_result(f"  stays: {one.kind} {visible(one.name)}", secrets=chosen.secrets)
