@@ -21,6 +21,7 @@ from flowspec.cases.last_failed import last_failed as failed_last
 from flowspec.cases.last_failed import remember
 from flowspec.cases.sandbox import Sandbox, prepare
 from flowspec.document.masking import mask
+from flowspec.document.selection import colon_hint
 from flowspec.emulator.temporary import end_clusters, temporary_home
 from flowspec.errors import Diagnostic, FlowspecError, NothingFound, SpecError
 from flowspec.facts.machine import usable_cores
@@ -158,7 +159,8 @@ def _choose_cases(
         )
     cases = select_by_conditions(cases, select)
     if not cases:
-        raise NothingFound(f"no case is of a flow that is selected by {' or '.join(select)}")
+        message = f"no case is of a flow that is selected by {' or '.join(select)}"
+        raise NothingFound(message, remedy=colon_hint(select))
     if only_failed:
         failed = failed_last()
         cases = [case for case in cases if os.path.realpath(case) in failed] or cases

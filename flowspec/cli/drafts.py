@@ -44,7 +44,9 @@ def draft_file(output: Path | None, *, force: bool) -> Path | None:
 
 def refuse_spec(_: click.Context, __: click.Parameter, value: Path | None) -> Path | None:
     """Returns the file of an option for what each run writes again. Raises BadParameter when it is a spec."""
-    if value and value.suffix in SPEC_SUFFIXES and value.is_file() and is_spec(value):
+    # Behind a link, the file that it points to is replaced.
+    names_spec = value and {value.suffix, Path(os.path.realpath(value)).suffix} & set(SPEC_SUFFIXES)
+    if value and names_spec and value.is_file() and is_spec(value):
         raise click.BadParameter(f"{value} is a spec, which would be lost: name another file")
     return value
 

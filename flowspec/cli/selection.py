@@ -15,7 +15,7 @@ from flowspec.cli.options import SPEC_PATH, WholeNumber, gather
 from flowspec.cli.output import eprint
 from flowspec.cli.specs import Rendering, render_spec
 from flowspec.document.discovery import SPEC_SUFFIXES, find_flows, matches
-from flowspec.document.selection import Condition, is_selected, read_selects
+from flowspec.document.selection import Condition, colon_hint, is_selected, read_selects
 from flowspec.errors import FlowspecError, NothingFound, number_of
 from flowspec.facts.rates import FLOWS_AT_A_TIME
 
@@ -91,7 +91,7 @@ def selected_specs(
     if not chosen:
         raise NothingFound(
             f"none of {number_of(len(specs), 'flow')} is selected by {' or '.join(selects)}",
-            remedy="without --select, `flowspec validate` names the specs that there are",
+            remedy=colon_hint(selects) or "without --select, `flowspec validate` names the specs that there are",
         )
     return chosen
 

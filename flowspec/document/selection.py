@@ -40,6 +40,15 @@ def read_selects(selects: Sequence[str]) -> list[list[Condition]]:
     return [[_condition(part) for part in re.split(r"(?<!\\),", select)] for select in selects]
 
 
+def colon_hint(selects: Sequence[str]) -> str:
+    """Returns how a tag with a value is written, if a condition that nothing meets has `=` between them; else "".
+
+    A key may have this character, so the condition is valid; `flowspec list --tag` takes KEY=VALUE.
+    """
+    keys = (one.key for every in read_selects(selects) for one in every if "=" in one.key)
+    return next((f"the value of a tag follows a colon: tag={key.replace('=', ':', 1)}" for key in keys), "")
+
+
 def _condition(text: str) -> Condition:
     found = re.fullmatch(r"(name)\s*([~=])(.+)|tag=([^:]+)(?::(.*))?", text.strip(), re.DOTALL)
     if not found:

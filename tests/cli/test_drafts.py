@@ -9,13 +9,15 @@ from flowspec.cli.drafts import write_whole
 REQUEST = '{"Name": "nightly", "ReleaseLabel": "emr-7.5.0", "Instances": {"InstanceCount": 1}}'
 
 
+@pytest.mark.parametrize("output", ["job.yaml", "link"])
 @pytest.mark.parametrize("command", ["plan job.yaml -o", "report job.yaml -o", "test job.yaml --junit"])
-def test_no_output_replaces_a_spec(flowspec, job, command):
+def test_no_output_replaces_a_spec(flowspec, job, tmp_path, command, output):
+    (tmp_path / "link").symlink_to("job.yaml")
     path = job("  - {name: one, type: command, args: [date]}")
     before = path.read_text().replace("flowspec:", '"flowspec":')
     path.write_text(before)
-    done = flowspec(*command.split(), "job.yaml")
-    assert (done.code, "job.yaml is a spec, which would be lost: name another file" in done.err) == (2, True), done.err
+    done = flowspec(*command.split(), output)
+    assert (done.code, f"{output} is a spec, which would be lost: name another file" in done.err) == (2, True), done.err
     assert path.read_text() == before
 
 

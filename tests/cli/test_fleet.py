@@ -270,10 +270,18 @@ class TestSelect:
         assert done.code == 2
         assert "is not a regular expression" in done.err
 
-    def test_none_of_them(self, flowspec):
-        done = flowspec("apply", "jobs", "--select", "name=nothing")
+    @pytest.mark.parametrize(
+        ("select", "remedy"),
+        [
+            ("name=nothing", "without --select, `flowspec validate` names the specs"),
+            ("tag=team=ops", "the value of a tag follows a colon: tag=team:ops"),
+        ],
+    )
+    def test_none_of_them(self, flowspec, select, remedy):
+        done = flowspec("apply", "jobs", "--select", select)
         assert done.code == 2
-        assert "none of 3 flows is selected by name=nothing" in done.err
+        assert f"none of 3 flows is selected by {select}" in done.err
+        assert remedy in done.err
 
     def test_a_spec_that_does_not_render_is_not_left_out(self, flowspec, tmp_path):
         (tmp_path / "jobs" / "broken.yaml").write_text('flowspec: v1\nname: "{{ nothing }}"\n')

@@ -343,6 +343,8 @@ def test_idle(flowspec, living, theirs):
     assert flowspec("list", "--all", "--name", "nothing").err == f"note: there is no such cluster {here}\n"
     active = f"note: no such cluster is active {here}; --all shows those that have ended, too\n"
     assert flowspec("list", "--name", "nothing").err == active
+    hint = "note: the value of a tag follows an equals sign: --tag team=search\n"
+    assert flowspec("list", "--tag", "team:search").err == active + hint
     assert flowspec("idle", "--terminate").code == 2, "nobody can be asked here"
     flowspec("protect", ours)
     done = flowspec("idle", "--terminate", "--yes")

@@ -51,6 +51,7 @@ def test_select(flowspec, flow, tmp_path):
     assert (done.code, done.out.split()[:2]) == (2, ["invalid", "broken/tests/one"])
     for select, told in (
         ("name=none", "no case is of a flow that is selected by name=none"),
+        ("tag=team=ops", "the value of a tag follows a colon: tag=team:ops"),
         ("copy", "not a condition"),
     ):
         done = flowspec("test", "flow", "--select", select)

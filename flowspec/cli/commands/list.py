@@ -86,6 +86,9 @@ def command(  # noqa: PLR0917 - click passes options by name
             where = looked_in(emr)
             active = f"{which} is active {where}; --all shows those that have ended, too"
             ewarn(f"note: {f'there is {which} {where}' if ended or states else active}")
+            # A key may have this character, so the tag is valid. `--select` takes tag=KEY:VALUE.
+            if mistaken := next((key for key, value in wanted.items() if value is None and ":" in key), ""):
+                ewarn(f"note: the value of a tag follows an equals sign: --tag {mistaken.replace(':', '=', 1)}")
     if found.unread:
         ewarn(f"note: these are the newest; {number_of(found.unread, 'older cluster')} not looked at: see --limit")
     return Exit.OK

@@ -88,16 +88,27 @@ class Committer:
 
 
 def _move_files(source: Path, target: Path) -> None:
-    """Moves what is in a folder to another one, and into folders that are there already (mergePaths)."""
+    """Moves what is in a folder to another one, and into folders that are there already (mergePaths).
+
+    A folder in the place of a file is deleted with all that it contains, and a file in that of a folder.
+    """
     for path in sorted(source.iterdir()):
         place = target / path.name
         try:
             path.replace(place)
         except OSError:
-            if not (path.is_dir() and place.is_dir()):
-                raise
-            _move_files(path, place)
-            path.rmdir()
+            match path.is_dir(), place.is_dir():
+                case True, True:
+                    _move_files(path, place)
+                    path.rmdir()
+                case False, True:
+                    shutil.rmtree(place)
+                    path.replace(place)
+                case True, False if place.exists():
+                    place.unlink()
+                    path.replace(place)
+                case _:
+                    raise
 
 
 class _Codec(Protocol):

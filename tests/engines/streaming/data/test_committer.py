@@ -28,3 +28,18 @@ def test_each_task_begins_with_an_empty_folder_of_its_own(tmp_path, version):
     names = [*(f"part-0000{number}" for number in range(3)), "side"]
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["_SUCCESS", *names]
     assert sorted(path.name for path in (tmp_path / "out" / "side").iterdir()) == ["0", "1", "2"]
+
+
+@pytest.mark.parametrize("version", [1, 2])
+@pytest.mark.parametrize("last", ["side/file", "side"])
+def test_what_the_last_task_wrote_replaces_what_is_of_another_kind(tmp_path, version, last):
+    committer = Committer(tmp_path / "out", version=version)
+    committer.setup()
+    for number, name in enumerate(sorted(["side", "side/file"], key=last.__eq__)):
+        file = committer.make_work_path(f"attempt_local1_0001_r_{number:06d}_0") / name
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(name)
+        committer.commit_task(f"attempt_local1_0001_r_{number:06d}_0")
+    committer.commit_job()
+    files = {path.relative_to(tmp_path / "out") for path in (tmp_path / "out").rglob("*") if path.is_file()}
+    assert {str(path) for path in files} == {"_SUCCESS", last}
