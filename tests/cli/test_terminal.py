@@ -6,6 +6,7 @@ import re
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 
 import pytest
 
@@ -252,3 +253,28 @@ def test_a_terminal_that_is_closed_below_nohup_leaves_the_verdict(slow, tmp_path
     os.close(terminal)
     (tmp_path / "go").touch()
     assert exit_code(pid) == 0
+
+
+# Behind Ctrl-C a Ctrl-D, which ends the read if the signal came before it began.
+@pytest.mark.parametrize("keys", [b"\x03\x04", b"\x04"])
+@pytest.mark.parametrize(
+    ("argv", "question"),
+    [
+        (["init"], "Template .*: "),
+        (["init", "--template", "streaming"], "[Nn]ame.*: "),
+        (["migrate", "launch.py"], r"Run it\? .*: "),
+    ],
+)
+def test_an_interrupted_question_ends_its_line(tmp_path, argv, question, keys):
+    """The shell's next prompt was on the same line."""
+    (tmp_path / "launch.py").touch()
+    pid, terminal = start_on_own_terminal(argv, tmp_path, hang_up=signal.SIG_DFL)
+    seen = b""
+    while not re.search(question, seen.decode(errors="replace")):
+        seen += os.read(terminal, 65536)
+    os.write(terminal, keys)
+    with suppress(OSError):
+        while chunk := os.read(terminal, 65536):
+            seen += chunk
+    os.close(terminal)
+    assert (exit_code(pid), seen.endswith(b"\n")) == (130, True), seen

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 
-from flowspec.cli.confirm import can_ask
+from flowspec.cli.confirm import can_ask, end_line_when_interrupted
 from flowspec.cli.exits import Exit
 from flowspec.cli.options import Choice, NonEmptyPath, output_format
 from flowspec.cli.output import ewarn, print_json, print_result
@@ -86,7 +86,8 @@ def _next_commands(folder: Path, template: str) -> Iterator[str]:
 def _chosen_template() -> str:
     for one, starter in STARTERS.items():
         click.echo(f"{one:<11} {starter.summary}", err=True)
-    return str(click.prompt("Template", type=Choice(tuple(STARTERS)), default="streaming", err=True))
+    with end_line_when_interrupted():
+        return str(click.prompt("Template", type=Choice(tuple(STARTERS)), default="streaming", err=True))
 
 
 _ALLOWED = {
@@ -104,7 +105,10 @@ def _option_or_answer(option: str, given: str | None, default: str, question: st
     check = _make_check(option)
     if given is not None:
         return check(given)
-    return str(click.prompt(question, default=default, value_proc=check, err=True)) if can_ask() else default
+    if not can_ask():
+        return default
+    with end_line_when_interrupted():
+        return str(click.prompt(question, default=default, value_proc=check, err=True))
 
 
 def _make_check(option: str) -> Callable[[str], str]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from flowspec.cli.confirm import is_answered_yes
 from flowspec.cli.drafts import print_notes, write_whole
 from flowspec.cli.exits import Exit
 from flowspec.cli.options import Name, NonEmptyPath
@@ -159,8 +160,8 @@ def _ask_to_run(script: str, yes: bool) -> None:
     if not yes and not (sys.stdin and sys.stdin.isatty()):
         raise click.UsageError(f"running {script} has to be allowed: add --yes")
     ewarn(f"{script} is executed, with all it does; its calls to AWS are answered by a fake, and {reach}")
-    if not yes:
-        click.confirm("Run it?", abort=True, err=True)
+    if not (yes or is_answered_yes("Run it?")):
+        raise click.Abort
 
 
 def _write_spec(wanted: Wanted, script: str, output: Path, keep_secrets: bool) -> bool:
