@@ -178,8 +178,10 @@ def bare_endpoint(backend: BackendName | None, connection: Connection) -> Endpoi
 
 def looked_in(emr: Emr) -> str:
     """Returns where clusters were looked for; if that is this machine, also how to look on AWS."""
-    hint = "" if emr.endpoint.traits.on_aws else " (give --region to look on AWS)"
-    return f"in {emr.backend.location(emr.region)}{hint}"
+    from flowspec.backend.aws.command_lines import aws_hint
+
+    hint = aws_hint(emr)
+    return f"in {emr.backend.location(emr.region)}{f' ({hint})' if hint else ''}"
 
 
 def is_spec(what: str) -> bool:

@@ -1,4 +1,4 @@
-"""Writes the command lines that an output suggests."""
+"""Writes the command lines and options that an output suggests."""
 
 from __future__ import annotations
 
@@ -11,3 +11,8 @@ from flowspec.plan.command_lines import command_line_at
 def command_line(verb: str, emr: Emr, *arguments: str) -> str:
     """Returns a flowspec command about clusters, with the options that select their EMR; a spec may have set these."""
     return command_line_at(replace(emr.endpoint, region=emr.region), verb, *arguments)
+
+
+def aws_hint(emr: Emr) -> str:
+    """Returns the option that makes commands look for clusters on AWS; "" if that is where they look."""
+    return "" if emr.endpoint.traits.on_aws else "give --region to look on AWS"

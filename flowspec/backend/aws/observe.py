@@ -14,7 +14,7 @@ from itertools import chain, islice
 from typing import Any
 
 from flowspec.backend.aws.client import Emr
-from flowspec.backend.aws.command_lines import command_line
+from flowspec.backend.aws.command_lines import aws_hint, command_line
 from flowspec.backend.aws.live import read_live, s3_uri, step_config
 from flowspec.document.job_flow import JobFlow
 from flowspec.errors import FlowspecError, NothingFound, ServiceError
@@ -126,11 +126,8 @@ def _describe_raw(emr: Emr, cluster_id: str) -> dict[str, Any]:
         if error.code in {"InvalidRequestException", "ClusterNotFound"}:
             account = emr.account()
             where = emr.backend.location(emr.region) + (f" of account {account}" if account else "")
-            remedy = f"`{command_line('list', emr)}` shows the active clusters there"
-            if emr.endpoint.traits.connection_settings:
-                remedy += "; an id is known in its own account and region only: see --profile and --region"
-            else:
-                remedy += "; give --region to look for it on AWS"
+            hint = aws_hint(emr) or "an id is known in its own account and region only: see --profile and --region"
+            remedy = f"`{command_line('list', emr)}` shows the active clusters there; {hint}"
             raise NothingFound(f"there is no cluster {cluster_id} in {where}", remedy=remedy) from error
         raise
     return raw
