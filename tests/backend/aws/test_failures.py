@@ -126,6 +126,7 @@ TOLD = [
     (r"bash: line 1: cd: $'/mnt\r': No such file or directory", "windows-line-ends"),
     ("bash: line 1: exit: 0\r: numeric argument required", "windows-line-ends"),
     ("bash: line 1: ./run.sh: cannot execute: required file not found", "command-not-found"),
+    ("WARN Step failed with exitCode 127 and took 0 seconds", "command-not-found"),
     ("java.io.IOException: Not a file: hdfs://ip-10-0-0-1:8020/in/sub", "input-not-a-file"),
     ("java.io.FileNotFoundException: Path is not a file: /in/sub", "input-not-a-file"),
     (r"ValueError: invalid literal for int() with base 10: '12\r'", "python-exception"),

@@ -575,7 +575,7 @@ RULES: tuple[Rule, ...] = (
         "command-not-found",
         r": (command )?not found$",
         r": command not found",
-        r"subprocess failed with code 127",
+        *_exit_status_patterns(127),
         r"env: .*: No such file or directory",
         r"bad interpreter: No such file",
         r"cannot execute: required file not found",

@@ -237,7 +237,10 @@ class _Runner:
         self._log_progress(0, 0)
         self._log_space()
         self._map_phase()
-        if not self._failed and self._job.reduces:
+        if self._failed:
+            # Pairs are weighed where they are sorted, which a failed map phase leaves out.
+            self._counters.get(FRAMEWORK, {}).pop(MAP_OUTPUT_BYTES, None)
+        elif self._job.reduces:
             self._reduce_phase()
 
     def _log_space(self) -> None:

@@ -414,6 +414,15 @@ def test_a_group_that_is_named_like_the_heading_of_the_frameworks_is_another_one
     ]
 
 
+@pytest.mark.parametrize("combiner", ["", "-combiner cat"])
+def test_the_unknown_weight_of_what_a_failed_mapper_gave_is_left_out(tmp_path, combiner):
+    args = f"-files {{IN}}/../m.sh -mapper m.sh {combiner} -reducer cat"
+    ran = run_job(tmp_path, Recorded({"a.txt": b"ab\tc\nd\n"}, args, [], {"m.sh": "cat; exit 3\n"}))
+    assert ran.returncode == 1
+    counters = parse_counters(ran.stderr.decode())["Map-Reduce Framework"]
+    assert counters == {"Map input records": 2, "Map output records": 2}
+
+
 def test_the_frameworks_group_has_no_counters_of_other_names(tmp_path):
     script = 'cat; for n in $(seq 300); do echo "reporter:counter:org.apache.hadoop.mapreduce.TaskCounter,own$n,1"; done >&2\n'
     args = "-files {IN}/../m.sh -mapper m.sh -reducer NONE"
