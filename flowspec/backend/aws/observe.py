@@ -97,13 +97,18 @@ def _list_in(emr: Emr, cluster_id: str, states: Iterable[str]) -> Iterator[dict[
 
 def describe_step(emr: Emr, cluster_id: str, step_id: str) -> Step:
     """Reads one step. Raises NothingFound when the cluster has no such step."""
+    return _step(_describe_step_raw(emr, cluster_id, step_id))
+
+
+def _describe_step_raw(emr: Emr, cluster_id: str, step_id: str) -> dict[str, Any]:
     try:
-        return _step(emr.call("DescribeStep", ClusterId=cluster_id, StepId=step_id)["Step"])
+        raw: dict[str, Any] = emr.call("DescribeStep", ClusterId=cluster_id, StepId=step_id)["Step"]
     except ServiceError as error:
         if error.code != "InvalidRequestException":
             raise
         remedy = f"`{command_line('status', emr, cluster_id)}` shows its steps"
         raise NothingFound(f"cluster {cluster_id} has no step {step_id}", remedy=remedy) from error
+    return raw
 
 
 def last_activity(emr: Emr, cluster: Cluster) -> datetime | None:
@@ -168,9 +173,11 @@ def _read_back_cluster(emr: Emr, raw: Mapping[str, Any], *, steps: bool = True) 
     return replace(_cluster(raw, tuple(map(_step, listed))), live=read_live(emr, raw, listed))
 
 
-def read_steps(emr: Emr, cluster_id: str) -> Cluster:
-    """Reads only a cluster and its steps, to compare other steps with them."""
-    listed = _history(emr, cluster_id)
+def read_steps(emr: Emr, cluster_id: str, awaited: Iterable[str] = ()) -> Cluster:
+    """Reads only a cluster and its steps, to compare other steps with them; `awaited` are ids, as in `describe`."""
+    latest = _history(emr, cluster_id)
+    known = {one["Id"] for one in latest}
+    listed = [*(_describe_step_raw(emr, cluster_id, one) for one in awaited if one not in known), *latest]
     live = Live({"Steps": [step_config(item) for item in listed]})
     return replace(_cluster(_describe_raw(emr, cluster_id), tuple(map(_step, listed))), live=live)
 

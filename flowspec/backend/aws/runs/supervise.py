@@ -88,7 +88,7 @@ class Supervisor:
             if self._lock is None:
                 return
             # Another watcher may have acted until now.
-            current = read_steps(self.emr, self.cluster_id)
+            current = read_steps(self.emr, self.cluster_id, [step.id for step, _ in due])
             for step, policy in self._steps_to_handle(current, policies, codes):
                 if step.state == "RUNNING":
                     yield from self._cancel(step, policy, current)

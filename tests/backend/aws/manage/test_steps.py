@@ -1,10 +1,14 @@
 """Steps are added once, by what they are; cancelled with EMR's answer on each; long histories stay cheap."""
 
+from contextlib import closing
+
 import pytest
 
 from flowspec import FlowspecError, add_steps, cancel
 from flowspec.backend.aws.logs import logs_of
 from flowspec.backend.aws.observe import describe
+from flowspec.backend.aws.runs.settle import ExitCodes, tag_of_marks
+from flowspec.backend.aws.runs.supervise import Supervisor
 from flowspec.backend.aws.shared import SharedWatch
 from flowspec.backend.aws.submission.cancellation import cancel_steps
 from flowspec.backend.aws.submission.lock import locked
@@ -13,7 +17,11 @@ from flowspec.backend.aws.watch import watch
 from flowspec.cli.commands import logs
 from flowspec.cli.follow import follow
 from flowspec.cli.locate import Chosen, read_settled_cluster, steps_called
+from flowspec.emulator.state.lifecycle import finish_step
+from flowspec.emulator.state.store import Store
 from flowspec.errors import Locked, NothingFound, SpecError
+from flowspec.plan.cluster import TIMED_OUT_TAG
+from flowspec.plan.runs.supervision import StepPolicy, policy_tags, token_of
 from tests.backend.aws.manage.conftest import no_sleep, spec, step
 from tests.plan.test_converge import GROUPS
 
@@ -290,6 +298,26 @@ def test_an_active_step_that_emr_lists_no_more_counts_among_all_steps(paused, hi
     monkeypatch.setattr(paused, "call", change_before_each_look)
     *_, ended = watched(paused, cluster_id, None)
     assert (ended.verdict.outcome, ended.verdict.step.id) == (Outcome.STEP_FAILED, long.id)
+
+
+def test_a_failed_step_that_emr_lists_no_more_is_repeated(paused, hidden):
+    cluster_id, long = hidden
+    with Store(paused.service.home) as store, store.writing():
+        record = store.get("step", long.id)
+        record.doc["started"] = 0.0
+        finish_step(store, record, "CANCELLED")
+    policy = policy_tags({token_of(long): StepPolicy(attempts=2, causes=("timeout",))})
+    tags = [{"Key": key, "Value": value} for key, value in policy.items()]
+    paused.call("AddTags", ResourceId=cluster_id, Tags=[*tags, tag_of_marks(long, {}, TIMED_OUT_TAG)])
+    cluster = describe(paused, cluster_id, awaited=[long.id])
+    codes = ExitCodes(cluster, logs_of(paused, cluster))
+    supervisor = Supervisor(paused, cluster_id, [long.id], sleep=no_sleep)
+    with closing(supervisor):
+        assert supervisor.waits_for(cluster, codes)
+        assert [one.text for one in supervisor.act(cluster, codes)] == ["step long: attempt 2 of 2"]
+    repeated = describe(paused, cluster_id, awaited=[long.id])
+    assert not supervisor.waits_for(repeated, codes)
+    assert (repeated.steps[-1].name, repeated.steps[-1].args) == (long.name, long.args)
 
 
 @pytest.mark.parametrize("by_id", [True, False])
