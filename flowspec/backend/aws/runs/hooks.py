@@ -20,7 +20,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any
+from tempfile import TemporaryFile
+from typing import IO, Any
 from urllib.parse import urlsplit
 
 from flowspec.backend.aws.client import Emr
@@ -37,6 +38,8 @@ from flowspec.plan.runs.unattended import hook_kind
 _DEADLINE = 60.0
 # A command is killed so many seconds before the deadline, so that its note is still shown.
 _TO_KILL = 5.0
+# Bytes at the end of what a command wrote to stderr: its last line is shown.
+_TAIL = 4096
 # Seconds of one request of a webhook, and before the second and third.
 _TIMEOUT, _AGAIN_AFTER = 10.0, (1.0, 4.0)
 # Statuses after which the request is sent again; other refusals are final.
@@ -57,7 +60,9 @@ class _Commands:
         self._started: list[subprocess.Popen[str]] = []
         self._ended = False
 
-    def start(self, command: Sequence[str], cwd: Path, env: Mapping[str, str]) -> subprocess.Popen[str]:
+    def start(
+        self, command: Sequence[str], cwd: Path, env: Mapping[str, str], stderr: IO[bytes]
+    ) -> subprocess.Popen[str]:
         """Starts a command, with `env` added to this process's environment.
 
         Raises InterruptedError after `end`, and OSError where the command can't be started.
@@ -71,9 +76,8 @@ class _Commands:
                 env={**os.environ, **env},
                 stdin=subprocess.PIPE,
                 stdout=subprocess.DEVNULL,
-                stderr=subprocess.PIPE,
+                stderr=stderr,
                 text=True,
-                errors="replace",
                 # In a group of its own, so that what it has started is killed with it.
                 start_new_session=True,
             )
@@ -240,17 +244,17 @@ def _run_command(hooks: Hooks, hook: Hook, message: Mapping[str, Any]) -> str:
     """Runs a command in the spec's folder, with the message as its input and the outcome in FLOWSPEC_OUTCOME."""
     if not hooks.allow_commands:
         return "was not run: --allow-commands lets a spec's commands run on this machine"
-    with hooks._commands.start(
-        hook["command"],
-        Path(hooks.jobflow.path).resolve().parent,
-        {"FLOWSPEC_OUTCOME": str(message["outcome"]), "FLOWSPEC_CLUSTER": str(message["cluster"])},
-    ) as running:
+    added = {"FLOWSPEC_OUTCOME": str(message["outcome"]), "FLOWSPEC_CLUSTER": str(message["cluster"])}
+    folder = Path(hooks.jobflow.path).resolve().parent
+    # Not a pipe, which what the command leaves in the background would keep open.
+    with TemporaryFile() as stderr, hooks._commands.start(hook["command"], folder, added, stderr) as running:
         try:
-            _, errors = running.communicate(json.dumps(message), timeout=_DEADLINE - _TO_KILL)
+            running.communicate(json.dumps(message), timeout=_DEADLINE - _TO_KILL)
         except subprocess.TimeoutExpired:
             _kill(running)
             return f"was killed after {_DEADLINE - _TO_KILL:.0f} s"
-    last = (errors.strip().splitlines() or [""])[-1]
+        stderr.seek(max(0, stderr.seek(0, os.SEEK_END) - _TAIL))
+        last = (stderr.read().decode("utf-8", "replace").strip().splitlines() or [""])[-1]
     return f"exit code {running.returncode}{f': {last}' if last else ''}" if running.returncode else ""
 
 

@@ -1,6 +1,8 @@
 """The hooks at the end of a run: a receiver of webhooks, moto's SNS and SQS, and commands."""
 
 import json
+import os
+import signal
 import socket
 import struct
 import subprocess
@@ -234,6 +236,15 @@ def test_a_command_that_hangs_is_killed_with_what_it_has_started(made, monkeypat
     hooks.run(SUCCESS)
     assert notes == ["note: hook command bash: was killed after 0 s"]
     assert not is_running(await_pid(tmp_path))
+
+
+def test_a_command_is_over_when_what_it_left_in_the_background_still_runs(made, tmp_path):
+    """It waited 55 seconds for the end of stderr, and was reported as killed."""
+    hooks, notes = made("hooks: {on_end: [{command: [bash, -c, 'sleep 600 & echo $! > pid']}]}", allow_commands=True)
+    hooks.run(SUCCESS)
+    left = await_pid(tmp_path)
+    assert (notes, is_running(left)) == ([], True)
+    os.kill(left, signal.SIGKILL)
 
 
 def await_pid(folder):
