@@ -272,6 +272,10 @@ class _Handler(BaseHTTPRequestHandler):
             return
         self._answer(partial(self._answer_page, self.server.pages))
 
+    def do_HEAD(self) -> None:
+        """Answers like a GET, without the body: so programs (wait-on, wget --spider) learn whether it listens."""
+        self.do_GET()
+
     def _answer(self, respond: Callable[[], Response | None]) -> None:
         """Sends a response; without one, or if the request is refused, closes the connection."""
         try:
@@ -282,7 +286,10 @@ class _Handler(BaseHTTPRequestHandler):
         if response is None:
             self.close_connection = True
         else:
-            self.wfile.write(_as_bytes(response, close=self.close_connection))
+            self._write(response, close=self.close_connection)
+
+    def _write(self, response: Response, *, close: bool) -> None:
+        self.wfile.write(_as_bytes(response, close=close, without_body=self.command == "HEAD"))
 
     def _answer_page(self, pages: Pages) -> Response:
         _refuse_foreign(self.headers)
@@ -308,7 +315,7 @@ class _Handler(BaseHTTPRequestHandler):
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
         """Answers in AWS's error format and closes: the rest of a bad request must not be parsed as another one."""
         self.close_connection = True
-        self.wfile.write(_as_bytes(_refusal_response(code, message or explain or HTTPStatus(code).phrase), close=True))
+        self._write(_refusal_response(code, message or explain or HTTPStatus(code).phrase), close=True)
         _drain(self.connection)
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - http.server's name
@@ -396,7 +403,7 @@ def _drain(connection: socket.socket) -> None:
                 return
 
 
-def _as_bytes(response: Response, *, close: bool) -> bytes:
+def _as_bytes(response: Response, *, close: bool, without_body: bool = False) -> bytes:
     """Encodes an answer as one write: a second one would wait for the acknowledgment of the first (Nagle)."""
     headers = {
         **response.headers,
@@ -405,4 +412,4 @@ def _as_bytes(response: Response, *, close: bool) -> bytes:
     }
     lines = [f"HTTP/1.1 {response.status} {HTTPStatus(response.status).phrase}"]
     lines += [f"{name}: {value}" for name, value in headers.items()]
-    return "\r\n".join([*lines, "", ""]).encode() + response.body
+    return "\r\n".join([*lines, "", ""]).encode() + (b"" if without_body else response.body)

@@ -105,6 +105,20 @@ def test_there_is_nothing_else(get, runs, path):
     assert get(path.format(red=runs.red, step=step)).status == 404
 
 
+def test_a_head_is_answered_like_a_get_without_the_body(endpoint):
+    connection = HTTPConnection("127.0.0.1", endpoint.server_port, timeout=60)
+    # The answers after the first show that no body was sent before them.
+    for method, path, status in [("HEAD", "/", 200), ("HEAD", "/nothing", 404), ("GET", "/", 200), ("HEAD", "/", 200)]:
+        connection.request(method, path)
+        answer = connection.getresponse()
+        assert (answer.status, answer.getheader("Connection")) == (status, "keep-alive")
+        assert int(answer.getheader("Content-Length")) > 0
+        assert bool(answer.read()) == (method == "GET")
+    connection.request("HEAD", "/", headers={"Authorization": "AWS4-HMAC-SHA256 Credential=x"})
+    assert connection.sock.makefile("rb").read().endswith(b"\r\n\r\n")
+    connection.close()
+
+
 @pytest.mark.parametrize("method", ["PUT", "DELETE", "PATCH"])
 def test_pages_are_read_only(get, method):
     assert get("/", method).status == 501
