@@ -397,6 +397,20 @@ def test_a_reconfiguration_waits_for_a_resize(still, cluster_id, later):
     assert states == ["RESIZING", "RESIZING", "RECONFIGURING", "RECONFIGURING", "RUNNING"]
 
 
+def test_no_change_lasts_until_a_date_that_was_set_back_comes_again(still, cluster_id, later):
+    still.call("AddInstanceGroups", JobFlowId=cluster_id, InstanceGroups=[TASK])
+    core = still.groups(cluster_id)["CORE"]
+    modify(still, core, InstanceCount=3, Configurations=[{"Classification": "a", "Properties": {}}])
+    later(-3600)
+    assert sizes(still, cluster_id) == ("RUNNING", 3, 3)
+    assert sizes(still, cluster_id, "TASK") == ("RUNNING", 3, 3)
+    assert still.groups(cluster_id)["CORE"]["LastSuccessfullyAppliedConfigurationsVersion"] == 1
+    modify(still, core, InstanceCount=1)
+    assert sizes(still, cluster_id) == ("RESIZING", 1, 3)
+    later(-3600)
+    assert sizes(still, cluster_id) == ("RUNNING", 1, 1)
+
+
 def test_what_was_under_way_is_over_when_the_cluster_is(still, cluster_id, later):
     modify(still, still.groups(cluster_id)["CORE"], InstanceCount=3)
     with Store(still.home) as store, store.writing():

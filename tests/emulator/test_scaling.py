@@ -86,7 +86,8 @@ def test_a_manual_resize_is_brought_back_into_the_bounds(still, ready):
     assert sizes(still, cluster_id) == {"CORE": 4}
 
 
-def test_a_removed_policy_is_gone_after_a_while_and_holds_nothing(still, ready, later):
+@pytest.mark.parametrize("passed", [4, -3600], ids=["passed", "date set back"])
+def test_a_removed_policy_is_gone_after_a_while_and_holds_nothing(still, ready, later, passed):
     cluster_id = ready(CORE)
     scale(still, cluster_id, policy(1, 2))
     group_id = still.groups(cluster_id)["CORE"]["Id"]
@@ -95,7 +96,7 @@ def test_a_removed_policy_is_gone_after_a_while_and_holds_nothing(still, ready, 
     assert still.groups(cluster_id)["CORE"]["AutoScalingPolicy"]["Status"]["State"] == "DETACHING"
     change = {"InstanceGroupId": group_id, "InstanceCount": 3}
     still.call("ModifyInstanceGroups", InstanceGroups=[change])
-    later(4)
+    later(passed)
     assert "AutoScalingPolicy" not in still.groups(cluster_id)["CORE"]
     assert sizes(still, cluster_id) == {"CORE": 3}
 

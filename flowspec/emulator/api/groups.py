@@ -24,9 +24,6 @@ from flowspec.facts.rules.releases import NOT_RECONFIGURED, reconfigures
 _DEFAULT_TYPE = "m5.xlarge"
 """Type of the master of a request without instances: the first one in the EMR Management Guide's tutorial."""
 
-RECONFIGURE_SECONDS = 10.0
-"""Duration of a reconfiguration (on EMR minutes)."""
-
 
 # -- creation
 
@@ -186,16 +183,16 @@ def _status(group: Record, at: Moment) -> Answer:
 def _state(group: Record, at: Moment) -> str:
     if not at.serving:
         return states.OF_CLUSTER[at.cluster.state]
-    if group.doc["ready"] is not None and at.now < group.doc["ready"]:
+    if group.doc["ready"] is not None and not at.is_over(group.doc["ready"]):
         return "PROVISIONING" if at.now < (group.created + group.doc["ready"]) / 2 else "BOOTSTRAPPING"
-    if at.now < instances.settled_at(group):
+    if instances.settled_at(group, at):
         return "RESIZING"
-    return "RECONFIGURING" if at.now < group.doc["reconfigured"] else "RUNNING"
+    return "RUNNING" if at.is_over(group.doc["reconfigured"]) else "RECONFIGURING"
 
 
 def _applied_configurations(group: Record, at: Moment) -> Mapping[str, Any]:
     """Returns the version and configurations that all instances have applied."""
-    if at.now < group.doc["reconfigured"]:
+    if not at.is_over(group.doc["reconfigured"]):
         before: Mapping[str, Any] = group.doc["applied"]
         return before
     return {"version": group.doc["version"], "configurations": group.doc["request"].get("Configurations", [])}
@@ -314,8 +311,8 @@ def _require_reconfiguring(cluster: Record, configurations: Sequence[Mapping[str
 def _reconfigure(group: Record, at: Moment) -> None:
     """Starts a reconfiguration, after any resize in progress (Management Guide, "Scale on demand")."""
     group.doc["applied"] = dict(_applied_configurations(group, at))
-    begins = max(at.now, instances.settled_at(group))
-    group.doc["reconfigured"] = begins - at.now + at.after(RECONFIGURE_SECONDS)
+    begins = max(at.now, instances.settled_at(group, at))
+    group.doc["reconfigured"] = begins - at.now + at.after(instances.RECONFIGURE_SECONDS)
     group.doc["version"] += 1
 
 

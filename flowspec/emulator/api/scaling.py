@@ -23,7 +23,7 @@ POLICY_SECONDS = 4.0
 def policy_of(group: Record, at: Moment) -> Mapping[str, Any] | None:
     """Returns the group's automatic scaling policy as sent, None without one."""
     kept = group.doc["scaling"]
-    if kept is None or (kept["removed"] is not None and at.now >= kept["removed"]):
+    if kept is None or (kept["removed"] is not None and at.is_over(kept["removed"])):
         return None
     policy: Mapping[str, Any] = kept["policy"]
     return policy

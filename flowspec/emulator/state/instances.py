@@ -23,6 +23,12 @@ LAUNCH_SECONDS = 10.0
 LEAVE_SECONDS = 5.0
 """Time to decommission an instance that a resize removes (on EMR up to an hour)."""
 
+RECONFIGURE_SECONDS = 10.0
+"""Duration of a reconfiguration (on EMR minutes)."""
+
+# More than any change takes: a reconfiguration waits for a launch.
+_LONGEST_SECONDS = 2 * (LAUNCH_SECONDS + RECONFIGURE_SECONDS)
+
 MASTER_NUMBER = 0
 """The number of the master node in its group or fleet."""
 
@@ -54,11 +60,19 @@ class Moment(NamedTuple):
         """True if the cluster is RUNNING or WAITING, so that instances are launched and removed."""
         return self.cluster.state in states.READY
 
+    def is_over(self, end: float) -> bool:
+        """Returns whether a change that was to be done at `end` (seconds since 1970) is done.
+
+        It is, too, if `end` is further off than any change takes: then the machine's date was set back since it began,
+        and it would last until that date comes again.
+        """
+        return not self.now < end <= self.after(_LONGEST_SECONDS)
+
     def ready(self, thing: Mapping[str, Any]) -> float | None:
         """Returns the time at which `thing` became ready (its own, else the cluster's); None if it is not ready yet."""
         own: float | None = thing["ready"]
         found: float | None = self.cluster.doc["ready"] if own is None else own
-        return None if found is None or found > self.now else max(found, thing["created"])
+        return None if found is None or not self.is_over(found) else max(found, thing["created"])
 
 
 def moment(cluster: Record, now: float) -> Moment:
@@ -96,19 +110,19 @@ def running(group: Record, at: Moment) -> list[Instance]:
     return [instance for instance in group.doc["instances"] if at.serving and instance_state(instance, at) == "RUNNING"]
 
 
-def settled_at(group: Record) -> float:
+def settled_at(group: Record, at: Moment) -> float:
     """Returns the time at which the last pending launch or removal completes (seconds since 1970; 0 if none)."""
     last = (
         instance["ready"] if instance["ended"] is None else instance["ended"] for instance in group.doc["instances"]
     )
-    return max((time for time in last if time is not None), default=0.0)
+    return max((time for time in last if time is not None and not at.is_over(time)), default=0.0)
 
 
 def instance_state(instance: Instance, at: Moment) -> str:
     """Returns an instance's state. Instances have no state TERMINATING: they are RUNNING until TERMINATED."""
     if _has_left(instance, at) or at.cluster.state in states.ENDED:
         return "TERMINATED"
-    if instance["ready"] is not None and instance["ready"] > at.now:
+    if instance["ready"] is not None and not at.is_over(instance["ready"]):
         halfway = (instance["created"] + instance["ready"]) / 2
         return "PROVISIONING" if at.now < halfway else "BOOTSTRAPPING"
     of_all = states.OF_CLUSTER[at.cluster.state]
@@ -116,7 +130,7 @@ def instance_state(instance: Instance, at: Moment) -> str:
 
 
 def _has_left(instance: Instance, at: Moment) -> bool:
-    return instance["ended"] is not None and instance["ended"] <= at.now
+    return instance["ended"] is not None and at.is_over(instance["ended"])
 
 
 def answer(group: Record, instance: Instance, at: Moment) -> Answer:
