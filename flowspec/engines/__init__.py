@@ -180,7 +180,8 @@ class _Work(NamedTuple):
 def _choose_work(jar: str, main_class: str | None, args: Sequence[str], locate: _Locate) -> _Work:
     name = PurePosixPath(jar).name
     if name == _COMMAND_RUNNER:
-        return _runner_work(args, locate)
+        # It leaves out empty arguments (Yelp/mrjob#2070), of which awswrangler and the EMR CLI make some.
+        return _runner_work([word for word in args if word], locate)
     if name == _SCRIPT_RUNNER:
         return _script_work(args, locate)
     if engine := by_jar(name):

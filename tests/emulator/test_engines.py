@@ -58,8 +58,18 @@ def test_the_streaming_jar_of_the_amis_fetches_commands_from_s3(given, made):
 
 
 def test_a_program_is_run_with_its_arguments_untouched():
-    args = ["bash", "-c", "echo $x | cat", "", "a b"]
+    args = ["bash", "-c", "echo $x | cat", "a b"]
     assert command_for("command-runner.jar", None, args, **ROOTS).argv == tuple(args)
+
+
+def test_the_command_runner_leaves_out_empty_arguments_as_on_emr():
+    given = ["", "printf", "", "%s", "a", ""]
+    assert command_for("command-runner.jar", None, given, **ROOTS).argv == ("printf", "%s", "a")
+    given = ["hadoop-streaming", "", "-mapper", "cat"]
+    assert command_for("command-runner.jar", None, given, **ROOTS).argv == (*STREAMING, "-mapper", "cat")
+    assert "was given nothing to run" in unsupported("command-runner.jar", None, [""])
+    script = "s3://us-east-1.elasticmapreduce/libs/script-runner/script-runner.jar"
+    assert command_for(script, None, ["/bin/echo", ""], **ROOTS).argv == ("/bin/echo", "")
 
 
 @pytest.mark.parametrize(
