@@ -1,6 +1,6 @@
 """Calls of `flowspec emulator` beside moto's server, asked in turn.
 
-    python -m tests.benchmarks.endpoint [ROUNDS]
+    python -m tests.benchmarks.table --only endpoint [--rounds N]
 
 The caller writes the requests itself (http.client), since boto3 takes longer for a call than either server does. Both
 servers are processes of their own. moto keeps its clusters in memory and starts nothing; ours are on disk before
@@ -187,10 +187,3 @@ def compare(rounds: int) -> Iterator[tuple[str, Pairs, str]]:
         measured = [(measure(here), measure(there)) for _ in range(rounds)]
     for name, (_, unit) in measured[0][0].items():
         yield name, [(mine[name][0], theirs[name][0]) for mine, theirs in measured], unit
-
-
-if __name__ == "__main__":
-    from tests.benchmarks.table import show
-
-    for name_, pairs_, unit_ in compare(int(sys.argv[1]) if len(sys.argv) > 1 else 5):
-        show(f"{name_} / moto", pairs_, unit_)

@@ -14,6 +14,7 @@ by hand for two cores. shapes: inputs that invite quadratic cost, beside a plain
 calls of `flowspec emulator`, beside moto's server, by the CPU time of the server and by the time of the caller.
 clusters: calls and start of an emulator with many clusters in its home, beside one with 50, which fill a page.
 validate: 1,000 specs beside check-jsonschema (pip install check-jsonschema), one beside the imports it stands on.
+review: a branch in a repository of many specs, beside `validate` of all of them.
 memory: the peak of all processes together (Linux), and the time, of a large sort beside `cat | sort | cat`.
 """
 
@@ -321,12 +322,25 @@ def clusters(bench: Bench) -> None:
 
 def validate(bench: Bench) -> None:
     """Point 4 of the aims: 0.125 and 1.2 at most."""
-    from tests.benchmarks import startup, validate_many
+    from tests.benchmarks import validate_many
 
     many = validate_many.compare(1000, bench.rounds)
     show("validate of 1,000 specs / check-jsonschema", [(ours[0], theirs[0]) for ours, theirs in many], "s")
-    one = startup.compare(startup.COMMANDS["validate"], bench.rounds)
-    show("validate of a spec / importing yaml, jsonschema and jinja2", one, "s")
+    imports = partial(bench.measure, [sys.executable, "-c", "import yaml, jsonschema, jinja2"])
+    for told, words in (("validate of a spec", ["validate", "examples/wordcount/job.yaml"]), ("--help", ["--help"])):
+        ours = partial(bench.measure, [str(PROGRAMS / "flowspec"), *words])
+        bench.row(f"{told} / importing yaml, jsonschema and jinja2", ours, imports)
+
+
+def review(bench: Bench) -> None:
+    """A branch that touches 20 of 500 specs takes less time than `validate` of all of them."""
+    from tests.benchmarks.review_many import fill
+
+    paths = fill(bench.folder / "repository", 500, 20)
+    flowspec = str(PROGRAMS / "flowspec")
+    ours = partial(bench.measure, ["env", "-C", str(bench.folder / "repository"), flowspec, "review", "--base", "main"])
+    whole = partial(bench.measure, [flowspec, "validate", "--all-targets", *paths])
+    bench.row("review of 20 specs of 500 / validate of all, at both targets", ours, whole)
 
 
 def memory(bench: Bench) -> None:
@@ -376,6 +390,7 @@ PARTS: dict[str, Callable[[Bench], None]] = {
     "endpoint": endpoint,
     "clusters": clusters,
     "validate": validate,
+    "review": review,
     "memory": memory,
 }
 
