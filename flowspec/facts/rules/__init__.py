@@ -16,14 +16,12 @@ from flowspec.facts.rules.common import Breach, Params, Rule
 
 __all__ = ["RULES", "Breach", "Params", "Rule", "breaches", "refused_by_id"]
 
-# The embedded EMR answers with the first one that refuses.
-RULES: tuple[Rule, ...] = (
-    *instances.RULES,
-    *fleets.RULES,
-    *hardware.RULES,
-    *cluster.RULES,
-    *steps.RULES,
-    *releases.RULES,
+# In the order of the modules, and of the rules in each: the embedded EMR answers with the first one that refuses.
+RULES: tuple[Rule, ...] = tuple(
+    one
+    for module in (instances, fleets, hardware, cluster, steps, releases)
+    for one in vars(module).values()
+    if isinstance(one, Rule)
 )
 
 

@@ -40,24 +40,6 @@ def release_or_ami(params: Params) -> Iterator[Breach]:
         yield Breach(("AmiVersion",), words)
 
 
-_ONE_OF_THREE = "Must specify exactly one of the following: release label, AMI version, or Hadoop version."
-
-
-@refused("FS225", "mrjob", aws_only=True)
-def any_release(params: Params) -> Iterator[Breach]:
-    """A cluster has a release label, an AMI version or a Hadoop version."""
-    if not any((params.get("ReleaseLabel"), params.get("AmiVersion"), params.instances.get("HadoopVersion"))):
-        places = (("ReleaseLabel",), ("AmiVersion",), ("Instances", "HadoopVersion"))
-        yield Breach(first_given(params, places), _ONE_OF_THREE)
-
-
-@refused("FS214", "botocore, JobFlowInstancesConfig; mrjob")
-def hadoop_version_without_release(params: Params) -> Iterator[Breach]:
-    """A Hadoop version is chosen only before release 4.0.0."""
-    if params.get("ReleaseLabel") and params.instances.get("HadoopVersion"):
-        yield Breach(("Instances", "HadoopVersion"), _ONE_OF_THREE)
-
-
 @refused("FS232", "botocore, RunJobFlow; mrjob")
 def software_of_releases(params: Params) -> Iterator[Breach]:
     """Applications and configurations are for releases 4.0.0 and later."""
@@ -83,6 +65,16 @@ def products_of_amis(params: Params) -> Iterator[Breach]:
             yield Breach((name,), words, values={"key": key})
 
 
+_ONE_OF_THREE = "Must specify exactly one of the following: release label, AMI version, or Hadoop version."
+
+
+@refused("FS214", "botocore, JobFlowInstancesConfig; mrjob")
+def hadoop_version_without_release(params: Params) -> Iterator[Breach]:
+    """A Hadoop version is chosen only before release 4.0.0."""
+    if params.get("ReleaseLabel") and params.instances.get("HadoopVersion"):
+        yield Breach(("Instances", "HadoopVersion"), _ONE_OF_THREE)
+
+
 @doubtful("FS234", "botocore, Application: from 4.0.0 on EMR reads the name alone")
 def applications_are_names(params: Params) -> Iterator[Breach]:
     """Of an application of a release, only the name has an effect."""
@@ -92,6 +84,14 @@ def applications_are_names(params: Params) -> Iterator[Breach]:
         for name, key in (("Version", "version"), ("Args", "args"), ("AdditionalInfo", "additional_info")):
             if name in one:
                 yield Breach(("Applications", index, name), values={"key": key})
+
+
+@refused("FS225", "mrjob", aws_only=True)
+def any_release(params: Params) -> Iterator[Breach]:
+    """A cluster has a release label, an AMI version or a Hadoop version."""
+    if not any((params.get("ReleaseLabel"), params.get("AmiVersion"), params.instances.get("HadoopVersion"))):
+        places = (("ReleaseLabel",), ("AmiVersion",), ("Instances", "HadoopVersion"))
+        yield Breach(first_given(params, places), _ONE_OF_THREE)
 
 
 _NETWORK = {
@@ -134,18 +134,34 @@ def several_subnets_need_fleets(params: Params) -> Iterator[Breach]:
             yield Breach(path, words, values={"key": f"{one}s", "one": one})
 
 
-@refused("FS218", "AWS CloudFormation, JobFlowInstancesConfig")
-def both_security_groups(params: Params) -> Iterator[Breach]:
-    """Both EMR-managed security groups are given, or neither."""
-    both = {
-        "EmrManagedMasterSecurityGroup": "emr_managed_master_security_group",
-        "EmrManagedSlaveSecurityGroup": "emr_managed_slave_security_group",
-    }
-    found = [name for name in both if params.instances.get(name)]
-    if len(found) == 1:
-        words = "EMR managed security groups must be specified for both master and slave, or for neither."
-        (other,) = (key for name, key in both.items() if name not in found)
-        yield Breach(("Instances", found[0]), words, values={"key": both[found[0]], "other": other})
+@refused("FS210", "botocore, AddTags; EC2 tag restrictions; mrjob", code="InvalidRequestException")
+def tags(params: Params) -> Iterator[Breach]:
+    """Tags: up to 50, keys of 1 to 128 characters, values of up to 256, no key that begins with aws:."""
+    listed = mappings(params, "Tags")
+    for index, tag in listed:
+        key, value = text(tag.get("Key")), text(tag.get("Value"))
+        shown = f"Invalid tag key: '{key or 'null'}'."
+        if not TAG_KEY.admits(len(key)):
+            words = f"{shown} Tag keys must be between 1 and 128 characters in length."
+            yield Breach(("Tags", index, "Key"), words, "key", {"length": len(key)})
+        if not TAG_VALUE.admits(len(value)):
+            words = f"Invalid tag value: '{value}'. Tag values must not exceed 256 characters in length."
+            yield Breach(("Tags", index, "Value"), words, "value", {"length": len(value)})
+        if key.lower().startswith("aws:"):
+            yield Breach(("Tags", index, "Key"), f"{shown} Tag keys may not start with 'aws:'.", "aws")
+    count = len({text(tag.get("Key")) for _, tag in listed})
+    if count > MAX_TAGS:
+        words = f"A cluster may not have more than {MAX_TAGS} tags."
+        yield Breach(("Tags",), words, values={"count": count, "most": MAX_TAGS})
+
+
+@doubtful("FS247", "EMR Management Guide, AmazonEMRServicePolicy_v2", aws_only=True)
+def managed_tag(params: Params) -> Iterator[Breach]:
+    """The role EMR_DefaultRole_V2 acts only on clusters that carry its tag."""
+    role = text(params.get("ServiceRole")).rsplit("/", 1)[-1]
+    tags = {text(tag.get("Key")) for _, tag in mappings(params, "Tags")}
+    if role == "EMR_DefaultRole_V2" and MANAGED_POLICY_TAG not in tags:
+        yield Breach(("ServiceRole",), values={"tag": MANAGED_POLICY_TAG})
 
 
 @refused("FS274", "mrjob; rslifka/elasticity#84", aws_only=True)
@@ -175,13 +191,34 @@ def kinds_of_roles(params: Params) -> Iterator[Breach]:
             yield Breach((name,), values={"key": key, "right": right, "other": other})
 
 
-@doubtful("FS247", "EMR Management Guide, AmazonEMRServicePolicy_v2", aws_only=True)
-def managed_tag(params: Params) -> Iterator[Breach]:
-    """The role EMR_DefaultRole_V2 acts only on clusters that carry its tag."""
-    role = text(params.get("ServiceRole")).rsplit("/", 1)[-1]
-    tags = {text(tag.get("Key")) for _, tag in mappings(params, "Tags")}
-    if role == "EMR_DefaultRole_V2" and MANAGED_POLICY_TAG not in tags:
-        yield Breach(("ServiceRole",), values={"tag": MANAGED_POLICY_TAG})
+@refused("FS212", "EMR API reference, Cluster")
+def name_characters(params: Params) -> Iterator[Breach]:
+    """Five characters are not allowed in a cluster's name."""
+    odd = _NAME.search(text(params.get("Name")))
+    if odd:
+        words = "The cluster name may not contain any of the characters < > $ | `."
+        yield Breach(("Name",), words, values={"character": odd[0]})
+
+
+@refused("FS217", "botocore, RunJobFlow: RepoUpgradeOnBoot")
+def upgrade_needs_ami(params: Params) -> Iterator[Breach]:
+    """RepoUpgradeOnBoot needs a custom AMI."""
+    if params.get("RepoUpgradeOnBoot") and not params.get("CustomAmiId"):
+        yield Breach(("RepoUpgradeOnBoot",), "RepoUpgradeOnBoot may only be specified together with CustomAmiId.")
+
+
+@refused("FS218", "AWS CloudFormation, JobFlowInstancesConfig")
+def both_security_groups(params: Params) -> Iterator[Breach]:
+    """Both EMR-managed security groups are given, or neither."""
+    both = {
+        "EmrManagedMasterSecurityGroup": "emr_managed_master_security_group",
+        "EmrManagedSlaveSecurityGroup": "emr_managed_slave_security_group",
+    }
+    found = [name for name in both if params.instances.get(name)]
+    if len(found) == 1:
+        words = "EMR managed security groups must be specified for both master and slave, or for neither."
+        (other,) = (key for name, key in both.items() if name not in found)
+        yield Breach(("Instances", found[0]), words, values={"key": both[found[0]], "other": other})
 
 
 @doubtful("FS248", "AWS CloudFormation, KerberosAttributes; EMR Management Guide, runtime roles", aws_only=True)
@@ -195,99 +232,6 @@ def security_configuration(params: Params) -> Iterator[Breach]:
     ):
         if name in params:
             yield Breach((name,), values={"key": key})
-
-
-@refused("FS217", "botocore, RunJobFlow: RepoUpgradeOnBoot")
-def upgrade_needs_ami(params: Params) -> Iterator[Breach]:
-    """RepoUpgradeOnBoot needs a custom AMI."""
-    if params.get("RepoUpgradeOnBoot") and not params.get("CustomAmiId"):
-        yield Breach(("RepoUpgradeOnBoot",), "RepoUpgradeOnBoot may only be specified together with CustomAmiId.")
-
-
-@refused("FS212", "EMR API reference, Cluster")
-def name_characters(params: Params) -> Iterator[Breach]:
-    """Five characters are not allowed in a cluster's name."""
-    odd = _NAME.search(text(params.get("Name")))
-    if odd:
-        words = "The cluster name may not contain any of the characters < > $ | `."
-        yield Breach(("Name",), words, values={"character": odd[0]})
-
-
-@refused("FS210", "botocore, AddTags; EC2 tag restrictions; mrjob", code="InvalidRequestException")
-def tags(params: Params) -> Iterator[Breach]:
-    """Tags: up to 50, keys of 1 to 128 characters, values of up to 256, no key that begins with aws:."""
-    listed = mappings(params, "Tags")
-    for index, tag in listed:
-        key, value = text(tag.get("Key")), text(tag.get("Value"))
-        shown = f"Invalid tag key: '{key or 'null'}'."
-        if not TAG_KEY.admits(len(key)):
-            words = f"{shown} Tag keys must be between 1 and 128 characters in length."
-            yield Breach(("Tags", index, "Key"), words, "key", {"length": len(key)})
-        if not TAG_VALUE.admits(len(value)):
-            words = f"Invalid tag value: '{value}'. Tag values must not exceed 256 characters in length."
-            yield Breach(("Tags", index, "Value"), words, "value", {"length": len(value)})
-        if key.lower().startswith("aws:"):
-            yield Breach(("Tags", index, "Key"), f"{shown} Tag keys may not start with 'aws:'.", "aws")
-    count = len({text(tag.get("Key")) for _, tag in listed})
-    if count > MAX_TAGS:
-        words = f"A cluster may not have more than {MAX_TAGS} tags."
-        yield Breach(("Tags",), words, values={"count": count, "most": MAX_TAGS})
-
-
-# -- logs
-
-
-def _log_uris(params: Params) -> Iterator[tuple[KeyPath, str]]:
-    """Yields the LogUri of the cluster and those of steps, with their paths."""
-    if uri := text(params.get("LogUri")):
-        yield ("LogUri",), uri
-    here = ("StepMonitoringConfiguration", "S3MonitoringConfiguration")
-    for index, step in mappings(params, "Steps"):
-        if uri := text(mapping(step, *here).get("LogUri")):
-            yield ("Steps", index, *here, "LogUri"), uri
-
-
-@refused("FS272", "EMR Management Guide, cluster logging: archived to S3", aws_only=True)
-def log_uri_is_usable(params: Params) -> Iterator[Breach]:
-    """LogUri is an S3 URI or, for the embedded EMR, an absolute path."""
-    for path, uri in _log_uris(params):
-        if not is_log_uri(uri):
-            words = f"The log URI '{uri}' is neither an s3:// URI nor an absolute path."
-            yield Breach(path, words, values={"uri": shorten(uri)})
-
-
-@doubtful("FS280", "EMR Management Guide, cluster logging: archived to S3", aws_only=True)
-def log_uri_is_in_s3(params: Params) -> Iterator[Breach]:
-    """LogUri is in S3: only the embedded EMR supports a path."""
-    for path, uri in _log_uris(params):
-        if is_log_uri(uri) and not is_s3(uri):
-            yield Breach(path, values={"uri": shorten(uri)})
-
-
-@doubtful("FS258", "S3 User Guide, general purpose bucket naming rules", aws_only=True)
-def log_bucket_can_exist(params: Params) -> Iterator[Breach]:
-    """The bucket of LogUri has a name that S3 allows; before March 2018, it allowed other names in us-east-1."""
-    for path, uri in _log_uris(params):
-        bucket = split_s3(uri)[0] if is_s3(uri) else ""
-        # An ARN names an access point, and another program fills in ${...}.
-        if bucket and not BUCKET_NAME.fullmatch(bucket) and not bucket.startswith(("arn:", "$")):
-            yield Breach(path, values={"bucket": shorten(bucket, 80)})
-
-
-@doubtful("FS256", "botocore, RunJobFlow: LogEncryptionKmsKeyId; AWS CLI, checks of S3LoggingConfiguration")
-def logs_have_a_place(params: Params) -> Iterator[Breach]:
-    """Settings about logs in a bucket need a LogUri."""
-    logged = params.get("LogUri")
-    if "LogEncryptionKmsKeyId" in params and not logged:
-        yield Breach(("LogEncryptionKmsKeyId",), case="key")
-    here = ("MonitoringConfiguration", "S3LoggingConfiguration", "LogTypeUploadPolicy")
-    for kind, wanted in mapping(params, *here).items():
-        if wanted != "on-customer-s3only":
-            continue
-        if kind == "persistent-ui-logs":
-            yield Breach((*here, kind), case="ui")
-        elif not logged:
-            yield Breach((*here, kind), case="bucket")
 
 
 # -- scaling
@@ -449,38 +393,57 @@ def placement_groups(params: Params) -> Iterator[Breach]:
             yield Breach(("PlacementGroupConfigs", index, "PlacementStrategy"))
 
 
-RULES = (
-    release_or_ami,
-    software_of_releases,
-    products_of_amis,
-    hadoop_version_without_release,
-    applications_are_names,
-    any_release,
-    one_network,
-    several_subnets_need_fleets,
-    tags,
-    managed_tag,
-    roles_are_given,
-    kinds_of_roles,
-    name_characters,
-    upgrade_needs_ami,
-    both_security_groups,
-    security_configuration,
-    master_does_not_scale,
-    scaling_role,
-    one_kind_of_scaling,
-    scaling_bounds,
-    scaling_minimum,
-    scaling_units,
-    utilization_index,
-    scaling_rule_names,
-    metrics_period,
-    idle_timeout,
-    idle_cluster,
-    idle_applications,
-    placement_groups,
-    log_uri_is_usable,
-    log_uri_is_in_s3,
-    log_bucket_can_exist,
-    logs_have_a_place,
-)
+# -- logs
+
+
+def _log_uris(params: Params) -> Iterator[tuple[KeyPath, str]]:
+    """Yields the LogUri of the cluster and those of steps, with their paths."""
+    if uri := text(params.get("LogUri")):
+        yield ("LogUri",), uri
+    here = ("StepMonitoringConfiguration", "S3MonitoringConfiguration")
+    for index, step in mappings(params, "Steps"):
+        if uri := text(mapping(step, *here).get("LogUri")):
+            yield ("Steps", index, *here, "LogUri"), uri
+
+
+@refused("FS272", "EMR Management Guide, cluster logging: archived to S3", aws_only=True)
+def log_uri_is_usable(params: Params) -> Iterator[Breach]:
+    """LogUri is an S3 URI or, for the embedded EMR, an absolute path."""
+    for path, uri in _log_uris(params):
+        if not is_log_uri(uri):
+            words = f"The log URI '{uri}' is neither an s3:// URI nor an absolute path."
+            yield Breach(path, words, values={"uri": shorten(uri)})
+
+
+@doubtful("FS280", "EMR Management Guide, cluster logging: archived to S3", aws_only=True)
+def log_uri_is_in_s3(params: Params) -> Iterator[Breach]:
+    """LogUri is in S3: only the embedded EMR supports a path."""
+    for path, uri in _log_uris(params):
+        if is_log_uri(uri) and not is_s3(uri):
+            yield Breach(path, values={"uri": shorten(uri)})
+
+
+@doubtful("FS258", "S3 User Guide, general purpose bucket naming rules", aws_only=True)
+def log_bucket_can_exist(params: Params) -> Iterator[Breach]:
+    """The bucket of LogUri has a name that S3 allows; before March 2018, it allowed other names in us-east-1."""
+    for path, uri in _log_uris(params):
+        bucket = split_s3(uri)[0] if is_s3(uri) else ""
+        # An ARN names an access point, and another program fills in ${...}.
+        if bucket and not BUCKET_NAME.fullmatch(bucket) and not bucket.startswith(("arn:", "$")):
+            yield Breach(path, values={"bucket": shorten(bucket, 80)})
+
+
+@doubtful("FS256", "botocore, RunJobFlow: LogEncryptionKmsKeyId; AWS CLI, checks of S3LoggingConfiguration")
+def logs_have_a_place(params: Params) -> Iterator[Breach]:
+    """Settings about logs in a bucket need a LogUri."""
+    logged = params.get("LogUri")
+    if "LogEncryptionKmsKeyId" in params and not logged:
+        yield Breach(("LogEncryptionKmsKeyId",), case="key")
+    here = ("MonitoringConfiguration", "S3LoggingConfiguration", "LogTypeUploadPolicy")
+    for kind, wanted in mapping(params, *here).items():
+        if wanted != "on-customer-s3only":
+            continue
+        if kind == "persistent-ui-logs":
+            yield Breach((*here, kind), case="ui")
+        elif not logged:
+            yield Breach((*here, kind), case="bucket")

@@ -133,14 +133,3 @@ def fleet_timeouts(params: Params) -> Iterator[Breach]:
                 words = f"TimeoutDurationMinutes must be between {limit.least} and {limit.most}."
                 values = {"minutes": minutes, "least": limit.least, "most": limit.most}
                 yield Breach((*path, outer, inner, "TimeoutDurationMinutes"), words, values=values)
-
-
-RULES = (
-    one_bid,
-    master_fleet_targets,
-    fleet_targets,
-    fleet_weights,
-    fleet_type_count,
-    fleet_types_differ,
-    fleet_timeouts,
-)

@@ -112,12 +112,3 @@ def instance_types(params: Params) -> Iterator[Breach]:
         kind = text(machine.get(name))
         if kind and not is_known_type(kind):
             yield Breach((*path, name), values={"type": shorten(kind), "known": known_types()})
-
-
-RULES = (
-    volume_count,
-    volumes,
-    root_volume,
-    one_custom_ami,
-    instance_types,
-)

@@ -225,23 +225,3 @@ def masters_need_subnet(params: Params) -> Iterator[Breach]:
     if has_three_masters(params) and not given.get("Ec2SubnetId") and not given.get("Ec2SubnetIds"):
         name = "InstanceGroups" if given.get("InstanceGroups") else "InstanceFleets"
         yield Breach(("Instances", name))
-
-
-RULES = (
-    groups_or_fleets,
-    short_form_or_groups,
-    any_instances,
-    short_form_has_worker_type,
-    one_master,
-    master_group_count,
-    one_core,
-    groups_have_instances,
-    task_needs_core,
-    one_task_fleet,
-    task_group_count,
-    group_size,
-    bid_for_on_demand,
-    bids_are_amounts,
-    spot_master,
-    masters_need_subnet,
-)

@@ -259,14 +259,3 @@ def reconfigures(request: Mapping[str, Any], configurations: Iterable[Mapping[st
         product = text(one.get("Classification")).partition("-")[0]
         needed += {"phoenix": ["5.23.0"], "hbase": ["5.30.0"]}.get(product, ())
     return version is not None and all(version >= numbers(since) for since in needed)
-
-
-RULES = (
-    release_exists,
-    release_is_known,
-    applications_are_known,
-    release_has_applications,
-    presto_or_trino,
-    features_that_emr_refuses,
-    other_features,
-)

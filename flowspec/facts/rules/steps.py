@@ -95,13 +95,3 @@ def failed_step_of_protected_cluster(params: Params) -> Iterator[Breach]:
     for index, step in mappings(params, "Steps"):
         if text(step.get("ActionOnFailure")) in _TERMINATE:
             yield Breach(("Steps", index, "ActionOnFailure"))
-
-
-RULES = (
-    step_count,
-    bootstrap_action_count,
-    step_length,
-    concurrency_level,
-    concurrent_steps_continue,
-    failed_step_of_protected_cluster,
-)
