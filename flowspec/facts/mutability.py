@@ -48,6 +48,10 @@ def _replace(source: str, *members: str) -> tuple[Row, ...]:
     return tuple(Row(member, Handling.REPLACE, source) for member in members)
 
 
+def _in_place(member: str, source: str, operation: str, undo: str = "") -> Row:
+    return Row(member, Handling.IN_PLACE, source, operation, undo)
+
+
 _BOTH = "no operation changes it; Terraform: ForceNew; CloudFormation: Replacement"
 
 # Members of a RunJobFlow request. Those of `Instances` are written with their parent, those of groups and fleets
@@ -99,35 +103,27 @@ ROWS: tuple[Row, ...] = (
     Row("Steps", Handling.APPEND, "API: AddJobFlowSteps, CancelSteps", "AddJobFlowSteps", "CancelSteps"),
     Row("VisibleToAllUsers", Handling.IGNORED, "API: SetVisibleToAllUsers has no effect any more"),
     Row("ExtendedSupport", Handling.IGNORED, "API: reserved"),
-    Row("Tags", Handling.IN_PLACE, "API; Terraform: in place", "AddTags", "RemoveTags"),
-    Row("StepConcurrencyLevel", Handling.IN_PLACE, "API; Terraform: in place", "ModifyCluster"),
-    Row(
+    _in_place("Tags", "API; Terraform: in place", "AddTags", "RemoveTags"),
+    _in_place("StepConcurrencyLevel", "API; Terraform: in place", "ModifyCluster"),
+    _in_place(
         "ManagedScalingPolicy",
-        Handling.IN_PLACE,
         "API: Put overwrites; Terraform: a resource of its own",
         "PutManagedScalingPolicy",
         "RemoveManagedScalingPolicy",
     ),
-    Row(
+    _in_place(
         "AutoTerminationPolicy",
-        Handling.IN_PLACE,
         "API; Terraform: in place",
         "PutAutoTerminationPolicy",
         "RemoveAutoTerminationPolicy",
     ),
-    Row(
+    _in_place(
         "Instances.KeepJobFlowAliveWhenNoSteps",
-        Handling.IN_PLACE,
         "API and guide, for running clusters; Terraform and CloudFormation replace",
         "SetKeepJobFlowAliveWhenNoSteps",
     ),
-    Row("Instances.TerminationProtected", Handling.IN_PLACE, "API; Terraform: in place", "SetTerminationProtection"),
-    Row(
-        "Instances.UnhealthyNodeReplacement",
-        Handling.IN_PLACE,
-        "API; Terraform: in place",
-        "SetUnhealthyNodeReplacement",
-    ),
+    _in_place("Instances.TerminationProtected", "API; Terraform: in place", "SetTerminationProtection"),
+    _in_place("Instances.UnhealthyNodeReplacement", "API; Terraform: in place", "SetUnhealthyNodeReplacement"),
     # Groups.
     *_replace(
         "no operation changes a master group but for its configurations; Terraform: ForceNew",
@@ -142,29 +138,21 @@ ROWS: tuple[Row, ...] = (
         "Instances.InstanceGroups[*].EbsConfiguration",
         "Instances.InstanceGroups[*].CustomAmiId",
     ),
-    Row(
-        "Instances.InstanceGroups[*].InstanceCount",
-        Handling.IN_PLACE,
-        "API; Terraform: in place",
-        "ModifyInstanceGroups",
-    ),
-    Row(
+    _in_place("Instances.InstanceGroups[*].InstanceCount", "API; Terraform: in place", "ModifyInstanceGroups"),
+    _in_place(
         "Instances.InstanceGroups[*].Configurations",
-        Handling.IN_PLACE,
         "API and guide, see `reconfigures` (an empty list clears them); Terraform: in place for task groups",
         "ModifyInstanceGroups",
         "ModifyInstanceGroups",
     ),
-    Row(
+    _in_place(
         "Instances.InstanceGroups[*].AutoScalingPolicy",
-        Handling.IN_PLACE,
         "API; Terraform: in place",
         "PutAutoScalingPolicy",
         "RemoveAutoScalingPolicy",
     ),
-    Row(
+    _in_place(
         "Instances.InstanceGroups[TASK]",
-        Handling.IN_PLACE,
         "API: groups are added; none is deleted, so one that is gone from the spec is set to 0 instances",
         "AddInstanceGroups",
         "ModifyInstanceGroups",
@@ -182,29 +170,25 @@ ROWS: tuple[Row, ...] = (
         "Instances.InstanceFleets[MASTER].TargetOnDemandCapacity",
         "Instances.InstanceFleets[MASTER].TargetSpotCapacity",
     ),
-    Row(
+    _in_place(
         "Instances.InstanceFleets[*].TargetOnDemandCapacity",
-        Handling.IN_PLACE,
         "API; CloudFormation: no interruption; Terraform replaces for a core fleet",
         "ModifyInstanceFleet",
     ),
-    Row(
+    _in_place(
         "Instances.InstanceFleets[*].TargetSpotCapacity",
-        Handling.IN_PLACE,
         "API; CloudFormation: no interruption; Terraform replaces for a core fleet",
         "ModifyInstanceFleet",
     ),
-    Row("Instances.InstanceFleets[*].ResizeSpecifications", Handling.IN_PLACE, "API", "ModifyInstanceFleet"),
-    Row("Instances.InstanceFleets[*].Context", Handling.IN_PLACE, "API", "ModifyInstanceFleet"),
-    Row(
+    _in_place("Instances.InstanceFleets[*].ResizeSpecifications", "API", "ModifyInstanceFleet"),
+    _in_place("Instances.InstanceFleets[*].Context", "API", "ModifyInstanceFleet"),
+    _in_place(
         "Instances.InstanceFleets[*].InstanceTypeConfigs.Configurations",
-        Handling.IN_PLACE,
         "guide, see `reconfigures`: every type with every member is sent",
         "ModifyInstanceFleet",
     ),
-    Row(
+    _in_place(
         "Instances.InstanceFleets[TASK]",
-        Handling.IN_PLACE,
         "API: one may be added; none is deleted, so one that is gone from the spec gets targets of 0",
         "AddInstanceFleet",
         "ModifyInstanceFleet",
