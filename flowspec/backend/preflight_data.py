@@ -98,14 +98,6 @@ def finding(level: Level, use: DataUse, message: str = "", remedy: str = "") -> 
     return Finding(level, f"{use.part}: {use.uri}", message, remedy, use.path, use.uri)
 
 
-def _check_file(use: DataUse, uses: Sequence[DataUse], store: Store) -> Finding:
-    return _input_finding(use, uses, store.object_exists(use.uri))
-
-
-def _check_input(use: DataUse, uses: Sequence[DataUse], store: Store) -> Finding:
-    return _input_finding(use, uses, store.path_exists(use.uri))
-
-
 def _input_finding(use: DataUse, uses: Sequence[DataUse], exists: bool) -> Finding:
     if exists:
         return finding(Level.OK, use)
@@ -128,8 +120,8 @@ def _check_output(use: DataUse, uses: Sequence[DataUse], store: Store) -> Findin
 
 _REMOVE = "remove it, or write to another folder"
 _CHECKS: dict[Use, Callable[[DataUse, Sequence[DataUse], Store], Finding]] = {
-    Use.FILE: _check_file,
-    Use.INPUT: _check_input,
+    Use.FILE: lambda use, uses, store: _input_finding(use, uses, store.object_exists(use.uri)),
+    Use.INPUT: lambda use, uses, store: _input_finding(use, uses, store.path_exists(use.uri)),
     Use.OUTPUT: _check_output,
 }
 

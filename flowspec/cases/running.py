@@ -174,7 +174,8 @@ def _run(path: Path, turns: _Turns, *, update: bool, keep: bool) -> CaseResult:
         try:
             with turns:
                 case = load_case(path)
-                _check_expected(case, update=update)
+                for one in case.expected:
+                    refuse_unusable(case, one.path, one.at, may_be_missing=update)
                 sandbox = prepare(case, home)
                 ran = execute(sandbox, turns.wait)
             end_clusters(home)
@@ -195,11 +196,6 @@ def _run(path: Path, turns: _Turns, *, update: bool, keep: bool) -> CaseResult:
         if keep and result.outcome is CaseOutcome.FAILED:
             result = replace(result, home=home)
     return replace(result, seconds=time.monotonic() - started)
-
-
-def _check_expected(case: Case, *, update: bool) -> None:
-    for one in case.expected:
-        refuse_unusable(case, one.path, one.at, may_be_missing=update)
 
 
 def _compare_results(result: CaseResult, sandbox: Sandbox, ran: CompletedRun, *, update: bool) -> CaseResult:
@@ -226,15 +222,12 @@ def _end_problems(case: Case, ran: CompletedRun) -> Iterator[str]:
         first = f"the run ended with exit code {outcome.exit_code} ({outcome.value}), {case.exit_code} is expected"
         yield "\n".join([first, *(f"  {line}" for line in (*failure_lines, *advice))])
     elif case.fails and (step is None or step.name != case.fails):
-        yield f"step '{case.fails}' should have failed, it was {_failed_step(ran)}"
+        failed = f"step '{step.name}'" if step else "none"
+        yield f"step '{case.fails}' should have failed, it was {failed}"
     elif case.message and not any(case.message in line for line in failure_lines):
         yield "\n".join(
             [f"'{case.message}' is not in the description of the failure:", *(f"  {line}" for line in failure_lines)]
         )
-
-
-def _failed_step(ran: CompletedRun) -> str:
-    return f"step '{ran.verdict.step.name}'" if ran.verdict.step else "none"
 
 
 def _counter_problems(case: Case, ran: CompletedRun) -> Iterator[str]:

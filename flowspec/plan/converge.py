@@ -143,7 +143,8 @@ def calls_of(differences: Sequence[Difference], cluster: Cluster) -> Iterator[Ap
     yield from _group_calls(of("ModifyInstanceGroups"), cluster)
     yield from _add_group_calls(of("AddInstanceGroups"), cluster)
     yield from _fleet_calls(of("ModifyInstanceFleet"), cluster)
-    yield from (_add_fleet_call(one, cluster) for one in of("AddInstanceFleet"))
+    for one in of("AddInstanceFleet"):
+        yield ApiCall("AddInstanceFleet", {"ClusterId": cluster.id, "InstanceFleet": one.after})
     yield from (_policy_call(one, cluster) for one in of("PutAutoScalingPolicy", "PutManagedScalingPolicy"))
     for one in of("ModifyCluster"):
         yield ApiCall("ModifyCluster", {"ClusterId": cluster.id, "StepConcurrencyLevel": one.after})
@@ -235,7 +236,3 @@ def _fleet_calls(differences: Sequence[Difference], cluster: Cluster) -> Iterato
             change[member] = one.after if one.after is not None else 0
     for change in changes.values():
         yield ApiCall("ModifyInstanceFleet", {"ClusterId": cluster.id, "InstanceFleet": change})
-
-
-def _add_fleet_call(difference: Difference, cluster: Cluster) -> ApiCall:
-    return ApiCall("AddInstanceFleet", {"ClusterId": cluster.id, "InstanceFleet": difference.after})

@@ -189,7 +189,7 @@ class Emr:
         return self._client("s3", self.region, attempts, timeout)
 
     def _client(self, service: str, region: str, attempts: int, timeout: float) -> Any:
-        url = self._endpoint_url(service)
+        url = os.environ.get(f"AWS_ENDPOINT_URL_{service.upper()}") or self.endpoint.endpoint_url
         # Path addressing only for endpoints of one's own: there are no bucket names in their DNS.
         style = {"addressing_style": "path"} if url else {}
         key = (service, region, attempts, timeout, url)
@@ -200,9 +200,6 @@ class Emr:
                 config = client_config(attempts, connect_timeout=timeout, read_timeout=timeout, s3=style)
                 made[key] = service_client(self._clients.session(), service, region, endpoint_url=url, config=config)
             return made[key]
-
-    def _endpoint_url(self, service: str) -> str | None:
-        return os.environ.get(f"AWS_ENDPOINT_URL_{service.upper()}") or self.endpoint.endpoint_url
 
 
 def connect(endpoint: Endpoint, session: Any = None) -> Emr:

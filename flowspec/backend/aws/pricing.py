@@ -69,18 +69,14 @@ def find_prices(emr: Emr, types: Iterable[str] = (), today: date | None = None) 
     )
     for name in asked:
         lacking = [service for service, found in (("EC2", ec2), ("EMR", of_emr)) if name not in found]
-        notes += (
-            [f"{name}: {' and '.join(lacking)} {_has_or_have(lacking)} no price of it in {region}"] if lacking else []
-        )
+        if lacking:
+            has = "has" if len(lacking) == 1 else "have"
+            notes.append(f"{name}: {' and '.join(lacking)} {has} no price of it in {region}")
     rows = {name: Price(ec2[name], of_emr.get(name), origin) for name in asked or sorted(of_emr) if name in ec2}
     if not rows:
         remedy = "check the names of the region and of the instance types"
         raise FlowspecError(f"AWS's price list has no prices of them in region {region}", remedy=remedy)
     return FoundPrices(RegionPrices(rows, _volumes(ask, region, origin, notes)), tuple(notes))
-
-
-def _has_or_have(several: list[str]) -> str:
-    return "have" if len(several) > 1 else "has"
 
 
 def _products_of_types(

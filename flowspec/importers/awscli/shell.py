@@ -91,7 +91,7 @@ class _Reader(Cursor):
         self.source = source
         self.script, self.variables = variables.script, variables
         self.depth, self.lists = depth, lists
-        self.variables.here = self._current_line
+        self.variables.here = lambda: self.line(min(self.at, len(self.text)))
         self.shell = Shell(self.variables, args, folder, blocks, self._follow)
         # Those that end with the subshells around the place.
         self.folders: list[str | None] = []
@@ -525,6 +525,3 @@ class _Reader(Cursor):
             self.shell.take_reserved_word(first)
             words = words[1:]
         return words
-
-    def _current_line(self) -> int:
-        return self.line(min(self.at, len(self.text)))

@@ -85,14 +85,11 @@ class Functions:
                 ((name, argument),) = value.items()
                 if name == "Ref" or name.startswith("Fn::"):
                     return self._call(name, argument)
-            return self._without_absent(value)
+            made = {key: self.value(item) for key, item in value.items()}
+            return {key: item for key, item in made.items() if item is not ABSENT}
         if isinstance(value, list):
             return [one for item in value if (one := self.value(item)) is not ABSENT]
         return self._replace_dynamic_references(value) if isinstance(value, str) else value
-
-    def _without_absent(self, value: Mapping[str, Any]) -> dict[str, Any]:
-        made = {key: self.value(item) for key, item in value.items()}
-        return {key: item for key, item in made.items() if item is not ABSENT}
 
     def _call(self, name: str, argument: Any) -> Any:
         function = _FUNCTIONS.get(name)

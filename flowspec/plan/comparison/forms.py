@@ -127,15 +127,6 @@ def _written_out_volumes(value: JsonView) -> JsonView:
     return {**value, "EbsBlockDeviceConfigs": volumes} if volumes else value
 
 
-def _written_out_placement(value: Sequence[JsonView]) -> list[JsonView]:
-    """Returns placement groups with the one strategy that EMR supports (API: PlacementGroupConfig)."""
-    return [{"PlacementStrategy": "SPREAD", **one} for one in value]
-
-
-def _written_out_scaling(value: JsonView) -> JsonView:
-    return {**value, "Rules": [_written_out_rule(rule) for rule in value.get("Rules", ())]}
-
-
 def _written_out_rule(rule: JsonView) -> JsonView:
     """Returns a rule with EMR's defaults, and without the dimension that EMR adds."""
     alarm = without_added_dimension(rule)["Trigger"]["CloudWatchAlarmDefinition"]
@@ -173,15 +164,11 @@ def written_out(name: str, value: Any) -> Any:
     return _WRITTEN_OUT[name](value) if value and name in _WRITTEN_OUT else value
 
 
-def _written_out_idle_timeout(value: JsonView) -> JsonView:
-    """Returns a policy with an hour where no idle timeout is given (API: AutoTerminationPolicy)."""
-    return {"IdleTimeout": 3600, **value}
-
-
 _WRITTEN_OUT: dict[str, Callable[[Any], Any]] = {
     "EbsConfiguration": _written_out_volumes,
-    "PlacementGroupConfigs": _written_out_placement,
-    "AutoScalingPolicy": _written_out_scaling,
+    # The one strategy that EMR supports (API: PlacementGroupConfig).
+    "PlacementGroupConfigs": lambda groups: [{"PlacementStrategy": "SPREAD", **one} for one in groups],
+    "AutoScalingPolicy": lambda policy: {**policy, "Rules": list(map(_written_out_rule, policy.get("Rules", ())))},
     "ManagedScalingPolicy": _written_out_managed,
 }
 _FORMS: dict[str, Callable[[Any], Any]] = {
@@ -195,7 +182,8 @@ _FORMS: dict[str, Callable[[Any], Any]] = {
     "EbsConfiguration": _volumes,
     "BidPrice": _price,
     "AutoScalingPolicy": _scaling,
-    "AutoTerminationPolicy": _written_out_idle_timeout,
+    # An hour where no idle timeout is given (API: AutoTerminationPolicy).
+    "AutoTerminationPolicy": lambda policy: {"IdleTimeout": 3600, **policy},
     "AdditionalMasterSecurityGroups": frozenset,
     "AdditionalSlaveSecurityGroups": frozenset,
     "Ec2SubnetIds": frozenset,

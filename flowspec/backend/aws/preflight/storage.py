@@ -118,7 +118,8 @@ def storage_findings(emr: Emr, plan: Plan) -> list[Finding]:
     uses = used_data(plan, emr.region)
     wanted = uses_submitted(plan, uses)
     of_s3 = [one for one in wanted if _is_checkable(one.uri)]
-    buckets = {split_s3(one.uri)[0]: one for one in reversed([*of_s3, *_staging(plan)])}
+    staging = [DataUse(asset.uri, Use.TARGET, "staging", ()) for asset in plan.uploads[:1]]
+    buckets = {split_s3(one.uri)[0]: one for one in reversed([*of_s3, *staging])}
     # A client of S3 takes 40 ms to make.
     ask = emr.ask("s3") if buckets else _refuse_call
     with Threads() as pool:
@@ -129,11 +130,6 @@ def storage_findings(emr: Emr, plan: Plan) -> list[Finding]:
 
 def _refuse_call(operation: str, **_: Any) -> dict[str, Any]:
     raise NotChecked(f"{operation} is not called, since nothing is in S3")
-
-
-def _staging(plan: Plan) -> Iterator[DataUse]:
-    for asset in plan.uploads[:1]:
-        yield DataUse(asset.uri, Use.TARGET, "staging", ())
 
 
 def _bucket_finding(ask: Ask, bucket: str, use: DataUse, region: str) -> Finding:
