@@ -31,7 +31,7 @@ from flowspec.emulator.prune import remove_folder
 from flowspec.emulator.state.paths import os_error_to_user_error, s3_root
 from flowspec.emulator.state.store import Store
 from flowspec.errors import FlowspecError
-from flowspec.facts.files import locked
+from flowspec.facts.files import is_running, locked
 from flowspec.facts.folders import state_folder
 from flowspec.facts.states import ALIVE
 from flowspec.request.archives import MAX_MEMBERS, Member, PackingError, hash_of, packed
@@ -181,7 +181,7 @@ def _delete_partial_copy(path: Path) -> int | None:
         found = path.lstat()
     except FileNotFoundError:  # it was ended, or another prune was first
         return None
-    if not pid.isdecimal() or found.st_mtime > time.time() - _A_DAY or _is_running(int(pid)):
+    if not pid.isdecimal() or found.st_mtime > time.time() - _A_DAY or is_running(int(pid)):
         return None
     path.unlink(missing_ok=True)
     with suppress(OSError):
@@ -197,16 +197,6 @@ def _delete_scratch(folder: Path) -> int | None:
             return remove_folder(folder) or None
     except BlockingIOError:  # a living process works in it
         return None
-
-
-def _is_running(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except (ProcessLookupError, OverflowError):
-        return False
-    except PermissionError:  # of another user
-        pass
-    return True
 
 
 # Seconds: the maximum time of an apply between the check for an archive and its upload, or the start of the cluster.

@@ -27,7 +27,7 @@ from typing import NamedTuple, Protocol
 from flowspec.engines.joblog import JobLog
 from flowspec.engines.paths import FileSystems
 from flowspec.errors import FlowspecError, sentence_of
-from flowspec.facts.files import refuse_unreadable
+from flowspec.facts.files import is_running, refuse_unreadable
 
 _LOGGER = "com.amazon.elasticmapreduce.s3distcp.S3DistCp"
 # They control how S3 is written, and do not change what is written.
@@ -292,18 +292,8 @@ def _remove_unfinished(folder: Path) -> None:
     """Removes the unfinished files of processes that were killed while they copied to this folder."""
     for path in folder.glob(f"{_UNFINISHED}*"):
         pid = path.name.removeprefix(_UNFINISHED)
-        if pid.isdecimal() and not _is_alive(int(pid)):
+        if pid.isdecimal() and not is_running(int(pid)):
             path.unlink(missing_ok=True)
-
-
-def _is_alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except (ProcessLookupError, OverflowError):
-        return False
-    except PermissionError:  # it is another user's
-        return True
-    return True
 
 
 class _Sink(Protocol):
