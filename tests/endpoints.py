@@ -129,6 +129,31 @@ class Responding:
     def log_message(self, *args): ...
 
 
+class Answering(ThreadingHTTPServer):
+    """Answers every POST with `status` and `body`, and keeps the (path, headers, body) of what came."""
+
+    daemon_threads = True
+    status, body = 200, b'{"Clusters": []}'
+
+    def __init__(self):
+        self.seen = []
+        super().__init__(("127.0.0.1", 0), _AnsweringHandler)
+
+
+class _AnsweringHandler(Responding, BaseHTTPRequestHandler):
+    def do_POST(self):
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        self.server.seen.append((self.path, dict(self.headers), body.decode()))
+        self.respond(self.server.body, self.server.status)
+
+
+@pytest.fixture
+def answering():
+    """An HTTP server that answers as it is told."""
+    with serving(Answering()) as server:
+        yield server
+
+
 class FaultyWay(ThreadingHTTPServer):
     """Passes requests on to an EMR at `port` of this machine, but for those that meet a fault.
 

@@ -1,14 +1,11 @@
 """Connections of boto 2's kind: to the embedded EMR, with workers and without, and to moto's server."""
 
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-
 import pytest
 
 from flowspec.boto_emr import EmrConnection, InstanceGroup
 from flowspec.emulator.api.service import Service
 from flowspec.emulator.worker import starting
 from tests.emulator.conftest import Emr
-from tests.endpoints import Responding, serving
 
 RELEASE = {"ReleaseLabel": "emr-7.5.0"}
 GROUPS = [
@@ -65,28 +62,3 @@ def sent(still, monkeypatch):
 
     monkeypatch.setattr(Service, "call", recorded)
     return requests
-
-
-class Answering(ThreadingHTTPServer):
-    """Answers every POST with `status` and `body`, and keeps the (path, headers, body) of what came."""
-
-    daemon_threads = True
-    status, body = 200, b'{"Clusters": []}'
-
-    def __init__(self):
-        self.seen = []
-        super().__init__(("127.0.0.1", 0), _Handler)
-
-
-class _Handler(Responding, BaseHTTPRequestHandler):
-    def do_POST(self):
-        body = self.rfile.read(int(self.headers["Content-Length"]))
-        self.server.seen.append((self.path, dict(self.headers), body.decode()))
-        self.respond(self.server.body, self.server.status)
-
-
-@pytest.fixture
-def answering():
-    """An HTTP server that answers as it is told."""
-    with serving(Answering()) as server:
-        yield server

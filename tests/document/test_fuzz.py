@@ -14,6 +14,7 @@ from flowspec.document.text.tree import plain
 from flowspec.errors import SpecError
 from flowspec.report.diagnostics import as_github, as_json, as_sarif, as_text
 from flowspec.request.compile import compile
+from tests.specs import places
 
 DOCUMENTS = Path(__file__).parent / "documents"
 SPECS = [
@@ -24,16 +25,6 @@ ODD = st.sampled_from([
     None, True, 0, -1, 10**30, 1.5, "", "x", "{{ x }}", "{{ item }}", "{{ ds", "{% for %}", [], {}, [[]], [None], {"": None}, {"a": {"b": []}}, "a" * 300,
     {"name": "x"}, [{"name": "x", "type": "jar"}], "{{ range(9) }}", "{{ [1, {'a': 2}] }}", {"type": "streaming"}, "s3://", "../..", "/", "#", "-D",
 ])  # fmt: skip
-
-
-def places(value, path=()):
-    yield path
-    if isinstance(value, dict):
-        for key, item in value.items():
-            yield from places(item, (*path, key))
-    elif isinstance(value, list):
-        for index, item in enumerate(value):
-            yield from places(item, (*path, index))
 
 
 def mutated(data, draw):

@@ -5,7 +5,6 @@ import json
 import os
 import subprocess
 from contextlib import redirect_stderr, redirect_stdout, suppress
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from hypothesis import given
@@ -14,7 +13,6 @@ from hypothesis import strategies as st
 from flowspec.importers.awscli.shorthand import ShorthandError
 from flowspec.importers.awscli.shorthand import parse as parse_shorthand
 from flowspec.importers.placeholders import placeholder
-from tests.endpoints import Responding, serving
 from tests.importers.common import compiled, refusal, wanted
 from tests.work import is_linear
 
@@ -79,29 +77,6 @@ LaunchSpecifications={SpotSpecification='{TimeoutDurationMinutes=120,TimeoutActi
 }
 
 
-class _Ears(ThreadingHTTPServer):
-    """Takes requests of RunJobFlow, and keeps them."""
-
-    daemon_threads = True
-
-    def __init__(self):
-        self.heard = []
-        super().__init__(("127.0.0.1", 0), _Handler)
-
-
-class _Handler(Responding, BaseHTTPRequestHandler):
-    def do_POST(self):
-        body = self.rfile.read(int(self.headers["Content-Length"]))
-        self.server.heard.append(json.loads(body))
-        self.respond(b'{"JobFlowId": "j-1"}')
-
-
-@pytest.fixture(scope="module")
-def ears():
-    with serving(_Ears()) as server:
-        yield server
-
-
 def words_of(command):
     """The words that the shell hands to `aws`."""
     script = f"aws() {{ printf '%s\\0' \"$@\"; }}\n{command}"
@@ -110,22 +85,23 @@ def words_of(command):
 
 
 @pytest.fixture
-def sent(ears, credentials, monkeypatch, tmp_path):
+def sent(answering, credentials, monkeypatch, tmp_path):
     """Returns the request that the AWS CLI sends for a command; None and its message where it refuses."""
     import awscli
     from awscli.clidriver import create_clidriver
 
+    answering.body = b'{"JobFlowId": "j-1"}'
     monkeypatch.setenv("AWS_DATA_PATH", f"{awscli.__path__[0]}/data")
 
     def call(command):
         monkeypatch.chdir(tmp_path)
-        ears.heard.clear()
+        answering.seen.clear()
         words = words_of(command)
-        where = ["--endpoint-url", f"http://127.0.0.1:{ears.server_port}", "--region", "us-east-1"]
+        where = ["--endpoint-url", f"http://127.0.0.1:{answering.server_port}", "--region", "us-east-1"]
         errors = io.StringIO()
         with redirect_stdout(io.StringIO()), redirect_stderr(errors), suppress(SystemExit):
             create_clidriver().main([*words, *where])
-        return ears.heard[0] if ears.heard else errors.getvalue()
+        return json.loads(answering.seen[0][2]) if answering.seen else errors.getvalue()
 
     return call
 

@@ -9,6 +9,7 @@ import pytest
 from flowspec.errors import FlowspecError
 from tests.importers.common import wanted
 from tests.importers.test_dataflow_runner import CLUSTER
+from tests.specs import places
 
 GROUP = {"InstanceRole": "MASTER", "InstanceType": "m5.xlarge", "InstanceCount": 1}
 CONFIGURATION = {"Classification": "a", "ConfigurationProperties": {"x": "y"}}
@@ -85,12 +86,6 @@ SOURCES = {
         },
     },
 }
-
-
-def places(value, path=()):
-    yield path
-    for key, item in value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ():
-        yield from places(item, (*path, key))
 
 
 def changed(value, path, new):

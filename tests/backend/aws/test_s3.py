@@ -27,12 +27,9 @@ LOG = os.urandom(300_000)
 
 
 @pytest.fixture
-def s3(emr):
-    client = emr.s3()
-    client.create_bucket(Bucket="acme")
-    client.put_object(Bucket="acme", Key=KEY, Body=gzip.compress(LOG))
-    yield client
-    client.close()
+def s3(s3):
+    s3.put_object(Bucket="acme", Key=KEY, Body=gzip.compress(LOG))
+    return s3
 
 
 @pytest.fixture

@@ -15,15 +15,7 @@ from flowspec.errors import FlowspecError, ServiceError
 from flowspec.request.archives import members, packed
 from flowspec.request.assets import Asset
 
-BUCKET = "artifacts"
-
-
-@pytest.fixture
-def s3(emr):
-    client = emr.s3()
-    client.create_bucket(Bucket=BUCKET)
-    yield client
-    client.close()
+BUCKET = "acme"
 
 
 def asset_of(path, files=None):
