@@ -33,7 +33,8 @@ def machine_checks(needs: Needs) -> Iterator[Work]:
     """Yields the checks of this machine. Programs are looked for, and only asked for their versions."""
     local = needs.on_aws is False
     java = bool(needs.engines & {"spark", "hadoop"})
-    yield "python", _python
+    system = f"{platform.python_version()}, {platform.system()} {platform.machine()}"
+    yield "python", partial(Check, "python", State.OK, system)
     yield "packages", _packages
     yield "git", partial(_program, "git", r"version (\S+)", "install git: `review` and `test --base` read its history")
     yield "home", partial(_home, needed=local)
@@ -42,16 +43,8 @@ def machine_checks(needs: Needs) -> Iterator[Work]:
     yield "spark", partial(_spark, needed="spark" in needs.engines)
     yield "hadoop", partial(_hadoop, needed="hadoop" in needs.engines)
     for name, reason in needs.refused:
-        yield f"step {name}", partial(Check, f"step {name}", State.MISSING, *_split_remedy(reason))
-
-
-def _split_remedy(sentence: str) -> tuple[str, str]:
-    found, _, remedy = sentence.partition("; ")
-    return found, remedy
-
-
-def _python() -> Check:
-    return Check("python", State.OK, f"{platform.python_version()}, {platform.system()} {platform.machine()}")
+        found, _, remedy = reason.partition("; ")
+        yield f"step {name}", partial(Check, f"step {name}", State.MISSING, found, remedy)
 
 
 def _packages() -> Check:

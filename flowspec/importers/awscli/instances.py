@@ -75,7 +75,7 @@ def _convert_group(call: Call, given: Json) -> Json:
         "Name": given.get("Name", role),
         "InstanceType": call.required(given, "InstanceType", "an instance group"),
         "InstanceCount": call.required(given, "InstanceCount", "an instance group"),
-        "InstanceRole": _upper(role),
+        "InstanceRole": role if PLACEHOLDER.search(role) else role.upper(),
         "Market": "SPOT" if "BidPrice" in given else "ON_DEMAND",
     }
     if given.get("BidPrice", "OnDemandPrice") != "OnDemandPrice":
@@ -84,10 +84,6 @@ def _convert_group(call: Call, given: Json) -> Json:
     out |= {key: given[key] for key in more if key in given}
     call.note_unread(given, {*out, "InstanceGroupType", "BidPrice"} - {"Market"}, "--instance-groups")
     return out
-
-
-def _upper(text: str) -> str:
-    return text if PLACEHOLDER.search(text) else text.upper()
 
 
 def fleet_shape() -> Any:

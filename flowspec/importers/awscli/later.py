@@ -32,7 +32,8 @@ def take_over(script: Script, creating: Command, created: Sequence[Command], par
             call.notes.append(f"line {line}: `aws emr {name}` is not imported")
             continue
         later = read_call(command, call.source, call.folder, script, call)
-        reason = _foreign_cluster_reason(script, _cluster_of(later), creating, created)
+        owner = next((later.options[one].words[0].text for one in _OWNERS if later.has(one)), "")
+        reason = _foreign_cluster_reason(script, owner, creating, created)
         if reason is None:
             _apply_command(later, params, call, line)
         elif reason:
@@ -65,10 +66,6 @@ def _apply_command(later: Call, params: Json, call: Call, line: int) -> None:
         note = "the steps that `aws emr add-steps` adds in the script are imported, too"
         call.notes += [] if note in call.notes else [note]
     call.notes += later.notes
-
-
-def _cluster_of(later: Call) -> str:
-    return next((later.options[name].words[0].text for name in _OWNERS if later.has(name)), "")
 
 
 def _commands_producing(script: Script, text: str) -> list[Command]:
