@@ -66,10 +66,6 @@ def _specs_and_clusters(context: click.Context, incomplete: str) -> Iterator[str
         yield cluster.id
 
 
-def _cluster_ids(*_: Any) -> Iterator[str]:
-    return (cluster.id for cluster in _clusters())
-
-
 def _targets(context: click.Context, _: str) -> Iterable[str]:
     from flowspec.document.rendering.extends import target_names
 
@@ -178,6 +174,7 @@ def _has_secrets(cluster: Record) -> bool:
     return any(tag.get("Key") == SENSITIVE_TAG for tag in cluster.doc["request"].get("Tags", ()))
 
 
-specs, specs_and_clusters, cluster_ids = _completer(_specs), _completer(_specs_and_clusters), _completer(_cluster_ids)
+specs, specs_and_clusters = _completer(_specs), _completer(_specs_and_clusters)
+cluster_ids = _completer(lambda *_: (cluster.id for cluster in _clusters()))
 targets, variables = _completer(_targets), _completer(_variables)
 steps, rerun_choices, explainable = _completer(_steps), _completer(_rerun_choices), _completer(_explainable)

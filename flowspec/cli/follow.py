@@ -180,9 +180,9 @@ def _show_progress(events: Iterable[Event], secrets: frozenset[str]) -> Iterator
             elif isinstance(event, StepChanged) and event.step.id in bars:
                 progress.remove_task(bars.pop(event.step.id))
             elif isinstance(event, StepProgress) and event.step.id in bars:
-                progress.update(
-                    bars[event.step.id], total=100, completed=runs.progress_of(event), done=runs.progress_text(event)
-                )
+                # Maps and reduces have equal weight, as in Hadoop's own displays.
+                completed, done = (event.maps + event.reduces) / 2, f"map {event.maps}% reduce {event.reduces}%"
+                progress.update(bars[event.step.id], total=100, completed=completed, done=done)
             if line := runs.event_line(event):
                 # A line of its own, as elsewhere: rich would break it at the width, and copies and searches with it.
                 progress.console.print(mask(line, secrets), markup=False, soft_wrap=True)

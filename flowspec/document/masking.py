@@ -64,15 +64,12 @@ class MaskingWriter:
     def write(self, data: bytes | str) -> None:
         """Takes the next piece of the stream."""
         self._held += data.encode() if isinstance(data, str) else data
-        self._pass_on(len(self._held) - self._held_back_length())
+        # The longest end of it that is the beginning of a secret is held back.
+        self._pass_on(len(self._held) - max((_overlap(self._held, form) for form in self._forms), default=0))
 
     def close(self) -> None:
         """Ends the stream: what was held back is passed on."""
         self._pass_on(len(self._held))
-
-    def _held_back_length(self) -> int:
-        """Returns the length of the longest end of the held bytes that is the beginning of a secret."""
-        return max((_overlap(self._held, form) for form in self._forms), default=0)
 
     def _pass_on(self, limit: int) -> None:
         if not limit:

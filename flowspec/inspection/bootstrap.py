@@ -52,9 +52,5 @@ def _spans(names: list[str], cluster: Cluster, logs: Logs, master: str) -> Itera
 
 def _timestamps(text: bytes) -> list[datetime]:
     # Python 3.10 reads fractions of three or six digits only, and no Z.
-    return [datetime.fromisoformat(f"{_pad_fraction(found.decode())}+00:00") for found in _STAMP.findall(text)]
-
-
-def _pad_fraction(stamp: str) -> str:
-    second, _, fraction = stamp.partition(".")
-    return f"{second}.{fraction:0<6}"
+    stamps = (found.decode().partition(".") for found in _STAMP.findall(text))
+    return [datetime.fromisoformat(f"{second}.{fraction:0<6}+00:00") for second, _, fraction in stamps]

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from flowspec.backend.aws.events import ClusterChanged, StepChanged, StepProgress
+from flowspec.backend.aws.events import ClusterChanged, StepChanged
 from flowspec.backend.aws.runs.supervise import WatcherAction
 from flowspec.backend.aws.verdict import Verdict
 from flowspec.backend.aws.watch import Event
@@ -47,16 +47,6 @@ def _duration_suffix(started: datetime | None, ended: datetime | None) -> str:
     if not started or not ended:
         return ""
     return f" in {duration_text((ended - started).total_seconds())}"
-
-
-def progress_of(event: StepProgress) -> float:
-    """Returns 0 to 100: maps and reduces have equal weight, as in Hadoop's own displays."""
-    return (event.maps + event.reduces) / 2
-
-
-def progress_text(event: StepProgress) -> str:
-    """Returns the progress in Hadoop's words."""
-    return f"map {event.maps}% reduce {event.reduces}%"
 
 
 def summary(

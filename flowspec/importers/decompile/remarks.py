@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any, TypeAlias
 
+from flowspec.document.rendering.values import leaves
 from flowspec.facts.api_model import KeyPath
 
 Remark: TypeAlias = "tuple[KeyPath, str]"
@@ -62,16 +63,8 @@ def _old_schemes(spec: dict[str, Any]) -> Iterator[Remark]:
     for key, value in spec.items():
         items = enumerate(value) if isinstance(value, list) else [(None, value)]
         for index, item in items:
-            if any(_OLD_SCHEME.search(text) for text in _texts(item)):
+            if any(isinstance(one, str) and _OLD_SCHEME.search(one) for one in leaves(item)):
                 yield (key,) if index is None else (key, index), "s3n:// is the old name of s3://"
-
-
-def _texts(value: Any) -> Iterator[str]:
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, dict | list):
-        for one in value.values() if isinstance(value, dict) else value:
-            yield from _texts(one)
 
 
 def _tags(spec: dict[str, Any]) -> Iterator[Remark]:

@@ -106,14 +106,12 @@ def _tags(form: _SpecForm, value: Any, at: KeyPath, to: KeyPath) -> list[Any]:
     return [{"Key": key, "Value": item} for key, item in value.items()]
 
 
-def _instance_groups(form: _SpecForm, value: Any, at: KeyPath, to: KeyPath) -> list[Any]:
-    return with_master_counts(form.items_by_definition(value, "instance_group", at, to))
-
-
 _SHAPES: dict[str, Callable[[_SpecForm, Any, KeyPath, KeyPath], list[Any]]] = {
     "tags": _tags,
     "applications": ApiForm.applications,
-    "instance_groups": _instance_groups,
+    "instance_groups": lambda form, value, at, to: with_master_counts(
+        form.items_by_definition(value, "instance_group", at, to)
+    ),
     "bootstrap_actions": lambda form, value, at, to: form.items_by_definition(value, "bootstrap_action", at, to),
     # Rules only check whether there are configurations, not their content.
     "configurations": lambda form, value, at, to: [{} for _ in value],  # noqa: ARG005 - shapes share a signature
