@@ -194,12 +194,33 @@ def without_roots_rights() -> list[str]:
     return drop
 
 
-def test_an_unreadable_input_is_named(words):
-    (words / "in.txt").chmod(0)
-    job = ["-mapper", "cat", "-input", f"{words}/in.txt", "-output", f"{words}/out"]
-    ran = run(job, words / "cwd", before=without_roots_rights())
-    assert ran.returncode == 1
-    assert f"Caused by: java.io.FileNotFoundException: {words}/in.txt (Permission denied)\n" in text_of(ran)
+LAUNCH = "ERROR StreamJob: Error Launching job :"
+
+
+@pytest.mark.parametrize(
+    ("locked", "mode", "job", "code", "told"),
+    [
+        (
+            "in.txt",
+            0,
+            "-input {}/in.txt -output {}/out",
+            1,
+            "java.io.FileNotFoundException: {}/in.txt (Permission denied)",
+        ),
+        ("dir", 0, "-input {}/dir -output {}/out", 5, f"{LAUNCH} {{}}/dir: Permission denied"),
+        ("dir", 0, "-files {}/dir/x -input {}/in.txt -output {}/out", 5, f"{LAUNCH} {{}}/dir/x: Permission denied"),
+        ("dir", 0, "-file {}/dir/x -input {}/in.txt -output {}/out", 5, f"{LAUNCH} {{}}/dir/x: Permission denied"),
+        ("dir", 0o500, "-input {}/in.txt -output {}/dir/out", 1, "java.io.IOException: {}/dir/out: Permission denied"),
+    ],
+)
+def test_a_path_without_the_right_to_it_is_named(words, locked, mode, job, code, told):
+    (words / "dir").mkdir()
+    (words / locked).chmod(mode)
+    given = job.replace("{}", str(words)).split()
+    ran = run([*given, "-mapper", "cat"], words / "cwd", before=without_roots_rights())
+    assert ran.returncode == code
+    assert told.format(words) + "\n" in text_of(ran)
+    assert "Traceback" not in text_of(ran)
 
 
 @pytest.mark.parametrize("path", ["pipe", "in"])
@@ -266,32 +287,6 @@ def test_numpy_is_not_loaded_before_a_fork_on_macos(monkeypatch, platform, loade
     monkeypatch.setattr(arrays.sys, "platform", platform)
     arrays.load_numpy_before_fork(1 << 30)
     assert arrays.numpy_is_loaded() == loaded
-
-
-def test_an_unreadable_directory_is_named(words):
-    (words / "dir").mkdir(mode=0)
-    job = ["-mapper", "cat", "-input", f"{words}/dir", "-output", f"{words}/out"]
-    ran = run(job, words / "cwd", before=without_roots_rights())
-    assert ran.returncode == 5
-    assert f"ERROR StreamJob: Error Launching job : {words}/dir: Permission denied\n" in text_of(ran)
-
-
-@pytest.mark.parametrize("option", ["-files", "-file"])
-def test_a_shipped_file_in_an_unreadable_directory_is_named(words, option):
-    (words / "dir").mkdir(mode=0)
-    job = [option, f"{words}/dir/x", "-mapper", "cat", "-input", f"{words}/in.txt", "-output", f"{words}/out"]
-    ran = run(job, words / "cwd", before=without_roots_rights())
-    assert ran.returncode == 5
-    assert f"ERROR StreamJob: Error Launching job : {words}/dir/x: Permission denied\n" in text_of(ran)
-
-
-def test_an_output_that_can_not_be_made_is_named(words):
-    (words / "dir").mkdir(mode=0o500)
-    job = ["-mapper", "cat", "-input", f"{words}/in.txt", "-output", f"{words}/dir/out"]
-    ran = run(job, words / "cwd", before=without_roots_rights())
-    assert ran.returncode == 1
-    assert f"java.io.IOException: {words}/dir/out: Permission denied\n" in text_of(ran)
-    assert "Traceback" not in text_of(ran)
 
 
 def test_the_other_maps_run_and_commit_when_one_fails(words):
