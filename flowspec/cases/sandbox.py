@@ -51,7 +51,8 @@ class Sandbox:
 
     def path_in_spec(self, uri: str) -> str:
         """Returns a path of the request as the spec has it."""
-        root = str(_data_folder(self.flow)) + "/"
+        # The folder that the spec's relative paths of data start from.
+        root = f"{Path(Files(self.flow).data_path('x', ())).parent}/"
         return uri.removeprefix("file:").removeprefix(root) if root in uri else uri
 
 
@@ -187,8 +188,3 @@ def _may_match(uri: str, there: Iterable[str]) -> bool:
 
 def _is_below(path: str, folder: str) -> bool:
     return path == folder or path.startswith(folder.rstrip("/") + "/")
-
-
-def _data_folder(flow: JobFlow) -> Path:
-    """Returns the folder that the spec's relative paths of data start from."""
-    return Path(Files(flow).data_path("x", ())).parent
