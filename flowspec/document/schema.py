@@ -182,6 +182,12 @@ def _choose_step_kind(schema: Schema, type_word: Any) -> Schema:
     return {word: value for word, value in schema.items() if word != "allOf"}
 
 
+def kinds_of_steps() -> dict[str, Schema]:
+    """Returns the schemas of the kinds of steps, by type."""
+    kinds: list[str] = strict()["$defs"]["step"]["properties"]["type"]["enum"]
+    return {kind: strict()["$defs"][f"{kind}_step"] for kind in kinds}
+
+
 def member(schema: Schema, key: str) -> Schema | None:
     """Returns the schema of a key's value in a schema that `resolve_schema` gave; None when the key is unknown."""
     found: Schema | None = schema.get("properties", {}).get(key)

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from flowspec.document.checking.fits import TYPES
 from flowspec.document.nearest import MAX_GUESSES, did_you_mean, nearest
-from flowspec.document.schema import Schema, api_name, is_for_editors, kind, kind_of_type, types_of
+from flowspec.document.schema import Schema, api_name, is_for_editors, kind, kind_of_type, kinds_of_steps, types_of
 from flowspec.errors import shorten
 
 
@@ -84,7 +84,7 @@ def _explain_unknown_keys(error: Any, path: tuple[str | int, ...]) -> Iterator[V
     known: Schema = error.schema.get("properties", {})
     unknown = [name for name in error.instance if name not in known]
     for index, name in enumerate(unknown):
-        elsewhere = "" if path else _HINTS_OF_OTHER_KEYS.get(_normalize_name(name), "")
+        elsewhere = _hint_of_other_key(name, known)
         guesses = not elsewhere and index < MAX_GUESSES
         meant = _key_meant(name, error.instance[name], known) if guesses else ""
         hint = elsewhere or _hint_of_key(meant, error.instance)
@@ -106,11 +106,29 @@ def _note_on_keys(known: Schema, given: Mapping[str, Any], path: tuple[str | int
     return f"`flowspec explain{field}` lists the {len(known)} keys known here"
 
 
-# Keys of the API and of other tools that have no single counterpart, as `_normalize_name` writes them.
+# Keys of the API and of other tools that have no single counterpart in a spec or target, as `_normalize_name` writes
+# them, and their remedies.
 _HINTS_OF_OTHER_KEYS = {
-    "instances": "the members of Instances are keys of the top level",
+    "instances": "write the members of Instances here, without `Instances`",
     "autoterminate": "write its opposite: `keep_alive: false` ends the cluster after its steps",
+    "noautoterminate": "write `keep_alive: true`",
+    "ec2attributes": "write its members here: ec2_keyname, ec2_subnet_id, job_flow_role, …",
+    **{
+        f"{role}instance{shape}": f"write an item of instance_{shape}s with {key}: {role.upper()}"
+        for role in ("master", "core", "task")
+        for shape, key in (("group", "role"), ("fleet", "type"))
+    },
 }
+
+
+def _hint_of_other_key(name: str, known: Schema) -> str:
+    """Returns the remedy for a key of another tool, or of another kind of step; "" for other keys."""
+    normal = _normalize_name(name)
+    found = _HINTS_OF_OTHER_KEYS.get(normal, "") if "keep_alive" in known else ""
+    if found or "on_failure" not in known or normal in _aliases_of_keys(known):
+        return found
+    kinds = [one for one, schema in kinds_of_steps().items() if name in schema.get("properties", {})]
+    return f"it is a key of steps with type: {' or '.join(kinds)}" if kinds and len(kinds) <= _FEW_KEYS else ""
 
 
 # The number of a format. EMR's releases begin at 4.0.0, the AMIs before them at 2.0.0 with more than one 0.
@@ -150,7 +168,13 @@ def _aliases_of_keys(known: Schema) -> dict[str, str]:
 def _explain_missing_key(error: Any, path: tuple[str | int, ...]) -> Iterator[Violation]:
     name = missing_key(error)
     hint = _example_hint(name, error.schema.get("properties", {}).get(name, {}))
+    if name == "flowspec" and _KEYS_OF_REQUESTS.intersection(error.instance):
+        hint = "if this is a request or a template of another tool, `flowspec import FILE` converts it"
     yield Violation("FS102", path, f"the key '{name}' is missing", hint, about=name)
+
+
+# Of RunJobFlow's request and of CloudFormation's templates.
+_KEYS_OF_REQUESTS = frozenset({"Instances", "ReleaseLabel", "Resources"})
 
 
 def missing_key(error: Any) -> str:
@@ -191,10 +215,10 @@ def _explain_type(error: Any, path: tuple[str | int, ...]) -> Iterator[Violation
         yield found
     elif isinstance(error.instance, dict) and "configurations" in path:
         yield found._replace(hint="a nested classification is below the key `configurations` of its classification")
-    elif isinstance(error.instance, str) and {"integer", "number"} & {*wanted}:
+    elif kind(error.instance) == "scalar" and {"integer", "number"} & {*wanted}:
         from flowspec.document.checking.durations import convert_duration
 
-        unit = error.schema.get("x-unit", "")
+        unit = error.schema.get("x-unit", "") if isinstance(error.instance, str) else ""
         number = convert_duration(error.instance, unit, whole="number" not in wanted) if unit else ""
         if number and error.schema.get("minimum", 0) <= float(number) <= error.schema.get("maximum", float("inf")):
             yield found._replace(hint=f"write {number}, the number of {unit}")
@@ -234,7 +258,7 @@ def _describe_value(value: Any) -> str:
 def _type_hint(value: Any, wanted: list[str]) -> str:
     if isinstance(value, str):
         if "integer" in wanted or "number" in wanted:
-            return "drop the quotes" if re.fullmatch(r"[-+]?\d+(\.\d+)?", value) else ""
+            return _number_hint(value)
         if "boolean" in wanted:
             return _boolean_hint(value)
     if wanted == ["array"] and kind(value) == "scalar" and value is not None:
@@ -242,6 +266,14 @@ def _type_hint(value: Any, wanted: list[str]) -> str:
     if wanted == ["array"] and kind(value) == "object":
         return "begin each item of the list with `- `"
     return "give it one, or leave the key out" if value is None else ""
+
+
+def _number_hint(text: str) -> str:
+    """Returns how to write a text that looks like a number: in YAML, it has no zeros in front and no separators."""
+    if re.fullmatch(r"[-+]?(0|[1-9]\d*)(\.\d+)?", text):
+        return "drop the quotes"
+    plain = re.fullmatch(r"0*([1-9]\d*|0)", re.sub(r"(?<=\d)[_,](?=\d)", "", text))
+    return f"write {plain[1]}" if plain else ""
 
 
 def _list_hint(text: str) -> str:
@@ -261,6 +293,8 @@ def _boolean_hint(value: str) -> str:
     return ""
 
 
+# Words of AWS's pages and consoles for roles of instance groups and types of instance fleets.
+_OTHER_WORDS = {"PRIMARY": "MASTER", "SLAVE": "CORE", "WORKER": "CORE"}
 _KEY_TITLES = {"on_failure": "action on failure", "defaults": "set of defaults"}
 
 
@@ -274,7 +308,7 @@ def _explain_enum(error: Any, path: tuple[str | int, ...]) -> Iterator[Violation
     article = "an" if called[0] in "aeiou" else "a"
     is_text = isinstance(error.instance, str)
     shown = f"'{shorten(error.instance)}'" if is_text else shorten(json.dumps(error.instance))
-    hint = did_you_mean(error.instance, allowed) if is_text else ""
+    hint = did_you_mean(_OTHER_WORDS.get(error.instance.upper(), error.instance), allowed) if is_text else ""
     yield Violation("FS104", path, f"{shown} is not {article} {called}", hint, (", ".join(allowed),), whole=True)
 
 
@@ -308,8 +342,10 @@ def _explain_length(error: Any, path: tuple[str | int, ...]) -> Iterator[Violati
         name = path[-1] if isinstance(path[-1], str) else ""
         hint = next(filter(None, (_example_hint(name, part) for part in parts)), "")
     else:
-        bound = "up to" if error.validator.startswith("max") else "at least"
-        message = f"{_name_of_place(path)} has {size} {what}, {bound} {limit} are required"
+        bound = (
+            f"at most {limit} are allowed" if error.validator.startswith("max") else f"at least {limit} are required"
+        )
+        message = f"{_name_of_place(path)} has {size} {what}, {bound}"
     yield Violation("FS107", path, message, hint, whole=True)
 
 

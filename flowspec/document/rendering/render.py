@@ -397,13 +397,15 @@ def _find_unused_variables(document: Document, names: Container[str], budget: Bu
     declared = _mapping(document.root.get("variables"))
     if not declared:
         return
-    templates = {one.text for one in scalars(document.root) if is_template(one.text)}
+    texts = {one.text for one in scalars(document.root)}
+    templates = {one for one in texts if is_template(one)}
     words = {word for text in templates for word in _names_possibly_read(text, budget)}
     for name, (key, _) in declared.entries.items():
         # A base file declares variables for all files that extend it.
         is_own = key.at.source is document.source
         if is_own and name in names and name not in words and name not in BUILTIN:
-            hint = "remove it, or use it"
+            other = next((form for form in (f"${{{name}}}", f"{{{name}}}") if any(form in text for text in texts)), "")
+            hint = f'write "{{{{ {name} }}}}" in place of {other}' if other else "remove it, or use it"
             yield document.diagnostic(
                 "FS307", ("variables", name), f"nothing uses the variable '{name}'", hint=hint, key=True
             )

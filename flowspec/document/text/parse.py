@@ -56,6 +56,9 @@ _CONFLICT = "<<<<<<< "
 # Places where YAML requires a space: before a key or an item, and after its colon or dash. Text that is copied from web
 # pages and chats may have other spaces there.
 _ODD_SPACE = re.compile("^ *(?:(?:[^\\s#][^#]*)?[:-])? *([\u00a0\u2007\u200b\u202f\u3000\ufeff])")
+# In place of the hyphen that begins an item of a list.
+_DASHES = "\u2010\u2011\u2012\u2013\u2014\u2212\u2022"
+_ODD_DASH = re.compile(f"^ *([{_DASHES}])[ \\t]")
 _UNQUOTED = re.compile(r"^\s*(?:- +)*(?:[^\s'\"#{][^'\"#{]*?: +)?(\{[{%].*?)\s*$")
 
 
@@ -205,19 +208,20 @@ def _decode(name: str, data: bytes) -> Source:
     except UnicodeDecodeError as error:
         before = data[: error.start].decode("utf-8", "replace")
         message = f"byte 0x{data[error.start]:02x} is not UTF-8 text"
-        raise _not_text_error(Source(name, before), message, len(before)) from None
+        raise _not_text_error(Source(name, before), message, len(before), "a spec is YAML, saved as UTF-8") from None
     source = Source(name, text)
     odd = _UNPRINTABLE.search(text)
     if odd:
-        raise _not_text_error(source, f"the character U+{ord(odd[0]):04X} is not text", odd.start())
+        message = f"the character U+{ord(odd[0]):04X} is not text"
+        raise _not_text_error(source, message, odd.start(), "remove it: YAML allows no control characters")
     return source
 
 
-def _not_text_error(source: Source, message: str, offset: int) -> SpecError:
+def _not_text_error(source: Source, message: str, offset: int, remedy: str) -> SpecError:
     before = Source(source.file, source.text[:offset]).lines
     # The line itself is not shown: it may contain anything.
     at = Place(Source(source.file), len(before), len(before[-1]) + 1)
-    return SpecError([source.diagnostic("FS002", message, at, notes=("a spec is YAML, saved as UTF-8",))])
+    return SpecError([source.diagnostic("FS002", message, at, notes=(remedy,))])
 
 
 def compose(source: Source, *, functions: bool = False) -> tuple[Node | None, list[Diagnostic]]:
@@ -269,22 +273,25 @@ def _explain_syntax_error(source: Source, error: Any) -> Diagnostic:
             at = Place(source, seen.line + 1, template.start(1) + 1, len(template[1]))
             return _unquoted_template(source, at, template[1])
     problem = getattr(error, "problem", None) or str(error)
+    if problem.startswith("could not find expected ':'") and context:
+        mark = context  # the parser notices only in a later line that the key has no colon
     at = Place(source, mark.line + 1, mark.column + 1) if mark else Place(source, 1, 1)
     opened = f"{error.context}, which began in line {context.line + 1}" if context and error.context else ""
-    if odd := _odd_space(source, context.line + 1 if context else at.line, at.line):
-        code = f"U+{ord(source.line(odd.line)[odd.column - 1]):04X}"
-        at, hint = odd, f"this is not an ordinary space ({code}): replace it with one"
+    if odd := _odd_character(source, context.line + 1 if context else at.line, at.line):
+        character = source.line(odd.line)[odd.column - 1]
+        meant = "hyphen" if character in _DASHES else "space"
+        at, hint = odd, f"this is not an ordinary {meant} (U+{ord(character):04X}): replace it with one"
     else:
         line = source.line(at.line)
         hint = remedy(f"{opened} {problem}", line[: at.column - 1], line[at.column - 1 :])
     return source.diagnostic("FS003", f"not YAML: {problem}", at, hint=hint, notes=(opened,) if opened else ())
 
 
-def _odd_space(source: Source, first: int, last: int) -> Place | None:
-    """Returns the place of the first character in these lines that looks like a space, but is not one in YAML."""
+def _odd_character(source: Source, first: int, last: int) -> Place | None:
+    """Returns the place of the first character in these lines that only looks like YAML's space or hyphen."""
     # The mistake because of which the parser failed may be in the line above.
     for number in range(max(1, min(first, last - 1)), last + 1):
-        if found := _ODD_SPACE.match(source.line(number)):
+        if found := _ODD_SPACE.match(source.line(number)) or _ODD_DASH.match(source.line(number)):
             return Place(source, number, found.start(1) + 1, 1)
     return None
 
@@ -441,7 +448,8 @@ class _Composer:
     def _alias(self, event: Any) -> None:
         at = self._place(event)
         if event.anchor not in self._anchors:
-            self._fail("FS013", f"there is no anchor &{event.anchor} before this alias", at)
+            hint = "put quotes around a text that begins with *, or write the value itself"
+            self._fail("FS013", f"there is no anchor &{event.anchor} before this alias", at, hint)
         known = self._anchors[event.anchor]
         if known is None:
             self._fail("FS013", f"the alias *{event.anchor} is within the value that it repeats", at)

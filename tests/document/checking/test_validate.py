@@ -144,6 +144,23 @@ def test_a_number_with_its_unit_is_told_the_unit_that_is_meant(spec):
     assert (found.id, found.notes) == ("FS103", ("Seconds of idleness: 60 to 604800",))
 
 
+@pytest.mark.parametrize("value", ["61.5", "true", "one"])
+def test_what_is_no_integer_is_told_the_meaning_of_the_number(spec, value):
+    (found,) = errors(spec, HEAD + f"auto_termination_policy: {{idle_timeout: {value}}}")
+    assert (found.id, found.notes) == ("FS103", ("Seconds of idleness: 60 to 604800",))
+
+
+@pytest.mark.parametrize("text", ["Name: a\nInstances: {}", "Name: a\nReleaseLabel: emr-7.5.0", "Resources: {}"])
+def test_a_request_or_template_is_told_how_to_convert_it(spec, text):
+    (found,) = (one for one in errors(spec, text) if "'flowspec'" in one.message)
+    assert (found.id, "`flowspec import FILE` converts it" in found.hint) == ("FS102", True)
+
+
+def test_a_role_of_the_console_is_told_that_of_the_api(spec):
+    found = errors(spec, HEAD + "instance_fleets: [{type: PRIMARY, instance_type_configs: [{type: m5.xlarge}]}]")
+    assert [one.hint for one in found if one.id == "FS104"] == ["did you mean MASTER?"]
+
+
 def test_the_keys_of_a_small_mapping_are_listed_beside_a_guess(spec):
     (found,) = errors(spec, HEAD + "budget: {per_hour: 5}")
     assert (found.hint, found.notes) == ("did you mean expected_hours?", ("known here: hourly, run, expected_hours",))
@@ -166,6 +183,19 @@ def test_a_list_in_the_place_of_a_mapping_is_told_what_one_looks_like(spec):
         ("steps: [{name: a, type: pig, path: s3://bkt/a.pig}]", "did you mean script?"),
         ("steps: [{name: a, type: spark, file: a.py}]", "did you mean application?"),
         ("steps: [{name: a, type: jar, hadoop_jar_step: {jar: s3://bkt/a.jar}}]", "did you mean jar?"),
+        ("no-auto-terminate: true", "write `keep_alive: true`"),
+        ("Instances: {}", "write the members of Instances here, without `Instances`"),
+        ("targets: {a: {default: true, Instances: {}}}", "write the members of Instances here, without `Instances`"),
+        ("ec2_attributes: {}", "write its members here: ec2_keyname, ec2_subnet_id, job_flow_role, …"),
+        ("master_instance_group: {}", "write an item of instance_groups with role: MASTER"),
+        ("core_instance_fleet: {}", "write an item of instance_fleets with type: CORE"),
+        ("steps: [{name: a, type: command, args: [a], mapper: b}]", "it is a key of steps with type: streaming"),
+        (
+            "steps: [{name: a, type: command, args: [a], properties: {}}]",
+            "it is a key of steps with type: streaming or jar",
+        ),
+        ("steps: [{name: a, type: command, args: [a], depends_on: b}]", "did you mean needs?"),
+        ("steps: [{name: a, type: streaming, mapper: a, input: b, output: c, retries: 3}]", "did you mean retry?"),
     ],
 )
 def test_a_word_of_the_api_or_of_other_tools_is_told_the_key(spec, text, hint):
@@ -201,6 +231,10 @@ def test_a_version_of_emr_is_told_the_key_of_releases(spec, version):
         ("steps: [{name: a, type: command, args: []}]", "FS107", "such as args: [bash, -c, echo hello]"),
         ("configurations: {hadoop-env: {export: {A: b}}}", "FS103", "below the key `configurations`"),
         ("defaults: all", "FS104", "'all' is not a set of defaults"),
+        ("num_instances: 010", "FS103", "'010' write 10"),
+        ("num_instances: 1_000", "FS103", "'1_000' write 1000"),
+        ("num_instances: '10'", "FS103", "'10' drop the quotes"),
+        (f"steps: [{{name: {'x' * 300}, type: command, args: [a]}}]", "FS107", "at most 256 are allowed"),
     ],
 )
 def test_the_remedy_of_a_wrong_value(spec, text, id_, told):

@@ -317,6 +317,12 @@ def test_a_base_file_may_declare_what_only_others_use(files):
     assert ids(files({"a.yaml": declared})) == ["FS307"]
 
 
+@pytest.mark.parametrize("form", ["${m}", "{m}"])
+def test_a_variable_in_the_form_of_another_tool_is_told_the_form_of_templates(files, form):
+    (found,) = files({"a.yaml": f"variables: {{m: {{default: x}}}}\nname: 'a-{form}'"}).diagnostics
+    assert (found.id, found.hint) == ("FS307", f'write "{{{{ m }}}}" in place of {form}')
+
+
 @pytest.mark.parametrize("template", ["{{ m }", "x {{ m", "{{ m | }}", "{% if m %}x"])
 def test_a_variable_that_only_a_broken_template_uses_is_used(files, template):
     declared = "variables: {m: {default: x}}\n"

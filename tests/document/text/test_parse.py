@@ -238,6 +238,19 @@ def test_a_character_that_only_looks_like_a_space_is_shown(tmp_path, text, line,
     assert re.fullmatch(r"this is not an ordinary space \(U\+(00A0|3000)\): replace it with one", found.hint)
 
 
+@pytest.mark.parametrize("dash", "\u2010\u2013\u2014\u2212\u2022")
+def test_a_character_that_only_looks_like_a_hyphen_is_shown(tmp_path, dash):
+    found = refusal(write(tmp_path, f"a:\n  {dash} b: 1\n    c: 2"))
+    assert (found.id, found.location.line, found.location.column) == ("FS003", 2, 3)
+    assert found.hint == f"this is not an ordinary hyphen (U+{ord(dash):04X}): replace it with one"
+
+
+@pytest.mark.parametrize("text", ["a: 1\nb:2\n\nc: 3", "a: 1\nb = 2\nc: 3"])
+def test_a_key_without_a_colon_is_shown_at_its_line(tmp_path, text):
+    found = refusal(write(tmp_path, text))
+    assert (found.id, found.location.line, found.location.column) == ("FS003", 2, 1)
+
+
 @pytest.mark.parametrize(
     ("text", "hint"),
     [
