@@ -37,8 +37,8 @@ def amount_text(amount: float) -> str:
 
 def unknown_text(unknown: Sequence[str], region: str) -> str:
     """Names what has no price in a region, and how to get one: `the price of x9.mega; …`."""
-    remedy = f"`flowspec prices update --region {region}` reads prices from AWS" if region else "`region` is not set"
-    return f"{', '.join(unknown)}; {remedy}"
+    remedy = f"; `flowspec prices update --region {region}` reads prices from AWS"
+    return f"{', '.join(unknown)}{remedy if region else ', because `region` is not set'}"
 
 
 def hours_text(hours: float) -> str:

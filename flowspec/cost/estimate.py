@@ -143,7 +143,7 @@ class _Machines:
 def estimate(params: JsonView, region: str | None) -> Estimate:
     """Estimates the hourly cost of the cluster that the parameters of RunJobFlow ask for, in a region."""
     if region not in priced_regions():
-        reason = f"prices of region {region}" if region else "the region, and so its prices"
+        reason = f"prices of region {region}" if region else "all prices"
         return Estimate(region or "", unknown=(reason,))
     machines = list(_machines(params, region))
     parts = [CostPart(one.name, one.size, one.hourly()) for one in _apply_managed_scaling(params, machines)]

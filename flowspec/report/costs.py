@@ -61,16 +61,25 @@ def cost_change(before: Estimate | None, after: Estimate | None) -> str:
     hourly = [_amount_text(one, one.hourly if one else None) for one in (before, after)]
     runs = [_amount_text(one, one.run if one else None) for one in (before, after)]
     are_known = any(one and one.run for one in (before, after))
-    changes = [f"{' → '.join(hourly)} USD an hour"] * (hourly[0] != hourly[1])
-    changes += [f"{' → '.join(runs)} USD a run"] * (are_known and runs[0] != runs[1])
-    lacks = f"; not in it: {unknown_text(after.unknown, after.region)}" if after and after.unknown and changes else ""
-    return f"{', '.join(changes)}{lacks}"
+    changes = [_change_text("USD an hour", *hourly)] * (hourly[0] != hourly[1])
+    changes += [_change_text("USD a run", *runs)] * (are_known and runs[0] != runs[1])
+    if not (after and after.unknown and changes):
+        return ", ".join(changes)
+    lacks = "; not in it" if after.hourly else ""
+    return f"{', '.join(changes)}{lacks}: {unknown_text(after.unknown, after.region)}"
+
+
+_NOT_KNOWN = "not known"
+
+
+def _change_text(unit: str, before: str, after: str) -> str:
+    return f"{before} {unit} → {after}" if after == _NOT_KNOWN else f"{before} → {after} {unit}"
 
 
 def _amount_text(cost: Estimate | None, amount: Range | None) -> str:
     if cost is None:
         return "0.00"
-    return f"{lower_bound_words(cost)}{amount}" if amount else "not known"
+    return f"{lower_bound_words(cost)}{amount}" if amount else _NOT_KNOWN
 
 
 def lower_bound_words(cost: Estimate | ActualCost) -> str:
@@ -117,7 +126,7 @@ def actual_line(cost: ActualCost, today: date | None = None) -> str:
     hours = f"{number_of(cost.instances, 'instance')}, {cost.hours:.2f} instance hours"
     if cost.amount is None:
         unknown = unknown_text(cost.unknown, cost.region) if cost.unknown else "EMR lists none"
-        return visible(f"cost: not known of {hours}: {unknown}")
+        return visible(f"cost of {hours}: not known: {unknown}")
     rest = f"; not in it: {unknown_text(cost.unknown, cost.region)}" if cost.unknown else ""
     return visible(
         f"cost: {lower_bound_words(cost)}{cost.amount} USD for {hours}, by {aged_prices_of(cost.origins, today)}{rest}"

@@ -1,4 +1,8 @@
-"""Escapes untrusted text inside of Markdown, so that it can't be mistaken for Markdown or HTML of flowspec."""
+"""Escapes untrusted text inside of Markdown, so that it can't be mistaken for Markdown or HTML of flowspec.
+
+GitHub and GitLab notify the person or team that text after an @ names. Outside of code, the text therefore gets a
+zero-width space after an @.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +31,11 @@ def with_code(text: str, secrets: Collection[str] = ()) -> str:
 
 
 def _escape(text: str) -> str:
-    return re.sub(r"([\\`*_{}\[\]()#+!|<>~&-])", r"\\\1", text)
+    return _without_mentions(re.sub(r"([\\`*_{}\[\]()#+!|<>~&-])", r"\\\1", text))
+
+
+def _without_mentions(markup: str) -> str:
+    return re.sub(r"@(?=\w)", "@&#8203;", markup)
 
 
 def folded(title: str, lines: Sequence[str], secrets: Collection[str] = (), *, unfolded: bool = False) -> list[str]:
@@ -37,7 +45,7 @@ def folded(title: str, lines: Sequence[str], secrets: Collection[str] = (), *, u
     """
     from html import escape
 
-    summary = escape(visible(str(mask(title, secrets))))
+    summary = _without_mentions(escape(visible(str(mask(title, secrets)))))
     return [f"<details{' open' * unfolded}><summary>{summary}</summary>", "", *lines, "", "</details>", ""]
 
 

@@ -57,7 +57,7 @@ def test_one_that_never_was_there_costs_nothing():
     never = {"InstanceType": "m5.xlarge", "Status": {"Timeline": {}}}
     cost = of(instance(2 * HOUR, ready=False), never)
     assert (cost.amount, cost.instances) == (None, 0)
-    assert actual_line(cost) == "cost: not known of 0 instances, 0.00 instance hours: EMR lists none"
+    assert actual_line(cost) == "cost of 0 instances, 0.00 instance hours: not known: EMR lists none"
 
 
 def test_spot_is_a_range_and_volumes_count_by_group():

@@ -90,7 +90,7 @@ def test_a_region_from_outside_the_spec_counts(tmp_path):
     with pytest.raises(flowspec.SpecError):
         make_plan(flow, request, region="us-east-1")
     made = make_plan(flow, request)
-    assert made.notes == ("the budget was not checked: the region, and so its prices; `region` is not set",)
+    assert made.notes == ("the budget was not checked: all prices, because `region` is not set",)
 
 
 def test_what_is_not_known_is_said_beside_a_budget(tmp_path):

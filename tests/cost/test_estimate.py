@@ -288,9 +288,7 @@ def test_a_fleet_whose_types_are_not_given_is_not_free():
     assert cost.unknown == ("the price of instances of no type (instance fleet CORE, spot)",)
 
 
-@pytest.mark.parametrize(
-    ("region", "named"), [("mars-1", "prices of region mars-1"), (None, "the region, and so its prices")]
-)
+@pytest.mark.parametrize(("region", "named"), [("mars-1", "prices of region mars-1"), (None, "all prices")])
 def test_an_unknown_region_is_named(region, named):
     cost = of(region, InstanceGroups=[group("MASTER")])
     assert (cost.hourly, cost.unknown) == (None, (named,))
@@ -310,7 +308,7 @@ def test_what_a_change_costs():
     mars = of("mars-1", InstanceGroups=[group("CORE")])
     assert cost_change(mars, two) == "not known → 0.50 USD an hour"
     assert cost_change(two, mars) == (
-        "0.50 → not known USD an hour; not in it: prices of region mars-1; "
+        "0.50 USD an hour → not known: prices of region mars-1; "
         "`flowspec prices update --region mars-1` reads prices from AWS"
     )
 

@@ -62,6 +62,14 @@ def test_the_name_of_a_flow_is_text_above_its_folded_plan(plan):
     assert "<img" not in shown.replace("\\<", "")
 
 
+def test_a_name_after_an_at_sign_notifies_nobody():
+    assert escaped("@team and a@b, @ and @") == "@&#8203;team and a@&#8203;b, @ and @"
+    flow = FlowReview("<b>@team.yaml", "prod", "etl", CHANGED, notes=("note of @team",))
+    shown = reviews.as_markdown(Review("0" * 40, "1" * 40, (flow,), 1))
+    assert "<summary>&lt;b&gt;@&#8203;team.yaml on target prod</summary>" in shown
+    assert "- note of @&#8203;team" in shown
+
+
 def test_a_secret_is_masked_before_its_characters_are_escaped():
     secret = "s3cr&t'<x>"
     cause = Cause("unknown", f"no {secret}", "look", f"logs/{secret}", 1, 1, (f"said {secret}",))

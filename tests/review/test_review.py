@@ -562,7 +562,7 @@ def test_a_change_whose_cost_is_not_known(repo):
     lacking = "the price of x9.mega, not among the instance types known (instance group MASTER, instance group CORE)"
     remedy = "`flowspec prices update --region us-east-1` reads prices from AWS"
     assert f"note: the budget was not checked: {lacking}; {remedy}" in lines(made)
-    assert f"cost: 0.75 → not known USD an hour; not in it: {lacking}; {remedy}" in lines(made)
+    assert f"cost: 0.75 USD an hour → not known: {lacking}; {remedy}" in lines(made)
 
 
 def test_what_a_change_costs_and_a_budget_that_it_breaks(repo):

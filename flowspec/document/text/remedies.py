@@ -8,6 +8,7 @@ import re
 _REMEDIES = (
     (r" after the quote (.)$", "{} is a typographic quote: write straight quotes (\" or ') instead"),
     (r"found character '\\t'", "indent with spaces: YAML allows no tabs there"),
+    (r"while parsing a flow node", "write a value here, or close the bracket that a line above opens"),
     (r"found character '(.)'", "put quotes around a text that begins with {}"),
     (r" after a late quote$", "a quote from an earlier line ends here: close it on the line where it begins"),
     (r"mapping values are not allowed.* within a value", 'put quotes around a text that contains ": "'),

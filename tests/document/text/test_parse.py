@@ -254,6 +254,7 @@ def test_a_key_without_a_colon_is_shown_at_its_line(tmp_path, text):
 @pytest.mark.parametrize(
     ("text", "hint"),
     [
+        ("a: [\nb:\n  - c", "close the bracket that a line above opens"),
         ("a: b: c", 'put quotes around a text that contains ": "'),
         ("a: 1\n  b: 2", "the same indentation"),
         ("a:1\nb: 2", "a space after the colon"),
