@@ -306,7 +306,7 @@ def _watch_to_end(events: Generator[Event, None, None], on_event: Callable[[Even
 
 
 def import_cluster(emr: Emr, cluster_id: str, *, folder: Path = Path(), keep_secrets: bool = False) -> Decompiled:
-    """Writes the spec of a cluster, live or ended, that plans to no change on it.
+    """Writes the spec of a cluster, live or ended, whose plan shows no differences from it.
 
     A cluster that flowspec made keeps its flow's name and target; another is taken over with `adopt`. Secrets become
     variables, also those that only the cluster's tags mark as secret; `keep_secrets` leaves the other ones in the text.

@@ -56,7 +56,7 @@ if TYPE_CHECKING:
 # All commands in the order of their use, each with its summary; up to 63 characters fit on a line of 80 columns.
 COMMANDS: Mapping[str, str] = {
     "init": "Write a first spec, with sample data and a test.",
-    "doctor": "Check what specs need of this machine and of AWS.",
+    "doctor": "Check that this machine and AWS have what specs need.",
     "validate": "Check specs offline: every error with its place and remedy.",
     "fmt": "Format specs in one style; comments are kept.",
     "render": "Show a spec as it is for one target.",
@@ -183,7 +183,7 @@ def _add_quiet(command: click.Command) -> None:
 )
 @click.version_option(package_name="flowspec", message="flowspec %(version)s")
 def root() -> None:
-    """One YAML file, one Amazon EMR job flow: on AWS, or really run on this machine."""
+    """Describe an Amazon EMR job flow in one YAML file, and run it on AWS or on this machine."""
 
 
 def run(argv: Sequence[str]) -> int:

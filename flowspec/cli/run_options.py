@@ -51,7 +51,7 @@ CONVERGING = gather(
         multiple=True,
         metavar="failed|NAME",
         shell_complete=complete_with("rerun_choices"),
-        help="Run again the step NAME, or the failed steps; if the cluster ends with its steps: all not completed.",
+        help="Run the step NAME again, or all failed steps; if the cluster ends after its steps: all unfinished steps.",
     ),
     click.option(
         "--cancel-removed",

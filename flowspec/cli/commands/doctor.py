@@ -1,4 +1,4 @@
-"""`flowspec doctor`: checks what specs need of this machine and of AWS."""
+"""`flowspec doctor`: checks that this machine and AWS have what specs need."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 @PLANNING_ON_EMR
 @output_format("text", "json")
 def command(spec: Path | None, planning: Planning, format_: str) -> int:
-    """Check what specs need of this machine and of AWS, each with its remedy.
+    """Check that this machine and AWS have what specs need; name a remedy for what is missing.
 
     With SPEC, exits with 1 when something is missing that its target needs. Nothing is changed, and without
     credentials nothing is asked of AWS.

@@ -111,7 +111,7 @@ def _as_usage_error() -> Iterator[None]:
 def command(
     context: click.Context, /, home: Path | None, port: int, region: str, allow_other_users: bool, **options: Any
 ) -> int:
-    """An EMR endpoint on this machine, for any client; it really runs the steps.
+    """Serve an EMR endpoint on this machine for any client; the steps really run.
 
     The first line of its output says where it listens; in a browser, that shows clusters, steps and live logs.
     Ctrl-C and SIGTERM stop it; its clusters keep running.
@@ -204,7 +204,7 @@ def _listen(service_for: Callable[[str], Service], port: int, region: str, other
 
 @command.command(
     "prune",
-    short_help="Remove what clusters left that ended long ago.",
+    short_help="Remove records and logs of clusters that ended long ago.",
     epilog="Example: flowspec emulator prune --older-than 12h",
 )
 @click.option(

@@ -25,8 +25,8 @@ _FORMATS = ("aws-cli", "cloudformation", "terraform", "stepfunctions", "airflow"
 def command(spec: Path, to: str, planning: Planning, output: Path | None, force: bool) -> int:
     """Write a spec as an AWS CLI script, CloudFormation, Terraform, a Step Functions state machine or an Airflow DAG.
 
-    The compiled request of one target is written, read back and compared; what the format can't express, or adds,
-    is a note. Sensitive variables are never written: they become variables, parameters or inputs there.
+    The compiled request of one target is written, read back and compared; notes list what the format can't express
+    and what it adds. Values of sensitive variables are never written: they become variables, parameters or inputs.
     """
     from flowspec.exporters.exported import export
 

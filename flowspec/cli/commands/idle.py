@@ -38,7 +38,7 @@ def command(  # noqa: PLR0917 - click passes options by name
     looking: Looking,
     format_: str,
 ) -> int:
-    """List idle clusters that flowspec started: since when, the instance hours since then, and what they cost.
+    """List idle clusters that flowspec started, with their instance hours and cost since they became idle.
 
     A cluster is idle from the end of its last step, or from the time when it was ready.
     """

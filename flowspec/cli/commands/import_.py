@@ -62,12 +62,12 @@ def command(  # noqa: PLR0917 - click passes them by name
     keep_secrets: bool,
     looking: Looking,
 ) -> int:
-    """Turn what you have into a spec that compiles to the same request.
+    """Turn a request, script, template or cluster into a spec that compiles to the same request.
 
     FILE (- for stdin) is a RunJobFlow request as JSON (boto3's run_job_flow parameters), a script with an
     `aws emr create-cluster` command, a CloudFormation template, a Terraform file or folder, an Airflow module with
-    EmrCreateJobFlowOperator, a cluster file of dataflow-runner, or mrjob.conf. Nothing of it is run, and nothing is
-    sent. FILE may be the id of a cluster, live or ended: its spec plans to no change on it.
+    EmrCreateJobFlowOperator, a cluster file of dataflow-runner, or mrjob.conf. Nothing is run or
+    sent. FILE may also be the id of a cluster, live or ended: a plan of its spec shows no differences from it.
     """
     from flowspec.document.nearest import did_you_mean
     from flowspec.importers.decompile.draft import write_spec

@@ -45,7 +45,7 @@ _NO_PYTHON = (".sh", ".bash", ".json", ".tf", ".yaml", ".yml", ".conf")
     "--answer",
     metavar="FILE",
     type=NonEmptyPath(exists=True, dir_okay=False, path_type=Path),
-    help="JSON of what S3 objects (by s3://BUCKET/KEY), secrets and parameters (by name) hold.",
+    help="JSON with the contents of S3 objects (by s3://BUCKET/KEY), secrets and parameters (by name).",
 )
 @click.option(
     "-o",
@@ -53,7 +53,7 @@ _NO_PYTHON = (".sh", ".bash", ".json", ".tf", ".yaml", ".yml", ".conf")
     default=".",
     metavar="DIR",
     type=NonEmptyPath(path_type=Path),
-    help="Where the specs go; replaces none.",
+    help="Folder for the specs; no file is replaced.",
 )
 @click.option("--yes", is_flag=True, help="Run the script without asking.")
 @click.option("--keep-secrets", is_flag=True, help="Leave passwords and keys in the specs, instead of variables.")

@@ -42,7 +42,7 @@ def command(  # noqa: PLR0917 - click passes options by name
 
     WHAT is a spec, a cluster's id, or its name. Sizes are CORE=10, TASK=4 (where there is one task group, or one with
     instances), TASK:NAME=4, or a group's id; of fleets CORE:on-demand=4 and CORE:spot=8. A size that a scaling
-    policy moves is refused. The next apply sets what the spec says, so change the spec, too.
+    policy changes can't be set. The next apply sets the sizes in the spec, so change the spec, too.
     """
     from flowspec.backend.aws.manage.resize import resize, wait_for_sizes
 

@@ -42,9 +42,9 @@ def command(  # noqa: PLR0917 - click passes options by name
     format_: str,
     selects: tuple[str, ...],
 ) -> int:
-    """Check specs offline: every error with its place and remedy, all in one go.
+    """Check specs offline: all errors together, each with its place and remedy.
 
-    SPEC is a file, a folder (the specs in it and below it) or a glob. In place of a base file, the flows of its
+    SPEC is a file, a folder (the specs in it and below it) or a glob. For a base file, the flows of its
     repository that extend it are checked.
     """
     from flowspec.report import diagnostics as report

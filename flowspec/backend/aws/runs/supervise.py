@@ -30,7 +30,7 @@ from flowspec.backend.aws.submission.cancellation import cancel_steps
 from flowspec.backend.aws.submission.change import add
 from flowspec.backend.aws.submission.lock import Lock, locked
 from flowspec.backend.aws.verdict import Outcome, Verdict
-from flowspec.errors import FlowspecError, Locked
+from flowspec.errors import FlowspecError, Locked, number_of
 from flowspec.facts.states import OPEN, READY
 from flowspec.plan.cluster import REPEATED_TAG, TIMED_OUT_TAG, WATCHER_TAG, Cluster, Step
 from flowspec.plan.runs.supervision import StepPolicy, read_policies, token_of
@@ -253,7 +253,7 @@ class Supervisor:
         self._mark(REPEATED_TAG, step, cluster)
         add("AddJobFlowSteps", {"JobFlowId": self.cluster_id, "Steps": steps}, self.emr, self.cluster_id, self.sleep)
         number = attempts_of(step, cluster) + 1
-        others = f", with {len(again) - 1} that were cancelled" if len(again) > 1 else ""
+        others = f", with {number_of(len(again) - 1, 'cancelled step')}" if len(again) > 1 else ""
         return WatcherAction(f"step {step.name}: attempt {number} of {policy.attempts}{others}")
 
     def _mark(self, tag: str, step: Step, cluster: Cluster) -> None:

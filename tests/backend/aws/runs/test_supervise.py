@@ -143,7 +143,7 @@ def test_a_step_that_failed_is_run_again_with_those_after_it(run, tmp_path):
         ("flaky", "COMPLETED"),
         ("next", "COMPLETED"),
     ]
-    assert flow.acted == ["step flaky: attempt 2 of 3, with 1 that were cancelled"]
+    assert flow.acted == ["step flaky: attempt 2 of 3, with 1 cancelled step"]
     # A later look by its id judges the attempts that count, and a plan has nothing to do.
     assert flow.watch().outcome is Outcome.SUCCEEDED
     assert not plan_on(flow.emr, flow.flow, flow.request).has_changes
