@@ -231,8 +231,12 @@ def _explain_type(error: Any, path: tuple[str | int, ...]) -> Iterator[Violation
 
 
 def _mapping_example_hint(schema: Schema) -> str:
-    """Returns the example of a mapping that is no more than a few keys with scalars; "" without one."""
-    example = next(iter(schema.get("examples", ())), None)
+    """Returns the example of a mapping, or of its required keys, if it is a few keys with scalars; else ""."""
+    properties = schema.get("properties", {})
+    required = {
+        name: next(iter(properties.get(name, {}).get("examples", ())), {}) for name in schema.get("required", ())
+    }
+    example = next(iter(schema.get("examples", ())), required)
     if not (isinstance(example, dict) and _is_short(example.values())):
         return ""
     return f"such as {{{', '.join(f'{key}: {_scalar_text(value)}' for key, value in example.items())}}}"
@@ -265,7 +269,7 @@ def _type_hint(value: Any, wanted: list[str]) -> str:
         return _list_hint(_scalar_text(value))
     if wanted == ["array"] and kind(value) == "object":
         return "begin each item of the list with `- `"
-    return "give it one, or leave the key out" if value is None else ""
+    return "give it one, or leave it out" if value is None else ""
 
 
 def _number_hint(text: str) -> str:
@@ -278,6 +282,8 @@ def _number_hint(text: str) -> str:
 
 def _list_hint(text: str) -> str:
     """Returns how to write a scalar as a list: words like those of a command line become an item each."""
+    if text.lstrip('"').startswith("- "):
+        return "remove the | or > after the key, which makes the list one text"
     words = text.split()
     if len(words) > 1 and not set(text) & set(",'\""):
         return "make each word an item: [" + shorten(", ".join(words), 40) + "]"
@@ -293,8 +299,16 @@ def _boolean_hint(value: str) -> str:
     return ""
 
 
-# Words of AWS's pages and consoles for roles of instance groups and types of instance fleets.
-_OTHER_WORDS = {"PRIMARY": "MASTER", "SLAVE": "CORE", "WORKER": "CORE"}
+# Words of AWS's pages, of the AWS CLI and of other tools for roles of nodes, kinds of steps and backends.
+_OTHER_WORDS = {
+    "PRIMARY": "MASTER",
+    "SLAVE": "CORE",
+    "WORKER": "CORE",
+    "CUSTOM_JAR": "jar",
+    "SHELL": "script",
+    "BASH": "script",
+    "AWS": "emr",
+}
 _KEY_TITLES = {"on_failure": "action on failure", "defaults": "set of defaults"}
 
 

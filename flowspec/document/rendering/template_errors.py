@@ -24,10 +24,19 @@ class TemplateError(Exception):
         self.offset: int | None = None
 
 
+# Names of Airflow's templates, and mappings in which other tools keep variables.
+_HINTS_OF_OTHER_NAMES = {
+    **dict.fromkeys(("execution_date", "logical_date"), "write ds for the day, or ts for the time"),
+    "ds_nodash": "write ds | strftime('%Y%m%d')",
+    "env": "declare a variable that has the key `env`, and write its name",
+    **dict.fromkeys(("var", "vars", "params", "variables"), "write only the variable's name"),
+}
+
+
 def undefined_name_error(name: str, names: Iterable[str], functions: Iterable[str]) -> TemplateError:
     """Returns the error for a name that nothing defines."""
     known = sorted(names)
-    hint = _suggest_name(name, [*known, *functions])
+    hint = _HINTS_OF_OTHER_NAMES.get(name) or _suggest_name(name, [*known, *functions])
     return TemplateError("FS321", f"'{name}' is undefined", word=name, hint=hint, notes=_known_names_note(known))
 
 

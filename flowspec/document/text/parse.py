@@ -56,6 +56,8 @@ _CONFLICT = "<<<<<<< "
 # Places where YAML requires a space: before a key or an item, and after its colon or dash. Text that is copied from web
 # pages and chats may have other spaces there.
 _ODD_SPACE = re.compile("^ *(?:(?:[^\\s#][^#]*)?[:-])? *([\u00a0\u2007\u200b\u202f\u3000\ufeff])")
+# The parser notices a key without a colon only in a later line, and a quote that is not closed only at the end.
+_NOTICED_LATE = ("could not find expected ':'", "found unexpected end of stream")
 # In place of the hyphen that begins an item of a list.
 _DASHES = "\u2010\u2011\u2012\u2013\u2014\u2212\u2022"
 _ODD_DASH = re.compile(f"^ *([{_DASHES}])[ \\t]")
@@ -273,8 +275,8 @@ def _explain_syntax_error(source: Source, error: Any) -> Diagnostic:
             at = Place(source, seen.line + 1, template.start(1) + 1, len(template[1]))
             return _unquoted_template(source, at, template[1])
     problem = getattr(error, "problem", None) or str(error)
-    if problem.startswith("could not find expected ':'") and context:
-        mark = context  # the parser notices only in a later line that the key has no colon
+    if problem.startswith(_NOTICED_LATE) and context:
+        mark = context
     at = Place(source, mark.line + 1, mark.column + 1) if mark else Place(source, 1, 1)
     opened = f"{error.context}, which began in line {context.line + 1}" if context and error.context else ""
     if odd := _odd_character(source, context.line + 1 if context else at.line, at.line):

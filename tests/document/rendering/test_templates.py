@@ -48,6 +48,23 @@ def test_values(text, value):
 
 
 @pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        ("{{ ds_nodash }}", "write ds | strftime('%Y%m%d')"),
+        ("{{ execution_date }}", "write ds for the day, or ts for the time"),
+        ("{{ env.HOME }}", "declare a variable that has the key `env`, and write its name"),
+        ("{{ var.value.day }}", "write only the variable's name"),
+        ("{{ n }", "close {{ with }}"),
+        ("{% if n }x", "close {% with %}"),
+    ],
+)
+def test_a_name_or_form_of_another_tool_is_told_ours(text, hint):
+    with pytest.raises(TemplateError) as raised:
+        evaluate(text, NAMES)
+    assert raised.value.hint == hint
+
+
+@pytest.mark.parametrize(
     ("text", "id_", "word"),
     [
         ("{{ m }", "FS320", ""), ("{{ }}", "FS320", ""), ("{% if n %}", "FS320", ""), ("{% nonsense %}", "FS320", ""),

@@ -245,8 +245,8 @@ def test_a_character_that_only_looks_like_a_hyphen_is_shown(tmp_path, dash):
     assert found.hint == f"this is not an ordinary hyphen (U+{ord(dash):04X}): replace it with one"
 
 
-@pytest.mark.parametrize("text", ["a: 1\nb:2\n\nc: 3", "a: 1\nb = 2\nc: 3"])
-def test_a_key_without_a_colon_is_shown_at_its_line(tmp_path, text):
+@pytest.mark.parametrize("text", ["a: 1\nb:2\n\nc: 3", "a: 1\nb = 2\nc: 3", "a: 1\n'b: 2\nc: 3\n"])
+def test_a_key_without_a_colon_and_an_open_quote_are_shown_at_their_line(tmp_path, text):
     found = refusal(write(tmp_path, text))
     assert (found.id, found.location.line, found.location.column) == ("FS003", 2, 1)
 
