@@ -233,7 +233,7 @@ def _explain_type(error: Any, path: tuple[str | int, ...]) -> Iterator[Violation
 def _mapping_example_hint(schema: Schema) -> str:
     """Returns the example of a mapping, or of its required keys, if it is a few keys with scalars; else ""."""
     properties = schema.get("properties", {})
-    required = {
+    required: dict[str, Any] = {
         name: next(iter(properties.get(name, {}).get("examples", ())), {}) for name in schema.get("required", ())
     }
     example = next(iter(schema.get("examples", ())), required)

@@ -521,7 +521,7 @@ class _Composer:
         if not isinstance(key, Scalar) or key.failed:
             self._odd_key(frame, key)
         elif key.plain and key.text == "<<":
-            hint = "YAML 1.2 has none: write the keys out, or use `targets`"
+            hint = "write the keys themselves: YAML 1.2 has no merge keys"
             self._report(self.source.diagnostic("FS014", "a merge key (<<)", key.at, hint=hint))
         elif key.text in entries:
             first = entries[key.text][0].at
