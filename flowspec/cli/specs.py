@@ -138,9 +138,8 @@ def _refuse_unused(backend: BackendName, target: str, connection: Connection) ->
     for name in ("endpoint_url", "profile"):
         if getattr(connection, name) and name not in used:
             option = f"--{name.replace('_', '-')}"
-            raise click.UsageError(
-                f"{option} has no effect on this machine, where target '{target}' runs: choose another with --target"
-            )
+            runs = f"target '{target}' runs: choose another with --target" if target else "this spec runs"
+            raise click.UsageError(f"{option} has no effect on this machine, where {runs}")
 
 
 def pairs_of(assignments: tuple[str, ...]) -> dict[str, str]:

@@ -111,6 +111,16 @@ def test_an_endpoint_for_a_target_that_runs_here(flowspec, wordcount):
     assert "--endpoint-url has no effect on this machine, where target 'laptop' runs" in refused.err
 
 
+def test_a_spec_without_targets_that_runs_here_is_not_named_by_an_empty_target(flowspec, tmp_path):
+    spec = tmp_path / "job.yaml"
+    spec.write_text(
+        "flowspec: v1\nname: a\nbackend: local\nrelease_label: emr-7.5.0\nmaster_instance_type: m5.xlarge\n"
+    )
+    refused = flowspec("apply", spec, "--endpoint-url", "http://127.0.0.1:9")
+    assert "--endpoint-url has no effect on this machine, where this spec runs" in refused.err
+    assert "job.yaml: the spec runs on this machine" in flowspec("staging", "list", spec).err
+
+
 def test_names_cannot_forge_lines(flowspec, job):
     job("  - {name: \"a\\nb: COMPLETED\", type: command, args: ['true']}")
     done = flowspec("apply", "job.yaml")

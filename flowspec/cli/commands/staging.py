@@ -215,8 +215,9 @@ def _folders_of(specs: Sequence[Path], planning: Planning) -> dict[tuple[Endpoin
     for spec in find_flows(specs):
         flow, request = compile_spec(spec, planning, placeholders=True, warn=lambda _: None)
         if not flow.traits.stages_files:
+            where = f"target '{flow.target}'" if flow.target else "the spec"
             raise FlowspecError(
-                f"{spec}: target '{flow.target}' runs on this machine, where files are used in place and not staged",
+                f"{spec}: {where} runs on this machine, where files are used in place and not staged",
                 remedy="choose a target that runs on EMR with --target; `flowspec emulator prune` cleans up here",
             )
         if flow.staging:
