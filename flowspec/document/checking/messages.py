@@ -201,7 +201,7 @@ def _scalar_text(value: Any) -> str:
         f"[{', '.join(map(_scalar_text, value))}]"
         if isinstance(value, list)
         else f'"{value}"'
-        if isinstance(value, str) and "{" in value
+        if isinstance(value, str) and re.search(r"{|^[>|*&!%@]", value)
         else str(value).lower()
         if isinstance(value, bool)
         else str(value)
@@ -227,17 +227,19 @@ def _explain_type(error: Any, path: tuple[str | int, ...]) -> Iterator[Violation
         meaning = error.schema.get("description", "").partition(". ")[0].rstrip(".")
         yield found._replace(notes=(meaning,) if meaning else ())
     else:
-        yield found._replace(hint=_mapping_example_hint(error.schema) if wanted == ["object"] else "")
+        hint = _mapping_example_hint(error.schema) if wanted == ["object"] else ""
+        yield found._replace(hint=hint or (_example_hint("", error.schema) if wanted == ["string"] else ""))
 
 
 def _mapping_example_hint(schema: Schema) -> str:
-    """Returns the example of a mapping, or of its required keys, if it is a few keys with scalars; else ""."""
+    """Returns the example of a mapping, else of its required keys, if it is a few keys with scalars; else ""."""
     properties = schema.get("properties", {})
     required: dict[str, Any] = {
         name: next(iter(properties.get(name, {}).get("examples", ())), {}) for name in schema.get("required", ())
     }
-    example = next(iter(schema.get("examples", ())), required)
-    if not (isinstance(example, dict) and _is_short(example.values())):
+    examples = (one for one in (*schema.get("examples", ())[:1], required) if isinstance(one, dict))
+    example = next((one for one in examples if _is_short(one.values())), None)
+    if example is None:
         return ""
     return f"such as {{{', '.join(f'{key}: {_scalar_text(value)}' for key, value in example.items())}}}"
 

@@ -234,6 +234,8 @@ def test_a_version_of_emr_is_told_the_key_of_releases(spec, version):
         ("steps: |\n  - {name: a}", "FS103", "remove the | or > after the key"),
         ("steps: [{name: a, type: command, args: [null]}]", "FS103", "give it one, or leave it out"),
         ("steps: [{name: a, type: CUSTOM_JAR, jar: s3://bkt/a.jar}]", "FS104", "did you mean jar?"),
+        ("requires: 5", "FS103", 'such as ">=0.1,<1"'),
+        ("steps: [{name: a, type: command, args: [a], retry: 3}]", "FS103", "such as {attempts: 3}"),
         ("backend: aws", "FS104", "did you mean emr?"),
         ("bootstrap_actions: [s3://bkt/a.sh]", "FS103", "such as {name: install tools, path: bootstrap/install.sh}"),
         ("num_instances: 010", "FS103", "'010' write 10"),
