@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from itertools import count
 from typing import Any
 
-from flowspec.importers.placeholders import Variable, placeholder, placeholders_in, safe_name
+from flowspec.importers.placeholders import PLACEHOLDER, Variable, placeholder, placeholders_in, safe_name
 
 
 class Names:
@@ -35,6 +35,9 @@ class Names:
         return self.placeholder_for(text, name, Variable(default=default, rules={"description": text[:200], **rules}))
 
     def variables_in(self, params: Any) -> Mapping[str, Variable]:
-        """Returns the variables that a request has placeholders of."""
-        found = placeholders_in(params)
+        """Returns the variables that a request has placeholders of, and those that their defaults are made of."""
+        found = [*placeholders_in(params)]
+        for name in found:
+            default = self.variables[name].default if name in self.variables else None
+            found += {*PLACEHOLDER.findall(default or "")} - {*found} if isinstance(default, str) else ()
         return {name: one for name, one in self.variables.items() if name in found}

@@ -99,6 +99,16 @@ _STRUCTURED: tuple[tuple[str, ...], ...] = (
 )
 _TEXTS: tuple[tuple[str, ...], ...] = (
     (
+        r"\bEmrAddStepsOperator\s*[(.]",
+        "this Airflow module adds steps to a cluster that exists; what is missing is an EmrCreateJobFlowOperator",
+        "`flowspec import ID` imports a cluster by its id; add the steps to its spec",
+    ),
+    (
+        r"\bEmr(Serverless\w+|Container)Operator\s*[(.]",
+        "this Airflow module uses EMR Serverless or EMR on EKS, and makes no cluster of EMR on EC2",
+        _SOURCES,
+    ),
+    (
         r"^(import\s|from\s+[\w.]+\s+import\s)|^#!.*python",
         "this is a Python script",
         "`flowspec migrate {file}` runs it with the AWS SDK answered on this machine, and writes specs of its requests",

@@ -6,14 +6,17 @@ import re
 import sys
 import tracemalloc
 from collections import Counter
+from datetime import datetime, timezone
 from typing import Any
 
 import pytest
 
 from flowspec.importers.airflow.definitions import read_definitions
 from flowspec.importers.airflow.expressions import Expressions
+from flowspec.importers.decompile.draft import write_spec
 from flowspec.importers.names import Names
 from flowspec.importers.placeholders import placeholder, placeholder_name
+from tests import specs
 from tests.importers.common import compiled, refusal, wanted
 
 DAG = '''
@@ -174,7 +177,7 @@ def test_expressions_are_evaluated_without_running_them(expression, expected):
         'def made(first, *more, mark=MARK):\n    """Docs."""\n    name = PREFIX + first\n'
         "    return f'{name}:{more[0]}{mark}'\nPREFIX = 'x-'\nMARK = '?'\nBIG = ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i', 'j', 'k', 'l', 'm']\n"
         "def endless(a):\n    return endless(a)\n"
-        "def branching(a):\n    if a:\n        return a\n    return 'b'\n@task\ndef decorated():\n    return 'a'\n"
+        "def branching(a):\n    if a:\n        return a\n    return 'b'\n@cached\ndef decorated():\n    return 'a'\n"
         "def gathered(names, found=None):\n    number = 0\n    if found is None:\n        found = []\n"
         "    for at, name in enumerate(names):\n        if name == 'skip':\n            continue\n"
         "        found.append(f'{len(found)}{name}')\n    found += ['x']\n    found.extend(['more'])\n    return found\n"
@@ -209,9 +212,14 @@ _FOLLOWED = [
     "x = []\n    for one in ['a', 'b', 'c']:\n        if one == 'b':\n            break\n        x.append(one)\n    x.pop()\n    return x",
     "x, t = 'a', (1, 2)\n    x += 'b'\n    return [x, str(t), f'{t}', t == [1, 2], '%s' % [1], {k: v for k, v in [('a', t)]}]",
 ]
+_FOLLOWED += [
+    "x = ['a', 'b']\n    first = x.pop(0)\n    return [first, x]",
+    "x = {'a': 'b'}\n    return [x.pop('a'), x.pop('c', 'd'), x]",
+    "return keyed('n', a='b', c='d')",
+]
 _NOT_FOLLOWED = [
+    "x = shared()\n    y = x.pop(0)\n    return shared()",
     "x = fill()\n    return fill()",
-    "x = ['a', 'b']\n    first = x.pop(0)\n    return x",
     "x = ['a']\n    y = x.pop(0) or 'b'\n    return [x, y]",
     "x = ['a']\n    y = add(x)\n    return x",
     "x = ['a']\n    y = add_alias(x)\n    return x",
@@ -251,6 +259,7 @@ def test_a_value_that_changes_is_that_of_python_or_not_known(body):
         "def fill():\n    x = default()\n    x.append('a')\n    return [*x]\n"
         "def wrapped(some):\n    return {'k': some}\n"
         "def fresh():\n    return {'k': ['a']}\n"
+        "def keyed(name, **more):\n    return {'Name': name, 'A': more.pop('a', 'x'), 'B': more.pop('b', 'x'), **more}\n"
         f"def made():\n    {body}\n"
     )
     found = value_of("made()", module)
@@ -496,7 +505,7 @@ def test_a_list_that_the_module_changes_is_not_certain(change):
         "EmrAddStepsOperator(task_id='s', steps=STEPS)\n"
     )
     (note,) = wanted(module, name="m.py").notes
-    assert note.endswith(": EmrAddStepsOperator is not imported: its steps are known only when the module runs")
+    assert ": EmrAddStepsOperator is not imported: its steps are known only when the module runs: STEPS" in note
 
 
 @pytest.mark.parametrize("grown", ["STEPS", "MORE"])
@@ -667,13 +676,120 @@ def test_an_idle_timeout_that_is_not_known_stays_in_its_place(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ("job_flow_overrides=made()", "job_flow_overrides is known only when the module runs"),
+        ("job_flow_overrides=made()", "job_flow_overrides is known only when the module runs: made()"),
         ("", "the operator has no job_flow_overrides: its request is in a connection of Airflow"),
     ],
 )
 def test_a_request_that_is_not_in_the_module_is_refused_at_its_operator(arguments, message):
     found = refusal(f"x = 1\nEmrCreateJobFlowOperator({arguments})\n", name="m.py")
     assert (found.message, found.location.line) == (message, 2)
+
+
+def test_the_line_that_makes_a_request_uncertain_is_named():
+    module = (
+        "def made(name):\n    out = {'Instances': {}}\n    while name:\n        pass\n    return out\nX = made('a')\n"
+    )
+    found = refusal(f"{module}EmrCreateJobFlowOperator(job_flow_overrides=X)\n", name="m.py")
+    assert found.message.endswith("runs: made('a') (line 3 is not evaluated: while name: pass)")
+
+
+def test_a_mapped_request_is_refused():
+    module = "EmrCreateJobFlowOperator.partial(task_id='c').expand(job_flow_overrides=[{}, {}])\n"
+    assert refusal(module, name="m.py").message == "the operator is mapped: it makes several clusters"
+
+
+CREATE = "EmrCreateJobFlowOperator(task_id='c', job_flow_overrides={'Name': 'n', 'Instances': {}}, emr_conn_id=None)\n"
+STEP = "{'Name': 's', 'HadoopJarStep': {'Jar': %s}}"
+
+
+@pytest.mark.parametrize(
+    ("mapping", "note"),
+    [
+        (f"expand(steps=[[{STEP % 'one'}] for one in ['a', 'b']])", "for each of its 2 tasks"),
+        (f"expand_kwargs([{{'steps': [{STEP % 'one'}]}} for one in ['a', 'b']])", "for each of its 2 tasks"),
+    ],
+)
+def test_the_steps_of_mapped_tasks_are_imported(mapping, note):
+    source = wanted(f"{CREATE}EmrAddStepsOperator.partial(task_id='s').{mapping}\n", name="m.py")
+    assert [one["HadoopJarStep"]["Jar"] for one in source.params["Steps"]] == ["a", "b"]
+    assert source.notes == (f"line 2: EmrAddStepsOperator: its steps are imported, {note}",)
+
+
+def test_the_steps_of_a_function_with_parameters_are_imported_once_with_a_note():
+    module = f"{CREATE}@task_group\ndef add(jar):\n    EmrAddStepsOperator(task_id='s', steps=[{STEP % 'jar'}])\n"
+    source = wanted(module, name="m.py")
+    assert source.params["Steps"][0]["HadoopJarStep"]["Jar"] == placeholder("jar")
+    assert source.notes[0].endswith("its steps are imported, once, though it is in the function add")
+
+
+def test_a_task_that_returns_steps_gets_the_day_of_the_run():
+    module = (
+        "@dag(params={})\ndef flow():\n    @task\n    def made(jar, ds=None, ti=None):\n"
+        f"        return [{{'Name': ds, 'HadoopJarStep': {{'Jar': jar}}}}]\n    {CREATE}"
+        "    EmrAddStepsOperator(task_id='s', steps=made('x'))\n"
+    )
+    source = wanted(module, name="m.py")
+    assert source.params["Steps"] == [{"Name": placeholder("date"), "HadoopJarStep": {"Jar": "x"}}]
+    assert source.variables["date"].template == "{{ ds }}"
+
+
+@pytest.mark.parametrize(
+    ("expression", "name", "template"),
+    [
+        ("ts", "time", "{{ ts | strftime('%Y-%m-%dT%H:%M:%S+00:00') }}"),
+        ("ts_nodash", "time_digits", "{{ ts | strftime('%Y%m%dT%H%M%S') }}"),
+        ("data_interval_start | ds", "date", "{{ ds }}"),
+        ("logical_date.strftime('%Y/%m/%d')", "date_Y_m_d", "{{ ts | strftime('%Y/%m/%d') }}"),
+        ("macros.ds_format(ds, '%Y-%m-%d', '%Y%m')", "date_Y_m", "{{ ts | strftime('%Y%m') }}"),
+        ("execution_date.strftime('%-d')", "execution_date", ""),
+        ("execution_date", "execution_date", ""),
+        ("data_interval_end | ds", "data_interval_end", ""),
+        ("var.json.network.subnet", "subnet", ""),
+        ("ti.xcom_pull(task_ids='choose', key='x')", "choose", ""),
+        ("a b", "value", ""),
+    ],
+)
+def test_a_template_of_a_run_becomes_that_of_the_spec_if_it_is_known(expression, name, template):
+    module = f"EmrCreateJobFlowOperator(job_flow_overrides={{'Name': \"{{{{ {expression} }}}}\", 'Instances': {{}}}})\n"
+    source = wanted(module, name="m.py")
+    assert source.params["Name"] == placeholder(name)
+    assert source.variables[name].template == template
+
+
+def test_the_times_are_those_of_airflow(tmp_path):
+    module = "EmrCreateJobFlowOperator(job_flow_overrides={'Name': '{{ ts }} {{ ts_nodash }}', 'Instances': {}})\n"
+    made = write_spec(wanted(module, name="m.py"), folder=tmp_path)
+    name = specs.compiled(tmp_path, made.text, now=datetime(2024, 1, 31, 4, 5, 6, tzinfo=timezone.utc)).params[
+        "Name"
+    ]
+    assert name == "2024-01-31T04:05:06+00:00 20240131T040506"
+
+
+def test_parameters_have_the_defaults_of_the_dag_and_of_the_operator(tmp_path):
+    module = (
+        "KIND = Variable.get('kind')\n"
+        "DAG(params={'a': Param('x', type='string'), 'b': Param(default=2), 'c': Param(KIND), 'd': 'of the DAG'})\n"
+        "EmrCreateJobFlowOperator(job_flow_overrides={'Name': '{{ params.a }}{{ params.b }}{{ params.c }}"
+        "{{ params.d }}{{ params.e }}', 'Instances': {}}, params={'d': 'own'}, emr_conn_id=None)\n"
+    )
+    source = wanted(module, name="m.py")
+    assert compiled(source, tmp_path, kind="k", e="!")["Name"] == "x2kown!"
+    assert source.variables["d"].rules["description"] == "the parameter d of the operator in line 3"
+
+
+def test_the_default_of_a_variable_in_a_template_is_its_default():
+    module = (
+        "EmrCreateJobFlowOperator(job_flow_overrides={'Name': \"{{ var.value.get('a', 'b') }}\", 'Instances': {}})\n"
+    )
+    assert wanted(module, name="m.py").variables["a"].default == "b"
+
+
+def test_default_args_are_those_of_the_operators():
+    module = "ARGS = {'region_name': 'eu-west-1', 'emr_conn_id': None}\n%s\n" + CREATE.replace(", emr_conn_id=None", "")
+    source = wanted(module % "DAG('a', default_args=ARGS)", name="m.py")
+    assert (source.region, source.notes) == ("eu-west-1", ())
+    # Of two DAGs it is not certain whose the operator is.
+    assert wanted(module % "DAG('a', default_args=ARGS)\nDAG('b')", name="m.py").region == ""
 
 
 def test_what_is_no_python_is_refused_at_its_place():

@@ -14,6 +14,8 @@ MACHINE = {"StartAt": "Make", "States": {"Make": {"Resource": "arn:aws:states:::
     [
         ("launch.py", "import boto3\n", "this is a Python script", "flowspec migrate launch.py"),
         ("launch", "#!/usr/bin/env python3\n", "this is a Python script", "flowspec migrate launch"),
+        ("dag.py", "from x import y\nEmrAddStepsOperator(steps=[])\n", "this Airflow module adds steps to a cluster that exists; what is missing is an EmrCreateJobFlowOperator", "flowspec import ID"),
+        ("dag.py", "from x import y\nEmrServerlessStartJobOperator(x=1)\n", "this Airflow module uses EMR Serverless or EMR on EKS, and makes no cluster of EMR on EC2", "EmrCreateJobFlowOperator"),
         ("steps.sh", "aws emr add-steps --cluster-id j-1 --steps Type=Spark", "this script adds steps to a cluster that exists; what is missing is `aws emr create-cluster`", "create-cluster command"),
         ("end.sh", "aws emr terminate-clusters --cluster-ids j-1", "this script has no `aws emr create-cluster` in it", "the command that makes a cluster"),
         ("run.sh", "hadoop jar /usr/lib/hadoop/hadoop-streaming.jar -mapper m.py", "this is a script that runs Hadoop on a cluster, without the cluster itself", "steps:"),

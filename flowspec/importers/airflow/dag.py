@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 from flowspec.document.text.tree import Place, Source
 from flowspec.errors import number_of
 from flowspec.facts.api_model import Json, input_shape
+from flowspec.importers.airflow.aliases import last_name, parameters
 from flowspec.importers.airflow.definitions import Definitions, read_definitions
 from flowspec.importers.airflow.expressions import Expressions
 from flowspec.importers.airflow.templates import rendered
@@ -26,16 +27,24 @@ from flowspec.importers.refusal import choose, load_json, refuse
 from flowspec.importers.shapes import convert_members
 
 _CREATE, _ADD, _END = "EmrCreateJobFlowOperator", "EmrAddStepsOperator", "EmrTerminateJobFlowOperator"
+# Methods that make several tasks of one operator.
+_MAPPING = ("expand", "expand_kwargs")
 # These only wait or ask.
 _WAITS = "Sensor"
 
 
 class _Task(NamedTuple):
-    """A call of an operator: its class, and the loops that it is in, the outer ones first."""
+    """A call of an operator: its class, and the loops that it is in, the outer ones first.
+
+    `mapped` is the call of `expand` or `expand_kwargs` on it. `function` is the name of the function with parameters
+    that it is in; "" without one.
+    """
 
     kind: str
     call: ast.Call
     loops: tuple[ast.For | ast.While, ...]
+    mapped: ast.Call | None = None
+    function: str = ""
 
     @property
     def arguments(self) -> Mapping[str, ast.expr]:
@@ -49,23 +58,51 @@ class _Task(NamedTuple):
 
 
 class _Module(NamedTuple):
+    """A module. `params` are those of its DAG, with their defaults; `default_args` are the DAG's."""
+
     source: Source
     expressions: Expressions
     names: Names
     params: Mapping[str, Any]
     notes: list[str]
+    default_args: Mapping[str, Any] = {}
 
     def value(self, task: _Task, argument: str) -> Any:
         """Returns an argument as Airflow renders it; None where it is not given."""
         node = task.arguments.get(argument)
-        return None if node is None else rendered(self.expressions.value(node), self.names, self.params)
+        found = self.default_args.get(argument) if node is None else self.expressions.value(node)
+        return self._rendered(task, found)
+
+    def _rendered(self, task: _Task, value: Any) -> Any:
+        node = task.arguments.get("params")
+        own: Any = self.expressions.value(node) if node is not None else None
+        own = {name: (one, f"the operator in line {task.line}") for name, one in own.items()} if _is_dict(own) else {}
+        params = {name: (one, "the DAG") for name, one in self.params.items()}
+        return rendered(value, self.names, {**params, **own})
 
     def each_value(self, task: _Task, argument: str) -> list[Any]:
-        """Returns an argument in each round of the task's loop, as Airflow renders it; nothing if not certain."""
+        """Returns an argument in each round of the task's loop, or of each of its mapped tasks, as Airflow renders it.
+
+        Returns nothing if the values are not certain.
+        """
         node, loop = task.arguments.get(argument), task.loops[0] if len(task.loops) == 1 else None
-        if node is None or not isinstance(loop, ast.For):
-            return []
-        return [rendered(one, self.names, self.params) for one in self.expressions.each_round(loop, node)]
+        if node is None and task.mapped and not task.loops:
+            values = self._mapped_values(task.mapped, argument)
+        elif node is None or task.mapped or not isinstance(loop, ast.For):
+            values = []
+        else:
+            values = self.expressions.each_round(loop, node)
+        return [self._rendered(task, one) for one in values]
+
+    def _mapped_values(self, mapped: ast.Call, argument: str) -> list[Any]:
+        """Returns an argument of the tasks that `expand(ARGUMENT=[…])` or `expand_kwargs([{…}])` makes."""
+        if mapped.keywords:
+            nodes = [one.value for one in mapped.keywords]
+            values = self.expressions.value(nodes[0]) if [one.arg for one in mapped.keywords] == [argument] else None
+            return values if isinstance(values, list) else []
+        rows: Any = self.expressions.value(mapped.args[0]) if mapped.args else None
+        certain = isinstance(rows, list) and all(_is_dict(one) and argument in one for one in rows)
+        return [one[argument] for one in rows] if certain else []
 
 
 def read(source: Source, _folder: Path, cluster: str = "") -> Wanted:
@@ -96,10 +133,15 @@ def read(source: Source, _folder: Path, cluster: str = "") -> Wanted:
 def _read_overrides(module: _Module, task: _Task) -> Json:
     overrides = module.value(task, "job_flow_overrides")
     if not isinstance(overrides, dict):
-        message = "job_flow_overrides is known only when the module runs"
-        if not overrides:
-            message = "the operator has no job_flow_overrides: its request is in a connection of Airflow"
+        node = task.arguments.get("job_flow_overrides")
         hint = "import the request itself, a JSON file with the parameters of RunJobFlow"
+        if node is not None:
+            why = module.expressions.explain_unknown(node)
+            message = f"job_flow_overrides is known only when the module runs: {why}"
+        elif task.mapped:
+            message = "the operator is mapped: it makes several clusters"
+        else:
+            message = "the operator has no job_flow_overrides: its request is in a connection of Airflow"
         refuse(module.source, message, hint, Place(module.source, task.line, 1, 1))
     return overrides
 
@@ -116,18 +158,30 @@ def _parse_python(source: Source) -> ast.Module:
 def _read_module(source: Source, tree: ast.Module) -> _Module:
     names = Names()
     expressions = Expressions(source.text, names, read_definitions(tree))
-    params: Any = {}
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Call) and ast.unparse(node.func).rpartition(".")[2] in ("DAG", "dag"):
-            params = next((expressions.value(one.value) for one in node.keywords if one.arg == "params"), params)
-    return _Module(source, expressions, names, params if isinstance(params, dict) else {}, [])
+    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and last_name(node.func) in ("DAG", "dag")]
+    params, default_args = (_dag_argument(expressions, calls, name) for name in ("params", "default_args"))
+    return _Module(source, expressions, names, params, [], default_args)
+
+
+def _dag_argument(expressions: Expressions, calls: list[ast.Call], name: str) -> Mapping[str, Any]:
+    """Returns a dict that is an argument of all DAGs of a module; {} where it is not known, or they differ."""
+    nodes = [next((one.value for one in call.keywords if one.arg == name), None) for call in calls]
+    values = [{} if node is None else expressions.value(node) for node in nodes]
+    return values[0] if values and _is_dict(values[0]) and all(one == values[0] for one in values) else {}
+
+
+def _is_dict(value: Any) -> bool:
+    return isinstance(value, dict)
 
 
 def _tasks(tree: ast.Module) -> Iterator[_Task]:
-    calls, loops = [], []
-    for node in ast.walk(tree):
-        calls += [node] if isinstance(node, ast.Call) else []
-        loops += [node] if isinstance(node, ast.For | ast.While) else []
+    nodes = [*ast.walk(tree)]
+    calls = [node for node in nodes if isinstance(node, ast.Call)]
+    loops = [node for node in nodes if isinstance(node, ast.For | ast.While)]
+    methods = [(node.func, node) for node in calls if isinstance(node.func, ast.Attribute)]
+    mapped = {id(func.value): node for func, node in methods if func.attr in _MAPPING}
+    functions = [node for node in nodes if isinstance(node, ast.FunctionDef) and parameters(node)]
+    within = {id(node): one.name for one in functions for line in one.body for node in ast.walk(line)}
     around: dict[int, tuple[ast.For | ast.While, ...]] = {}
     # `ast.walk` gives outer loops first.
     for loop in loops:
@@ -137,7 +191,7 @@ def _tasks(tree: ast.Module) -> Iterator[_Task]:
         func = node.func.value if isinstance(node.func, ast.Attribute) and node.func.attr == "partial" else node.func
         kind = ast.unparse(func).rpartition(".")[2]
         if kind.startswith("Emr"):
-            yield _Task(kind, node, around.get(id(node), ()))
+            yield _Task(kind, node, around.get(id(node), ()), mapped.get(id(node)), within.get(id(node), ""))
 
 
 def _task_id(module: _Module, task: _Task) -> str:
@@ -166,13 +220,22 @@ def _add_steps(module: _Module, task: _Task, params: Json) -> Iterator[str]:
     unrolled = bool(each) and all(isinstance(one, list) for one in each)
     steps = [step for one in each for step in one] if unrolled else module.value(task, "steps")
     if not isinstance(steps, list):
-        yield " is not imported: its steps are known only when the module runs"
+        node = task.arguments.get("steps")
+        why = f": {module.expressions.explain_unknown(node)}" if node is not None and steps is not None else ""
+        yield f" is not imported: its steps are known only when the module runs{why}"
         return
     made = _convert_to_api_types(module, {"Steps": steps}, task.line)
     role = module.value(task, "execution_role_arn")
     lost = fold(params, "AddJobFlowSteps", {"Steps": made.get("Steps", []), "ExecutionRoleArn": role})
-    order = "once, though it is in a loop" if task.loops else "in the order of the file"
-    order = f"for each of the {number_of(len(each), 'round')} of its loop" if unrolled else order
+    rounds = (
+        f"of the {number_of(len(each), 'round')} of its loop"
+        if task.loops
+        else f"of its {number_of(len(each), 'task')}"
+    )
+    repeated = "in a loop" if task.loops else "mapped" if task.mapped else ""
+    repeated = repeated or (f"in the function {task.function}" if task.function else "")
+    order = f"once, though it is {repeated}" if repeated else "in the order of the file"
+    order = f"for each {rounds}" if unrolled else order
     yield f": its steps are imported, {order}"
     if lost:
         yield f": {lost}"
@@ -186,7 +249,8 @@ def _refers_to_task(module: _Module, owner: ast.expr | None, task: _Task) -> boo
 
 
 def _note_connection(module: _Module, task: _Task) -> None:
-    connection = module.value(task, "emr_conn_id") if "emr_conn_id" in task.arguments else "emr_default"
+    given = {**module.default_args, **task.arguments}
+    connection = module.value(task, "emr_conn_id") if "emr_conn_id" in given else "emr_default"
     if connection is not None:
         module.notes.append(
             f"line {task.line}: what the connection {connection} of Airflow adds to the request is not imported"

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from flowspec.importers.airflow.aliases import Aliases, captured, parameters, root_of
+from flowspec.importers.airflow.aliases import Aliases, captured, last_name, parameters, root_of
 
 
 class Definitions(NamedTuple):
@@ -47,7 +47,7 @@ def read_definitions(tree: ast.Module) -> Definitions:
     return Definitions(
         assigned,
         {name: every for name, every in changes.items() if name in assigned},
-        {one.name: one for one in tree.body if isinstance(one, ast.FunctionDef) and known[one.name] == 1},
+        {one.name: one for one in _functions(tree.body) if known[one.name] == 1},
         aliases.given,
         {
             *aliases.handing,
@@ -56,6 +56,17 @@ def read_definitions(tree: ast.Module) -> Definitions:
         },
         known.keys(),
     )
+
+
+def _functions(body: Sequence[ast.stmt]) -> Iterator[ast.FunctionDef]:
+    """Yields the functions of a module, and those in its `with` blocks and in the functions that `@dag` decorates."""
+    for one in body:
+        if isinstance(one, ast.FunctionDef):
+            yield one
+            decorators = [last_name(getattr(each, "func", each)) for each in one.decorator_list]
+            yield from _functions(one.body if "dag" in decorators else [])
+        elif isinstance(one, ast.With):
+            yield from _functions(one.body)
 
 
 def _assignments(node: ast.AST) -> Iterator[tuple[ast.Name, ast.expr]]:

@@ -10,6 +10,8 @@ from functools import partial
 from types import EllipsisType
 from typing import Any
 
+from flowspec.errors import shorten
+from flowspec.importers.airflow.aliases import last_name
 from flowspec.importers.airflow.definitions import Definitions, stored_names
 from flowspec.importers.airflow.operations import (
     BUILT_IN,
@@ -28,9 +30,12 @@ from flowspec.importers.airflow.operations import (
     truth_of,
 )
 from flowspec.importers.names import Names
-from flowspec.importers.placeholders import PLACEHOLDER
+from flowspec.importers.placeholders import PLACEHOLDER, placeholder_name
 
 _DEEPEST = 50
+_LONGEST_SHOWN = 100  # characters of an expression in a message
+# The names of a task's context that are texts.
+_CONTEXT = frozenset({"ds", "ds_nodash", "run_id", "ts", "ts_nodash"})
 # The maximum size of all values that are read or made, in characters: they take time, also in the resulting spec.
 # A module of 250 Spark steps was measured to have 1,200,000.
 _MOST_READ = 10_000_000
@@ -62,6 +67,8 @@ class Expressions:
         self._met: list[Any] = []
         # Whether an unknown expression may have changed a list or dict of the function.
         self._is_changed = False
+        # The first statement or expression of a function that is not followed, so that its result is not known.
+        self._obstacle: ast.stmt | ast.expr | None = None
 
     def value(self, node: ast.expr) -> Any:
         """Returns the value of an expression, as JSON has it, or a placeholder for one that is not known.
@@ -69,6 +76,17 @@ class Expressions:
         Raises RecursionError where expressions are nested too deeply, MemoryError where the values grow too large.
         """
         return _with_lists(self._value(node))
+
+    def explain_unknown(self, node: ast.expr) -> str:
+        """Returns why the value of an expression is not known."""
+        self._obstacle, self._done = None, {}
+        name = placeholder_name(self._value(node))
+        described = str(self.names.variables[name].rules.get("description", "")) if name else ""
+        shown = shorten(described.removeprefix("in the module: ") or ast.unparse(node), _LONGEST_SHOWN)
+        if self._obstacle is None:
+            return shown
+        source = shorten(" ".join(self._source_of(self._obstacle).split()), _LONGEST_SHOWN)
+        return f"{shown} (line {self._obstacle.lineno} is not evaluated: {source})"
 
     def _value(self, node: ast.expr, *, reads: bool = False) -> Any:
         """Returns a value, or a placeholder; `reads`: the caller reads the items now, and only here."""
@@ -118,10 +136,11 @@ class Expressions:
         uses_items = any(isinstance(one, list | tuple | dict) for one in used.values())
         if uses_items and any(id(one) in self.defined.changing for one in nodes):
             self._is_changed = True
+            self._obstacle = self._obstacle or node
         shown += PLACEHOLDER.sub(r"{\1}", "".join(f", {name} = {used[name]}" for name in sorted(used)))
-        return self.names.stand_in(f"in the module: {shown}", _name_for(node).lower())
+        return self.names.stand_in(f"in the module: {shown}", name_for(node).lower())
 
-    def _source_of(self, node: ast.expr) -> str:
+    def _source_of(self, node: ast.expr | ast.stmt) -> str:
         if not hasattr(node, "lineno"):
             # The expression was built from parts of the module, so it has no place in the text.
             return ast.unparse(node)
@@ -226,15 +245,20 @@ class Expressions:
 
     def _call_function(self, node: ast.Call, function: ast.FunctionDef) -> Any:
         """Returns the result of a function of the module. Raises Unknown if `_run` does not support its statements."""
-        if function.name in self._open_names or function.decorator_list:
+        is_task = all(last_name(getattr(one, "func", one)) == "task" for one in function.decorator_list)
+        if function.name in self._open_names or not is_task:
             raise Unknown
         self._count([one.arg for one in ast.walk(function.args) if isinstance(one, ast.arg)])
         given = self._items(node.args)
         bound = self._signature(function.args).bind(*given, **self._named(node))
         bound.apply_defaults()
+        if function.decorator_list:
+            # Airflow gives a task these values of its context.
+            filled = _CONTEXT & {name for name, one in bound.arguments.items() if one is None}
+            bound.arguments.update({name: f"{{{{ {name} }}}}" for name in filled})
         self._open_names.add(function.name)
         try:
-            made, made_there = self._evaluate_apart(dict(bound.arguments), lambda: self._run_function(function.body))
+            made, made_there = self._evaluate_apart(dict(bound.arguments), lambda: self._run_function(function))
         finally:
             self._open_names.discard(function.name)
         # Only the caller can use the lists and dicts that the function made.
@@ -252,9 +276,12 @@ class Expressions:
             out |= more
         return out
 
-    def _run_function(self, body: list[ast.stmt]) -> tuple[Any, dict[int, Any]]:
+    def _run_function(self, function: ast.FunctionDef) -> tuple[Any, dict[int, Any]]:
         """Returns the result of a function, and the lists and dicts that it made."""
-        made = self._run_all(body)
+        if function.args.kwarg:
+            # Each call has its own dict of them.
+            self._take_over(self._locals[function.args.kwarg.arg])
+        made = self._run_all(function.body)
         if made in (_NO_RETURN, _NEXT_ROUND, _NO_MORE_ROUNDS) or self._is_changed:
             raise Unknown
         return made, self._made_here
@@ -298,6 +325,7 @@ class Expressions:
             case ast.Expr(value=ast.Constant()) | ast.Pass():
                 pass
             case _:
+                self._obstacle = self._obstacle or line
                 raise Unknown
 
     def _run_rounds(self, loop: ast.For) -> Any:
@@ -421,16 +449,25 @@ class Expressions:
             return self._environment(args[0], args[1] if len(args) > 1 else None)
         if called.endswith("Variable.get"):
             return self._airflow_variable(node, args)
+        if called.rpartition(".")[2] == "Param":
+            return args[0] if args else self._named(node).get("default")
         if called in BUILT_IN and called.partition(".")[0] not in self.defined.bound:
             made = BUILT_IN[called](*args, **self._named(node))
             self._take_over(made, deep=called.endswith("deepcopy"))
             return made
         if isinstance(node.func, ast.Attribute) and not node.keywords:
-            made = call_method(self._value(node.func.value), node.func.attr, args)
-            # Other methods return a part of their object.
-            self._take_over(made if node.func.attr in ("copy", "split") else None)
-            return made
+            return self._call_method(node.func, args)
         raise Unknown
+
+    def _call_method(self, node: ast.Attribute, args: list[Any]) -> Any:
+        if node.attr == "pop":
+            owner = self._own(node.value)
+            plain([*args[:1], *(owner if isinstance(owner, dict) else ())])
+            return owner.pop(*args)
+        made = call_method(self._value(node.value), node.attr, args)
+        # Other methods return a part of their object.
+        self._take_over(made if node.attr in ("copy", "split") else None)
+        return made
 
     def _take_over(self, made: Any, *, deep: bool = False) -> None:
         """Registers a new list or dict, and its parts if `deep`, as made here."""
@@ -450,15 +487,22 @@ class Expressions:
         return self.names.stand_in(f"the variable {args[0]} of Airflow", str(args[0]), _default_of(default))
 
 
-def _name_for(node: ast.expr) -> str:
+def name_for(node: ast.expr) -> str:
     """Returns the most useful name in an expression: a variable, an attribute, or the key of a lookup."""
-    if isinstance(node, ast.Name):
-        return node.id
-    if isinstance(node, ast.Attribute):
-        return node.attr
-    key = node.slice if isinstance(node, ast.Subscript) else None
-    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "get":
-        key = next(iter(node.args), None)
+    key: ast.expr | None = None
+    match node:
+        case ast.Name(id=name) | ast.Attribute(attr=name):
+            return name
+        case ast.BinOp(op=ast.BitOr(), left=left):  # a filter of Jinja
+            return name_for(left)
+        case ast.Subscript(slice=key):
+            pass
+        case ast.Call(func=ast.Attribute(attr="get"), args=[key, *_]):
+            pass
+        case ast.Call(func=ast.Attribute(attr="xcom_pull")):
+            key = next(iter([*node.args, *(one.value for one in node.keywords)]), None)
+        case ast.Call(func=ast.Attribute(value=owner)):
+            return name_for(owner)
     return key.value if isinstance(key, ast.Constant) and isinstance(key.value, str) else "value"
 
 
