@@ -759,9 +759,7 @@ def test_a_template_of_a_run_becomes_that_of_the_spec_if_it_is_known(expression,
 def test_the_times_are_those_of_airflow(tmp_path):
     module = "EmrCreateJobFlowOperator(job_flow_overrides={'Name': '{{ ts }} {{ ts_nodash }}', 'Instances': {}})\n"
     made = write_spec(wanted(module, name="m.py"), folder=tmp_path)
-    name = specs.compiled(tmp_path, made.text, now=datetime(2024, 1, 31, 4, 5, 6, tzinfo=timezone.utc)).params[
-        "Name"
-    ]
+    name = specs.compiled(tmp_path, made.text, now=datetime(2024, 1, 31, 4, 5, 6, tzinfo=timezone.utc)).params["Name"]
     assert name == "2024-01-31T04:05:06+00:00 20240131T040506"
 
 
