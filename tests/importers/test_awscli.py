@@ -389,9 +389,16 @@ def test_what_computed_a_variable_is_told(tmp_path):
 
 
 def test_a_command_that_can_not_be_pasted_is_no_advice():
-    source = wanted(f"DAY=$(date \\\n  +%F)\naws emr create-cluster {REST} --log-uri s3://$DAY/$(echo {'x' * 300})/")
+    source = wanted(f"DAY=$(date \\\n  +%F)\naws emr create-cluster {REST} --log-uri s3://$DAY/$(fetch {'x' * 300})/")
     assert source.notes == ()
     assert sorted(source.variables) == ["DAY", "output_2"]
+
+
+def test_a_step_that_only_the_shell_knows_is_named():
+    found = refusal(f'aws emr create-cluster {REST} --steps "[$(python make_step.py)]"\n', "aws-cli")
+    assert found.message == (
+        "an object is wanted, in JSON or shorthand, and only the shell knows the output of `python make_step.py`"
+    )
 
 
 FOLLOW_UPS = f"""

@@ -4,6 +4,7 @@ script      the create-cluster command of a script -> the request
 shell       the text of a script -> its commands, without running any; `cursor`: quotes, brackets and here documents
 windows     PowerShell and batch -> the words of a POSIX shell
 effects     what a command does to the shell: assignments, builtins, files, calls of functions
+outputs     what `echo`, `printf` and `seq` write, and the words of `{1..3}`
 conditions  the results of `[ … ]` and `test` whose words are known
 variables   the values of variables as far as they are certain, placeholders for the rest
 paths       the files that a script names, by its variables and its own folder

@@ -274,7 +274,10 @@ class Call:
 
     def _check_object(self, value: Any, word: Word) -> Json:
         if not isinstance(value, dict):
-            self.refuse("an object is wanted, in JSON or shorthand", "", word)
+            known = self.script.variables.get(placeholder_name(value) or "")
+            told = f", and only the shell knows {known.rules['description']}" if known and known.rules else ""
+            hint = "write the object in its place" if told else ""
+            self.refuse(f"an object is wanted, in JSON or shorthand{told}", hint, word)
         for key in _TEXT_KEYS & value.keys():
             if not isinstance(value[key], str):
                 self.refuse(f"{key} is one text", "quotes keep a text with commas together", word)

@@ -45,8 +45,8 @@ class Shell:
     `args` are those of the function that is called, `folder` is where commands run (None: not known), `blocks` the
     number of branches and loops that are open, `loops` those of them that are read round by round; `depends` says
     whether the command depends on the one before it (&&, ||). `stdin` is the here document that the command reads,
-    `target` the file that it writes and whether it appends. `follow` reads a text that is run in the place of a
-    command; it returns False if that would be too deep or too much.
+    `target` the file that it writes and whether it appends, `redirected` whether its output goes elsewhere. `follow`
+    reads a text that is run in the place of a command; it returns False if that would be too deep or too much.
     """
 
     def __init__(
@@ -68,6 +68,7 @@ class Shell:
         self._result: bool | None = None
         self.stdin: str | None = None
         self.target: tuple[str, bool] | None = None
+        self.redirected = False
         self._follow = follow
 
     @property
@@ -144,7 +145,7 @@ class Shell:
         if rest and not exported and not self._run_builtin(rest) and not self._call_function(rest):
             self._record_command(rest, given)
         self._note_file(rest)
-        self.stdin, self.target = None, None
+        self.stdin, self.target, self.redirected = None, None, False
 
     def _apply_assignments(self, words: list[Word], *, is_local: bool) -> tuple[list[Word], dict[str, str], bool]:
         """Applies the assignments before a command.
@@ -175,12 +176,15 @@ class Shell:
             for name in (*REGIONS, *PROFILES)
             if (text := given.get(name, self.variables.texts.get(name))) is not None
         }
-        self.script.commands.append(Command(words, environment, self.is_conditional, self.folder, self.stdin))
+        self.script.commands.append(
+            Command(words, environment, self.is_conditional, self.folder, self.stdin, self.redirected)
+        )
 
     def _assign(self, word: Word, *, is_local: bool) -> None:
         assigned = ASSIGNED.fullmatch(word.text)
         assert assigned
-        local = self.args is not None and is_local
+        # What a function assigns in a subshell ends with its call, too.
+        local = self.args is not None and (is_local or self.variables.is_subshell)
         name, more, value = assigned.groups()
         self.variables.assign(name, value, self.reached, added=bool(more), local=local)
 
@@ -200,8 +204,9 @@ class Shell:
         elif first == "read" and self.stdin is not None and words[-1].text.isidentifier():
             self.variables.texts[words[-1].text] = self.script.texts[words[-1].text] = self.stdin.strip()
         elif first in ("source", ".") and len(words) > 1:
-            file = PLACEHOLDER.sub(r"${\1}", words[1].text)
-            self._note_unread(words[0], f"{file} is not read: what it sets is not imported")
+            file = PLACEHOLDER.sub(r"${\1}", self._path(words[1].text) or words[1].text)
+            remedy = "put its text in the place of this line"
+            self._note_unread(words[0], f"{file} is not read, so what it sets is not imported: {remedy}")
         else:
             self._note_variables_set(words)
             return False

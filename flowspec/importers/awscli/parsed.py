@@ -27,7 +27,7 @@ class Command(NamedTuple):
     """A command's words, AWS's variables that it is called with, and whether it is in a branch or a loop.
 
     `folder` is where it runs, relative to the folder of the script (None: unknown); `stdin` is the here document that
-    it reads.
+    it reads. `redirected` is True if its output goes elsewhere.
     """
 
     words: list[Word]
@@ -35,6 +35,7 @@ class Command(NamedTuple):
     conditional: bool = False
     folder: str | None = "."
     stdin: str | None = None
+    redirected: bool = False
 
 
 @dataclass

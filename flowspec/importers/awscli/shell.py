@@ -13,6 +13,7 @@ from typing import Any
 from flowspec.document.text.tree import Place, Source
 from flowspec.importers.awscli.cursor import Cursor
 from flowspec.importers.awscli.effects import ASSIGNED, DECLARING, Loop, Shell, names_calculated
+from flowspec.importers.awscli.outputs import expand_range, output_of
 from flowspec.importers.awscli.parsed import Function, Script, Word
 from flowspec.importers.awscli.variables import Variables, is_split
 from flowspec.importers.awscli.windows import as_posix
@@ -37,7 +38,7 @@ _REDIRECTED_ONLY = re.compile(r"^\s*<\s*(?=[^\s<(])")
 _COMMENT = re.compile(r"\s*#[^\n]*\s*")
 # With parentheses that do not balance within, bash takes the first two for subshells.
 _ARITHMETIC = re.compile(r"\(\(((?:[^\n\"'`()]|\([^\n\"'`()]*\)){1,200}?)\)\)")
-_BRACES = re.compile(r"\{([\w./:-]*(?:,[\w./:-]*)+)\}(?=[\s;|&)]|$)", re.ASCII)
+_BRACES = re.compile(r"\{([\w./:-]*(?:,[\w./:-]*)+|-?[0-9]+\.\.[0-9.-]+)\}(?=[\s;|&)]|$)", re.ASCII)
 _LEAVES_LOOP = re.compile(r"\b(break|continue)\b")
 # Loops and calls of functions are followed up to these numbers, far above what launch scripts have.
 _MOST_ROUNDS, _MOST_CALLS, _MOST_CHARACTERS = 200, 200, 300_000
@@ -99,6 +100,8 @@ class _Reader(Cursor):
         self.scanning, self.braces, self.closed = scanning, 0, False
         self.jump: int | None = None
         self.word: list[str] | None = None
+        # Whether the last expansion is the known output of a command.
+        self.is_output = False
         self.unclosed: Place | None = None
         self.begin = 0
         self.words: list[Word] = []
@@ -164,8 +167,11 @@ class _Reader(Cursor):
         elif (char == "$" and self._take_split_variable()) or (char == "{" and self._take_brace_expansion()):
             pass
         elif char in "$`":
+            self.is_output = False
             made = self._read_expansion()
-            if made or self.word:
+            if self.is_output and is_split(made) and not self._is_in_assignment():
+                self._add_words(made.split(), joined=True)
+            elif made or self.word:
                 self.word.append(made)
             else:
                 # Without quotes, nothing is no word.
@@ -215,6 +221,7 @@ class _Reader(Cursor):
             file, is_literal = matched["file"], matched["quote"] == "'"
             file = file if is_literal else self._nested_reader(file, self.line(self.at)).expand_text()
             self.shell.target = (file, matched["how"] == ">>")
+        self.shell.redirected = self.shell.redirected or matched["how"][0] == ">"
         self.at = matched.end()
 
     def expand_text(self) -> str:
@@ -342,11 +349,12 @@ class _Reader(Cursor):
     def _take_brace_expansion(self) -> bool:
         """Takes `NAME={a,b}` as bash does: one word for each."""
         found = _BRACES.match(self.text, self.at)
-        if not found or self._is_in_assignment():
+        items = expand_range(found[1]) or found[1].split(",") if found else []
+        if not found or len(items) < 2 or self._is_in_assignment():
             return False
         before = "".join(self.word or ())
         self.at = found.end()
-        items = [f"{before}{item}" for item in found[1].split(",")]
+        items = [f"{before}{item}" for item in items]
         self.word = None
         self._add_words(items, joined=True)
         return True
@@ -452,6 +460,10 @@ class _Reader(Cursor):
         if not command.startswith("("):
             # What is assigned in there ends with it.
             self._nested_reader(command, line, variables=self.variables.for_subshell()).run()
+        printed = output_of(self.script.commands[before:])
+        if printed is not None:
+            self.is_output = True
+            return printed
         shown = " ".join(command[:400].split())[:80]
         name = command if re.fullmatch(r"\w{1,80}", command) else "output"
         made = self.variables.add(name, f"the output of `{shown}`", fresh=bool(re.search(r"\bemr\s", command[:400])))

@@ -45,7 +45,7 @@ class Variables:
 
     `texts` are assigned values with placeholders, `arrays` are lists of them, and `literals` are the values that a
     variable has within a loop over known words or a function that is called with known arguments. `here` counts the
-    line that a note names.
+    line that a note names. `is_subshell` is True within `$( )`.
     """
 
     script: Script
@@ -53,15 +53,17 @@ class Variables:
     arrays: MutableMapping[str, list[str]] = field(default_factory=dict)
     literals: dict[str, str] = field(default_factory=dict)
     here: Callable[[], int] = lambda: 0
+    is_subshell: bool = False
 
     def for_same_shell(self) -> Variables:
         """Returns the variables for a text in the same shell, whose assignments last but for those of literals."""
-        return Variables(self.script, self.texts, self.arrays, dict(self.literals))
+        return Variables(self.script, self.texts, self.arrays, dict(self.literals), is_subshell=self.is_subshell)
 
     def for_subshell(self) -> Variables:
         """Returns the variables for a subshell, whose assignments end with it."""
         # Layers, not copies: each `$( )` of a long script would copy all variables before it.
-        return Variables(self.script, ChainMap({}, self.texts), ChainMap({}, self.arrays), dict(self.literals))
+        texts, arrays = ChainMap({}, self.texts), ChainMap({}, self.arrays)
+        return Variables(self.script, texts, arrays, dict(self.literals), is_subshell=True)
 
     def certain_value(self, name: str) -> str | None:
         """Returns the value of a variable, None where it is not certain."""

@@ -210,8 +210,14 @@ def test_a_file_that_a_command_only_reads_is_read(tmp_path, commands):
 @pytest.mark.parametrize(
     ("line", "note"),
     [
-        ("source ./env.sh", "line 2: ./env.sh is not read: what it sets is not imported"),
-        ('. "$HOME/env.sh"', "line 2: ${HOME}/env.sh is not read: what it sets is not imported"),
+        (
+            "source ./env.sh",
+            "line 2: env.sh is not read, so what it sets is not imported: put its text in the place of this line",
+        ),
+        (
+            '. "$HOME/env.sh"',
+            "line 2: ${HOME}/env.sh is not read, so what it sets is not imported: put its text in the place of this line",
+        ),
         ("unset N", "line 2: $N is unset; check its value"),
     ],
 )

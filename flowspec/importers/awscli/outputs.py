@@ -1,0 +1,66 @@
+"""The output of commands within `$( )` that write only what they are given: echo, printf and seq."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+
+from flowspec.importers.awscli.parsed import Command
+from flowspec.importers.placeholders import PLACEHOLDER
+
+# Far above what launch scripts count to.
+_MOST_NUMBERS = 200
+_NUMBER = re.compile(r"-?[0-9]{1,9}", re.ASCII)
+# Of the conversions only these, without a width.
+_FORMAT = re.compile(r"(?:[^%\\]|%[sd%]|\\n)*")
+_CONVERSION = re.compile(r"%[sd%]|\\n")
+_RANGE = re.compile(r"(?P<first>-?[0-9]{1,9})\.\.(?P<last>-?[0-9]{1,9})(?:\.\.(?P<step>-?[0-9]{1,9}))?", re.ASCII)
+
+
+def output_of(commands: Sequence[Command]) -> str | None:
+    """Returns the output of a command as `$( )` gives it; None where it is not known."""
+    if len(commands) != 1 or commands[0].conditional or commands[0].redirected:
+        return None
+    program, *args = [word.text for word in commands[0].words]
+    made = None
+    if program == "echo" and not any("\\" in one for one in args) and not "".join(args[:1]).startswith("-"):
+        made = " ".join(args)
+    elif program == "printf" and args and _FORMAT.fullmatch(args[0]):
+        made = _printf(args[0], args[1:])
+    elif program == "seq" and 1 <= len(args) <= 3 and all(map(_NUMBER.fullmatch, args)):
+        first, step, last = ["1", "1", *args] if len(args) == 1 else [args[0], *(["1"] * (len(args) == 2)), *args[1:]]
+        made = None if first.startswith("0") and first != "0" else "\n".join(numbers(int(first), int(last), int(step)))
+    return None if made is None else made.rstrip("\n")
+
+
+def _printf(form: str, args: list[str]) -> str | None:
+    conversions = [one for one in _CONVERSION.findall(form) if one in ("%s", "%d")]
+    # With more arguments than these, the format is used once more.
+    known = len(conversions) == len(args)
+    for conversion, one in zip(conversions, args, strict=False):
+        known = known and (conversion == "%s" or bool(_NUMBER.fullmatch(one) or PLACEHOLDER.fullmatch(one)))
+    rest = iter(args)
+    return _CONVERSION.sub(lambda found: _converted(found[0], rest), form) if known else None
+
+
+def _converted(conversion: str, args: Iterator[str]) -> str:
+    return {"%%": "%", "\\n": "\n"}.get(conversion) or next(args)
+
+
+def numbers(first: int, last: int, step: int) -> list[str]:
+    """Returns the numbers that `seq` and `{1..3}` count; [] if that are too many."""
+    made = range(first, last + (1 if step > 0 else -1), step) if step else range(0)
+    return [str(one) for one in made] if len(made) <= _MOST_NUMBERS else []
+
+
+def expand_range(text: str) -> list[str]:
+    """Returns the words of bash's `{1..3}` and `{01..12}`, without the braces; [] for another text."""
+    found = _RANGE.fullmatch(text)
+    if not found:
+        return []
+    first, last = int(found["first"]), int(found["last"])
+    step = abs(int(found["step"] or 1)) * (1 if last >= first else -1)
+    ends = (found["first"], found["last"])
+    padded = any(re.match(r"-?0[0-9]", one) for one in ends)
+    width = max(map(len, ends)) if padded else 0
+    return [f"{int(one):0{width}d}" for one in numbers(first, last, step or 1)]
