@@ -152,6 +152,8 @@ bucket = boto.connect_s3("key", "secret").get_bucket("bucket")
 key = Key(bucket)
 key.key = "mapper.py"
 key.set_contents_from_filename("mapper.py")
+key.key = "day.txt"
+key.set_contents_from_string("today")
 connection = boto.emr.connect_to_region("eu-west-1")
 step = StreamingStep(name="count", mapper="s3://bucket/mapper.py", reducer="aggregate", input="s3://bucket/in", output="s3://bucket/out")
 flow = connection.run_jobflow(
@@ -170,7 +172,8 @@ def test_a_script_of_boto_2(migrate, script, flowspec, tmp_path):
     code, out, err = migrate(script(BOTO_2, head=""), "--yes")
     assert (code, out) == (0, "old.yaml\n"), err
     assert "warning: the script terminates the cluster itself: here keep_alive is false, so that it ends" in err
-    assert "warning: the script uploads mapper.py to S3: nothing else does it for the spec\n" in err
+    for uploaded in ("mapper.py to S3 as mapper.py", "a text to S3 as day.txt"):
+        assert f"warning: the script uploads {uploaded}: nothing else does it for the spec\n" in err
     made = json.loads(flowspec("compile", "old.yaml").out)
     assert [step["Name"] for step in made["Steps"]] == ["Setup Hadoop Debugging", "count", "jar"]
     assert made["Instances"]["InstanceCount"] == 3
@@ -396,6 +399,7 @@ def test_what_emr_refuses_is_refused_and_written_nevertheless(migrate, script):
     assert "warning: EMR refuses this request: Maximum number of active steps" in err, err
     assert "warning: PutAutoScalingPolicy is not imported: EMR refuses it (" in err, err
     assert err.count("refused: ") == 2, err
+    assert "PutAutoScalingPolicy" not in path.with_name("crowded.yaml").read_text()
 
 
 HIVE = """
@@ -523,6 +527,18 @@ UPLOADS = """
         Steps=[{"Name": "s", "HadoopJarStep": {"Jar": "command-runner.jar",
                 "Args": ["spark-submit", "s3://bucket/code/job.py", "s3://bucket/in/elsewhere.txt"]}}])
 """
+
+
+def test_an_object_that_the_script_writes_is_noted_where_the_request_names_it(migrate, script):
+    path = script("""
+        for name in ("conf/day.txt", "conf/day", "other.txt"):
+            boto3.client("s3").put_object(Bucket="bucket", Key=name, Body=b"today")
+        emr.run_job_flow(Name="written", **least, BootstrapActions=[
+            {"Name": "b", "ScriptBootstrapAction": {"Path": "s3://bucket/b.sh", "Args": ["s3n://bucket/conf/day.txt"]}}])
+    """)
+    code, _, err = migrate(path, "--yes")
+    told = "the script writes s3://bucket/conf/day.txt, which a step or bootstrap action uses: nothing else does it"
+    assert (code, err.count(told), err.count("the script writes")) == (0, 1, 1), err
 
 
 def test_what_the_script_uploads_is_uploaded_by_apply(migrate, script, flowspec, tmp_path):

@@ -36,15 +36,20 @@ def job_flows(calls: Iterable[Mapping[str, Any]]) -> tuple[Wanted, ...]:
     uploads: dict[str, str] = {}
     for call in calls:
         operation, params = call["operation"], call["params"]
-        if operation == "Upload":
+        if operation == "Upload" and params["To"].startswith("s3://"):
             uploads[params["To"]] = params["File"]
+        elif operation == "Upload":
+            rest.append(f"the script uploads {params['File']} to {params['To']}: nothing else does it for the spec")
         elif call["service"] != "emr":
             continue
         elif operation == "RunJobFlow":
             refused = [f"EMR refuses this request: {call['refused']}"] if "refused" in call else []
             flows[call["id"] or f"refused {len(flows)}"] = _JobFlow(params, call["region"], refused)
         elif "refused" in call and not operation.startswith(_HARMLESS):
-            rest.append(f"{operation} is not imported: EMR refuses it ({call['refused']})")
+            note = f"{operation} is not imported: EMR refuses it ({call['refused']})"
+            owners = [flows[one].notes for one in _clusters_of(call) if one in flows]
+            for notes in owners or [rest]:
+                notes.append(note)
         elif not operation.startswith(_HARMLESS):
             _fold(flows, call, rest)
     if sampled := _sampled_operations(calls):
@@ -54,11 +59,21 @@ def job_flows(calls: Iterable[Mapping[str, Any]]) -> tuple[Wanted, ...]:
         replace(
             _with_dates(flow.params),
             region=flow.region,
-            notes=tuple(dict.fromkeys((*flow.notes, *rest))),
+            notes=tuple(dict.fromkeys((*flow.notes, *_notes_on_written_objects(flow, calls), *rest))),
             uploads=uploads,
         )
         for flow in flows.values()
     )
+
+
+def _notes_on_written_objects(flow: _JobFlow, calls: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+    """Yields a note on each object of S3 that a script writes itself, and that its request names."""
+    text = json.dumps(flow.params, ensure_ascii=False)
+    for call in calls:
+        uri = call["params"]["To"] if call["operation"] == "PutObject" else ""
+        # Requests also name objects as s3n:// and s3a://.
+        if uri and re.search(rf"{re.escape(json.dumps(uri[5:], ensure_ascii=False)[1:-1])}(?![\w.-])", text):
+            yield f"the script writes {uri}, which a step or bootstrap action uses: nothing else does it for the spec"
 
 
 def _with_dates(params: Json) -> Wanted:
@@ -120,15 +135,21 @@ def _steps_on_existing_clusters(calls: list[Mapping[str, Any]]) -> Iterator[tupl
         )
 
 
+def _clusters_of(call: Mapping[str, Any]) -> list[str]:
+    """Returns the ids of the clusters that a call is about."""
+    params = call["params"]
+    owner = params.get("JobFlowId") or params.get("ClusterId") or params.get("ResourceId") or call["id"]
+    return [str(one) for one in params.get("JobFlowIds") or [owner] if one]
+
+
 def _fold(flows: Mapping[str, _JobFlow], call: Mapping[str, Any], rest: list[str]) -> None:
     operation, params = call["operation"], call["params"]
-    owner = params.get("JobFlowId") or params.get("ClusterId") or params.get("ResourceId") or call["id"]
-    named = params.get("JobFlowIds") or [owner]
-    if not any(named):
+    named = _clusters_of(call)
+    if not named:
         rest.append(f"{operation} is not imported: it is about no cluster, and `flowspec apply` does not do it")
         return
     for name in named:
-        flow = flows.get(str(name))
+        flow = flows.get(name)
         if flow is None:
             rest.append(f"{operation} on {name}, which the script did not make, is not imported")
         else:
