@@ -394,6 +394,12 @@ def test_a_command_that_can_not_be_pasted_is_no_advice():
     assert sorted(source.variables) == ["DAY", "output_2"]
 
 
+def test_an_output_that_only_the_shell_knows_is_named():
+    source = wanted(f'aws emr create-cluster {REST} --steps "$(jq -c . s.json)"\n', "aws-cli")
+    told = "line 1: only the shell knows the output of `jq -c . s.json`; --steps is imported without it"
+    assert source.notes == (told,)
+
+
 def test_a_step_that_only_the_shell_knows_is_named():
     found = refusal(f'aws emr create-cluster {REST} --steps "[$(python make_step.py)]"\n', "aws-cli")
     assert found.message == (

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple, NoReturn
 from flowspec.document.nearest import did_you_mean
 from flowspec.document.schema import camel_case
 from flowspec.document.text.tree import Source
+from flowspec.errors import shorten
 from flowspec.facts.api_model import Json
 from flowspec.importers.awscli.parsed import REGIONS, Command, Script, Word
 from flowspec.importers.awscli.paths import follow_path
@@ -221,7 +222,12 @@ class Call:
             shown = PLACEHOLDER.sub(r"${\1}", path)
             return f"{shown} is not read: {reason}"
         name = placeholder_name(word.text)
-        return f"only the shell knows what ${name} stands for" if name and self._cat_output(word) is None else ""
+        if not name or self._cat_output(word) is not None:
+            return ""
+        # One that the script does not name itself is the output of a command.
+        command = self.script.substitutions.get(name, "") if name not in self.script.texts else ""
+        shown = f"the output of `{shorten(' '.join(command.split()))}`" if command else f"what ${name} stands for"
+        return f"only the shell knows {shown}"
 
     def _read_file(self, path: str, word: Word) -> str:
         found = follow_path(self.script, path, self.command.folder)

@@ -35,12 +35,13 @@ def output_of(commands: Sequence[Command]) -> str | None:
 
 def _printf(form: str, args: list[str]) -> str | None:
     conversions = [one for one in _CONVERSION.findall(form) if one in ("%s", "%d")]
-    # With more arguments than these, the format is used once more.
-    known = len(conversions) == len(args)
-    for conversion, one in zip(conversions, args, strict=False):
+    # With more arguments, the format is used once more.
+    times = len(args) // len(conversions) if conversions else 1
+    known = len(conversions) * times == len(args) and times > 0
+    for conversion, one in zip(conversions * times, args, strict=False):
         known = known and (conversion == "%s" or bool(_NUMBER.fullmatch(one) or PLACEHOLDER.fullmatch(one)))
     rest = iter(args)
-    return _CONVERSION.sub(lambda found: _converted(found[0], rest), form) if known else None
+    return _CONVERSION.sub(lambda found: _converted(found[0], rest), form * times) if known else None
 
 
 def _converted(conversion: str, args: Iterator[str]) -> str:
