@@ -715,6 +715,38 @@ def test_the_steps_of_mapped_tasks_are_imported(mapping, note):
     assert source.notes == (f"line 2: EmrAddStepsOperator: its steps are imported, {note}",)
 
 
+def test_a_request_of_a_loop_is_refused():
+    module = (
+        "for size in ['s', 'l']:\n"
+        "    EmrCreateJobFlowOperator(task_id=f'create_{size}', job_flow_overrides=made(size))\n"
+    )
+    assert refusal(module, name="m.py").message == "the operator is in a loop: it makes several clusters"
+    (note,) = refusal(module, name="m.py", cluster="2").notes
+    assert note == "there are create_{size}"
+
+
+@pytest.mark.parametrize(("head", "place"), [("for size in SIZES", "a loop"), ("def add(size)", "the function add")])
+def test_a_cluster_that_stands_for_several_is_noted(head, place):
+    operator = "EmrCreateJobFlowOperator(job_flow_overrides={'Name': size, 'Instances': {}}, emr_conn_id=None)"
+    source = wanted(f"{head}:\n    {operator}\n", name="m.py")
+    assert source.params["Name"] == placeholder("size")
+    told = "one cluster is imported, with variables for what others may have of their own"
+    assert source.notes == (f"line 2: EmrCreateJobFlowOperator is in {place}: {told}",)
+
+
+def test_the_steps_of_mapped_tasks_that_are_not_known_are_named():
+    source = wanted(f"{CREATE}EmrAddStepsOperator.partial(task_id='s').expand(steps=made())\n", name="m.py")
+    assert source.notes[0].endswith("its steps are known only when the module runs: made()")
+
+
+def test_the_context_of_a_task_is_not_empty():
+    module = (
+        "@task\ndef made(**context):\n    return {'Name': context.get('x', 'none'), 'Instances': {}}\n"
+        "EmrCreateJobFlowOperator(task_id='c', job_flow_overrides=made(), emr_conn_id=None)\n"
+    )
+    assert wanted(module, name="m.py").params["Name"] == placeholder("x")
+
+
 def test_the_steps_of_a_function_with_parameters_are_imported_once_with_a_note():
     module = f"{CREATE}@task_group\ndef add(jar):\n    EmrAddStepsOperator(task_id='s', steps=[{STEP % 'jar'}])\n"
     source = wanted(module, name="m.py")

@@ -22,7 +22,7 @@ from flowspec.importers.airflow.expressions import Expressions
 from flowspec.importers.airflow.templates import rendered
 from flowspec.importers.later_calls import fold
 from flowspec.importers.names import Names
-from flowspec.importers.placeholders import Wanted
+from flowspec.importers.placeholders import PLACEHOLDER, Wanted
 from flowspec.importers.refusal import choose, load_json, refuse
 from flowspec.importers.shapes import convert_members
 
@@ -122,6 +122,7 @@ def read(source: Source, _folder: Path, cluster: str = "") -> Wanted:
         params = _convert_to_api_types(module, _read_overrides(module, task), task.line)
         params.setdefault("Instances", {})
         _note_connection(module, task)
+        _note_several_clusters(module, task)
         for other in tasks:
             _take_over(module, other, task, created, params)
         region = module.value(task, "region_name") or ""
@@ -135,11 +136,13 @@ def _read_overrides(module: _Module, task: _Task) -> Json:
     if not isinstance(overrides, dict):
         node = task.arguments.get("job_flow_overrides")
         hint = "import the request itself, a JSON file with the parameters of RunJobFlow"
-        if node is not None:
+        if task.mapped and node is None:
+            message = "the operator is mapped: it makes several clusters"
+        elif task.loops:
+            message = "the operator is in a loop: it makes several clusters"
+        elif node is not None:
             why = module.expressions.explain_unknown(node)
             message = f"job_flow_overrides is known only when the module runs: {why}"
-        elif task.mapped:
-            message = "the operator is mapped: it makes several clusters"
         else:
             message = "the operator has no job_flow_overrides: its request is in a connection of Airflow"
         refuse(module.source, message, hint, Place(module.source, task.line, 1, 1))
@@ -195,7 +198,8 @@ def _tasks(tree: ast.Module) -> Iterator[_Task]:
 
 
 def _task_id(module: _Module, task: _Task) -> str:
-    return str(module.value(task, "task_id") or f"line {task.line}")
+    name = str(module.value(task, "task_id") or f"line {task.line}")
+    return PLACEHOLDER.sub(r"{\1}", name)
 
 
 def _take_over(module: _Module, other: _Task, task: _Task, created: list[_Task], params: Json) -> None:
@@ -220,8 +224,9 @@ def _add_steps(module: _Module, task: _Task, params: Json) -> Iterator[str]:
     unrolled = bool(each) and all(isinstance(one, list) for one in each)
     steps = [step for one in each for step in one] if unrolled else module.value(task, "steps")
     if not isinstance(steps, list):
-        node = task.arguments.get("steps")
-        why = f": {module.expressions.explain_unknown(node)}" if node is not None and steps is not None else ""
+        mapped = {one.arg: one.value for one in task.mapped.keywords} if task.mapped else {}
+        node = task.arguments.get("steps") or mapped.get("steps")
+        why = f": {module.expressions.explain_unknown(node)}" if node is not None else ""
         yield f" is not imported: its steps are known only when the module runs{why}"
         return
     made = _convert_to_api_types(module, {"Steps": steps}, task.line)
@@ -255,6 +260,13 @@ def _note_connection(module: _Module, task: _Task) -> None:
         module.notes.append(
             f"line {task.line}: what the connection {connection} of Airflow adds to the request is not imported"
         )
+
+
+def _note_several_clusters(module: _Module, task: _Task) -> None:
+    place = "a loop" if task.loops else f"the function {task.function}" if task.function else ""
+    if place:
+        told = f"{_CREATE} is in {place}: one cluster is imported, with variables for what others may have of their own"
+        module.notes.append(f"line {task.line}: {told}")
 
 
 def _request_from_names(module: _Module) -> Json:

@@ -256,6 +256,10 @@ class Expressions:
             # Airflow gives a task these values of its context.
             filled = _CONTEXT & {name for name, one in bound.arguments.items() if one is None}
             bound.arguments.update({name: f"{{{{ {name} }}}}" for name in filled})
+            if function.args.kwarg:
+                # Those have the rest of the context, whose values are not known.
+                rest = function.args.kwarg.arg
+                bound.arguments[rest] = self.names.stand_in(f"in the module: {rest}", rest)
         self._open_names.add(function.name)
         try:
             made, made_there = self._evaluate_apart(dict(bound.arguments), lambda: self._run_function(function))
