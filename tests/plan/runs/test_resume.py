@@ -8,7 +8,7 @@ from flowspec.backend.aws.submission.apply import apply
 from flowspec.document.checking.validate import validate
 from flowspec.document.text.parse import load
 from flowspec.emulator.state.paths import step_logs
-from flowspec.errors import FlowspecError
+from flowspec.errors import FlowspecError, ServiceError
 from flowspec.pipeline import plan_on, preflight_on, refuse_wrong
 from flowspec.plan.cluster import CHOSEN, PART_TAG
 from flowspec.request.compile import compile
@@ -311,6 +311,28 @@ def test_a_run_whose_beginning_is_not_known_is_not_relied_on(flow, monkeypatch):
     last = flow.run(COUNT + SORT, "COMPLETED", rerun=["failed"])
     told = f"run {last} continues more than 1 runs, the limit: which steps are left is not known"
     assert flow.if_changed(COUNT + SORT) == told
+
+
+def test_a_run_that_can_not_be_read(flow, monkeypatch):
+    first = flow.run(COUNT + SORT, "COMPLETED", "FAILED")
+    last = flow.run(COUNT + SORT, "COMPLETED", rerun=["failed"])
+    read = resume.read_steps
+
+    def refuse(refused):
+        def answer(emr, cluster_id):
+            if cluster_id == refused:
+                raise ServiceError("ListSteps", "AccessDenied", "not allowed")
+            return read(emr, cluster_id)
+
+        monkeypatch.setattr(resume, "read_steps", answer)
+
+    refuse(first)
+    told = f"run {last} continues {first}, which can't be read: ListSteps: AccessDenied: not allowed"
+    assert flow.if_changed(COUNT + SORT) == told
+    refuse(last)
+    for options in ({"rerun": ["failed"]}, {"rerun": (), "if_changed": True}):
+        with pytest.raises(ServiceError, match="not allowed"):
+            flow.planned(COUNT + SORT, **options)
 
 
 def test_a_run_that_is_ending_with_all_steps_completed_is_enough(flow):

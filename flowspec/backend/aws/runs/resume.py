@@ -159,8 +159,6 @@ def _chain(emr: Emr, jobflow: JobFlow, last: str) -> list[Cluster]:
     found: list[Cluster] = []
     following = last
     while following and following != CHOSEN:
-        if following in {one.id for one in found}:
-            raise UnknownBeginning(f"the runs that {last} continues continue each other", remedy=CHOOSE_STEPS)
         if len(found) == _MOST_RUNS:
             message = f"run {last} continues more than {_MOST_RUNS} runs, the limit"
             raise UnknownBeginning(f"{message}: which steps are left is not known", remedy=CHOOSE_STEPS)

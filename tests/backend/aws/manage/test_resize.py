@@ -3,6 +3,7 @@
 import re
 import threading
 import time
+from dataclasses import replace
 
 import pytest
 
@@ -54,12 +55,23 @@ def test_a_group_by_its_id(emr, started):
         resize(emr, cluster_id, {master: 3}, sleep=no_sleep)
 
 
-def test_fleets(emr, started):
+@pytest.mark.parametrize(
+    ("wanted", "then", "calls"),
+    [
+        (
+            {"CORE:on-demand": 0, "CORE:spot": 6, "TASK:spot": 8, "TASK:on-demand": 3},
+            [(1, 0), (0, 6), (3, 8)],
+            2,
+        ),
+        ({"CORE": 5}, [(1, 0), (5, 0), (1, 2)], 1),
+    ],
+    ids=["both targets of a fleet in one call", "the one target that a fleet has"],
+)
+def test_fleets(emr, started, wanted, then, calls):
     cluster_id = started(instance_fleets=FLEETS)
-    wanted = {"CORE:on-demand": 0, "CORE:spot": 6, "TASK:spot": 8, "TASK:on-demand": 3}
     found = resize(emr, cluster_id, wanted, sleep=no_sleep)
-    assert sizes(emr, cluster_id) == [(1, 0), (0, 6), (3, 8)]
-    assert emr.seen.count("ModifyInstanceFleet") == 2, "both targets of a fleet in one call"
+    assert sizes(emr, cluster_id) == then
+    assert emr.seen.count("ModifyInstanceFleet") == calls
     assert all(one.reached for one in wait_for_sizes(emr, cluster_id, found))
 
 
@@ -92,6 +104,12 @@ def test_what_can_never_be_is_refused_before_emr_is_asked(emr, wanted):
     assert emr.seen == []
 
 
+def test_a_role_in_lower_case_is_suggested_in_upper_case(emr):
+    with pytest.raises(FlowspecError, match="names no instance group") as refused:
+        resize(emr, "j-NONE", {"core:spot": 1}, sleep=no_sleep)
+    assert refused.value.remedy == "did you mean CORE:spot?"
+
+
 def test_a_role_of_several_groups_is_not_guessed(emr, started):
     cluster_id = started(instance_groups=[*GROUPS, {**GROUPS[2], "name": "more"}])
     with pytest.raises(FlowspecError, match="means 2 instance groups") as refused:
@@ -110,8 +128,11 @@ def test_an_emptied_group_does_not_count_beside_one_with_instances(emr, started)
 
 
 def test_both_targets_of_a_fleet_are_not_guessed(emr, started):
-    cluster_id = started(instance_fleets=FLEETS)
-    with pytest.raises(FlowspecError, match="which one is meant") as refused:
+    cluster_id = started(instance_fleets=[*FLEETS[:2], {**FLEETS[2], "name": "spot"}])
+    with pytest.raises(FlowspecError, match="means no instance groups or fleets") as refused:
+        resize(emr, cluster_id, {"ig-NONE": 3}, sleep=no_sleep)
+    assert re.fullmatch(r"there are: MASTER \(if-\w+\), CORE \(if-\w+\), TASK \(if-\w+\)", refused.value.remedy)
+    with pytest.raises(FlowspecError, match="a fleet with both targets set: which one is meant") as refused:
         resize(emr, cluster_id, {"TASK": 3}, sleep=no_sleep)
     assert refused.value.remedy == "write TASK:on-demand=N and TASK:spot=N"
     with pytest.raises(FlowspecError, match="targets on-demand and spot"):
@@ -173,14 +194,15 @@ def test_a_cluster_that_ended_in_between(emr, started):
 
 
 class Groups:
-    """An EMR that shows a group in one state and size after the other."""
+    """An EMR that shows one group, or several, in one state and size after the other."""
 
     def __init__(self, emr, shown):
         self.backend, self.shown = emr.backend, iter(shown)
 
     def pages(self, operation, member, **_):
-        state, running = next(self.shown)
-        yield {"Id": "ig-1", "RunningInstanceCount": running, "Status": {"State": state}}
+        shown = next(self.shown)
+        for index, (state, running) in enumerate([shown] if isinstance(shown[0], str) else shown, 1):
+            yield {"Id": f"ig-{index}", "RunningInstanceCount": running, "Status": {"State": state}}
 
     def call(self, operation, **_):
         return {"Cluster": {"Id": "j-1", "Name": "n", "Status": {"State": "RUNNING"}}}
@@ -190,23 +212,35 @@ GROW = [Resize("ig-1", "CORE (ig-1)", "InstanceCount", 2, 5)]
 
 
 @pytest.mark.parametrize(
-    ("shown", "message"),
+    ("wanted", "shown", "message"),
     [
-        ([("RESIZING", 2), ("SUSPENDED", 3)], r"CORE \(ig-1\) is SUSPENDED with 3 of 5"),
-        ([("RECONFIGURING", 2), ("ARRESTED", 2)], r"CORE \(ig-1\) is ARRESTED with 2 of 5"),
-        ([("RESIZING", 3), *[("RUNNING", 4)] * 6], "has 4 instead of 5"),
+        (5, [("RESIZING", 2), ("SUSPENDED", 3)], r"CORE \(ig-1\) is SUSPENDED with 3 of 5"),
+        (5, [("RECONFIGURING", 2), ("ARRESTED", 2)], r"CORE \(ig-1\) is ARRESTED with 2 of 5"),
+        (5, [("RESIZING", 3), *[("RUNNING", 4)] * 6], "has 4 instead of 5"),
+        (1, [("RESIZING", 2), *[("RUNNING", 2)] * 6], "has 2 instead of 1"),
     ],
 )
-def test_emr_gives_up(emr, shown, message):
+def test_emr_gives_up(emr, wanted, shown, message):
     with pytest.raises(FlowspecError, match=message):
-        wait_for_sizes(Groups(emr, shown), "j-1", GROW, sleep=no_sleep)
+        wait_for_sizes(Groups(emr, shown), "j-1", [replace(GROW[0], after=wanted)], sleep=no_sleep)
+
+
+def test_one_group_at_its_size_does_not_end_the_wait_for_another(emr):
+    growing = [("RESIZING", 2)] * 9
+    emr_with_two = Groups(emr, zip([("RUNNING", 5)] * 10, [*growing, ("RUNNING", 5)], strict=True))
+    resizes = [*GROW, replace(GROW[0], id="ig-2", address="TASK (ig-2)")]
+    assert [one.running for one in wait_for_sizes(emr_with_two, "j-1", resizes, sleep=no_sleep)] == [5, 5]
+    stopped = Groups(emr, [[("RUNNING", 5), ("RUNNING", 2)]] * 6)
+    with pytest.raises(FlowspecError, match=r"TASK \(ig-2\) has 2 instead of 5"):
+        wait_for_sizes(stopped, "j-1", resizes, sleep=no_sleep)
 
 
 def test_it_waits_until_it_is_there(emr):
-    told = []
+    told, slept = [], []
     shown = [("RUNNING", 2), ("RESIZING", 2), ("RESIZING", 4), ("RUNNING", 5)]
-    done = wait_for_sizes(Groups(emr, shown), "j-1", GROW, notify=told.append, sleep=no_sleep)
+    done = wait_for_sizes(Groups(emr, shown), "j-1", GROW, notify=told.append, sleep=slept.append)
     assert [one.running for one in done] == [5]
+    assert [seconds > 0 for seconds in slept] == [True] * 3, "EMR is not asked without a pause"
     assert told == ["CORE (ig-1): 2 of 5", "CORE (ig-1): 4 of 5"]
 
 

@@ -88,6 +88,9 @@ def test_the_next_subnet_is_tried_when_one_has_no_capacity(path):
     first, second = flow.failed
     assert "INTERNAL_ERROR_EC2_INSUFFICIENT_CAPACITY_AZ): 3 instances" in first
     assert flow.clusters()[1].id in second
+    _, *again = (f"launched again: cluster {one.id}" for one in flow.clusters())
+    told = [one for one in flow.notes if one in {*flow.failed, *again}]
+    assert told == [first, again[0], second, again[1]]
 
 
 @pytest.mark.parametrize(

@@ -309,6 +309,7 @@ DENIED = ServiceError("GetObject", "AccessDenied", "s3://acme-logs/x: Access Den
             0,
             "GetObject: AccessDenied: s3://acme-logs/x: Access Denied; see that you may read",
         ),
+        ("s3://acme-logs/", FlowspecError("no credentials"), 900, "its logs can't be read: no credentials"),
         ("", None, 0, "the cluster has no `log_uri`, so EMR keeps no logs; give the spec one"),
         ("s3://acme-logs/", None, 900, "/ has no controller log; EMR ships it within five minutes, if"),
     ],
@@ -499,13 +500,18 @@ def test_a_step_that_a_later_one_of_its_name_did_over_does_not_count():
     stopped = made("a", "FAILED", 1, "CANCEL_AND_WAIT"), made("b", "CANCELLED", 1, begun=False)
     assert left(*stopped, made("a", "COMPLETED", 2), made("b", "COMPLETED", 2)) == ["a-2", "b-2"]
     assert left(made("b", "CANCELLED", 1, begun=False), made("b", "COMPLETED", 2)) == ["b-1", "b-2"]
+    # Someone cancelled it, as the failure stopped nothing.
+    passing = made("a", "FAILED", 1), made("b", "CANCELLED", 1, begun=False)
+    assert left(*passing, made("a", "COMPLETED", 2), made("b", "COMPLETED", 2)) == ["b-1", "a-2", "b-2"]
 
 
 def test_a_log_without_an_exit_code_is_read_once_for_a_look():
     ended = datetime(2026, 11, 28, tzinfo=timezone.utc)
     failed = Step("s-1", "load", "FAILED", "CONTINUE", started=ended, ended=ended)
     tags = policy_tags({token_of(failed): StepPolicy(attempts=3, causes=("75",), skip=(3,))})
-    cluster = Cluster("j-1", "x", "WAITING", tags=tags, keep_alive=True, steps=(failed,))
+    # The log of a step that has not failed is not read.
+    steps = (failed, replace(failed, id="s-2", state="RUNNING", ended=None))
+    cluster = Cluster("j-1", "x", "WAITING", tags=tags, keep_alive=True, steps=steps)
     logs = Shipping()
     codes = ExitCodes(cluster, logs)
     assert codes.of(failed) is None
