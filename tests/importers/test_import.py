@@ -72,12 +72,18 @@ def test_a_variable_may_be_named_like_a_key(tmp_path):
         ("fs.s3a.secret.key", True),
         ("--api-key", True),
         ("privateKey", True),
+        ("x.apikey", True),
+        ("x.accesskey", True),
+        ("oauth.secrets", True),
+        ("oauth.tokens", True),
         ("smtp.pass", True),
         ("pass.count", False),
         ("compass", False),
         ("fs.s3a.aws.credentials.provider", False),
         ("ssl.password.file", False),
         ("token.ttl", False),
+        ("secret.location", False),
+        ("token.count", False),
         ("primary.key", False),
         ("", False),
     ],
@@ -108,9 +114,27 @@ def test_variables_and_tags_beside_secrets():
     }
     made = write_spec(Wanted(params, {"given": Variable(), "password": Variable(default="x")}))
     assert made.secrets == {"password_2": "hunter2"}
+    assert made.places == {"password_2": ("configurations.c.password",)}
     assert "given: {type: string, sensitive: true}" in made.text
     assert "password: {type: string, default: x}" in made.text
     assert "tags: {token: search}" in made.text
+
+
+@pytest.mark.parametrize(
+    ("request_", "line", "comment"),
+    [
+        ({"Instances": {}}, "name: x", "no release is given: EMR uses a very old AMI"),
+        (
+            {"ReleaseLabel": "emr-7.5.0", "Instances": {"HadoopVersion": "2.4"}},
+            'hadoop_version: "2.4"',
+            "EMR uses this only before release 4.0.0",
+        ),
+    ],
+    ids=["no release", "Hadoop's version"],
+)
+def test_a_remark_stands_above_what_is_odd(request_, line, comment):
+    text = write_spec({"Name": "x", **request_}).text
+    assert f"# {comment}\n{line}\n" in text
 
 
 def test_secrets_can_be_kept(tmp_path):

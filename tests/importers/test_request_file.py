@@ -49,7 +49,10 @@ def test_a_request_is_read_as_it_is():
         (b'[{"Cluster": {"Id": "j-1"}}]', "this is a list, beginning with the answer of DescribeCluster"),
         (b'{"Clusters": []}', "this is the answer of ListClusters"),
         (b'{"JobFlowId": "j-1", "ClusterArn": "arn"}', "this is the answer of RunJobFlow, not a request"),
+        (b'{"JobFlows": []}', "this is the answer of DescribeJobFlows"),
+        (b'{"StepIds": []}', "this is the answer of AddJobFlowSteps"),
         (b'{"Resources": {}}', "this is a CloudFormation template"),
+        (b'{"Records": []}', "this is a file of CloudTrail events"),
     ],
 )
 def test_what_is_no_request_is_said_to_be_none(data, message):
@@ -161,6 +164,8 @@ def test_no_secret_is_shown_of_a_wrong_request():
         ("NoMember", 1, "'NoMember' is not a member of a request", "a newer boto3 may know it"),
         ("StepConcurrencyLevel", True, "must be an integer, this is true", ""),
         ("Name", ["x"], "Name must be a string, this is a list", ""),
+        ("Name", {}, "Name must be a string, this is an object", ""),
+        ("Configurations", [{"Properties": []}], "Configurations[0].Properties must be an object, this is a list", ""),
         ("Tags", "x", "Tags must be a list, this is a string", "put it in brackets"),
         ("Instances", {"LogUri": "x"}, "'LogUri' is not a member of Instances", "it belongs at the top level"),
     ],

@@ -407,28 +407,57 @@ def test_what_is_left_out_of_a_policy_goes_back_to_the_default(emr, path, before
     assert planned(wanted, observed(emr, cluster_id)).changes == ()
 
 
+UNITS = {"ComputeLimits": {**LIMITS, "UnitType": "InstanceFleetUnits"}}
+
+
 @pytest.mark.parametrize(
-    ("path", "policy", "owner"),
+    ("scaled", "policy", "size", "address", "note"),
     [
-        (("ManagedScalingPolicy",), {"ComputeLimits": LIMITS}, "managed scaling"),
-        (group(1, "AutoScalingPolicy"), SCALING, "its automatic scaling policy"),
+        (
+            changed(G, ("ManagedScalingPolicy",), {"ComputeLimits": LIMITS}),
+            ("ManagedScalingPolicy",),
+            group(1, "InstanceCount"),
+            "instance group CORE: count",
+            "instance group CORE has 2 instances where the spec says 3: managed scaling changes it",
+        ),
+        (
+            changed(G, group(1, "AutoScalingPolicy"), SCALING),
+            group(1, "AutoScalingPolicy"),
+            group(1, "InstanceCount"),
+            "instance group CORE: count",
+            "instance group CORE has 2 instances where the spec says 3: its automatic scaling policy changes it",
+        ),
+        (
+            changed(F, ("ManagedScalingPolicy",), UNITS),
+            ("ManagedScalingPolicy",),
+            fleet(1, "TargetOnDemandCapacity"),
+            "instance fleet CORE: target_on_demand_capacity",
+            "instance fleet CORE has target_on_demand_capacity 2 where the spec says 3: managed scaling changes it",
+        ),
     ],
+    ids=["managed scaling of groups", "a group's own policy", "managed scaling of fleets"],
 )
-def test_a_size_that_a_scaler_moves_is_left_alone_and_told(emr, path, policy, owner):
-    scaled = changed(G, path, policy)
+def test_a_size_that_a_scaler_moves_is_left_alone_and_told(emr, scaled, policy, size, address, note):
     cluster_id = running(emr, scaled)
-    wanted = changed(scaled, group(1, "InstanceCount"), 3)
+    wanted = changed(scaled, size, 3)
     plan = planned(wanted, observed(emr, cluster_id))
     assert (plan.changes, plan.joins) == ((), cluster_id)
-    assert plan.notes[0] == f"instance group CORE has 2 instances where the spec says 3: {owner} changes it"
-    gone = planned(changed(wanted, path, None), observed(emr, cluster_id))
-    assert "instance group CORE: count" in {line.address for line in gone.changes}, "the size is the spec's again"
+    assert plan.notes[0] == note
+    gone = planned(changed(wanted, policy, None), observed(emr, cluster_id))
+    assert address in {line.address for line in gone.changes}, "the size is the spec's again"
 
 
-def test_no_scaler_moves_the_masters(emr):
-    wanted = changed(G, ("ManagedScalingPolicy",), {"ComputeLimits": LIMITS})
-    cluster_id = running(emr, wanted)
-    assert planned(changed(wanted, group(0, "InstanceCount"), 3), observed(emr, cluster_id)).replaces == cluster_id
+@pytest.mark.parametrize(
+    ("scaled", "size"),
+    [
+        (changed(G, ("ManagedScalingPolicy",), {"ComputeLimits": LIMITS}), group(0, "InstanceCount")),
+        (changed(F, ("ManagedScalingPolicy",), UNITS), fleet(0, "TargetOnDemandCapacity")),
+    ],
+    ids=["groups", "fleets"],
+)
+def test_no_scaler_moves_the_masters(emr, scaled, size):
+    cluster_id = running(emr, scaled)
+    assert planned(changed(scaled, size, 3), observed(emr, cluster_id)).replaces == cluster_id
 
 
 class Refusing:

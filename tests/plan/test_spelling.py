@@ -156,6 +156,8 @@ ANOTHER = {
     ),
     "no configurations": (top("Configurations", [EXPORT]), top("Configurations", [])),
     "no bootstrap action": (scripts(), top("BootstrapActions", [])),
+    "a bootstrap action of another name": (scripts(), top("BootstrapActions", [{**scripts()["BootstrapActions"][0], "Name": "b"}])),
+    "arguments in another order": (scripts([("Args", ["x", "y"])]), scripts([("Args", ["y", "x"])])),
     "a bootstrap action less": (
         top("BootstrapActions", scripts()["BootstrapActions"] * 2), scripts(),
     ),

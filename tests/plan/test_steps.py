@@ -58,6 +58,24 @@ def test_properties_in_another_order_are_the_same():
     assert step_identity(one) == step_identity(other)
 
 
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"Name": "two"},
+        {"Jar": "b.jar"},
+        {"MainClass": "b.Main"},
+        {"Args": ["--fast", "x"]},
+        {"Properties": [{"Key": "a", "Value": "2"}]},
+    ],
+    ids=lambda other: next(iter(other)),
+)
+def test_what_makes_another_step(other):
+    runs = {"Jar": "a.jar", "MainClass": "a.Main", "Args": ["x", "--fast"], "Properties": [{"Key": "a", "Value": "1"}]}
+    one, two = ({"Name": "one", "HadoopJarStep": runs}, {"Name": "one", "HadoopJarStep": {**runs, **other}})
+    two |= {"Name": other["Name"], "HadoopJarStep": runs} if "Name" in other else {}
+    assert step_identity(one) != step_identity(two)
+
+
 def test_an_empty_main_class_is_none():
     one = config("one")
     assert step_identity({**one, "HadoopJarStep": {**one["HadoopJarStep"], "MainClass": ""}}) == step_identity(one)

@@ -313,6 +313,18 @@ def test_a_run_whose_beginning_is_not_known_is_not_relied_on(flow, monkeypatch):
     assert flow.if_changed(COUNT + SORT) == told
 
 
+def test_a_run_that_continues_one_of_another_flow(flow):
+    group = {"InstanceRole": "MASTER", "InstanceType": "m5.xlarge", "InstanceCount": 1}
+    of_others = {"Name": "weekly", "ReleaseLabel": "emr-7.5.0", "Instances": {"InstanceGroups": [group]}}
+    other = flow.emr.call("RunJobFlow", **of_others)["JobFlowId"]
+    last = apply(flow.planned(COUNT, ()), flow.emr).cluster_id
+    flow.emr.call("AddTags", ResourceId=last, Tags=[{"Key": PART_TAG, "Value": other}])
+    flow.emr.put_in_state(last, "TERMINATED")
+    with pytest.raises(FlowspecError, match=f"{last} continues {other}, which is a run of another flow") as refused:
+        flow.planned(COUNT)
+    assert "--from STEP" in refused.value.remedy
+
+
 def test_a_run_that_can_not_be_read(flow, monkeypatch):
     first = flow.run(COUNT + SORT, "COMPLETED", "FAILED")
     last = flow.run(COUNT + SORT, "COMPLETED", rerun=["failed"])

@@ -31,7 +31,7 @@ from flowspec.document.checking.validate import validate
 from flowspec.document.text.parse import load
 from flowspec.errors import FlowspecError, ServiceError, SpecError
 from flowspec.pipeline import make_report, plan_on
-from flowspec.plan.cluster import FLOW_TAG, WATCH_TAG, WATCHER_TAG, Cluster, Step
+from flowspec.plan.cluster import FLOW_TAG, REPEATED_TAG, TIMED_OUT_TAG, WATCH_TAG, WATCHER_TAG, Cluster, Step
 from flowspec.plan.runs.supervision import StepPolicy, policy_tags, token_of
 from flowspec.report.json_text import as_json
 from flowspec.request.compile import compile
@@ -503,6 +503,39 @@ def test_a_step_that_a_later_one_of_its_name_did_over_does_not_count():
     # Someone cancelled it, as the failure stopped nothing.
     passing = made("a", "FAILED", 1), made("b", "CANCELLED", 1, begun=False)
     assert left(*passing, made("a", "COMPLETED", 2), made("b", "COMPLETED", 2)) == ["b-1", "a-2", "b-2"]
+    begun = stopped[0], made("b", "CANCELLED", 1)
+    assert left(*begun, made("a", "COMPLETED", 2), made("b", "COMPLETED", 2)) == ["b-1", "a-2", "b-2"]
+
+
+@pytest.mark.parametrize(
+    ("on_failure", "again", "left"),
+    [
+        ("CANCEL_AND_WAIT", True, ["a-2", "b-2"]),
+        ("CONTINUE", True, ["b-1", "a-2", "b-2"]),
+        ("CANCEL_AND_WAIT", False, ["a-1", "b-1"]),
+    ],
+    ids=["with those that it stopped", "someone cancelled the other", "a watcher was about to"],
+)
+def test_a_step_that_a_watcher_repeated_does_not_count(on_failure, again, left):
+    failed = Step("a-1", "a", "FAILED", on_failure, created=NOON, started=NOON, ended=LATER)
+    cancelled = Step("b-1", "b", "CANCELLED", "CONTINUE", created=NOON)
+    later = tuple(Step(f"{name}-2", name, "RUNNING", on_failure, created=LATER) for name in "ab" if again)
+    marks = tag_of_marks(failed, {}, REPEATED_TAG)
+    cluster = Cluster("j-1", "x", "WAITING", tags={REPEATED_TAG: marks["Value"]}, steps=(failed, cancelled, *later))
+    assert [one.id for one in without_repeated(cluster).steps] == left
+
+
+@pytest.mark.parametrize(
+    ("state", "settled"),
+    [("CANCELLED", "FAILED"), ("FAILED", "FAILED"), ("COMPLETED", "COMPLETED"), ("CANCEL_PENDING", "CANCEL_PENDING")],
+)
+def test_a_step_that_ended_before_it_was_stopped_has_not_timed_out(state, settled):
+    step = Step("s-1", "load", state, "CONTINUE", created=NOON, started=NOON)
+    marks = tag_of_marks(step, {}, TIMED_OUT_TAG)
+    tags = {**policy_tags({token_of(step): StepPolicy(timeout=60)}), TIMED_OUT_TAG: marks["Value"]}
+    cluster = Cluster("j-1", "x", "WAITING", tags=tags, keep_alive=True, steps=(step,))
+    (seen,) = settle(cluster, ExitCodes(cluster, Exits())).steps
+    assert (seen.state, seen.message) == (settled, "it ran longer than its timeout of 60 s" * (settled == "FAILED"))
 
 
 def test_a_log_without_an_exit_code_is_read_once_for_a_look():
@@ -573,6 +606,7 @@ NEXT = Step("next", "next", "CANCELLED", "CONTINUE", created=NOON, ended=LATER)
             "COMPLETED COMPLETED CANCELLED",
             ("TERMINATED_WITH_ERRORS", ""),
         ),
+        ([replace(LOOK, state="COMPLETED")], "STEP_FAILURE", "COMPLETED", ("TERMINATED_WITH_ERRORS", "STEP_FAILURE")),
         (
             [LOOK, replace(LOOK, id="bad", name="bad")],
             "STEP_FAILURE",
@@ -586,6 +620,7 @@ NEXT = Step("next", "next", "CANCELLED", "CONTINUE", created=NOON, ended=LATER)
         "the next one runs on",
         "stopped by someone",
         "one ran since",
+        "none was skipped",
         "another failed",
     ],
 )
