@@ -14,6 +14,8 @@ from flowspec.errors import Location, SpecError
 from flowspec.facts.api_model import KeyPath
 from flowspec.facts.limits import MAX_STEPS, MAX_STEPS_LISTED
 from flowspec.facts.mutability import row_of
+from flowspec.facts.rules.common import Params
+from flowspec.facts.rules.steps import concurrent_steps_continue
 from flowspec.plan.changes import Action, ApiCall, Assessment, Change, Plan
 from flowspec.plan.cluster import MANAGED_TAG, STEPS_TAG, Step
 from flowspec.plan.command_lines import Place, command_line_at
@@ -296,6 +298,7 @@ def _plan_changes(submission: Plan, cluster: Cluster, comparison: Comparison, st
     changes = [*(line for one in differences for line in changes_of(one)), *step_lines(wanted, steps)]
     calls = [*calls_of(differences, cluster), *step_calls(wanted, steps, cluster)]
     ending = list(ending_calls(differences, cluster))
+    blocked, remedy = _why_steps_are_not_added(wanted, steps, cluster)
     plan = dataclasses.replace(
         submission,
         changes=tuple(changes),
@@ -307,8 +310,8 @@ def _plan_changes(submission: Plan, cluster: Cluster, comparison: Comparison, st
         awaits=tuple(one.id for one in steps.awaits),
         failed=tuple(one.id for one in steps.failed),
         notes=(*comparison.notes, *_step_notes(steps)),
-        blocked=unknown_steps(wanted, steps),
-        remedy=RERUN_BY_NAME if steps.unknown else "",
+        blocked=blocked,
+        remedy=remedy,
     )
     if not changes:
         return plan
@@ -350,6 +353,28 @@ def unknown_steps(wanted: Mapping[str, Any], steps: StepChanges) -> str:
         return ""
     return (
         f"EMR shows only the latest {MAX_STEPS_LISTED} steps of the cluster; whether {names} ran before can't be known"
+    )
+
+
+def _why_steps_are_not_added(wanted: Mapping[str, Any], steps: StepChanges, cluster: Cluster) -> tuple[str, str]:
+    """Returns why the steps of a plan can't be added, and the remedy; two empty texts if they can."""
+    if unknown := unknown_steps(wanted, steps):
+        return unknown, RERUN_BY_NAME
+    assert cluster.live is not None
+    # The cluster keeps a level that the spec leaves open.
+    name = "StepConcurrencyLevel"
+    level = wanted.get(name) or cluster.live.params.get(name, 1)
+    added = [wanted["Steps"][index] for index in steps.add]
+    refused = [
+        added[int(one.path[1])] for one in concurrent_steps_continue.check(Params({name: level, "Steps": added}))
+    ]
+    if not refused:
+        return "", ""
+    names = ", ".join(repr(one["Name"]) for one in refused)
+    return (
+        f"cluster {cluster.id} runs {level} steps at once, and EMR adds none to it that would not let the others "
+        f"continue after a failure: {names}",
+        f"{snake(name)}: 1, or on_failure: CONTINUE for these steps",
     )
 
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from flowspec.backend.aws.submission.apply import apply
-from flowspec.errors import NothingFound
+from flowspec.errors import FlowspecError, NothingFound
 from flowspec.facts.limits import MAX_STEPS, MAX_STEPS_LISTED
 from flowspec.plan.changes import Action
 from flowspec.plan.cluster import DIGEST_TAG, STEPS_TAG, Step
@@ -38,6 +38,33 @@ def test_a_run_of_another_digest_is_joined_if_it_has_the_same_fields_and_steps(e
     assert (other.changes[0].address, other.changes[0].action) == (f"cluster {there.id}: steps", Action.REPLACE)
     unread = planned(params, replace(unknown, live=None), replace=True)
     assert (unread.joins, unread.changes[0].address) == (None, f"cluster {there.id}: request")
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "action", "blocked"),
+    [
+        (3, None, "CANCEL_AND_WAIT", True),
+        (3, 1, "CANCEL_AND_WAIT", False),
+        (1, 3, "CANCEL_AND_WAIT", True),
+        (1, None, "CANCEL_AND_WAIT", False),
+        (3, None, "CONTINUE", False),
+    ],
+)
+def test_a_step_that_emr_would_refuse_is_known_before_anything_is_changed(emr, before, after, action, blocked):
+    there = changed(GROUPS, ("StepConcurrencyLevel",), before)
+    cluster_id = running(emr, there)
+    wanted = changed(changed(there, ("StepConcurrencyLevel",), after), ("Tags", 0, "Value"), "other")
+    wanted = changed(wanted, ("Steps", 1), {**TWO, "ActionOnFailure": action})
+    plan = planned(wanted, observed(emr, cluster_id))
+    if not blocked:
+        assert len(apply(plan, emr, sleep=lambda _: None).steps) == 2
+        return
+    told = f"cluster {cluster_id} runs 3 steps at once, and EMR adds none to it that would not let the others continue"
+    with pytest.raises(FlowspecError, match=told) as refused:
+        apply(plan, emr, sleep=lambda _: None)
+    assert refused.value.message.endswith(" after a failure: 'two'")
+    assert refused.value.remedy == "step_concurrency_level: 1, or on_failure: CONTINUE for these steps"
+    assert observed(emr, cluster_id).tags["team"] == "search"
 
 
 def test_a_step_with_other_arguments_is_another(emr):
