@@ -331,6 +331,14 @@ class TestOrphans:
         alive(flows(1), f"{source}@{commit}")
         assert find_orphans(emr, repository / "jobs", [repository / "jobs" / "link.yaml"]).clusters == ()
 
+    def test_a_link_to_a_spec_outside_of_the_repository_is_there(self, emr, flows, alive, repository):
+        (repository / "jobs" / "link.yaml").symlink_to(repository.parent / "real.yaml")
+        commit = git(repository, "rev-parse", "--short=12", "HEAD")
+        for one, source in zip(flows(2), ["jobs/link.yaml", "jobs/gone.yaml"], strict=True):
+            alive([one], f"{source}@{commit}")
+        found = find_orphans(emr, repository / "jobs", [repository / "jobs" / "link.yaml"])
+        assert [one.name for one in found.clusters] == ["flow-1"]
+
     def test_clusters_of_others_and_of_other_targets_are_none(self, emr, flows, alive, repository):
         commit = git(repository, "rev-parse", "--short=12", "HEAD")
         compiled = flows(2)
