@@ -31,8 +31,9 @@ from flowspec.emulator.prune import remove_folder
 from flowspec.emulator.state.paths import os_error_to_user_error, s3_root
 from flowspec.emulator.state.store import Store
 from flowspec.errors import FlowspecError
-from flowspec.facts.files import is_running, locked
+from flowspec.facts.files import locked
 from flowspec.facts.folders import state_folder
+from flowspec.facts.machine import is_running
 from flowspec.facts.states import ALIVE
 from flowspec.request.archives import MAX_MEMBERS, Member, PackingError, hash_of, packed
 from flowspec.request.assets import Asset

@@ -45,7 +45,7 @@ def colon_hint(selects: Sequence[str]) -> str:
 
     A key may have this character, so the condition is valid; `flowspec list --tag` takes KEY=VALUE.
     """
-    keys = (one.key for every in read_selects(selects) for one in every if "=" in one.key)
+    keys = (one.key for every in read_selects(selects) for one in every if "=" in one.key and one.value is None)
     return next((f"the value of a tag follows a colon: tag={key.replace('=', ':', 1)}" for key in keys), "")
 
 

@@ -27,7 +27,8 @@ from typing import NamedTuple, Protocol
 from flowspec.engines.joblog import JobLog
 from flowspec.engines.paths import FileSystems
 from flowspec.errors import FlowspecError, sentence_of
-from flowspec.facts.files import is_running, refuse_unreadable
+from flowspec.facts.files import refuse_unreadable
+from flowspec.facts.machine import is_running
 
 _LOGGER = "com.amazon.elasticmapreduce.s3distcp.S3DistCp"
 # They control how S3 is written, and do not change what is written.

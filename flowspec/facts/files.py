@@ -1,4 +1,4 @@
-"""Locks files, replaces files as a whole, reports unreadable folders, and tells whether a process is running."""
+"""Locks files, replaces files as a whole, and reports unreadable folders."""
 
 from __future__ import annotations
 
@@ -25,17 +25,6 @@ def locked(lock: Path, *, wait: bool = True) -> Iterator[None]:
     with lock.open("a") as file:  # leaves its time as it is
         fcntl.flock(file, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
         yield
-
-
-def is_running(pid: int) -> bool:
-    """Returns True if there is a process of this id, of whatever user."""
-    try:
-        os.kill(pid, 0)
-    except (ProcessLookupError, OverflowError):
-        return False
-    except PermissionError:  # of another user
-        pass
-    return True
 
 
 def replace_file(path: Path, content: bytes) -> None:

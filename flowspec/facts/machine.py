@@ -1,4 +1,4 @@
-"""The processors and the memory of this machine."""
+"""The processors, the memory and the processes of this machine."""
 
 from __future__ import annotations
 
@@ -15,6 +15,17 @@ def usable_cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+def is_running(pid: int) -> bool:
+    """Returns True if there is a process of this id, of whatever user."""
+    try:
+        os.kill(pid, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:  # of another user
+        pass
+    return True
 
 
 def usable_memory() -> int:

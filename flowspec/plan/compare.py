@@ -298,7 +298,10 @@ def _plan_changes(submission: Plan, cluster: Cluster, comparison: Comparison, st
     changes = [*(line for one in differences for line in changes_of(one)), *step_lines(wanted, steps)]
     calls = [*calls_of(differences, cluster), *step_calls(wanted, steps, cluster)]
     ending = list(ending_calls(differences, cluster))
-    blocked, remedy = _why_steps_are_not_added(wanted, steps, cluster)
+    assert cluster.live is not None
+    # The cluster keeps a level that the spec leaves open.
+    level = wanted.get(_LEVEL) or cluster.live.params.get(_LEVEL, 1)
+    blocked, remedy = why_steps_are_not_added(wanted, steps, cluster.id, level)
     plan = dataclasses.replace(
         submission,
         changes=tuple(changes),
@@ -342,40 +345,31 @@ def failed_note(step: Step) -> str:
     return f"step {step.name} ({step.id}) is {step.state}: --rerun failed runs it again"
 
 
-RERUN_BY_NAME = "name the steps to run (again) with --rerun NAME"
-"""The remedy for `unknown_steps`."""
+_LEVEL = "StepConcurrencyLevel"
 
 
-def unknown_steps(wanted: Mapping[str, Any], steps: StepChanges) -> str:
-    """Returns a sentence on the steps that may have run before the steps that EMR still lists; "" for none."""
-    names = ", ".join(repr(wanted["Steps"][index]["Name"]) for index in steps.unknown)
-    if not names:
-        return ""
-    return (
-        f"EMR shows only the latest {MAX_STEPS_LISTED} steps of the cluster; whether {names} ran before can't be known"
-    )
+def why_steps_are_not_added(
+    wanted: Mapping[str, Any], steps: StepChanges, cluster_id: str, level: int
+) -> tuple[str, str]:
+    """Returns why steps can't be added to a cluster that runs `level` steps at once, and the remedy.
 
-
-def _why_steps_are_not_added(wanted: Mapping[str, Any], steps: StepChanges, cluster: Cluster) -> tuple[str, str]:
-    """Returns why the steps of a plan can't be added, and the remedy; two empty texts if they can."""
-    if unknown := unknown_steps(wanted, steps):
-        return unknown, RERUN_BY_NAME
-    assert cluster.live is not None
-    # The cluster keeps a level that the spec leaves open.
-    name = "StepConcurrencyLevel"
-    level = wanted.get(name) or cluster.live.params.get(name, 1)
+    Two empty texts if they can.
+    """
+    if names := ", ".join(repr(wanted["Steps"][index]["Name"]) for index in steps.unknown):
+        return (
+            f"EMR shows only the latest {MAX_STEPS_LISTED} steps of the cluster; whether {names} ran before can't be "
+            "known",
+            "name the steps to run (again) with --rerun NAME",
+        )
     added = [wanted["Steps"][index] for index in steps.add]
-    refused = [
-        added[int(one.path[1])] for one in concurrent_steps_continue.check(Params({name: level, "Steps": added}))
-    ]
-    if not refused:
-        return "", ""
-    names = ", ".join(repr(one["Name"]) for one in refused)
-    return (
-        f"cluster {cluster.id} runs {level} steps at once, and EMR adds none to it that would not let the others "
-        f"continue after a failure: {names}",
-        f"{snake(name)}: 1, or on_failure: CONTINUE for these steps",
-    )
+    refused = concurrent_steps_continue.check(Params({_LEVEL: level, "Steps": added}))
+    if names := ", ".join(repr(added[int(one.path[1])]["Name"]) for one in refused):
+        return (
+            f"cluster {cluster_id} runs {level} steps at once, and EMR adds none to it that would not let the others "
+            f"continue after a failure: {names}",
+            f"on_failure: CONTINUE for these steps, or apply {snake(_LEVEL)}: 1",
+        )
+    return "", ""
 
 
 def _plan_replacement(submission: Plan, cluster: Cluster, differences: Sequence[Difference], choices: _Choices) -> Plan:

@@ -35,7 +35,7 @@ def _escape(text: str) -> str:
 
 
 def _without_mentions(markup: str) -> str:
-    return re.sub(r"@(?=\w)", "@&#8203;", markup)
+    return re.sub(r"@(?=\S)", "@&#8203;", markup)
 
 
 def folded(title: str, lines: Sequence[str], secrets: Collection[str] = (), *, unfolded: bool = False) -> list[str]:

@@ -275,6 +275,7 @@ class TestSelect:
         [
             ("name=nothing", "without --select, `flowspec validate` names the specs"),
             ("tag=team=ops", "the value of a tag follows a colon: tag=team:ops"),
+            ("tag=a=b:c", "without --select, `flowspec validate` names the specs"),
         ],
     )
     def test_none_of_them(self, flowspec, select, remedy):

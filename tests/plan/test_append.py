@@ -63,7 +63,7 @@ def test_a_step_that_emr_would_refuse_is_known_before_anything_is_changed(emr, b
     with pytest.raises(FlowspecError, match=told) as refused:
         apply(plan, emr, sleep=lambda _: None)
     assert refused.value.message.endswith(" after a failure: 'two'")
-    assert refused.value.remedy == "step_concurrency_level: 1, or on_failure: CONTINUE for these steps"
+    assert refused.value.remedy == "on_failure: CONTINUE for these steps, or apply step_concurrency_level: 1"
     assert observed(emr, cluster_id).tags["team"] == "search"
 
 

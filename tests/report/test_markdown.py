@@ -63,7 +63,7 @@ def test_the_name_of_a_flow_is_text_above_its_folded_plan(plan):
 
 
 def test_a_name_after_an_at_sign_notifies_nobody():
-    assert escaped("@team and a@b, @ and @") == "@&#8203;team and a@&#8203;b, @ and @"
+    assert escaped("@team and a@b, @_x, @ and @") == "@&#8203;team and a@&#8203;b, @&#8203;\\_x, @ and @"
     flow = FlowReview("<b>@team.yaml", "prod", "etl", CHANGED, notes=("note of @team",))
     shown = reviews.as_markdown(Review("0" * 40, "1" * 40, (flow,), 1))
     assert "<summary>&lt;b&gt;@&#8203;team.yaml on target prod</summary>" in shown

@@ -174,12 +174,14 @@ def _read_back_cluster(emr: Emr, raw: Mapping[str, Any], *, steps: bool = True) 
 
 
 def read_steps(emr: Emr, cluster_id: str, awaited: Iterable[str] = ()) -> Cluster:
-    """Reads only a cluster and its steps, to compare other steps with them; `awaited` are ids, as in `describe`."""
+    """Reads a cluster, its steps and how many may run at once, to add steps; `awaited` are ids, as in `describe`."""
+    raw = _describe_raw(emr, cluster_id)
     latest = _history(emr, cluster_id)
     known = {one["Id"] for one in latest}
     listed = [*(_describe_step_raw(emr, cluster_id, one) for one in awaited if one not in known), *latest]
-    live = Live({"Steps": [step_config(item) for item in listed]})
-    return replace(_cluster(_describe_raw(emr, cluster_id), tuple(map(_step, listed))), live=live)
+    level = raw.get("StepConcurrencyLevel", 1)
+    live = Live({"StepConcurrencyLevel": level, "Steps": [step_config(item) for item in listed]})
+    return replace(_cluster(raw, tuple(map(_step, listed))), live=live)
 
 
 def find_active(emr: Emr, flow: str, target: str, *, name: str) -> list[Cluster]:

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from flowspec.document.checking.fits import TYPES
 from flowspec.document.nearest import MAX_GUESSES, did_you_mean, nearest
 from flowspec.document.schema import Schema, api_name, is_for_editors, kind, kind_of_type, kinds_of_steps, types_of
+from flowspec.document.text.parse import DASHES
 from flowspec.errors import shorten
 
 
@@ -278,14 +279,17 @@ def _number_hint(text: str) -> str:
     """Returns how to write a text that looks like a number: in YAML, it has no zeros in front and no separators."""
     if re.fullmatch(r"[-+]?(0|[1-9]\d*)(\.\d+)?", text):
         return "drop the quotes"
-    plain = re.fullmatch(r"0*([1-9]\d*|0)", re.sub(r"(?<=\d)[_,](?=\d)", "", text))
+    plain = re.fullmatch(r"0*([1-9]\d*|0)", re.sub(r"(?<=\d)(_(?=\d)|,(?=\d{3}(?!\d)))", "", text))
     return f"write {plain[1]}" if plain else ""
 
 
 def _list_hint(text: str) -> str:
     """Returns how to write a scalar as a list: words like those of a command line become an item each."""
-    if text.lstrip('"').startswith("- "):
-        return "remove the | or > after the key, which makes the list one text"
+    begin = text.lstrip('"')[:2]
+    if begin[:1] in [*DASHES]:
+        return f"begin each item with an ordinary hyphen, in place of U+{ord(begin[0]):04X}"
+    if begin == "- ":
+        return "write the items below the key, without quotes, | or >"
     words = text.split()
     if len(words) > 1 and not set(text) & set(",'\""):
         return "make each word an item: [" + shorten(", ".join(words), 40) + "]"
@@ -324,7 +328,8 @@ def _explain_enum(error: Any, path: tuple[str | int, ...]) -> Iterator[Violation
     article = "an" if called[0] in "aeiou" else "a"
     is_text = isinstance(error.instance, str)
     shown = f"'{shorten(error.instance)}'" if is_text else shorten(json.dumps(error.instance))
-    hint = did_you_mean(_OTHER_WORDS.get(error.instance.upper(), error.instance), allowed) if is_text else ""
+    other = _OTHER_WORDS.get(error.instance.upper()) if is_text else None
+    hint = did_you_mean(other if other in allowed else error.instance, allowed) if is_text else ""
     yield Violation("FS104", path, f"{shown} is not {article} {called}", hint, (", ".join(allowed),), whole=True)
 
 

@@ -38,6 +38,8 @@ MAX_EXPANDED = 10_000
 _WORD = re.compile(r"\w+")
 # An unclosed tag is an error, but the variables that it names still count as used.
 _TAG_CONTENT = re.compile(r"\{[{%](.*?)(?:[%}]\}|\Z)", re.DOTALL)
+# The forms in which shells and other tools write variables.
+_OTHER_FORMS = re.compile(r"\$?\{(\w+)\}")
 
 
 def render(
@@ -397,14 +399,15 @@ def _find_unused_variables(document: Document, names: Container[str], budget: Bu
     declared = _mapping(document.root.get("variables"))
     if not declared:
         return
-    texts = {one.text for one in scalars(document.root)}
+    texts = dict.fromkeys(one.text for one in scalars(document.root))
     templates = {one for one in texts if is_template(one)}
     words = {word for text in templates for word in _names_possibly_read(text, budget)}
+    others = {found[1]: found[0] for text in texts for found in _OTHER_FORMS.finditer(text)}
     for name, (key, _) in declared.entries.items():
         # A base file declares variables for all files that extend it.
         is_own = key.at.source is document.source
         if is_own and name in names and name not in words and name not in BUILTIN:
-            other = next((form for form in (f"${{{name}}}", f"{{{name}}}") if any(form in text for text in texts)), "")
+            other = others.get(name)
             hint = f'write "{{{{ {name} }}}}" in place of {other}' if other else "remove it, or use it"
             yield document.diagnostic(
                 "FS307", ("variables", name), f"nothing uses the variable '{name}'", hint=hint, key=True

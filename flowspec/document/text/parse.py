@@ -58,9 +58,9 @@ _CONFLICT = "<<<<<<< "
 _ODD_SPACE = re.compile("^ *(?:(?:[^\\s#][^#]*)?[:-])? *([\u00a0\u2007\u200b\u202f\u3000\ufeff])")
 # The parser notices a key without a colon only in a later line, and a quote that is not closed only at the end.
 _NOTICED_LATE = ("could not find expected ':'", "found unexpected end of stream")
-# In place of the hyphen that begins an item of a list.
-_DASHES = "\u2010\u2011\u2012\u2013\u2014\u2212\u2022"
-_ODD_DASH = re.compile(f"^ *([{_DASHES}])[ \\t]")
+DASHES = "\u2010\u2011\u2012\u2013\u2014\u2212\u2022"
+"""What text from web pages and chats may have in place of the hyphen that begins an item of a list."""
+_ODD_DASH = re.compile(f"^ *([{DASHES}])[ \\t]")
 _UNQUOTED = re.compile(r"^\s*(?:- +)*(?:[^\s'\"#{][^'\"#{]*?: +)?(\{[{%].*?)\s*$")
 
 
@@ -281,7 +281,7 @@ def _explain_syntax_error(source: Source, error: Any) -> Diagnostic:
     opened = f"{error.context}, which began in line {context.line + 1}" if context and error.context else ""
     if odd := _odd_character(source, context.line + 1 if context else at.line, at.line):
         character = source.line(odd.line)[odd.column - 1]
-        meant = "hyphen" if character in _DASHES else "space"
+        meant = "hyphen" if character in DASHES else "space"
         at, hint = odd, f"this is not an ordinary {meant} (U+{ord(character):04X}): replace it with one"
     else:
         line = source.line(at.line)

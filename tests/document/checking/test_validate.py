@@ -231,7 +231,8 @@ def test_a_version_of_emr_is_told_the_key_of_releases(spec, version):
         ("steps: [{name: a, type: command, args: []}]", "FS107", "such as args: [bash, -c, echo hello]"),
         ("configurations: {hadoop-env: {export: {A: b}}}", "FS103", "below the key `configurations`"),
         ("defaults: all", "FS104", "'all' is not a set of defaults"),
-        ("steps: |\n  - {name: a}", "FS103", "remove the | or > after the key"),
+        ("steps: |\n  - {name: a}", "FS103", "write the items below the key, without quotes, | or >"),
+        ("steps:\n   \u2022 a\n   \u2022 b", "FS103", "begin each item with an ordinary hyphen, in place of U+2022"),
         ("steps: [{name: a, type: command, args: [null]}]", "FS103", "give it one, or leave it out"),
         ("steps: [{name: a, type: CUSTOM_JAR, jar: s3://bkt/a.jar}]", "FS104", "did you mean jar?"),
         ("requires: 5", "FS103", 'such as ">=0.1,<1"'),
@@ -240,6 +241,7 @@ def test_a_version_of_emr_is_told_the_key_of_releases(spec, version):
         ("bootstrap_actions: [s3://bkt/a.sh]", "FS103", "such as {name: install tools, path: bootstrap/install.sh}"),
         ("num_instances: 010", "FS103", "'010' write 10"),
         ("num_instances: 1_000", "FS103", "'1_000' write 1000"),
+        ("num_instances: 1,000", "FS103", "'1,000' write 1000"),
         ("num_instances: '10'", "FS103", "'10' drop the quotes"),
         (f"steps: [{{name: {'x' * 300}, type: command, args: [a]}}]", "FS107", "at most 256 are allowed"),
     ],
@@ -247,6 +249,11 @@ def test_a_version_of_emr_is_told_the_key_of_releases(spec, version):
 def test_the_remedy_of_a_wrong_value(spec, text, id_, told):
     (found,) = errors(spec, HEAD + text)
     assert (found.id, told in f"{found.message} {found.hint}") == (id_, True), found
+
+
+def test_digits_with_a_comma_elsewhere_than_before_a_thousand_may_be_a_fraction(spec):
+    (found,) = errors(spec, f"{HEAD}num_instances: 1,5")
+    assert (found.id, found.hint) == ("FS103", "")
 
 
 def test_a_spec_that_is_done_with_is_freed_at_once(tmp_path):

@@ -21,7 +21,7 @@ from flowspec.errors import FlowspecError, NothingFound
 from flowspec.facts.ids import STEP_ID
 from flowspec.facts.states import ACTIVE_STEPS, ENDED_STEPS, OPEN
 from flowspec.plan.cluster import Cluster, Step
-from flowspec.plan.compare import RERUN_BY_NAME, refuse_unknown_names, refuse_unsupported, step_calls, unknown_steps
+from flowspec.plan.compare import refuse_unknown_names, refuse_unsupported, step_calls, why_steps_are_not_added
 from flowspec.plan.steps import StepChanges, compare_steps
 from flowspec.request.compile import Request
 
@@ -53,8 +53,9 @@ def add_steps(
 
     A step is identified by its name and by what it runs. `rerun` names steps to run again ("failed": all that failed).
     Their local files are uploaded first. Raises FlowspecError when the cluster accepts no steps, when the steps are for
-    another backend, and when the cluster has too many steps to know whether one has run. Raises Locked when another
-    process changes the cluster for longer than `lock_timeout` seconds, and SpecError when a step can't run there.
+    another backend, when the cluster has too many steps to know whether one has run, and when it runs several at once
+    and a step would not let the others continue after a failure. Raises Locked when another process changes the cluster
+    for longer than `lock_timeout` seconds, and SpecError when a step can't run there.
     """
     if jobflow.backend != emr.endpoint.backend:
         raise FlowspecError(
@@ -86,8 +87,12 @@ def _refuse_ended(cluster: Cluster) -> None:
 def _compare_added_steps(request: Request, cluster: Cluster, rerun: Collection[str]) -> StepChanges:
     _refuse_ended(cluster)
     changes = compare_steps(request.params.get("Steps", ()), cluster, rerun=rerun)
-    if unknown := unknown_steps(request.params, changes):
-        raise FlowspecError(unknown, remedy=RERUN_BY_NAME)
+    assert cluster.live is not None
+    # The cluster keeps its level, whatever the spec of the steps says.
+    level = cluster.live.params["StepConcurrencyLevel"]
+    reason, remedy = why_steps_are_not_added(request.params, changes, cluster.id, level)
+    if reason:
+        raise FlowspecError(reason, remedy=remedy)
     return changes
 
 

@@ -100,14 +100,14 @@ def _load_function(source: str) -> Callable[[Any, Sandbox], Any]:
     return function
 
 
-_TAG_ENDS = (("{{", "}}"), ("{%", "%}"), ("{#", "#}"))
+_TAG_ENDS = {"{{": "}}", "{%": "%}", "{#": "#}"}
 
 
 def _syntax_error(error: TemplateSyntaxError, text: str) -> TemplateError:
     message = (error.message or "").rstrip(".")
     named = re.match(r"No (filter|test) named '(.*)'$", message)
-    unclosed = next((begin for begin, end in _TAG_ENDS if text.count(begin) > text.count(end)), "")
-    hint = f"close {unclosed} with {dict(_TAG_ENDS)[unclosed]}" if unclosed else ""
+    unclosed = (one for one in _TAG_ENDS.items() if text.count(one[0]) > text.count(one[1]))
+    hint = next((f"close {begin} with {end}" for begin, end in unclosed), "")
     made = TemplateError("FS320", f"this template can't be parsed: {message}", hint=hint)
     made = unknown_name_error(named[1], named[2]) if named else made
     made.offset = tag_at(text, error.lineno)

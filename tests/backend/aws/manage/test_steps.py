@@ -102,6 +102,15 @@ def test_what_can_not_run_here_is_refused_before_anything_is_sent(emr, started, 
     assert "AddJobFlowSteps" not in emr.seen
 
 
+def test_what_emr_does_not_add_to_several_steps_at_once_is_refused_before_anything_is_sent(emr, started, flow_of):
+    cluster_id = started()
+    emr.call("ModifyCluster", ClusterId=cluster_id, StepConcurrencyLevel=3)
+    with pytest.raises(FlowspecError, match=f"{cluster_id} runs 3 steps at once, .* after a failure: 'one'$"):
+        added(emr, cluster_id, flow_of, [{**step("one"), "on_failure": "CANCEL_AND_WAIT"}])
+    assert "AddJobFlowSteps" not in emr.seen
+    assert len(added(emr, cluster_id, flow_of, [step("one")]).added) == 1
+
+
 def queue(paused, *names, **params):
     """A cluster with steps that are pending; returns its id, and theirs."""
     run = {"Jar": "command-runner.jar", "Args": ["true"]}
