@@ -1,4 +1,4 @@
-"""Writes the command lines and options that an output suggests."""
+"""Writes the commands and options that an output suggests."""
 
 from __future__ import annotations
 
@@ -14,5 +14,5 @@ def command_line(verb: str, emr: Emr, *arguments: str) -> str:
 
 
 def aws_hint(emr: Emr) -> str:
-    """Returns the option that makes commands look for clusters on AWS; "" if that is where they look."""
+    """Returns how to make a command look for clusters on AWS; "" if it did."""
     return "" if emr.endpoint.traits.on_aws else "give --region to look on AWS"

@@ -47,7 +47,7 @@ from flowspec.facts.rules.instances import (
     task_needs_core,
 )
 from flowspec.facts.rules.releases import features_that_emr_refuses
-from flowspec.facts.rules.steps import TOO_MANY_STEPS, concurrency_level, step_length
+from flowspec.facts.rules.steps import TOO_MANY_STEPS, concurrency_level, concurrent_steps_continue, step_length
 from flowspec.facts.uris import is_log_uri
 
 _GROUP_RULES = (
@@ -121,8 +121,7 @@ def check_steps(steps: Sequence[Mapping[str, Any]], *, active: int, concurrency:
         _check_step_logs(step)
     if aws:
         _refuse({"Steps": steps}, [step_length])
-    if concurrency > 1 and any(step.get("ActionOnFailure", "CONTINUE") != "CONTINUE" for step in steps):
-        # RunJobFlow is not known to refuse it (API reference, StepConfig).
+    if any(concurrent_steps_continue.check(Params({"StepConcurrencyLevel": concurrency, "Steps": steps}))):
         raise validation(
             "The ActionOnFailure setting is not valid: "
             "it must be CONTINUE while StepConcurrencyLevel is greater than 1."
