@@ -256,6 +256,11 @@ def test_digits_with_a_comma_elsewhere_than_before_a_thousand_may_be_a_fraction(
     assert (found.id, found.hint) == ("FS103", "")
 
 
+def test_a_word_of_another_tool_stands_for_nothing_where_its_counterpart_is_not_allowed(spec):
+    found = errors(spec, f"{HEAD}repo_upgrade_on_boot: shell")
+    assert [one.hint for one in found if one.id == "FS104"] == [""]
+
+
 def test_a_spec_that_is_done_with_is_freed_at_once(tmp_path):
     """Trees in cycles wait for the garbage collector, which took 80 ms of each 500 specs."""
     (tmp_path / "job.yaml").write_text(
