@@ -45,8 +45,8 @@ class Shell:
     `args` are those of the function that is called, `folder` is where commands run (None: not known), `blocks` the
     number of branches and loops that are open, `loops` those of them that are read round by round; `depends` says
     whether the command depends on the one before it (&&, ||). `stdin` is the here document that the command reads,
-    `target` the file that it writes and whether it appends, `redirected` whether its output goes elsewhere. `follow`
-    reads a text that is run in the place of a command; it returns False if that would be too deep or too much.
+    `target` the file that it writes and whether it appends. `follow` reads a text that is run in the place of a
+    command; it returns False if that would be too deep or too much.
     """
 
     def __init__(
@@ -68,7 +68,6 @@ class Shell:
         self._result: bool | None = None
         self.stdin: str | None = None
         self.target: tuple[str, bool] | None = None
-        self.redirected = False
         self._follow = follow
 
     @property
@@ -145,7 +144,7 @@ class Shell:
         if rest and not exported and not self._run_builtin(rest) and not self._call_function(rest):
             self._record_command(rest, given)
         self._note_file(rest)
-        self.stdin, self.target, self.redirected = None, None, False
+        self.stdin, self.target = None, None
 
     def _apply_assignments(self, words: list[Word], *, is_local: bool) -> tuple[list[Word], dict[str, str], bool]:
         """Applies the assignments before a command.
@@ -176,9 +175,7 @@ class Shell:
             for name in (*REGIONS, *PROFILES)
             if (text := given.get(name, self.variables.texts.get(name))) is not None
         }
-        self.script.commands.append(
-            Command(words, environment, self.is_conditional, self.folder, self.stdin, self.redirected)
-        )
+        self.script.commands.append(Command(words, environment, self.is_conditional, self.folder, self.stdin))
 
     def _assign(self, word: Word, *, is_local: bool) -> None:
         assigned = ASSIGNED.fullmatch(word.text)
@@ -186,6 +183,7 @@ class Shell:
         # What a function assigns in a subshell ends with its call, too.
         local = self.args is not None and (is_local or self.variables.is_subshell)
         name, more, value = assigned.groups()
+        self.script.diversions += name == "IFS"
         self.variables.assign(name, value, self.reached, added=bool(more), local=local)
 
     def _run_builtin(self, words: list[Word]) -> bool:

@@ -10,16 +10,21 @@ from flowspec.importers.placeholders import PLACEHOLDER
 
 # Far above what launch scripts count to.
 _MOST_NUMBERS = 200
-_NUMBER = re.compile(r"-?[0-9]{1,9}", re.ASCII)
+# Others, such as 010, mean different numbers to `printf` and `seq`.
+_NUMBER = re.compile(r"0|-?[1-9][0-9]{0,8}", re.ASCII)
 # Of the conversions only these, without a width.
-_FORMAT = re.compile(r"(?:[^%\\]|%[sd%]|\\n)*")
+_FORMAT = re.compile(r"(?!-)(?:[^%\\]|%[sd%]|\\n)*")
 _CONVERSION = re.compile(r"%[sd%]|\\n")
-_RANGE = re.compile(r"(?P<first>-?[0-9]{1,9})\.\.(?P<last>-?[0-9]{1,9})(?:\.\.(?P<step>-?[0-9]{1,9}))?", re.ASCII)
+RANGE = re.compile(
+    r"\{(?:(?P<first>-?[0-9]{1,9})\.\.(?P<last>-?[0-9]{1,9})|[A-Za-z]\.\.[A-Za-z])(?:\.\.(?P<step>-?[0-9]{1,9}))?\}",
+    re.ASCII,
+)
+"""The numbers or letters that bash counts in braces."""
 
 
 def output_of(commands: Sequence[Command]) -> str | None:
     """Returns the output of a command as `$( )` gives it; None where it is not known."""
-    if len(commands) != 1 or commands[0].conditional or commands[0].redirected:
+    if len(commands) != 1 or commands[0].conditional or any(word.is_pattern for word in commands[0].words):
         return None
     program, *args = [word.text for word in commands[0].words]
     made = None
@@ -29,7 +34,8 @@ def output_of(commands: Sequence[Command]) -> str | None:
         made = _printf(args[0], args[1:])
     elif program == "seq" and 1 <= len(args) <= 3 and all(map(_NUMBER.fullmatch, args)):
         first, step, last = ["1", "1", *args] if len(args) == 1 else [args[0], *(["1"] * (len(args) == 2)), *args[1:]]
-        made = None if first.startswith("0") and first != "0" else "\n".join(numbers(int(first), int(last), int(step)))
+        counted = _numbers(int(first), int(last), int(step))
+        made = None if counted is None else "\n".join(map(str, counted))
     return None if made is None else made.rstrip("\n")
 
 
@@ -48,20 +54,20 @@ def _converted(conversion: str, args: Iterator[str]) -> str:
     return {"%%": "%", "\\n": "\n"}.get(conversion) or next(args)
 
 
-def numbers(first: int, last: int, step: int) -> list[str]:
-    """Returns the numbers that `seq` and `{1..3}` count; [] if that are too many."""
-    made = range(first, last + (1 if step > 0 else -1), step) if step else range(0)
-    return [str(one) for one in made] if len(made) <= _MOST_NUMBERS else []
+def _numbers(first: int, last: int, step: int) -> range | None:
+    """Returns the numbers that `seq` and `{1..3}` count; None if they are too many, or have no end."""
+    made = range(first, last + (1 if step > 0 else -1), step) if step else None
+    return made if made is not None and len(made) <= _MOST_NUMBERS else None
 
 
-def expand_range(text: str) -> list[str]:
-    """Returns the words of bash's `{1..3}` and `{01..12}`, without the braces; [] for another text."""
-    found = _RANGE.fullmatch(text)
-    if not found:
-        return []
-    first, last = int(found["first"]), int(found["last"])
-    step = abs(int(found["step"] or 1)) * (1 if last >= first else -1)
+def expand_range(found: re.Match[str]) -> list[str] | None:
+    """Returns the words of bash's `{1..3}` and `{01..12}`; None for letters, and for too many."""
     ends = (found["first"], found["last"])
+    if None in ends:
+        return None
+    first, last = map(int, ends)
+    step = (abs(int(found["step"] or 1)) or 1) * (1 if last >= first else -1)
     padded = any(re.match(r"-?0[0-9]", one) for one in ends)
     width = max(map(len, ends)) if padded else 0
-    return [f"{int(one):0{width}d}" for one in numbers(first, last, step or 1)]
+    counted = _numbers(first, last, step)
+    return None if counted is None else [f"{one:0{width}d}" for one in counted]

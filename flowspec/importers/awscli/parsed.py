@@ -16,18 +16,22 @@ PROFILES = ("AWS_DEFAULT_PROFILE", "AWS_PROFILE")
 
 
 class Word(NamedTuple):
-    """A word as the shell hands it on, with placeholders, its place, and that of a quote in it that is never closed."""
+    """A word as the shell hands it on, with placeholders, its place, and that of a quote in it that is never closed.
+
+    `is_pattern` is True if it may stand for the names of files, or for a home folder.
+    """
 
     text: str
     at: Place
     unclosed: Place | None = None
+    is_pattern: bool = False
 
 
 class Command(NamedTuple):
     """A command's words, AWS's variables that it is called with, and whether it is in a branch or a loop.
 
     `folder` is where it runs, relative to the folder of the script (None: unknown); `stdin` is the here document that
-    it reads. `redirected` is True if its output goes elsewhere.
+    it reads.
     """
 
     words: list[Word]
@@ -35,7 +39,6 @@ class Command(NamedTuple):
     conditional: bool = False
     folder: str | None = "."
     stdin: str | None = None
-    redirected: bool = False
 
 
 @dataclass
@@ -57,7 +60,8 @@ class Script:
     words, and `notes` tell of assignments whose effect is not certain, by variable; `given` tells which the script's
     arguments set. `files` are those that the script writes, with what a here document puts into them (None: not
     known), `unclosed` is the place of the first quote that is never closed. The last members are of use while a script
-    is read: its functions, what it does at its end (`trap`), and how much was read more than once.
+    is read: its functions, what it does at its end (`trap`), how much was read more than once, and how often output
+    was redirected or IFS was set.
     """
 
     commands: list[Command] = field(default_factory=list)
@@ -77,6 +81,7 @@ class Script:
     rounds: int = 0
     calls: int = 0
     characters: int = 0
+    diversions: int = 0
 
     @property
     def variables(self) -> dict[str, Variable]:

@@ -13,7 +13,7 @@ from typing import Any
 from flowspec.document.text.tree import Place, Source
 from flowspec.importers.awscli.cursor import Cursor
 from flowspec.importers.awscli.effects import ASSIGNED, DECLARING, Loop, Shell, names_calculated
-from flowspec.importers.awscli.outputs import expand_range, output_of
+from flowspec.importers.awscli.outputs import RANGE, expand_range, output_of
 from flowspec.importers.awscli.parsed import Function, Script, Word
 from flowspec.importers.awscli.variables import Variables, is_split
 from flowspec.importers.awscli.windows import as_posix
@@ -38,7 +38,8 @@ _REDIRECTED_ONLY = re.compile(r"^\s*<\s*(?=[^\s<(])")
 _COMMENT = re.compile(r"\s*#[^\n]*\s*")
 # With parentheses that do not balance within, bash takes the first two for subshells.
 _ARITHMETIC = re.compile(r"\(\(((?:[^\n\"'`()]|\([^\n\"'`()]*\)){1,200}?)\)\)")
-_BRACES = re.compile(r"\{([\w./:-]*(?:,[\w./:-]*)+|-?[0-9]+\.\.[0-9.-]+)\}(?=[\s;|&)]|$)", re.ASCII)
+_WORD_ENDS = re.compile(r"[\s;|&)]|$")
+_BRACES = re.compile(rf"\{{([\w./:-]*(?:,[\w./:-]*)+)\}}(?={_WORD_ENDS.pattern})", re.ASCII)
 _LEAVES_LOOP = re.compile(r"\b(break|continue)\b")
 # Loops and calls of functions are followed up to these numbers, far above what launch scripts have.
 _MOST_ROUNDS, _MOST_CALLS, _MOST_CHARACTERS = 200, 200, 300_000
@@ -102,6 +103,7 @@ class _Reader(Cursor):
         self.word: list[str] | None = None
         # Whether the last expansion is the known output of a command.
         self.is_output = False
+        self.is_pattern = False
         self.unclosed: Place | None = None
         self.begin = 0
         self.words: list[Word] = []
@@ -170,13 +172,14 @@ class _Reader(Cursor):
             self.is_output = False
             made = self._read_expansion()
             if self.is_output and is_split(made) and not self._is_in_assignment():
-                self._add_words(made.split(), joined=True)
+                self._add_split(made)
             elif made or self.word:
                 self.word.append(made)
             else:
                 # Without quotes, nothing is no word.
                 self.word = None
         else:
+            self.is_pattern = self.is_pattern or char in "*?" or (char == "~" and not self.word)
             if char == "\\":
                 self.at += 1
             self.word.append(self.text[self.at : self.at + 1])
@@ -221,7 +224,7 @@ class _Reader(Cursor):
             file, is_literal = matched["file"], matched["quote"] == "'"
             file = file if is_literal else self._nested_reader(file, self.line(self.at)).expand_text()
             self.shell.target = (file, matched["how"] == ">>")
-        self.shell.redirected = self.shell.redirected or matched["how"][0] == ">"
+        self.script.diversions += matched["how"][0] == ">"
         self.at = matched.end()
 
     def expand_text(self) -> str:
@@ -340,23 +343,23 @@ class _Reader(Cursor):
         if text is None or self._is_in_assignment() or not is_split(text):
             return False
         self.at = end
-        text = self.variables.expand_split(name, text)
-        self._add_words(text.split(), joined=not text[:1].isspace())
-        if text[-1:].isspace():
-            self._end_word()
+        self._add_split(self.variables.expand_split(name, text))
         return True
 
     def _take_brace_expansion(self) -> bool:
-        """Takes `NAME={a,b}` as bash does: one word for each."""
-        found = _BRACES.match(self.text, self.at)
-        items = expand_range(found[1]) or found[1].split(",") if found else []
-        if not found or len(items) < 2 or self._is_in_assignment():
+        """Takes `NAME={a,b}` and `NAME={1..3}` as bash does: one word for each."""
+        listed, counted = _BRACES.match(self.text, self.at), RANGE.match(self.text, self.at)
+        found = listed or counted
+        if not found or self._is_in_assignment():
             return False
-        before = "".join(self.word or ())
         self.at = found.end()
-        items = [f"{before}{item}" for item in items]
-        self.word = None
-        self._add_words(items, joined=True)
+        before, self.word = self.word or [], None
+        items = listed[1].split(",") if listed else None
+        if counted and _WORD_ENDS.match(self.text, self.at):
+            items = expand_range(counted)
+        if items is None:
+            items = [self.variables.add("words", f"the words of `{found[0]}`")]
+        self._add_words(["".join([*before, item]) for item in items], joined=True)
         return True
 
     def _take_structured_variable(self) -> bool:
@@ -396,6 +399,12 @@ class _Reader(Cursor):
         # What is added to an empty array is known only when the script runs.
         self._add_words(items or [self.variables.add(named["name"], named[0])], joined=True)
         return True
+
+    def _add_split(self, text: str) -> None:
+        """Adds a text without quotes, word by word; spaces at its ends separate it from what is around it."""
+        self._add_words(text.split(), joined=not text[:1].isspace())
+        if text[-1:].isspace():
+            self._end_word()
 
     def _add_words(self, pieces: Sequence[str], *, joined: bool) -> None:
         """Adds words; the first belongs to the word that has begun if they are `joined`."""
@@ -456,11 +465,14 @@ class _Reader(Cursor):
             return ""
         command = _REDIRECTED_ONLY.sub("cat ", command)
         line = self.line(self.at) - command.count("\n")
-        before = len(self.script.commands)
+        before, diversions = len(self.script.commands), self.script.diversions
         if not command.startswith("("):
             # What is assigned in there ends with it.
             self._nested_reader(command, line, variables=self.variables.for_subshell()).run()
-        printed = output_of(self.script.commands[before:])
+        # Output that goes elsewhere, or is joined by another IFS, is not known.
+        is_plain = self.script.diversions == diversions and not self.variables.is_set("IFS")
+        printed = output_of(self.script.commands[before:]) if is_plain else None
+        self.script.diversions = diversions
         if printed is not None:
             self.is_output = True
             return printed
@@ -495,8 +507,8 @@ class _Reader(Cursor):
 
     def _end_word(self) -> None:
         if self.word is not None:
-            self.words.append(Word("".join(self.word), self._place(self.begin), self.unclosed))
-            self.word = self.unclosed = None
+            self.words.append(Word("".join(self.word), self._place(self.begin), self.unclosed, self.is_pattern))
+            self.word, self.unclosed, self.is_pattern = None, None, False
 
     def _place(self, at: int, length: int | None = None) -> Place:
         """Returns the place of a part of the text, which is as long as the rest of its line without a length."""

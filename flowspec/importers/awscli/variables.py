@@ -65,6 +65,10 @@ class Variables:
         texts, arrays = ChainMap({}, self.texts), ChainMap({}, self.arrays)
         return Variables(self.script, texts, arrays, dict(self.literals), is_subshell=True)
 
+    def is_set(self, name: str) -> bool:
+        """Returns True if the script has set a variable before the place, certainly or not."""
+        return any(name in one for one in (self.texts, self.arrays, self.literals))
+
     def certain_value(self, name: str) -> str | None:
         """Returns the value of a variable, None where it is not certain."""
         if name in self.literals:
@@ -204,7 +208,7 @@ class Variables:
 
     def forget(self, name: str, by: str) -> None:
         """Takes the value of a variable, if it has one, for uncertain: the command `by` sets another."""
-        if any(name in one for one in (self.texts, self.arrays, self.literals)):
+        if self.is_set(name):
             self.literals.pop(name, None)
             self.script.uncertain.add(name)
             self.script.forgotten.add(name)
