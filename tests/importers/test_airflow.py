@@ -211,16 +211,18 @@ _FOLLOWED = [
     "x = fresh()\n    x['k'].append('b')\n    return x",
     "x = []\n    for one in ['a', 'b', 'c']:\n        if one == 'b':\n            break\n        x.append(one)\n    x.pop()\n    return x",
     "x, t = 'a', (1, 2)\n    x += 'b'\n    return [x, str(t), f'{t}', t == [1, 2], '%s' % [1], {k: v for k, v in [('a', t)]}]",
-]
-_FOLLOWED += [
     "x = ['a', 'b']\n    first = x.pop(0)\n    return [first, x]",
     "x = {'a': 'b'}\n    return [x.pop('a'), x.pop('c', 'd'), x]",
+    "x = ['a', 'b']\n    return {x.pop(): x.pop()}",
     "return keyed('n', a='b', c='d')",
 ]
 _NOT_FOLLOWED = [
     "x = shared()\n    y = x.pop(0)\n    return shared()",
     "x = fill()\n    return fill()",
     "x = ['a']\n    y = x.pop(0) or 'b'\n    return [x, y]",
+    "x = ['a', 'b', 'c']\n    return [x.pop() for _ in x]",
+    "x = ['a', 'b', 'c']\n    return x.pop().replace('c', x.pop())",
+    "x, y = ['a', 'b'], {'a': '1', 'b': '2'}\n    y[x.pop()] += '3'\n    return y",
     "x = ['a']\n    y = add(x)\n    return x",
     "x = ['a']\n    y = add_alias(x)\n    return x",
     "x = [{'a': 'b'}]\n    y = add_to_each(x)\n    return x",
@@ -703,16 +705,16 @@ STEP = "{'Name': 's', 'HadoopJarStep': {'Jar': %s}}"
 
 
 @pytest.mark.parametrize(
-    ("mapping", "note"),
+    "mapping",
     [
-        (f"expand(steps=[[{STEP % 'one'}] for one in ['a', 'b']])", "for each of its 2 tasks"),
-        (f"expand_kwargs([{{'steps': [{STEP % 'one'}]}} for one in ['a', 'b']])", "for each of its 2 tasks"),
+        f"expand(steps=[[{STEP % 'one'}] for one in ['a', 'b']])",
+        f"expand_kwargs([{{'steps': [{STEP % 'one'}]}} for one in ['a', 'b']])",
     ],
 )
-def test_the_steps_of_mapped_tasks_are_imported(mapping, note):
+def test_the_steps_of_mapped_tasks_are_imported(mapping):
     source = wanted(f"{CREATE}EmrAddStepsOperator.partial(task_id='s').{mapping}\n", name="m.py")
     assert [one["HadoopJarStep"]["Jar"] for one in source.params["Steps"]] == ["a", "b"]
-    assert source.notes == (f"line 2: EmrAddStepsOperator: its steps are imported, {note}",)
+    assert source.notes == ("line 2: EmrAddStepsOperator: its steps are imported, for each of its 2 tasks",)
 
 
 def test_a_request_of_a_loop_is_refused():
@@ -725,13 +727,22 @@ def test_a_request_of_a_loop_is_refused():
     assert note == "there are create_{size}"
 
 
-@pytest.mark.parametrize(("head", "place"), [("for size in SIZES", "a loop"), ("def add(size)", "the function add")])
-def test_a_cluster_that_stands_for_several_is_noted(head, place):
-    operator = "EmrCreateJobFlowOperator(job_flow_overrides={'Name': size, 'Instances': {}}, emr_conn_id=None)"
-    source = wanted(f"{head}:\n    {operator}\n", name="m.py")
+@pytest.mark.parametrize(
+    ("operator", "repeated"),
+    [
+        ("for size in SIZES:\n    EmrCreateJobFlowOperator(%s)", "in a loop"),
+        ("def add(size):\n    EmrCreateJobFlowOperator(%s)", "in the function add"),
+        ("size = 's'\ndef add(size):\n    EmrCreateJobFlowOperator(%s)", "in the function add"),
+        ("EmrCreateJobFlowOperator.partial(%s).expand(region_name=REGIONS)", "mapped"),
+    ],
+)
+def test_a_cluster_that_stands_for_several_is_noted(operator, repeated):
+    arguments = "job_flow_overrides={'Name': size, 'Instances': {}}, emr_conn_id=None"
+    source = wanted(f"{operator % arguments}\n", name="m.py")
     assert source.params["Name"] == placeholder("size")
     told = "one cluster is imported, with variables for what others may have of their own"
-    assert source.notes == (f"line 2: EmrCreateJobFlowOperator is in {place}: {told}",)
+    (note,) = source.notes
+    assert note.endswith(f": EmrCreateJobFlowOperator is {repeated}: {told}")
 
 
 def test_the_steps_of_mapped_tasks_that_are_not_known_are_named():
@@ -745,6 +756,17 @@ def test_the_context_of_a_task_is_not_empty():
         "EmrCreateJobFlowOperator(task_id='c', job_flow_overrides=made(), emr_conn_id=None)\n"
     )
     assert wanted(module, name="m.py").params["Name"] == placeholder("x")
+
+
+@pytest.mark.parametrize("call", ["made()", "made('{{ ds }}')"])
+def test_what_a_task_makes_of_the_day_of_the_run_is_not_known(call):
+    module = (
+        "@task\ndef made(ds=None):\n    return {'Name': ds.replace('-', ''), 'Instances': {}}\n"
+        f"EmrCreateJobFlowOperator(task_id='c', job_flow_overrides={call}, emr_conn_id=None)\n"
+    )
+    source = wanted(module, name="m.py")
+    (name,) = source.variables
+    assert (source.params["Name"], source.variables[name].template) == (placeholder(name), "")
 
 
 def test_the_steps_of_a_function_with_parameters_are_imported_once_with_a_note():
@@ -789,10 +811,11 @@ def test_a_template_of_a_run_becomes_that_of_the_spec_if_it_is_known(expression,
 
 
 def test_the_times_are_those_of_airflow(tmp_path):
-    module = "EmrCreateJobFlowOperator(job_flow_overrides={'Name': '{{ ts }} {{ ts_nodash }}', 'Instances': {}})\n"
+    texts = "{{ ts }} {{ ts_nodash }} {{ logical_date.strftime('%Y-%m') }} {{ logical_date.strftime('%Y/%m') }}"
+    module = f"EmrCreateJobFlowOperator(job_flow_overrides={{'Name': {texts!r}, 'Instances': {{}}}})\n"
     made = write_spec(wanted(module, name="m.py"), folder=tmp_path)
     name = specs.compiled(tmp_path, made.text, now=datetime(2024, 1, 31, 4, 5, 6, tzinfo=timezone.utc)).params["Name"]
-    assert name == "2024-01-31T04:05:06+00:00 20240131T040506"
+    assert name == "2024-01-31T04:05:06+00:00 20240131T040506 2024-01 2024/01"
 
 
 def test_parameters_have_the_defaults_of_the_dag_and_of_the_operator(tmp_path):
@@ -818,8 +841,11 @@ def test_default_args_are_those_of_the_operators():
     module = "ARGS = {'region_name': 'eu-west-1', 'emr_conn_id': None}\n%s\n" + CREATE.replace(", emr_conn_id=None", "")
     source = wanted(module % "DAG('a', default_args=ARGS)", name="m.py")
     assert (source.region, source.notes) == ("eu-west-1", ())
-    # Of two DAGs it is not certain whose the operator is.
+    # Of two DAGs, or in a group with its own, it is not certain which apply.
     assert wanted(module % "DAG('a', default_args=ARGS)\nDAG('b')", name="m.py").region == ""
+    grouped = "DAG('a', default_args=ARGS)\nTaskGroup('g', default_args={'region_name': 'eu-west-2'})"
+    assert wanted(module % grouped, name="m.py").region == ""
+    assert wanted(module % "DAG('a', default_args=ARGS)\nTaskGroup('g')", name="m.py").region == "eu-west-1"
 
 
 def test_what_is_no_python_is_refused_at_its_place():

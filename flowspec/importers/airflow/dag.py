@@ -29,6 +29,7 @@ from flowspec.importers.shapes import convert_members
 _CREATE, _ADD, _END = "EmrCreateJobFlowOperator", "EmrAddStepsOperator", "EmrTerminateJobFlowOperator"
 # Methods that make several tasks of one operator.
 _MAPPING = ("expand", "expand_kwargs")
+_GROUPS = ("TaskGroup", "task_group")
 # These only wait or ask.
 _WAITS = "Sensor"
 
@@ -45,6 +46,12 @@ class _Task(NamedTuple):
     loops: tuple[ast.For | ast.While, ...]
     mapped: ast.Call | None = None
     function: str = ""
+
+    @property
+    def repeated(self) -> str:
+        """The loop, mapping or function that may make several tasks of it; "" without one."""
+        in_function = f"in the function {self.function}" if self.function else ""
+        return "in a loop" if self.loops else "mapped" if self.mapped else in_function
 
     @property
     def arguments(self) -> Mapping[str, ast.expr]:
@@ -136,10 +143,8 @@ def _read_overrides(module: _Module, task: _Task) -> Json:
     if not isinstance(overrides, dict):
         node = task.arguments.get("job_flow_overrides")
         hint = "import the request itself, a JSON file with the parameters of RunJobFlow"
-        if task.mapped and node is None:
-            message = "the operator is mapped: it makes several clusters"
-        elif task.loops:
-            message = "the operator is in a loop: it makes several clusters"
+        if task.loops or (task.mapped and node is None):
+            message = f"the operator is {task.repeated}: it makes several clusters"
         elif node is not None:
             why = module.expressions.explain_unknown(node)
             message = f"job_flow_overrides is known only when the module runs: {why}"
@@ -162,12 +167,15 @@ def _read_module(source: Source, tree: ast.Module) -> _Module:
     names = Names()
     expressions = Expressions(source.text, names, read_definitions(tree))
     calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and last_name(node.func) in ("DAG", "dag")]
-    params, default_args = (_dag_argument(expressions, calls, name) for name in ("params", "default_args"))
+    groups = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and last_name(node.func) in _GROUPS]
+    own = [one for one in groups if any(each.arg in ("default_args", None) for each in one.keywords)]
+    params = _shared_argument(expressions, calls, "params")
+    default_args = _shared_argument(expressions, [*calls, *own], "default_args")
     return _Module(source, expressions, names, params, [], default_args)
 
 
-def _dag_argument(expressions: Expressions, calls: list[ast.Call], name: str) -> Mapping[str, Any]:
-    """Returns a dict that is an argument of all DAGs of a module; {} where it is not known, or they differ."""
+def _shared_argument(expressions: Expressions, calls: list[ast.Call], name: str) -> Mapping[str, Any]:
+    """Returns a dict that is an argument of all these calls; {} where it is not known, or they differ."""
     nodes = [next((one.value for one in call.keywords if one.arg == name), None) for call in calls]
     values = [{} if node is None else expressions.value(node) for node in nodes]
     return values[0] if values and _is_dict(values[0]) and all(one == values[0] for one in values) else {}
@@ -237,9 +245,7 @@ def _add_steps(module: _Module, task: _Task, params: Json) -> Iterator[str]:
         if task.loops
         else f"of its {number_of(len(each), 'task')}"
     )
-    repeated = "in a loop" if task.loops else "mapped" if task.mapped else ""
-    repeated = repeated or (f"in the function {task.function}" if task.function else "")
-    order = f"once, though it is {repeated}" if repeated else "in the order of the file"
+    order = f"once, though it is {task.repeated}" if task.repeated else "in the order of the file"
     order = f"for each {rounds}" if unrolled else order
     yield f": its steps are imported, {order}"
     if lost:
@@ -263,10 +269,9 @@ def _note_connection(module: _Module, task: _Task) -> None:
 
 
 def _note_several_clusters(module: _Module, task: _Task) -> None:
-    place = "a loop" if task.loops else f"the function {task.function}" if task.function else ""
-    if place:
-        told = f"{_CREATE} is in {place}: one cluster is imported, with variables for what others may have of their own"
-        module.notes.append(f"line {task.line}: {told}")
+    if task.repeated:
+        told = "one cluster is imported, with variables for what others may have of their own"
+        module.notes.append(f"line {task.line}: {_CREATE} is {task.repeated}: {told}")
 
 
 def _request_from_names(module: _Module) -> Json:

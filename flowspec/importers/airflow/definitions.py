@@ -35,7 +35,7 @@ def read_definitions(tree: ast.Module) -> Definitions:
         return Definitions()
     bindings = [(target, value) for node in nodes for target, value in _assignments(node)]
     counted = Counter(target.id for target, _ in bindings)
-    others = set(_names_bound_otherwise(nodes, {id(target) for target, _ in bindings}))
+    others = {*_names_bound_otherwise(nodes, {id(target) for target, _ in bindings}), *_parameters_around(nodes)}
     assigned = {target.id: value for target, value in bindings if counted[target.id] == 1 and target.id not in others}
     aliases = Aliases(nodes)
     changes, uncertain = _split_changes(tree, aliases.changes, assigned)
@@ -67,6 +67,22 @@ def _functions(body: Sequence[ast.stmt]) -> Iterator[ast.FunctionDef]:
             yield from _functions(one.body if "dag" in decorators else [])
         elif isinstance(one, ast.With):
             yield from _functions(one.body)
+
+
+def _parameters_around(nodes: Sequence[ast.AST]) -> Iterator[str]:
+    """Yields the parameters of functions with other functions or operators in them, which see these parameters."""
+    for one in nodes:
+        if isinstance(one, ast.FunctionDef):
+            inner = [node for line in one.body for node in ast.walk(line)]
+            functions = any(isinstance(node, ast.FunctionDef) for node in inner)
+            if functions or any(isinstance(node, ast.Call) and _is_operator(node.func) for node in inner):
+                yield from parameters(one)
+
+
+def _is_operator(node: ast.expr) -> bool:
+    if isinstance(node, ast.Attribute) and node.attr == "partial":
+        node = node.value
+    return last_name(node).startswith("Emr")
 
 
 def _assignments(node: ast.AST) -> Iterator[tuple[ast.Name, ast.expr]]:

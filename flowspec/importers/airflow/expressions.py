@@ -5,7 +5,8 @@ from __future__ import annotations
 import ast
 import inspect
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import partial
 from types import EllipsisType
 from typing import Any
@@ -29,6 +30,7 @@ from flowspec.importers.airflow.operations import (
     plain,
     truth_of,
 )
+from flowspec.importers.airflow.templates import name_for, rendered
 from flowspec.importers.names import Names
 from flowspec.importers.placeholders import PLACEHOLDER, placeholder_name
 
@@ -234,14 +236,14 @@ class Expressions:
         if not loops:
             return [self._value(item)]
         loop, *inner = loops
-        items = items_of(self._value(loop.iter, reads=True))
-        rounds = ({**self._locals, **_unpack_target(loop.target, one)} for one in items)
-        return [
-            made
-            for one in rounds
-            if all(self._evaluate_with_locals(one, partial(self._is_true, test)) for test in loop.ifs)
-            for made in self._evaluate_with_locals(one, partial(self._evaluate_loops, inner, item))
-        ]
+        with self._fixed_items(loop.iter) as items:
+            rounds = ({**self._locals, **_unpack_target(loop.target, one)} for one in items)
+            return [
+                made
+                for one in rounds
+                if all(self._evaluate_with_locals(one, partial(self._is_true, test)) for test in loop.ifs)
+                for made in self._evaluate_with_locals(one, partial(self._evaluate_loops, inner, item))
+            ]
 
     def _call_function(self, node: ast.Call, function: ast.FunctionDef) -> Any:
         """Returns the result of a function of the module. Raises Unknown if `_run` does not support its statements."""
@@ -253,9 +255,10 @@ class Expressions:
         bound = self._signature(function.args).bind(*given, **self._named(node))
         bound.apply_defaults()
         if function.decorator_list:
-            # Airflow gives a task these values of its context.
+            # Airflow renders a task's arguments, and gives it these values of its context.
             filled = _CONTEXT & {name for name, one in bound.arguments.items() if one is None}
             bound.arguments.update({name: f"{{{{ {name} }}}}" for name in filled})
+            bound.arguments.update(rendered(dict(bound.arguments), self.names, {}))
             if function.args.kwarg:
                 # Those have the rest of the context, whose values are not known.
                 rest = function.args.kwarg.arg
@@ -332,23 +335,28 @@ class Expressions:
                 self._obstacle = self._obstacle or line
                 raise Unknown
 
-    def _run_rounds(self, loop: ast.For) -> Any:
+    @contextmanager
+    def _fixed_items(self, node: ast.expr) -> Iterator[list[Any]]:
+        """Yields the items that a loop iterates over; within it, nothing may change the lists and dicts in `node`."""
         before, self._met = self._met, []
-        rounds = items_of(self._value(loop.iter, reads=True))
-        # The rounds are fixed at the beginning, so the body must not change the lists and dicts in `loop.iter`.
+        items = items_of(self._value(node, reads=True))
         met = {id(one): one for one in self._met if self._made_here.pop(id(one), None) is not None}
         self._met = before
-        for one in rounds:
-            self._rounds += 1
-            if self._rounds > MOST_ROUNDS:
-                raise Unknown
-            self._locals |= _unpack_target(loop.target, one)
-            made = self._run_all(loop.body)
-            if made is _NO_MORE_ROUNDS:
-                break
-            if made not in (_NO_RETURN, _NEXT_ROUND):
-                return made
+        yield items
         self._made_here |= met
+
+    def _run_rounds(self, loop: ast.For) -> Any:
+        with self._fixed_items(loop.iter) as rounds:
+            for one in rounds:
+                self._rounds += 1
+                if self._rounds > MOST_ROUNDS:
+                    raise Unknown
+                self._locals |= _unpack_target(loop.target, one)
+                made = self._run_all(loop.body)
+                if made is _NO_MORE_ROUNDS:
+                    break
+                if made not in (_NO_RETURN, _NEXT_ROUND):
+                    return made
         return _NO_RETURN
 
     def _own(self, node: ast.expr) -> Any:
@@ -365,7 +373,9 @@ class Expressions:
             self._locals |= _unpack_target(target, value)
 
     def _augment(self, target: ast.expr, kind: ast.operator, value: Any) -> None:
-        if isinstance(target, ast.Name) and target.id not in self._locals:
+        # A call in the target would be made twice here.
+        is_called = any(isinstance(one, ast.Call) for one in ast.walk(target))
+        if is_called or (isinstance(target, ast.Name) and target.id not in self._locals):
             raise Unknown
         known = self._known(target)
         if isinstance(known, list) and isinstance(kind, ast.Add):
@@ -395,10 +405,12 @@ class Expressions:
     def _dict(self, node: ast.Dict) -> Any:
         out: dict[str, Any] = {}
         for key, item_ in zip(node.keys, node.values, strict=True):
+            # Python evaluates a key before its value.
+            name: Any = None if key is None else self._value(key)
             value = self._value(item_)
             if key is None and not isinstance(value, dict):
                 raise Unknown
-            out |= value if key is None else {self._value(key): value}
+            out |= value if key is None else {name: value}
         return out
 
     def _items(self, nodes: Sequence[ast.expr], *, reads: bool = False) -> list[Any]:
@@ -468,6 +480,9 @@ class Expressions:
             owner = self._own(node.value)
             plain([*args[:1], *(owner if isinstance(owner, dict) else ())])
             return owner.pop(*args)
+        if any(isinstance(one, ast.Call) and last_name(one.func) == "pop" for one in ast.walk(node.value)):
+            # Python takes the object before the arguments, which may change the same list.
+            raise Unknown
         made = call_method(self._value(node.value), node.attr, args)
         # Other methods return a part of their object.
         self._take_over(made if node.attr in ("copy", "split") else None)
@@ -489,25 +504,6 @@ class Expressions:
         fallback = named.get("default_var") or named.get("default")
         default = self._value(fallback) if fallback is not None else args[1] if len(args) > 1 else None
         return self.names.stand_in(f"the variable {args[0]} of Airflow", str(args[0]), _default_of(default))
-
-
-def name_for(node: ast.expr) -> str:
-    """Returns the most useful name in an expression: a variable, an attribute, or the key of a lookup."""
-    key: ast.expr | None = None
-    match node:
-        case ast.Name(id=name) | ast.Attribute(attr=name):
-            return name
-        case ast.BinOp(op=ast.BitOr(), left=left):  # a filter of Jinja
-            return name_for(left)
-        case ast.Subscript(slice=key):
-            pass
-        case ast.Call(func=ast.Attribute(attr="get"), args=[key, *_]):
-            pass
-        case ast.Call(func=ast.Attribute(attr="xcom_pull")):
-            key = next(iter([*node.args, *(one.value for one in node.keywords)]), None)
-        case ast.Call(func=ast.Attribute(value=owner)):
-            return name_for(owner)
-    return key.value if isinstance(key, ast.Constant) and isinstance(key.value, str) else "value"
 
 
 def _dotted_name(node: ast.expr) -> str:

@@ -7,7 +7,6 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from flowspec.importers.airflow.expressions import name_for
 from flowspec.importers.names import Names
 from flowspec.importers.placeholders import Variable, map_texts, safe_name
 
@@ -59,7 +58,7 @@ def _expression(text: str, names: Names, params: Mapping[str, tuple[Any, str]]) 
     if date:
         name, template = date
         return names.placeholder_for(
-            name, name, Variable(template=template, rules={"description": f"{text.strip()} of Airflow"})
+            template, name, Variable(template=template, rules={"description": f"{text.strip()} of Airflow"})
         )
     if not named:
         return names.stand_in(f"in Airflow: {text.strip()}", _name_of(text))
@@ -88,3 +87,22 @@ def _name_of(text: str) -> str:
         return name_for(ast.parse(text.strip(), mode="eval").body)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return "value"
+
+
+def name_for(node: ast.expr) -> str:
+    """Returns the most useful name in an expression: a variable, an attribute, or the key of a lookup."""
+    key: ast.expr | None = None
+    match node:
+        case ast.Name(id=name) | ast.Attribute(attr=name):
+            return name
+        case ast.BinOp(op=ast.BitOr(), left=left):  # a filter of Jinja
+            return name_for(left)
+        case ast.Subscript(slice=key):
+            pass
+        case ast.Call(func=ast.Attribute(attr="get"), args=[key, *_]):
+            pass
+        case ast.Call(func=ast.Attribute(attr="xcom_pull")):
+            key = next(iter([*node.args, *(one.value for one in node.keywords)]), None)
+        case ast.Call(func=ast.Attribute(value=owner)):
+            return name_for(owner)
+    return key.value if isinstance(key, ast.Constant) and isinstance(key.value, str) else "value"
