@@ -534,10 +534,10 @@ def test_an_object_that_the_script_writes_is_noted_where_the_request_names_it(mi
         for name in ("conf/day.txt", "conf/day", "other.txt"):
             boto3.client("s3").put_object(Bucket="bucket", Key=name, Body=b"today")
         emr.run_job_flow(Name="written", **least, BootstrapActions=[
-            {"Name": "b", "ScriptBootstrapAction": {"Path": "s3://bucket/b.sh", "Args": ["s3n://bucket/conf/day.txt"]}}])
+            {"Name": "b", "ScriptBootstrapAction": {"Path": "s3://bucket/b.sh", "Args": ["s3n://bucket/conf/day.txt", "s3://my-bucket/other.txt"]}}])
     """)
     code, _, err = migrate(path, "--yes")
-    told = "the script writes s3://bucket/conf/day.txt, which a step or bootstrap action uses: nothing else does it"
+    told = "the script writes s3://bucket/conf/day.txt, which the request names: nothing else does it"
     assert (code, err.count(told), err.count("the script writes")) == (0, 1, 1), err
 
 

@@ -72,8 +72,9 @@ def _notes_on_written_objects(flow: _JobFlow, calls: Iterable[Mapping[str, Any]]
     for call in calls:
         uri = call["params"]["To"] if call["operation"] == "PutObject" else ""
         # Requests also name objects as s3n:// and s3a://.
-        if uri and re.search(rf"{re.escape(json.dumps(uri[5:], ensure_ascii=False)[1:-1])}(?![\w.-])", text):
-            yield f"the script writes {uri}, which a step or bootstrap action uses: nothing else does it for the spec"
+        named = re.escape(json.dumps(uri[5:], ensure_ascii=False)[1:-1])
+        if uri and re.search(rf"(?<![\w.-]){named}(?![\w.-])", text):
+            yield f"the script writes {uri}, which the request names: nothing else does it for the spec"
 
 
 def _with_dates(params: Json) -> Wanted:
