@@ -1,4 +1,4 @@
-"""The output of commands within `$( )` that write only what they are given: echo, printf and seq."""
+"""The output of `echo`, `printf` and `seq` within `$( )`, as far as it is known, and the words of `{1..3}`."""
 
 from __future__ import annotations
 
