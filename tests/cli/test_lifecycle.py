@@ -463,6 +463,11 @@ def test_two_clusters_with_our_tags(flowspec, living, theirs):
         assert first in done.err
         assert second in done.err
         assert "by its id" in done.err
+    flowspec("protect", second)
+    done = flowspec("destroy", "job.yaml")
+    assert (done.code, f"cluster {second} is protected" in done.err) == (1, True)
+    assert [one["state"] for one in answer(flowspec("list", "--format", "json"))] == ["WAITING"] * 2
+    flowspec("unprotect", second)
     done = flowspec("destroy", "job.yaml")
     assert (done.code, done.out) == (0, f"cluster {first}: TERMINATED\ncluster {second}: TERMINATED\n")
 

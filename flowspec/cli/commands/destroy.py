@@ -66,7 +66,8 @@ def _destroy(what: str, looking: Looking, *, detach: bool, unprotect: bool, yes:
     active = [one for one in clusters.values() if not one.has_ended]
     if active:
         confirm(f"{'; '.join(f'Cluster {describe_loss(one)}' for one in active)}. Terminate?", yes=yes)
-    for one in active:
+    # A protected one first: it is refused before any other has ended.
+    for one in sorted(active, key=lambda one: not one.termination_protected):
         note = "another cluster of this flow; " if one.id in chosen.others else ""
         request_termination(chosen.emr, one, unprotect=unprotect, note=note)
     for one in active:
