@@ -76,6 +76,7 @@ class _Recorder:
     def __init__(self):
         self.calls = []
         self.clusters = {}
+        self._answers = {}
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(_Handler, self))
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
 
@@ -87,9 +88,12 @@ class _Recorder:
         self._server.shutdown()
         self._server.server_close()
 
-    def answer(self, operation, body):
-        self.calls.append((operation, body))
-        return getattr(self, f"_{operation}", lambda _body: {})(body)
+    def answer(self, operation, body, invocation):
+        # The SDK sends a call again, with the same id, if the connection broke before its answer.
+        if invocation not in self._answers:
+            self.calls.append((operation, body))
+            self._answers[invocation] = getattr(self, f"_{operation}", lambda _body: {})(body)
+        return self._answers[invocation]
 
     def _RunJobFlow(self, body):  # noqa: N802 - named like the operation
         cluster = f"j-{len(self.clusters) + 1:013}"
@@ -151,4 +155,5 @@ class _Handler(Responding, BaseHTTPRequestHandler):
     def do_POST(self):
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])) or "{}")
         operation = self.headers["X-Amz-Target"].partition(".")[2]
-        self.respond(json.dumps(self.recorder.answer(operation, body)).encode())
+        answer = self.recorder.answer(operation, body, self.headers["Amz-Sdk-Invocation-Id"])
+        self.respond(json.dumps(answer).encode())
