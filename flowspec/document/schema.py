@@ -182,10 +182,11 @@ def _choose_step_kind(schema: Schema, type_word: Any) -> Schema:
     return {word: value for word, value in schema.items() if word != "allOf"}
 
 
-def kinds_of_steps() -> dict[str, Schema]:
-    """Returns the schemas of the kinds of steps, by type."""
-    kinds: list[str] = strict()["$defs"]["step"]["properties"]["type"]["enum"]
-    return {kind: strict()["$defs"][f"{kind}_step"] for kind in kinds}
+def kinds_of_step(shape: Schema) -> dict[str, Schema]:
+    """Returns the schemas of the kinds of a step, by type; {} for any other shape."""
+    names = shape.get("properties", {}).get("type", {}).get("enum", ())
+    definitions = strict()["$defs"]
+    return {name: definitions[f"{name}_step"] for name in names if f"{name}_step" in definitions}
 
 
 def member(schema: Schema, key: str) -> Schema | None:

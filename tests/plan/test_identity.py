@@ -1,4 +1,4 @@
-"""What makes a saved plan stale: changes of its cluster, but not what scalers and watchers do all the time."""
+"""Tests which changes of a cluster make a saved plan stale; routine changes by scaling policies and watchers do not."""
 
 import pytest
 

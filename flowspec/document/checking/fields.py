@@ -112,10 +112,8 @@ def _list_schema(schema: Schema) -> Schema:
 
 
 def _kinds(shape: Schema) -> dict[str, Schema]:
-    """Returns the kinds of a step with their schemas; {} for any other shape."""
-    names = shape.get("properties", {}).get("type", {}).get("enum", ()) if "x-kind" not in shape else ()
-    definitions = schemas.strict()["$defs"]
-    return {name: definitions[f"{name}_step"] for name in names if f"{name}_step" in definitions}
+    """Returns the kinds of a step with their schemas; {} for one kind, and for any other shape."""
+    return {} if "x-kind" in shape else schemas.kinds_of_step(shape)
 
 
 def _unknown_field_error(at: Field, shape: Schema, word: str) -> UnknownFieldError:

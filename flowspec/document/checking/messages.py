@@ -9,7 +9,16 @@ from typing import Any, NamedTuple
 
 from flowspec.document.checking.fits import TYPES
 from flowspec.document.nearest import MAX_GUESSES, did_you_mean, nearest
-from flowspec.document.schema import Schema, api_name, is_for_editors, kind, kind_of_type, kinds_of_steps, types_of
+from flowspec.document.schema import (
+    Schema,
+    api_name,
+    is_for_editors,
+    kind,
+    kind_of_type,
+    kinds_of_step,
+    strict,
+    types_of,
+)
 from flowspec.document.text.parse import DASHES
 from flowspec.errors import shorten
 
@@ -128,7 +137,7 @@ def _hint_of_other_key(name: str, known: Schema) -> str:
     found = _HINTS_OF_OTHER_KEYS.get(normal, "") if "keep_alive" in known else ""
     if found or "on_failure" not in known or normal in _aliases_of_keys(known):
         return found
-    kinds = [one for one, schema in kinds_of_steps().items() if name in schema.get("properties", {})]
+    kinds = [one for one, schema in kinds_of_step(strict()["$defs"]["step"]).items() if name in schema["properties"]]
     return f"it is a key of steps with type: {' or '.join(kinds)}" if kinds and len(kinds) <= _FEW_KEYS else ""
 
 

@@ -59,7 +59,7 @@ _ODD_SPACE = re.compile("^ *(?:(?:[^\\s#][^#]*)?[:-])? *([\u00a0\u2007\u200b\u20
 # The parser notices a key without a colon only in a later line, and a quote that is not closed only at the end.
 _NOTICED_LATE = ("could not find expected ':'", "found unexpected end of stream")
 DASHES = "\u2010\u2011\u2012\u2013\u2014\u2212\u2022"
-"""What text from web pages and chats may have in place of the hyphen that begins an item of a list."""
+"""Characters that look like the hyphen at the beginning of a list item; text copied from web pages has them."""
 _ODD_DASH = re.compile(f"^ *([{DASHES}])[ \\t]")
 _UNQUOTED = re.compile(r"^\s*(?:- +)*(?:[^\s'\"#{][^'\"#{]*?: +)?(\{[{%].*?)\s*$")
 

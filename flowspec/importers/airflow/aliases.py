@@ -326,6 +326,20 @@ def last_name(node: ast.expr) -> str:
     return node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""
 
 
+def operator_name(call: ast.Call) -> str:
+    """Returns the name of the EMR operator that a call makes, also by its `partial`; "" for any other call."""
+    made = call.func
+    if isinstance(made, ast.Attribute) and made.attr == "partial":
+        made = made.value
+    name = last_name(made)
+    return name if name.startswith("Emr") else ""
+
+
+def decorator_names(function: ast.FunctionDef) -> list[str]:
+    """Returns the last name of each decorator of a function: `task` for `@task` and for `@task(…)`."""
+    return [last_name(getattr(one, "func", one)) for one in function.decorator_list]
+
+
 def root_name(node: ast.expr) -> str:
     """Returns the first name of `a.b[c]`, or a single name; "" if the expression begins with something else."""
     root = root_of(node)

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 from flowspec.document.text.tree import Place, Source
 from flowspec.errors import number_of
 from flowspec.facts.api_model import Json, input_shape
-from flowspec.importers.airflow.aliases import last_name, parameters
+from flowspec.importers.airflow.aliases import last_name, operator_name, parameters
 from flowspec.importers.airflow.definitions import Definitions, read_definitions
 from flowspec.importers.airflow.expressions import Expressions
 from flowspec.importers.airflow.templates import rendered
@@ -82,10 +82,11 @@ class _Module(NamedTuple):
 
     def _rendered(self, task: _Task, value: Any) -> Any:
         node = task.arguments.get("params")
-        own: Any = self.expressions.value(node) if node is not None else None
-        own = {name: (one, f"the operator in line {task.line}") for name, one in own.items()} if _is_dict(own) else {}
+        own: Any = {} if node is None else self.expressions.value(node)
         params = {name: (one, "the DAG") for name, one in self.params.items()}
-        return rendered(value, self.names, {**params, **own})
+        if isinstance(own, dict):
+            params |= {name: (one, f"the operator in line {task.line}") for name, one in own.items()}
+        return rendered(value, self.names, params)
 
     def each_value(self, task: _Task, argument: str) -> list[Any]:
         """Returns an argument in each round of the task's loop, or of each of its mapped tasks, as Airflow renders it.
@@ -108,7 +109,7 @@ class _Module(NamedTuple):
             values = self.expressions.value(nodes[0]) if [one.arg for one in mapped.keywords] == [argument] else None
             return values if isinstance(values, list) else []
         rows: Any = self.expressions.value(mapped.args[0]) if mapped.args else None
-        certain = isinstance(rows, list) and all(_is_dict(one) and argument in one for one in rows)
+        certain = isinstance(rows, list) and all(isinstance(one, dict) and argument in one for one in rows)
         return [one[argument] for one in rows] if certain else []
 
 
@@ -166,11 +167,13 @@ def _parse_python(source: Source) -> ast.Module:
 def _read_module(source: Source, tree: ast.Module) -> _Module:
     names = Names()
     expressions = Expressions(source.text, names, read_definitions(tree))
-    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and last_name(node.func) in ("DAG", "dag")]
-    groups = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and last_name(node.func) in _GROUPS]
+    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
+    dags = [one for one in calls if last_name(one.func) in ("DAG", "dag")]
+    groups = [one for one in calls if last_name(one.func) in _GROUPS]
+    # The keyword None is `**…`, which may contain them.
     own = [one for one in groups if any(each.arg in ("default_args", None) for each in one.keywords)]
-    params = _shared_argument(expressions, calls, "params")
-    default_args = _shared_argument(expressions, [*calls, *own], "default_args")
+    params = _shared_argument(expressions, dags, "params")
+    default_args = _shared_argument(expressions, [*dags, *own], "default_args")
     return _Module(source, expressions, names, params, [], default_args)
 
 
@@ -178,11 +181,7 @@ def _shared_argument(expressions: Expressions, calls: list[ast.Call], name: str)
     """Returns a dict that is an argument of all these calls; {} where it is not known, or they differ."""
     nodes = [next((one.value for one in call.keywords if one.arg == name), None) for call in calls]
     values = [{} if node is None else expressions.value(node) for node in nodes]
-    return values[0] if values and _is_dict(values[0]) and all(one == values[0] for one in values) else {}
-
-
-def _is_dict(value: Any) -> bool:
-    return isinstance(value, dict)
+    return values[0] if values and isinstance(values[0], dict) and all(one == values[0] for one in values) else {}
 
 
 def _tasks(tree: ast.Module) -> Iterator[_Task]:
@@ -199,9 +198,7 @@ def _tasks(tree: ast.Module) -> Iterator[_Task]:
         for line in loop.body:
             around |= {id(node): (*around.get(id(node), ()), loop) for node in ast.walk(line)}
     for node in sorted(calls, key=lambda one: one.lineno):
-        func = node.func.value if isinstance(node.func, ast.Attribute) and node.func.attr == "partial" else node.func
-        kind = ast.unparse(func).rpartition(".")[2]
-        if kind.startswith("Emr"):
+        if kind := operator_name(node):
             yield _Task(kind, node, around.get(id(node), ()), mapped.get(id(node)), within.get(id(node), ""))
 
 

@@ -7,7 +7,14 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from flowspec.importers.airflow.aliases import Aliases, captured, last_name, parameters, root_of
+from flowspec.importers.airflow.aliases import (
+    Aliases,
+    captured,
+    decorator_names,
+    operator_name,
+    parameters,
+    root_of,
+)
 
 
 class Definitions(NamedTuple):
@@ -63,8 +70,7 @@ def _functions(body: Sequence[ast.stmt]) -> Iterator[ast.FunctionDef]:
     for one in body:
         if isinstance(one, ast.FunctionDef):
             yield one
-            decorators = [last_name(getattr(each, "func", each)) for each in one.decorator_list]
-            yield from _functions(one.body if "dag" in decorators else [])
+            yield from _functions(one.body if "dag" in decorator_names(one) else [])
         elif isinstance(one, ast.With):
             yield from _functions(one.body)
 
@@ -75,14 +81,8 @@ def _parameters_around(nodes: Sequence[ast.AST]) -> Iterator[str]:
         if isinstance(one, ast.FunctionDef):
             inner = [node for line in one.body for node in ast.walk(line)]
             functions = any(isinstance(node, ast.FunctionDef) for node in inner)
-            if functions or any(isinstance(node, ast.Call) and _is_operator(node.func) for node in inner):
+            if functions or any(isinstance(node, ast.Call) and operator_name(node) for node in inner):
                 yield from parameters(one)
-
-
-def _is_operator(node: ast.expr) -> bool:
-    if isinstance(node, ast.Attribute) and node.attr == "partial":
-        node = node.value
-    return last_name(node).startswith("Emr")
 
 
 def _assignments(node: ast.AST) -> Iterator[tuple[ast.Name, ast.expr]]:

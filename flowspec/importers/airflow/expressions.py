@@ -12,7 +12,7 @@ from types import EllipsisType
 from typing import Any
 
 from flowspec.errors import shorten
-from flowspec.importers.airflow.aliases import last_name
+from flowspec.importers.airflow.aliases import decorator_names, last_name
 from flowspec.importers.airflow.definitions import Definitions, stored_names
 from flowspec.importers.airflow.operations import (
     BUILT_IN,
@@ -247,8 +247,7 @@ class Expressions:
 
     def _call_function(self, node: ast.Call, function: ast.FunctionDef) -> Any:
         """Returns the result of a function of the module. Raises Unknown if `_run` does not support its statements."""
-        is_task = all(last_name(getattr(one, "func", one)) == "task" for one in function.decorator_list)
-        if function.name in self._open_names or not is_task:
+        if function.name in self._open_names or not {*decorator_names(function)} <= {"task"}:
             raise Unknown
         self._count([one.arg for one in ast.walk(function.args) if isinstance(one, ast.arg)])
         given = self._items(node.args)

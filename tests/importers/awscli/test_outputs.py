@@ -1,4 +1,4 @@
-"""What bash makes of braces, and of the output of `echo`, `printf` and `seq`: the import has the same, or a variable."""
+"""Compares brace expansions and outputs of `echo`, `printf` and `seq` in imported scripts with those of bash itself."""
 
 import subprocess
 
